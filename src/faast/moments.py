@@ -1,0 +1,359 @@
+"""Moments: the sufficient statistics of keys and values, the whole learned state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from faast._typing import AnyArray, FloatArray
+from faast.grid import BLOCK_ROWS, EXACT_LIMIT, Grid, grid_for
+from faast.inputs import Batch, iterate_batches, to_numpy
+from faast.sums import BlockSums, Sums, add_sums, diagonals, empty_sums
+
+Visitor = Callable[[FloatArray, FloatArray, FloatArray | None], None]
+"""Sees each block of keys, values (in grid units) and weights; the arrays are reused after."""
+
+
+class Moments:
+    """Count, sums, Gram matrix and cross products of keys and values.
+
+    Rows are rounded to a fixed-point grid and summed as integers, so that addition is associative:
+    any order, any batching, any tree of merges gives the same bits, and subtracting rows leaves
+    the state as if they had never been seen. Weights that are no integers and `decay` leave the
+    grid: sums are float64 from then on, exact to rounding only (`exact` tells).
+
+    Parameters
+    ----------
+    n_features : int
+        Columns of the keys, d.
+    n_values : int
+        Columns of the values, m.
+    key_scale, value_scale : float or ndarray, optional
+        Powers of two, one or one a column; the grid's step is ``scale * 2**-grid``. By default 1
+        where rows have norm up to 2 (unit rows, one-hot rows), else chosen from the first rows and
+        never changed after; order-freedom and merging then need the scale to be given.
+    grid : int or None
+        Bits after the point. None: no grid, plain float64 sums.
+
+    Notes
+    -----
+    Entries up to about 90 times the scale are taken, so long as 64-bit integers hold the sums
+    (with 20 bits: sums of squares up to 8.4 million times the squared scale).
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_values: int,
+        key_scale: float | AnyArray | None = None,
+        value_scale: float | AnyArray | None = None,
+        grid: int | None = 20,
+    ) -> None:
+        self.n_features = _positive(n_features, "n_features")
+        self.n_values = _positive(n_values, "n_values")
+        self.grid = grid
+        self._given = _given_grid(grid, key_scale), _given_grid(grid, value_scale)
+        self._key_grid, self._value_grid = self._given
+        self._sums = empty_sums(n_features, n_values, np.int64 if grid is not None else np.float64)
+
+    # -- what has been learned, in the units of the rows ------------------------------------
+
+    @property
+    def exact(self) -> bool:
+        """Whether the sums are integers on the grid: associative, and removable without a trace."""
+        return self._sums["count"].dtype == np.int64
+
+    @property
+    def key_scale(self) -> float | FloatArray:
+        """Scale of the keys' grid (1 until rows decide)."""
+        return self._key_grid.scale if self._key_grid is not None else 1.0
+
+    @property
+    def value_scale(self) -> float | FloatArray:
+        """Scale of the values' grid (1 until rows decide)."""
+        return self._value_grid.scale if self._value_grid is not None else 1.0
+
+    @property
+    def count(self) -> float:
+        """Number of rows, or the sum of their weights."""
+        return float(self._sums["count"])
+
+    @property
+    def gram(self) -> FloatArray:
+        """Sum of key keyᵀ: ndarray of shape (d, d)."""
+        return self._sums["gram"] / np.outer(self._key_units, self._key_units)
+
+    @property
+    def cross(self) -> FloatArray:
+        """Sum of key valueᵀ: ndarray of shape (d, m)."""
+        return self._sums["cross"] / np.outer(self._key_units, self._value_units)
+
+    @property
+    def key_sum(self) -> FloatArray:
+        """Sum of keys: ndarray of shape (d,)."""
+        return self._sums["key_sum"] / self._key_units
+
+    @property
+    def value_sum(self) -> FloatArray:
+        """Sum of values: ndarray of shape (m,)."""
+        return self._sums["value_sum"] / self._value_units
+
+    @property
+    def value_square_sum(self) -> FloatArray:
+        """Sum of squared values: ndarray of shape (m,)."""
+        return self._sums["value_square_sum"] / self._value_units**2
+
+    @property
+    def _key_units(self) -> FloatArray:
+        return np.broadcast_to(Grid(self.grid, self.key_scale).per_unit, self.n_features)
+
+    @property
+    def _value_units(self) -> FloatArray:
+        return np.broadcast_to(Grid(self.grid, self.value_scale).per_unit, self.n_values)
+
+    # -- learning and forgetting ---------------------------------------------------------------
+
+    def add(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
+        """Add rows.
+
+        Parameters
+        ----------
+        keys : array-like of shape (n, d), or an iterable of batches
+            A numpy array (memory-mapped ones are read block by block), a torch tensor, or an
+            iterable of such batches, or of (keys, values) or (keys, values, weights) tuples.
+        values : array-like of shape (n, m), or an iterable beside an iterable of keys
+        weights : array-like of shape (n,), optional
+            Non-negative. Integers count as repetitions and stay exact.
+
+        Raises
+        ------
+        ValueError
+            Wrong shape or type, or a row that holds NaN or inf or lies outside the grid.
+        OverflowError
+            The sums would leave 64-bit integers.
+
+        Notes
+        -----
+        After an error the moments are as before the call.
+        """
+        return self.merge(self.summed(keys, values, weights))
+
+    def subtract(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
+        """Take back rows that were added; parameters as for `add`.
+
+        Raises
+        ------
+        ValueError
+            As for `add`, or where a count or a sum of squares would become negative: these rows
+            cannot all have been added. Rows that were never added but leave the sums
+            plausible cannot be told apart and silently falsify the moments.
+        """
+        return self.unmerge(self.summed(keys, values, weights))
+
+    def merge(self, other: Moments) -> Self:
+        """Add everything another Moments has seen.
+
+        Raises
+        ------
+        ValueError
+            Other widths, another grid or other scales.
+        """
+        self._require_same_grid(other)
+        self._set(add_sums(self._sums, other._sums), other)
+        return self
+
+    def unmerge(self, other: Moments) -> Self:
+        """Take back everything another Moments has seen; errors as for `subtract`."""
+        self._require_same_grid(other)
+        left = add_sums(self._sums, other._sums, sign=-1)
+        if self.exact and any(np.any(part < 0) for part in diagonals(left).values()):
+            raise ValueError(
+                "these rows were never all learned: taking them back would make a count or a sum "
+                "of squares negative"
+            )
+        self._set(left, other)
+        return self
+
+    def __add__(self, other: Moments) -> Moments:
+        return self.copy().merge(other)
+
+    def decay(self, factor: float) -> Self:
+        """Multiply everything seen so far by a factor; leaves the grid.
+
+        Parameters
+        ----------
+        factor : float
+            In (0, 1].
+        """
+        if not 0.0 < factor <= 1.0:
+            raise ValueError(f"factor must be in (0, 1], got {factor}")
+        self._sums = {name: s * float(factor) for name, s in self._sums.items()}
+        return self
+
+    # -- columns of values ---------------------------------------------------------------------
+
+    def widen(self, n_values: int) -> Self:
+        """Append columns of values that were zero for every row so far."""
+        if n_values < self.n_values:
+            raise ValueError(f"n_values is {self.n_values}; widen cannot make it {n_values}")
+        old = np.arange(n_values)
+        return self.take_values(np.where(old < self.n_values, old, -1))
+
+    def take_values(self, columns: AnyArray) -> Self:
+        """Rearrange the columns of values.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (new_n_values,), integer
+            For each new column the old one it is, or -1 for a column that was zero so far.
+        """
+        columns = np.asarray(columns)
+        fresh = columns < 0
+        for name in ("cross", "value_sum", "value_square_sum"):
+            taken = self._sums[name][..., columns]
+            taken[..., fresh] = 0
+            self._sums[name] = taken
+        if self._value_grid is not None and np.ndim(self._value_grid.scale):
+            scale = np.asarray(self._value_grid.scale)
+            self._value_grid = Grid(self.grid, np.where(fresh, scale.max(), scale[columns]))
+        self.n_values = len(columns)
+        return self
+
+    # -- the rest ------------------------------------------------------------------------------
+
+    def copy(self) -> Moments:
+        """Return an independent copy."""
+        twin = self._empty_like()
+        twin._sums = {name: s.copy() for name, s in self._sums.items()}
+        return twin
+
+    def summed(
+        self, keys: Any, values: Any, weights: Any, visit: Visitor | None = None
+    ) -> Moments:
+        """Sum rows into a new Moments on this one's grid, leaving this one as it is.
+
+        Parameters
+        ----------
+        keys, values, weights
+            As for `add`.
+        visit : callable, optional
+            Called with every block of grid rows, for callers that keep rows.
+        """
+        part = self._empty_like()
+        sums = BlockSums(self.n_features, self.n_values, exact=self.grid is not None)
+        key_buffer = np.empty((BLOCK_ROWS, self.n_features))
+        value_buffer = np.empty((BLOCK_ROWS, self.n_values))
+        for batch in iterate_batches(keys, values, weights, self.n_features, self.n_values):
+            if not batch.keys.shape[0]:
+                continue
+            key_grid, value_grid = part._settle_grids(batch)
+            for start in range(0, batch.keys.shape[0], BLOCK_ROWS):
+                block = slice(start, start + BLOCK_ROWS)
+                raw_keys, raw_values = to_numpy(batch.keys[block]), to_numpy(batch.values[block])
+                grid_keys = key_buffer[: len(raw_keys)]
+                grid_values = value_buffer[: len(raw_keys)]
+                first_row = batch.first_row + start
+                peak = max(
+                    key_grid.round(raw_keys, grid_keys, "keys", first_row),
+                    value_grid.round(raw_values, grid_values, "values", first_row),
+                )
+                block_weights = None if batch.weights is None else batch.weights[block]
+                _add_certified(sums, grid_keys, grid_values, block_weights, peak)
+                if visit is not None:
+                    visit(grid_keys, grid_values, block_weights)
+        part._sums = sums.finish()
+        return part
+
+    def __eq__(self, other: object) -> bool:
+        """Compare grids and sums bit for bit."""
+        if not isinstance(other, Moments):
+            return NotImplemented
+        return (
+            self.grid == other.grid
+            and np.array_equal(self.key_scale, other.key_scale)
+            and np.array_equal(self.value_scale, other.value_scale)
+            and all(
+                s.dtype == other._sums[name].dtype and np.array_equal(s, other._sums[name])
+                for name, s in self._sums.items()
+            )
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return (
+            f"Moments(count={self.count:g}, n_features={self.n_features}, "
+            f"n_values={self.n_values}, grid={self.grid}, exact={self.exact})"
+        )
+
+    def _empty_like(self) -> Moments:
+        twin = Moments(self.n_features, self.n_values, grid=self.grid)
+        twin._given = self._given
+        twin._key_grid, twin._value_grid = self._key_grid, self._value_grid
+        return twin
+
+    def _settle_grids(self, batch: Batch) -> tuple[Grid, Grid]:
+        if self._key_grid is None:
+            self._key_grid = grid_for(batch.keys, self.grid)
+        if self._value_grid is None:
+            self._value_grid = grid_for(batch.values, self.grid)
+        return self._key_grid, self._value_grid
+
+    def _set(self, sums: Sums, other: Moments) -> None:
+        self._sums = sums
+        self._key_grid = self._key_grid or other._key_grid
+        self._value_grid = self._value_grid or other._value_grid
+        if not sums["count"]:  # nothing is learned: the first rows to come decide the scales again
+            self._key_grid, self._value_grid = self._given
+
+    def _require_same_grid(self, other: Moments) -> None:
+        for name in ("n_features", "n_values", "grid"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise ValueError(f"cannot combine moments with {name}={mine} and {name}={theirs}")
+        for name in ("key", "value"):
+            grids = [getattr(m, f"_{name}_grid") for m in (self, other)]
+            if None not in grids and not grids[0].same_as(grids[1]):
+                raise ValueError(
+                    f"cannot combine moments with different {name} scales ({grids[0].scale} and "
+                    f"{grids[1].scale}); give both the same {name}_scale before they learn"
+                )
+
+
+def _positive(number: int, name: str) -> int:
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number}")
+    return int(number)
+
+
+def _given_grid(bits: int | None, scale: float | AnyArray | None) -> Grid | None:
+    if bits is None:
+        return Grid(None)
+    return None if scale is None else Grid(bits, _scalar_or_array(scale))
+
+
+def _scalar_or_array(scale: float | AnyArray) -> float | FloatArray:
+    return np.asarray(scale, dtype=np.float64) if np.ndim(scale) else float(scale)
+
+
+def _add_certified(
+    sums: BlockSums,
+    keys: FloatArray,
+    values: FloatArray,
+    weights: FloatArray | None,
+    peak: float,
+) -> None:
+    """Add a block, halved until the bound on its sums allows exact float64 products."""
+    heaviest = 1.0 if weights is None else max(1.0, float(weights.max(initial=0.0)))
+    bound = len(keys) * heaviest * peak**2
+    if sums.exact and bound > EXACT_LIMIT and len(keys) > 1:
+        half = len(keys) // 2
+        for part in (slice(None, half), slice(half, None)):
+            part_weights = None if weights is None else weights[part]
+            _add_certified(sums, keys[part], values[part], part_weights, peak)
+    elif sums.exact and bound > EXACT_LIMIT:
+        raise OverflowError(f"a row of weight {heaviest:g} is too heavy to be summed exactly")
+    else:
+        sums.add(keys, values, weights, bound)

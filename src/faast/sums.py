@@ -1,0 +1,143 @@
+"""Sums of products over the blocks of one call: certified exact in float64, kept in int64."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg.blas import dgemm, dsyrk
+
+from faast._typing import AnyArray, FloatArray
+from faast.grid import EXACT_LIMIT
+
+Sums = dict[str, AnyArray]
+"""The sufficient statistics by name, see `empty_sums`."""
+
+INT64_LIMIT = 2.0**63
+
+
+def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
+    """Zero sums: count (), gram (d, d), cross (d, m), key_sum (d,), value sums (m,)."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "count": (),
+        "gram": (n_features, n_features),
+        "cross": (n_features, n_values),
+        "key_sum": (n_features,),
+        "value_sum": (n_values,),
+        "value_square_sum": (n_values,),
+    }
+    return {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
+
+
+def add_sums(left: Sums, right: Sums, sign: int = 1) -> Sums:
+    """Return ``left + sign * right``; int64 stays int64, anything else becomes float64.
+
+    Raises
+    ------
+    OverflowError
+        An integer sum would leave int64.
+    """
+    exact = left["count"].dtype == right["count"].dtype == np.int64
+    if exact and sign > 0:
+        _check_room(left, right)
+    combined = {name: left[name] + sign * right[name] for name in left}
+    return combined if exact else {name: np.asarray(s, np.float64) for name, s in combined.items()}
+
+
+def diagonals(sums: Sums) -> dict[str, AnyArray]:
+    """Sums of squares and counts: by Cauchy-Schwarz they bound every other sum."""
+    return {
+        "count": sums["count"],
+        "key_square_sum": sums["gram"].diagonal(),
+        "value_square_sum": sums["value_square_sum"],
+    }
+
+
+def _check_room(left: Sums, right: Sums) -> None:
+    for name, other in diagonals(right).items():
+        total = diagonals(left)[name].astype(np.float64) + other.astype(np.float64)
+        if total.size and total.max() >= INT64_LIMIT:
+            raise OverflowError(
+                f"{name} would leave the 64-bit integers that keep sums exact; use a coarser grid "
+                "(grid=16) or a larger scale, or start a second Moments"
+            )
+
+
+class BlockSums:
+    """Accumulates blocks of grid rows.
+
+    Products are added in place by BLAS (a symmetric rank-k update for the Gram matrix) to float64
+    accumulators. In exact mode a running bound keeps them below 2**53, and they are emptied into
+    int64 sums before the bound could be passed.
+
+    Parameters
+    ----------
+    n_features, n_values : int
+    exact : bool
+        Rows are integers and the sums are to be exact. A block with weights that are no integers
+        ends this: from then on the sums are float64.
+    """
+
+    def __init__(self, n_features: int, n_values: int, exact: bool) -> None:
+        self.exact = exact
+        self._shape = n_features, n_values
+        self._total: Sums | None = None
+        self._bound = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        self._running = empty_sums(*self._shape, np.float64)
+        self._gram = np.zeros((self._shape[0],) * 2, order="F")
+        self._cross = np.zeros(self._shape, order="F")
+
+    def add(
+        self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, bound: float
+    ) -> None:
+        """Add a block.
+
+        Parameters
+        ----------
+        keys : ndarray of shape (n, d), float64, C-contiguous
+        values : ndarray of shape (n, m), float64, C-contiguous
+        weights : ndarray of shape (n,) or None
+        bound : float
+            No sum over the block exceeds it; at most 2**53 in exact mode.
+        """
+        if self.exact and weights is not None and np.any(weights != np.rint(weights)):
+            self._empty()
+            self.exact = False
+        if self.exact and self._bound + bound > EXACT_LIMIT:
+            self._empty()
+        self._bound += bound
+        running = self._running
+        if weights is None:
+            weighted, count = values, float(len(keys))
+            self._gram = dsyrk(1.0, keys.T, beta=1.0, c=self._gram, overwrite_c=1)
+            running["key_sum"] += keys.sum(axis=0)
+        else:
+            weighted, count = values * weights[:, None], float(weights.sum())
+            weighted_keys = keys * weights[:, None]
+            self._gram = dgemm(
+                1.0, weighted_keys.T, keys.T, beta=1.0, c=self._gram, trans_b=1, overwrite_c=1
+            )
+            running["key_sum"] += weighted_keys.sum(axis=0)
+        self._cross = dgemm(
+            1.0, keys.T, weighted.T, beta=1.0, c=self._cross, trans_b=1, overwrite_c=1
+        )
+        running["count"] += count
+        running["value_sum"] += weighted.sum(axis=0)
+        running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted)
+
+    def finish(self) -> Sums:
+        """Return the sums: int64 where exact, else float64."""
+        self._empty()
+        assert self._total is not None
+        return self._total
+
+    def _empty(self) -> None:
+        upper = np.triu(self._gram, 1)
+        self._running["gram"] = upper + upper.T + np.diag(self._gram.diagonal())
+        self._running["cross"] = np.ascontiguousarray(self._cross)
+        dtype = np.int64 if self.exact else np.float64
+        emptied = {name: s.astype(dtype) for name, s in self._running.items()}
+        self._total = emptied if self._total is None else add_sums(self._total, emptied)
+        self._bound = 0.0
+        self._start()
