@@ -1,0 +1,177 @@
+"""Kept rows: an order-free, mergeable sample of what was learned; all of it while it is small.
+
+Rows are a multiset of (key, value) pairs in grid units, held in the order of a hash of the key, so
+that nothing depends on the order of arrival. Up to `capacity` distinct rows all are kept. Past it
+the sample is every learned row whose hash lies below a bar, and the bar sinks so that at most
+`capacity` rows stay (bottom-k sampling).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from faast._typing import AnyArray, FloatArray
+
+OPEN_BAR = np.uint64(2**64 - 1)
+"""Hashes are below it: nothing has been left out."""
+
+ROUNDING = 1e-9
+"""Weights this small are what rounding leaves of rows with real weights that were forgotten."""
+
+
+class RowArrays(NamedTuple):
+    """Kept rows in the units of the caller.
+
+    Attributes
+    ----------
+    keys : ndarray of shape (n, d)
+    values : ndarray of shape (n, m)
+    weights : ndarray of shape (n,)
+    """
+
+    keys: FloatArray
+    values: FloatArray
+    weights: FloatArray
+
+
+class KeptRows:
+    """Immutable multiset of grid rows; combining returns a new one.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n, d), float64
+        In grid units.
+    values : ndarray of shape (n, m), float64
+        In grid units.
+    weights : ndarray of shape (n,), float64
+    capacity : int
+        Most distinct rows kept.
+    bar : uint64
+        Only rows whose hash is below it are in the sample.
+    """
+
+    def __init__(
+        self,
+        keys: AnyArray,
+        values: AnyArray,
+        weights: FloatArray,
+        capacity: int,
+        bar: np.uint64 = OPEN_BAR,
+    ) -> None:
+        hashes = hash_rows(keys)
+        order = np.flatnonzero(hashes < bar)
+        order = order[np.argsort(hashes[order], kind="stable")]
+        keys, values, weights, hashes = keys[order], values[order], weights[order], hashes[order]
+        keys, values, weights, hashes = _merge_repeated(keys, values, weights, hashes)
+        if len(keys) > capacity:
+            bar = hashes[capacity]
+            n_kept = int(np.searchsorted(hashes, bar))
+            keys, values, weights = keys[:n_kept], values[:n_kept], weights[:n_kept]
+        self.capacity, self.bar = capacity, bar
+        self.keys, self.values, self.weights = _compact(keys), _compact(values), weights
+
+    @classmethod
+    def none(cls, n_features: int, n_values: int, capacity: int) -> KeptRows:
+        """Return the empty multiset."""
+        return cls(np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every learned row is kept (and none was ever left out)."""
+        return bool(self.bar == OPEN_BAR)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.keys.nbytes + self.values.nbytes + self.weights.nbytes
+
+    def plus(self, other: KeptRows) -> KeptRows:
+        """Return the multiset union."""
+        return KeptRows(
+            np.concatenate([self.keys, other.keys]),
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.weights, other.weights]),
+            min(self.capacity, other.capacity),
+            min(self.bar, other.bar),
+        )
+
+    def minus(self, other: KeptRows) -> KeptRows:
+        """Return the multiset difference; `other` must be sampled with this bar or a higher one.
+
+        Raises
+        ------
+        ValueError
+            A row of `other` that should be here is not: it was never learned.
+        """
+        return KeptRows(
+            np.concatenate([self.keys, other.keys]),
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.weights, -other.weights]),
+            self.capacity,
+            self.bar,
+        )
+
+    def take_values(self, columns: AnyArray) -> KeptRows:
+        """Rearrange the columns of values, -1 marking a column of zeros."""
+        columns = np.asarray(columns)
+        values = np.where(columns < 0, 0, self.values[:, columns])
+        return KeptRows(self.keys, values, self.weights, self.capacity, self.bar)
+
+
+def hash_rows(keys: AnyArray) -> AnyArray:
+    """Hash the float64 bits of each row to uint64, alike in any batch.
+
+    A sum of the entries' bit patterns times fixed odd numbers, modulo 2**64, then the finaliser of
+    splitmix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators").
+    """
+    bits = (np.ascontiguousarray(keys, dtype=np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
+    factors = _mix(np.arange(keys.shape[1], dtype=np.uint64)) | np.uint64(1)
+    return _mix(bits @ factors) >> np.uint64(1)
+
+
+def _mix(state: AnyArray) -> AnyArray:
+    state = state + np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+def _merge_repeated(
+    keys: AnyArray, values: AnyArray, weights: FloatArray, hashes: AnyArray
+) -> tuple[AnyArray, AnyArray, FloatArray, AnyArray]:
+    """Sum the weights of equal rows among rows sorted by hash, and drop rows of weight zero."""
+    tied = np.zeros(len(hashes), dtype=bool)
+    equal = hashes[1:] == hashes[:-1]
+    tied[1:] |= equal
+    tied[:-1] |= equal
+    group = np.arange(len(hashes))
+    if tied.any():
+        among = np.flatnonzero(tied)
+        rows = np.concatenate([keys[among], values[among]], axis=1, dtype=np.float64) + 0.0
+        order = np.lexsort((*rows.T[::-1], hashes[among]))
+        keys[among], values[among] = keys[among][order], values[among][order]
+        weights[among], rows = weights[among][order], rows[order]
+        repeats = np.zeros(len(hashes), dtype=bool)
+        repeats[among[1:]] = np.all(rows[1:] == rows[:-1], axis=1)
+        group = np.cumsum(~repeats) - 1
+        first = np.flatnonzero(~repeats)
+        keys, values, hashes = keys[first], values[first], hashes[first]
+        weights = np.bincount(group, weights)
+    if np.any(weights < -ROUNDING):
+        raise ValueError(
+            "a row to forget was never learned, or not so often; forgetting needs the identical "
+            "key and value that were learned"
+        )
+    present = np.flatnonzero(weights > ROUNDING)
+    return keys[present], values[present], weights[present], hashes[present]
+
+
+def _compact(rows: AnyArray) -> AnyArray:
+    """Store grid rows as int32, plain float64 rows as they are."""
+    as_int = rows.astype(np.int32, copy=False)
+    return as_int if np.array_equal(as_int, rows) else rows

@@ -1,0 +1,25 @@
+"""What a solver is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from faast.moments import Moments
+from faast.rows import KeptRows
+from faast.weights import FastWeights
+
+
+class Solver(ABC):
+    """Turns moments into fast weights; a frozen dataclass of its settings."""
+
+    @abstractmethod
+    def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
+        """Solve.
+
+        Parameters
+        ----------
+        moments : Moments
+        rows : KeptRows, optional
+            Rows that were kept: all of them while there are few, else a sample. With them a solver
+            may work on the side of the rows (dual form) or leave one out.
+        """

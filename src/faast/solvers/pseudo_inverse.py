@@ -1,0 +1,62 @@
+"""The paper's solver: a pseudo-inverse with spectral filtering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from faast.moments import Moments
+from faast.rows import KeptRows
+from faast.solvers.base import Solver
+from faast.solvers.spectrum import spectrum
+from faast.weights import FastWeights
+
+
+@dataclass(frozen=True)
+class PseudoInverse(Solver):
+    """W = pinv(K, rtol) V, with rtol = N**-alpha (FAAST, arXiv 2605.04651).
+
+    Singular values of the keys below rtol times the largest are dropped. Keys are not centred and
+    there is no bias.
+
+    Parameters
+    ----------
+    alpha : float, optional
+        Positive; 0.8 where neither is given.
+    rtol : float, optional
+        A fixed tolerance in [0, 1) instead.
+
+    Raises
+    ------
+    ValueError
+        Both given, or out of range.
+
+    Notes
+    -----
+    From the Gram matrix G = KᵀK = Q diag(w) Qᵀ with w = sigma²:
+    W = Q diag(1/w where w > w_max rtol², else 0) Qᵀ KᵀV.
+    """
+
+    alpha: float | None = None
+    rtol: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.alpha is not None and self.rtol is not None:
+            raise ValueError("give alpha or rtol, not both")
+        if self.rtol is not None and not 0.0 <= self.rtol < 1.0:
+            raise ValueError(f"rtol must be in [0, 1), got {self.rtol}")
+        if self.rtol is None:
+            object.__setattr__(self, "alpha", 0.8 if self.alpha is None else self.alpha)
+            if not self.alpha or self.alpha <= 0:
+                raise ValueError(f"alpha must be positive, got {self.alpha}")
+
+    def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
+        """Solve; see `Solver.solve`."""
+        decomposed = spectrum(moments, rows, centred=False)
+        w = decomposed.eigenvalues
+        rtol = self.rtol if self.alpha is None else max(moments.count, 1.0) ** -self.alpha
+        # the largest is always kept: with a single row rtol is 1
+        kept = max(int(np.count_nonzero(w > w[:1].sum() * rtol**2)), min(1, len(w)))
+        gains = np.where(np.arange(len(w)) < kept, 1.0 / w, 0.0)
+        return decomposed.weights(gains, kept)

@@ -1,0 +1,165 @@
+"""One eigendecomposition of the keys' second moments, from which every strength and cut follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from faast._typing import FloatArray
+from faast.moments import Moments
+from faast.rows import KeptRows, RowArrays
+from faast.weights import FastWeights
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Keys decomposed as ``K = U diag(sqrt(w)) Qᵀ``, values projected on it.
+
+    Attributes
+    ----------
+    eigenvalues : ndarray of shape (r,)
+        w, descending: squared singular values of the keys that rise above rounding noise.
+    basis : ndarray of shape (d, r)
+        Q.
+    projections : ndarray of shape (r, m)
+        Z = Qᵀ Kᵀ V.
+    key_mean : ndarray of shape (d,)
+        What the keys were centred by; zeros where they were not.
+    value_mean : ndarray of shape (m,)
+    value_square_sum : ndarray of shape (m,)
+        Sum of squares of the (centred) values.
+    count : float
+        Rows, or the sum of their weights.
+    centred : bool
+    """
+
+    eigenvalues: FloatArray
+    basis: FloatArray
+    projections: FloatArray
+    key_mean: FloatArray
+    value_mean: FloatArray
+    value_square_sum: FloatArray
+    count: float
+    centred: bool
+
+    @property
+    def explained_squares(self) -> FloatArray:
+        """a_i = |z_i|² / w_i: what each direction explains of the values, shape (r,)."""
+        return np.einsum("ij,ij->i", self.projections, self.projections) / self.eigenvalues
+
+    def weights(self, gains: FloatArray, kept: int | None = None, strength: float = 0.0) -> FastWeights:
+        """Assemble fast weights.
+
+        Parameters
+        ----------
+        gains : ndarray of shape (r,)
+            Filter g: W = Q diag(g) Z. A ridge has 1 / (w + strength), a pseudo-inverse 1 / w or 0.
+        kept : int, optional
+            Directions kept, for the diagnostics; all by default.
+        strength : float
+            Reported.
+        """
+        rank = len(self.eigenvalues) if kept is None else kept
+        matrix = self.basis @ (gains[:, None] * self.projections)
+        shrunk = gains * self.eigenvalues
+        total = float(self.value_square_sum.sum())
+        explained = float((self.explained_squares * (1.0 - (1.0 - shrunk) ** 2)).sum())
+        condition = np.sqrt(self.eigenvalues[0] / self.eigenvalues[rank - 1]) if rank else 1.0
+        return FastWeights(
+            matrix=matrix,
+            bias=self.value_mean - self.key_mean @ matrix,
+            rank=rank,
+            condition=float(condition),
+            explained=float(np.clip(explained / total, 0.0, 1.0)) if total > 0 else 0.0,
+            strength=strength,
+        )
+
+
+def spectrum(moments: Moments, rows: KeptRows | None, centred: bool) -> Spectrum:
+    """Decompose from whichever side is smaller.
+
+    The dual (n x n) serves while every row is kept and there are at most d / 2 of them; it is about
+    ten times faster for few rows. Else the primal (d x d).
+
+    Parameters
+    ----------
+    moments : Moments
+    rows : KeptRows or None
+    centred : bool
+        Subtract the means first (a model with intercept).
+    """
+    if rows is not None and rows.complete and 2 * len(rows) <= moments.n_features:
+        return dual_spectrum(rows_in_units(moments, rows), centred)
+    return primal_spectrum(moments, centred)
+
+
+def rows_in_units(moments: Moments, rows: KeptRows) -> RowArrays:
+    """Return kept rows in the caller's units, in hash order."""
+    keys, values = moments.from_grid(rows.keys, rows.values)
+    return RowArrays(keys, values, rows.weights)
+
+
+def primal_spectrum(moments: Moments, centred: bool) -> Spectrum:
+    """Decompose the Gram matrix."""
+    count = moments.count
+    gram, cross = moments.gram, moments.cross
+    key_mean, value_mean = np.zeros(moments.n_features), np.zeros(moments.n_values)
+    value_squares = moments.value_square_sum
+    if centred and count > 0:
+        # G - s sᵀ / N from exact sums (scatter): never from a running mean
+        key_mean, value_mean = moments.key_sum / count, moments.value_sum / count
+        gram -= np.outer(moments.key_sum, key_mean)
+        cross -= np.outer(moments.key_sum, value_mean)
+        value_squares = value_squares - moments.value_sum * value_mean
+    eigenvalues, basis = scipy.linalg.eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
+    kept = _above_noise(eigenvalues, moments.n_features)
+    eigenvalues, basis = eigenvalues[kept], basis[:, kept]
+    return Spectrum(
+        eigenvalues,
+        basis,
+        basis.T @ cross,
+        key_mean,
+        value_mean,
+        np.maximum(value_squares, 0.0),
+        count,
+        centred,
+    )
+
+
+def dual_spectrum(rows: RowArrays, centred: bool) -> Spectrum:
+    """Decompose the rows' own products; rows of weight w count as sqrt(w) times the row."""
+    keys, values, weights = rows
+    count = float(weights.sum())
+    key_mean, value_mean = np.zeros(keys.shape[1]), np.zeros(values.shape[1])
+    if centred and count > 0:
+        key_mean, value_mean = weights @ keys / count, weights @ values / count
+        keys, values = keys - key_mean, values - value_mean
+    root = np.sqrt(weights)[:, None]
+    keys, values = root * keys, root * values
+    eigenvalues, left = scipy.linalg.eigh(
+        keys @ keys.T, driver="evd", overwrite_a=True, check_finite=False
+    )
+    kept = _above_noise(eigenvalues, len(keys))
+    eigenvalues, left = eigenvalues[kept], left[:, kept]
+    singular = np.sqrt(eigenvalues)
+    return Spectrum(
+        eigenvalues,
+        (keys.T @ left) / singular,
+        singular[:, None] * (left.T @ values),
+        key_mean,
+        value_mean,
+        np.einsum("ij,ij->j", values, values),
+        count,
+        centred,
+    )
+
+
+def _above_noise(eigenvalues: FloatArray, size: int) -> slice:
+    """Select, in descending order, the eigenvalues that are more than rounding noise."""
+    noise = eigenvalues[-1] * size * EPSILON if size else 0.0
+    first = int(np.searchsorted(eigenvalues, max(noise, 0.0), side="right"))
+    return slice(None, first - len(eigenvalues) - 1 if first else None, -1)
