@@ -1,3 +1,15 @@
-"""Closed-form fast weights for frozen models."""
+"""Teach a frozen pretrained model new answers in one forward pass.
 
-__version__ = "0.1.0"
+Labelled examples become fast weights in closed form (FAAST, arXiv 2605.04651); prediction then
+costs one matrix product however many examples were learned.
+"""
+
+from faast._version import __version__ as __version__
+from faast.memory import AssociativeMemory as AssociativeMemory
+from faast.moments import Moments as Moments
+from faast.persistence import ModelFileError as ModelFileError
+from faast.persistence import load as load
+from faast.solvers import Discriminant as Discriminant
+from faast.solvers import PseudoInverse as PseudoInverse
+from faast.solvers import Ridge as Ridge
+from faast.weights import FastWeights as FastWeights

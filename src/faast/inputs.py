@@ -33,16 +33,18 @@ def to_numpy(rows: Any) -> AnyArray:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
-def as_rows(rows: Any, name: str, width: int | None = None) -> Any:
+def as_rows(rows: Any, name: str, width: int | None = None, *, column: bool = False) -> Any:
     """Check that `rows` is one numeric matrix; tensors stay tensors, memory maps stay mapped.
 
     Parameters
     ----------
-    rows : array-like of shape (n, width), or (n,) where one column is expected
+    rows : array-like of shape (n, width)
     name : str
         What error messages call it.
     width : int, optional
         Expected number of columns.
+    column : bool
+        Read shape (n,) as (n, 1).
 
     Raises
     ------
@@ -56,7 +58,7 @@ def as_rows(rows: Any, name: str, width: int | None = None) -> Any:
                 f"{name} must be a numeric array, got dtype {rows.dtype}; convert it first, "
                 f"for example with np.asarray({name}, dtype=np.float32)"
             )
-    if rows.ndim == 1 and width == 1:
+    if rows.ndim == 1 and column:
         rows = rows.reshape(-1, 1)
     if rows.ndim != 2 or (width is not None and rows.shape[1] != width):
         expected = f"(n, {'columns' if width is None else width})"
@@ -89,18 +91,28 @@ def as_weights(weights: Any, n_rows: int) -> FloatArray | None:
 
 
 def iterate_batches(
-    keys: Any, values: Any, weights: Any, n_features: int, n_values: int
+    keys: Any,
+    values: Any,
+    weights: Any,
+    n_features: int | None = None,
+    n_values: int | None = None,
 ) -> Iterator[Batch]:
     """Yield checked batches from one batch or from an iterable of batches.
 
     One batch is an array or tensor of keys with one of values. An iterable of batches is any other
     iterable: of (keys, values) or (keys, values, weights) tuples when `values` is None, else of
-    keys, walked beside an iterable of values.
+    keys, walked beside an iterable of values. Widths that are not given are the first batch's.
+
+    Raises
+    ------
+    ValueError
+        A batch of another shape or type; its rows are counted from the first batch on.
     """
     first_row = 0
     for batch_keys, batch_values, batch_weights in _parts(keys, values, weights):
         checked_keys = as_rows(batch_keys, "keys", n_features)
-        checked_values = as_rows(batch_values, "values", n_values)
+        checked_values = as_rows(batch_values, "values", n_values, column=True)
+        n_features, n_values = checked_keys.shape[1], checked_values.shape[1]
         n_rows = checked_keys.shape[0]
         if checked_values.shape[0] != n_rows:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from faast._typing import AnyArray, FloatArray
 from faast.grid import BLOCK_ROWS, EXACT_LIMIT, Grid, grid_for
 from faast.inputs import Batch, iterate_batches, to_numpy
+from faast.state import State
 from faast.sums import BlockSums, Sums, add_sums, diagonals, empty_sums
 
 Visitor = Callable[[FloatArray, FloatArray, FloatArray | None], None]
@@ -83,7 +84,8 @@ class Moments:
     @property
     def gram(self) -> FloatArray:
         """Sum of key keyᵀ: ndarray of shape (d, d)."""
-        return self._sums["gram"] / np.outer(self._key_units, self._key_units)
+        lower = self._sums["gram"] / np.outer(self._key_units, self._key_units)
+        return lower + np.tril(lower, -1).T
 
     @property
     def cross(self) -> FloatArray:
@@ -138,7 +140,7 @@ class Moments:
         -----
         After an error the moments are as before the call.
         """
-        return self.merge(self.summed(keys, values, weights))
+        return self.merge(self.summed(self._batches(keys, values, weights)))
 
     def subtract(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Take back rows that were added; parameters as for `add`.
@@ -150,7 +152,7 @@ class Moments:
             cannot all have been added. Rows that were never added but leave the sums
             plausible cannot be told apart and silently falsify the moments.
         """
-        return self.unmerge(self.summed(keys, values, weights))
+        return self.unmerge(self.summed(self._batches(keys, values, weights)))
 
     def merge(self, other: Moments) -> Self:
         """Add everything another Moments has seen.
@@ -229,15 +231,13 @@ class Moments:
         twin._sums = {name: s.copy() for name, s in self._sums.items()}
         return twin
 
-    def summed(
-        self, keys: Any, values: Any, weights: Any, visit: Visitor | None = None
-    ) -> Moments:
-        """Sum rows into a new Moments on this one's grid, leaving this one as it is.
+    def summed(self, batches: Iterable[Batch], visit: Visitor | None = None) -> Moments:
+        """Sum batches into a new Moments on this one's grid, leaving this one as it is.
 
         Parameters
         ----------
-        keys, values, weights
-            As for `add`.
+        batches : iterable of Batch
+            See `faast.inputs.iterate_batches`.
         visit : callable, optional
             Called with every block of grid rows, for callers that keep rows.
         """
@@ -245,7 +245,7 @@ class Moments:
         sums = BlockSums(self.n_features, self.n_values, exact=self.grid is not None)
         key_buffer = np.empty((BLOCK_ROWS, self.n_features))
         value_buffer = np.empty((BLOCK_ROWS, self.n_values))
-        for batch in iterate_batches(keys, values, weights, self.n_features, self.n_values):
+        for batch in batches:
             if not batch.keys.shape[0]:
                 continue
             key_grid, value_grid = part._settle_grids(batch)
@@ -265,6 +265,45 @@ class Moments:
                     visit(grid_keys, grid_values, block_weights)
         part._sums = sums.finish()
         return part
+
+    def from_grid(self, keys: AnyArray, values: AnyArray) -> tuple[FloatArray, FloatArray]:
+        """Turn rows in grid units back into the caller's units."""
+        return keys / self._key_units, values / self._value_units
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        lower = np.tril_indices(self.n_features)
+        tensors = {**self._sums, "gram": self._sums["gram"][lower]}
+        for name, grid in (("key_scale", self._key_grid), ("value_scale", self._value_grid)):
+            if grid is not None:
+                tensors[name] = np.asarray(grid.scale, dtype=np.float64)
+        return State(
+            tensors,
+            {
+                "n_features": self.n_features,
+                "n_values": self.n_values,
+                "grid": self.grid,
+                "given_scales": [grid is not None for grid in self._given],
+            },
+        )
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Restore what `to_state` returned."""
+        d, m = int(state.metadata["n_features"]), int(state.metadata["n_values"])
+        bits, given = state.metadata["grid"], state.metadata["given_scales"]
+        scales = [state.tensors.get(name) for name in ("key_scale", "value_scale")]
+        moments = cls(d, m, *(s if g else None for s, g in zip(scales, given, strict=True)), bits)
+        moments._key_grid, moments._value_grid = (_given_grid(bits, scale) for scale in scales)
+        expected = empty_sums(d, m, state.tensors["count"].dtype.type)
+        gram = np.zeros_like(expected["gram"])
+        gram[np.tril_indices(d)] = state.tensors["gram"]
+        restored = {**{name: state.tensors[name] for name in expected}, "gram": gram}
+        for name, zeros in expected.items():
+            if restored[name].shape != zeros.shape or restored[name].dtype != zeros.dtype:
+                raise ValueError(f"{name} has the wrong shape or type")
+        moments._sums = restored
+        return moments
 
     def __eq__(self, other: object) -> bool:
         """Compare grids and sums bit for bit."""
@@ -293,6 +332,9 @@ class Moments:
         twin._given = self._given
         twin._key_grid, twin._value_grid = self._key_grid, self._value_grid
         return twin
+
+    def _batches(self, keys: Any, values: Any, weights: Any) -> Iterator[Batch]:
+        return iterate_batches(keys, values, weights, self.n_features, self.n_values)
 
     def _settle_grids(self, batch: Batch) -> tuple[Grid, Grid]:
         if self._key_grid is None:

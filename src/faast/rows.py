@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
+from faast.state import State
 
 OPEN_BAR = np.uint64(2**64 - 1)
 """Hashes are below it: nothing has been left out."""
@@ -50,6 +51,8 @@ class KeptRows:
         Most distinct rows kept.
     bar : uint64
         Only rows whose hash is below it are in the sample.
+    hashes : ndarray of shape (n,), uint64, optional
+        `hash_rows` of the keys, where it is known.
     """
 
     def __init__(
@@ -59,8 +62,9 @@ class KeptRows:
         weights: FloatArray,
         capacity: int,
         bar: np.uint64 = OPEN_BAR,
+        hashes: AnyArray | None = None,
     ) -> None:
-        hashes = hash_rows(keys)
+        hashes = hash_rows(keys) if hashes is None else hashes
         order = np.flatnonzero(hashes < bar)
         order = order[np.argsort(hashes[order], kind="stable")]
         keys, values, weights, hashes = keys[order], values[order], weights[order], hashes[order]
@@ -69,7 +73,8 @@ class KeptRows:
             bar = hashes[capacity]
             n_kept = int(np.searchsorted(hashes, bar))
             keys, values, weights = keys[:n_kept], values[:n_kept], weights[:n_kept]
-        self.capacity, self.bar = capacity, bar
+            hashes = hashes[:n_kept]
+        self.capacity, self.bar, self.hashes = capacity, bar, hashes
         self.keys, self.values, self.weights = _compact(keys), _compact(values), weights
 
     @classmethod
@@ -98,6 +103,7 @@ class KeptRows:
             np.concatenate([self.weights, other.weights]),
             min(self.capacity, other.capacity),
             min(self.bar, other.bar),
+            np.concatenate([self.hashes, other.hashes]),
         )
 
     def minus(self, other: KeptRows) -> KeptRows:
@@ -114,13 +120,81 @@ class KeptRows:
             np.concatenate([self.weights, -other.weights]),
             self.capacity,
             self.bar,
+            np.concatenate([self.hashes, other.hashes]),
         )
+
+    def limited(self, capacity: int) -> KeptRows:
+        """Return the multiset with another capacity."""
+        return KeptRows(
+            self.keys, self.values, self.weights, capacity, self.bar, self.hashes
+        )
+
+    def scaled(self, factor: float) -> KeptRows:
+        """Return the multiset with every weight multiplied by a factor."""
+        weights = self.weights * factor
+        return KeptRows(self.keys, self.values, weights, self.capacity, self.bar, self.hashes)
 
     def take_values(self, columns: AnyArray) -> KeptRows:
         """Rearrange the columns of values, -1 marking a column of zeros."""
         columns = np.asarray(columns)
         values = np.where(columns < 0, 0, self.values[:, columns])
-        return KeptRows(self.keys, values, self.weights, self.capacity, self.bar)
+        return KeptRows(
+            self.keys, values, self.weights, self.capacity, self.bar, self.hashes
+        )
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        tensors = {"keys": self.keys, "values": self.values, "weights": self.weights}
+        return State(tensors, {"capacity": self.capacity, "bar": int(self.bar)})
+
+    @classmethod
+    def from_state(cls, state: State) -> KeptRows:
+        """Restore what `to_state` returned."""
+        tensors, metadata = state
+        return cls(
+            tensors["keys"],
+            tensors["values"],
+            tensors["weights"],
+            int(metadata["capacity"]),
+            np.uint64(metadata["bar"]),
+        )
+
+
+class RowSampler:
+    """Collects the rows of one call block by block, never much more than `capacity`.
+
+    Parameters
+    ----------
+    n_features, n_values : int
+    capacity : int
+    bar : uint64
+        Where the sample that the rows are for has its bar.
+    """
+
+    def __init__(self, n_features: int, n_values: int, capacity: int, bar: np.uint64 = OPEN_BAR) -> None:
+        self._kept = KeptRows(
+            np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity, bar
+        )
+        self._staged: list[KeptRows] = []
+
+    def visit(self, keys: FloatArray, values: FloatArray, weights: FloatArray | None) -> None:
+        """Take the rows of a block that lie below the bar."""
+        hashes, kept = hash_rows(keys), self._kept
+        below = np.flatnonzero(hashes < kept.bar)
+        taken = np.ones(len(below)) if weights is None else weights[below]
+        block = KeptRows(
+            keys[below], values[below], taken, kept.capacity, kept.bar, hashes[below]
+        )
+        self._staged.append(block)
+        if sum(map(len, self._staged)) > self._kept.capacity:
+            self.rows()
+
+    def rows(self) -> KeptRows:
+        """Return the sample so far."""
+        for block in self._staged:
+            self._kept = self._kept.plus(block)
+        self._staged = []
+        return self._kept
 
 
 def hash_rows(keys: AnyArray) -> AnyArray:

@@ -15,7 +15,10 @@ INT64_LIMIT = 2.0**63
 
 
 def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
-    """Zero sums: count (), gram (d, d), cross (d, m), key_sum (d,), value sums (m,)."""
+    """Zero sums: count (), gram (d, d), cross (d, m), key_sum (d,), value sums (m,).
+
+    Of the symmetric Gram matrix only the lower triangle is kept.
+    """
     shapes: dict[str, tuple[int, ...]] = {
         "count": (),
         "gram": (n_features, n_features),
@@ -80,13 +83,8 @@ class BlockSums:
         self.exact = exact
         self._shape = n_features, n_values
         self._total: Sums | None = None
+        self._running: Sums | None = None
         self._bound = 0.0
-        self._start()
-
-    def _start(self) -> None:
-        self._running = empty_sums(*self._shape, np.float64)
-        self._gram = np.zeros((self._shape[0],) * 2, order="F")
-        self._cross = np.zeros(self._shape, order="F")
 
     def add(
         self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, bound: float
@@ -106,38 +104,33 @@ class BlockSums:
             self.exact = False
         if self.exact and self._bound + bound > EXACT_LIMIT:
             self._empty()
+        if self._running is None:
+            self._running = empty_sums(*self._shape, np.float64)
         self._bound += bound
         running = self._running
+        # BLAS sees the C-ordered sums as their transposes and adds in place
+        gram, cross = running["gram"].T, running["cross"].T
         if weights is None:
-            weighted, count = values, float(len(keys))
-            self._gram = dsyrk(1.0, keys.T, beta=1.0, c=self._gram, overwrite_c=1)
-            running["key_sum"] += keys.sum(axis=0)
+            weighted_keys, weighted_values, count = keys, values, float(len(keys))
+            dsyrk(1.0, keys.T, beta=1.0, c=gram, overwrite_c=1)
         else:
-            weighted, count = values * weights[:, None], float(weights.sum())
-            weighted_keys = keys * weights[:, None]
-            self._gram = dgemm(
-                1.0, weighted_keys.T, keys.T, beta=1.0, c=self._gram, trans_b=1, overwrite_c=1
-            )
-            running["key_sum"] += weighted_keys.sum(axis=0)
-        self._cross = dgemm(
-            1.0, keys.T, weighted.T, beta=1.0, c=self._cross, trans_b=1, overwrite_c=1
-        )
+            weighted_keys, weighted_values = keys * weights[:, None], values * weights[:, None]
+            count = float(weights.sum())
+            running["gram"] += np.tril(weighted_keys.T @ keys)
+        dgemm(1.0, weighted_values.T, keys.T, beta=1.0, c=cross, trans_b=1, overwrite_c=1)
         running["count"] += count
-        running["value_sum"] += weighted.sum(axis=0)
-        running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted)
+        running["key_sum"] += weighted_keys.sum(axis=0)
+        running["value_sum"] += weighted_values.sum(axis=0)
+        running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted_values)
 
     def finish(self) -> Sums:
         """Return the sums: int64 where exact, else float64."""
         self._empty()
-        assert self._total is not None
-        return self._total
+        return self._total or empty_sums(*self._shape, np.int64 if self.exact else np.float64)
 
     def _empty(self) -> None:
-        upper = np.triu(self._gram, 1)
-        self._running["gram"] = upper + upper.T + np.diag(self._gram.diagonal())
-        self._running["cross"] = np.ascontiguousarray(self._cross)
-        dtype = np.int64 if self.exact else np.float64
-        emptied = {name: s.astype(dtype) for name, s in self._running.items()}
-        self._total = emptied if self._total is None else add_sums(self._total, emptied)
-        self._bound = 0.0
-        self._start()
+        if self._running is not None:
+            dtype = np.int64 if self.exact else np.float64
+            emptied = {name: s.astype(dtype) for name, s in self._running.items()}
+            self._total = emptied if self._total is None else add_sums(self._total, emptied)
+        self._running, self._bound = None, 0.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from faast._typing import FloatArray
 from faast.inputs import as_rows, to_numpy
+from faast.state import State
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,3 +55,16 @@ class FastWeights:
     def nbytes(self) -> int:
         """Bytes held."""
         return self.matrix.nbytes + self.bias.nbytes
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        scalars = ("rank", "condition", "explained", "strength")
+        return State(
+            {"matrix": self.matrix, "bias": self.bias},
+            {name: getattr(self, name) for name in scalars},
+        )
+
+    @classmethod
+    def from_state(cls, state: State) -> FastWeights:
+        """Restore what `to_state` returned."""
+        return cls(**state.tensors, **state.metadata)

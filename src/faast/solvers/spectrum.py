@@ -116,7 +116,7 @@ def primal_spectrum(moments: Moments, centred: bool) -> Spectrum:
         cross -= np.outer(moments.key_sum, value_mean)
         value_squares = value_squares - moments.value_sum * value_mean
     eigenvalues, basis = scipy.linalg.eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
-    kept = _above_noise(eigenvalues, moments.n_features)
+    kept = above_noise(eigenvalues, moments.n_features)
     eigenvalues, basis = eigenvalues[kept], basis[:, kept]
     return Spectrum(
         eigenvalues,
@@ -143,7 +143,7 @@ def dual_spectrum(rows: RowArrays, centred: bool) -> Spectrum:
     eigenvalues, left = scipy.linalg.eigh(
         keys @ keys.T, driver="evd", overwrite_a=True, check_finite=False
     )
-    kept = _above_noise(eigenvalues, len(keys))
+    kept = above_noise(eigenvalues, len(keys))
     eigenvalues, left = eigenvalues[kept], left[:, kept]
     singular = np.sqrt(eigenvalues)
     return Spectrum(
@@ -158,7 +158,7 @@ def dual_spectrum(rows: RowArrays, centred: bool) -> Spectrum:
     )
 
 
-def _above_noise(eigenvalues: FloatArray, size: int) -> slice:
+def above_noise(eigenvalues: FloatArray, size: int) -> slice:
     """Select, in descending order, the eigenvalues that are more than rounding noise."""
     noise = eigenvalues[-1] * size * EPSILON if size else 0.0
     first = int(np.searchsorted(eigenvalues, max(noise, 0.0), side="right"))

@@ -1,0 +1,38 @@
+"""Solvers: moments in, fast weights out."""
+
+from dataclasses import asdict
+from typing import Any
+
+from faast.solvers.base import Solver
+from faast.solvers.discriminant import Discriminant
+from faast.solvers.pseudo_inverse import PseudoInverse
+from faast.solvers.ridge import Ridge
+
+SOLVERS: dict[str, type[Solver]] = {
+    solver.__name__: solver for solver in (PseudoInverse, Ridge, Discriminant)
+}
+"""The solvers that a file can name."""
+
+
+def describe_solver(solver: Solver) -> dict[str, Any]:
+    """Return the name and settings of a solver, as a file keeps them.
+
+    Raises
+    ------
+    ValueError
+        The solver is none of `SOLVERS`.
+    """
+    name = type(solver).__name__
+    if SOLVERS.get(name) is not type(solver):
+        raise ValueError(
+            f"a file can only name the library's own solvers ({', '.join(SOLVERS)}), got {name}"
+        )
+    return {"name": name, "settings": asdict(solver)}  # type: ignore[call-overload]
+
+
+def solver_from(description: dict[str, Any]) -> Solver:
+    """Rebuild a solver from its description."""
+    return SOLVERS[description["name"]](**description["settings"])
+
+
+__all__ = ["SOLVERS", "Discriminant", "PseudoInverse", "Ridge", "Solver"]
