@@ -66,6 +66,22 @@ def as_rows(rows: Any, name: str, width: int | None = None, *, column: bool = Fa
     return rows
 
 
+def check_finite(rows: AnyArray, name: str) -> None:
+    """Name the first row that holds NaN or inf.
+
+    Raises
+    ------
+    ValueError
+        There is one.
+    """
+    if rows.dtype.kind != "f" or np.isfinite(rows.sum(dtype=np.float64)):
+        return
+    wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if wrong.size:
+        kind = "NaN" if np.isnan(rows[wrong[0]]).any() else "inf"
+        raise ValueError(f"row {wrong[0]} of {name} contains {kind}")
+
+
 def as_weights(weights: Any, n_rows: int) -> FloatArray | None:
     """Check one finite, non-negative weight a row.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from faast._typing import FloatArray
-from faast.inputs import as_rows, to_numpy
+from faast.inputs import as_rows, check_finite, to_numpy
 from faast.state import State
 
 
@@ -47,8 +47,14 @@ class FastWeights:
         Returns
         -------
         ndarray of shape (n, m), float64
+
+        Raises
+        ------
+        ValueError
+            Wrong width or type, or a row that holds NaN or inf.
         """
         rows = to_numpy(as_rows(queries, "queries", self.matrix.shape[0]))
+        check_finite(rows, "queries")
         return np.asarray(rows, dtype=np.float64) @ self.matrix + self.bias
 
     @property

@@ -1,0 +1,41 @@
+"""Honest probabilities: a temperature fitted on scores of rows that were left out."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from faast._typing import FloatArray, IntArray
+
+LOG_BOUNDS = (-10.0, 10.0)
+"""Range of the logarithm of the temperature, relative to the spread of the scores."""
+
+
+def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) -> float:
+    """Choose T so that softmax(scores / T) has the smallest negative log-likelihood.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, C)
+        Of rows that the model did not learn (leave-one-out).
+    codes : ndarray of shape (n,), int
+        Column of the true class.
+    weights : ndarray of shape (n,)
+
+    Returns
+    -------
+    float
+        At least a tenth of the mean squared distance between the scores and the one-hot truth
+        where every row is scored right: there the likelihood alone would drive T to 0.
+    """
+    if not len(codes) or scores.shape[1] < 2:
+        return 1.0
+    spread = float(np.std(scores - scores.mean(axis=1, keepdims=True))) or 1.0
+
+    def loss(log_temperature: float) -> float:
+        likelihood = log_softmax(scores / (spread * np.exp(log_temperature)), axis=1)
+        return float(-(weights @ likelihood[np.arange(len(codes)), codes]))
+
+    found = minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-3})
+    return spread * float(np.exp(found.x))

@@ -1,0 +1,88 @@
+"""What the classifier and the regressor share."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from faast import persistence
+from faast._typing import AnyArray, FloatArray
+from faast._version import __version__
+from faast.inputs import as_weights, check_finite, to_numpy
+from faast.memory import AssociativeMemory
+from faast.solvers import Ridge, Solver
+
+
+class MemoryEstimator(BaseEstimator):  # type: ignore[misc]
+    """An estimator around an `AssociativeMemory`.
+
+    Subclasses set `solver`, `selection_rows` and `key_scale` in ``__init__`` and build their memory
+    with `_new_memory`.
+    """
+
+    solver: Solver | str
+    selection_rows: int
+    key_scale: float | AnyArray | None
+    memory_: AssociativeMemory | None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to exactly this path; `faast.load` restores it, ready to learn on.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Nothing has been learned.
+        ValueError
+            A label or solver that a file cannot keep.
+        """
+        check_is_fitted(self)
+        persistence.save(self, path, __version__)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "memory_")
+
+    def _rows(self, X: Any, *, first: bool) -> AnyArray:
+        """Check a feature matrix; any real dtype, torch tensors included."""
+        if not hasattr(X, "columns"):  # data frames bring feature names
+            X = to_numpy(X)
+        X = validate_data(
+            self, X, reset=first, ensure_all_finite=False, ensure_min_samples=0, dtype="numeric"
+        )
+        check_finite(X, "X")
+        return X
+
+    def _learnable(self) -> AssociativeMemory:
+        check_is_fitted(self)
+        if self.memory_ is None:
+            raise ValueError(
+                "this model was compacted: it holds weights only and can neither learn nor "
+                "forget; keep the uncompacted model for that"
+            )
+        return self.memory_
+
+    def _new_memory(self, **scales: Any) -> AssociativeMemory:
+        solver = Ridge() if self.solver == "auto" else self.solver
+        if not isinstance(solver, Solver):
+            raise ValueError(
+                f'solver must be "auto" or a solver such as Ridge() or Discriminant(), got {solver!r}'
+            )
+        return AssociativeMemory(
+            solver, selection_rows=self.selection_rows, key_scale=self.key_scale, **scales
+        )
+
+
+def without_weightless(
+    X: AnyArray, y: AnyArray, sample_weight: Any
+) -> tuple[AnyArray, AnyArray, FloatArray | None]:
+    """Drop rows of weight 0: they are no different from rows that were never seen."""
+    weights = as_weights(sample_weight, len(X))
+    if len(X) != len(y):
+        raise ValueError(f"X and y must have the same number of rows, got {len(X)} and {len(y)}")
+    if weights is None or np.all(weights > 0):
+        return X, y, weights
+    kept = weights > 0
+    return X[kept], y[kept], weights[kept]
