@@ -145,6 +145,23 @@ class AssociativeMemory:
             self._weights = None
         return self
 
+    def loo_values(self) -> FloatArray:
+        """Predict the kept rows as if each had not been learned, in their order: (n, m)."""
+        weights = self.weights
+        assert self.moments is not None
+        assert self.rows is not None
+        return self.solver.loo_values(self.moments, self.rows, weights)
+
+    def copy(self) -> AssociativeMemory:
+        """Return an independent copy."""
+        twin = AssociativeMemory(
+            self.solver, selection_rows=self.selection_rows, **self._grid_settings
+        )
+        if self.moments is not None:
+            twin.moments, twin.rows = self.moments.copy(), self.rows
+        twin._weights = self._weights
+        return twin
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one file; `faast.load` restores it, ready to go on learning."""
         persistence.save(self, path, __version__)

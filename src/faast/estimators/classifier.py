@@ -82,3 +82,186 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         self.novelty = novelty
         self.selection_rows = selection_rows
         self.key_scale = key_scale
+
+    # -- learning ------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn rows from nothing.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), any real dtype
+        y : array-like of shape (n,), labels; or an indicator matrix of shape (n, C)
+        sample_weight : array-like of shape (n,), optional
+
+        Raises
+        ------
+        ValueError
+            Wrong shapes or types, NaN or inf (named by row).
+        """
+        return self._learn(X, y, sample_weight, first=True)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Learn more rows, of known or new classes; as `fit` otherwise.
+
+        Parameters
+        ----------
+        classes : array-like, optional
+            Ignored, scikit-learn passes it: classes need not be announced.
+        """
+        return self._learn(X, y, sample_weight, first=not self.__sklearn_is_fitted__())
+
+    def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Forget rows that were learned, as if they had never been seen.
+
+        A class whose last row is forgotten disappears.
+
+        Raises
+        ------
+        ValueError
+            Rows that cannot have been learned. While all rows are kept that is any row that was
+            not; past `selection_rows` it is what would make a count negative. What cannot be told
+            from learned rows silently falsifies the memory.
+        """
+        learned = self._learned()
+        learned.forget(*self._checked(X, y, sample_weight, first=False))
+        self._head = None
+        return self
+
+    def merge(self, other: FaastClassifier) -> Self:
+        """Learn everything another classifier has learned; the classes are united.
+
+        Raises
+        ------
+        ValueError
+            Other widths or scales, or one classifier is multi-label and the other is not.
+        """
+        self._learned().merge(other._learned())
+        self._head = None
+        return self
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
+        X, y, weights = self._checked(X, y, sample_weight, first=first)
+        if first:
+            if not len(X):
+                raise ValueError("found array with 0 sample(s); at least one row is needed to fit")
+            memory = self._new_memory(value_scale=ONE_HOT_SCALE)
+            learned = ClassMemory(memory, multilabel=y.ndim == 2)
+        else:
+            learned = self._learned()
+        learned.learn(X, y, weights)
+        self.learned_: ClassMemory | None = learned
+        self._head: Head | None = None
+        return self
+
+    def _checked(
+        self, X: Any, y: Any, sample_weight: Any, *, first: bool
+    ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
+        X = self._rows(X, first=first)
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            y = as_indicator(y)
+        else:
+            y = as_labels(y)
+            sample_weight = self._weighted(y, sample_weight)
+        return without_weightless(X, y, sample_weight)
+
+    def _weighted(self, y: AnyArray, sample_weight: Any) -> Any:
+        """Multiply sample weights by the class weights of a mapping."""
+        if self.class_weight is None or self.class_weight == "balanced":
+            return sample_weight
+        if not isinstance(self.class_weight, Mapping):
+            raise ValueError(
+                'class_weight must be None, "balanced" or a mapping of label to weight, got '
+                f"{self.class_weight!r}"
+            )
+        factors = np.array([self.class_weight.get(label, 1.0) for label in y.tolist()])
+        weights = as_weights(sample_weight, len(y))
+        return factors if weights is None else weights * factors
+
+    # -- predicting ----------------------------------------------------------------------------
+
+    @property
+    def classes_(self) -> AnyArray:
+        """Labels that can be predicted, sorted: ndarray of shape (C,)."""
+        return self._fitted().classes
+
+    @property
+    def weights_(self) -> FastWeights:
+        """The fast weights that read a query."""
+        return self._fitted().weights
+
+    @property
+    def temperature_(self) -> float:
+        """Scores are divided by it before the softmax."""
+        return self._fitted().temperature
+
+    def decision_function(self, X: Any) -> FloatArray:
+        """Score rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, C), or (n,) for two classes: positive for ``classes_[1]``
+        """
+        scores = self._scores(X)
+        if scores.shape[1] == 2 and not self._fitted().multilabel:
+            return scores[:, 1] - scores[:, 0]
+        return scores
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Estimate class probabilities: ndarray of shape (n, C); of each column for indicators."""
+        scores = self._scores(X) / self.temperature_
+        return expit(scores) if self._fitted().multilabel else softmax(scores, axis=1)
+
+    def predict(self, X: Any) -> AnyArray:
+        """Predict labels: ndarray of shape (n,); an indicator matrix where one was learned."""
+        scores = self._scores(X)
+        if self._fitted().multilabel:
+            return (scores > 0).astype(np.int64)
+        return self.classes_[scores.argmax(axis=1)]
+
+    def _scores(self, X: Any) -> FloatArray:
+        head = self._fitted()
+        scores = head.weights.read(self._rows(X, first=False))
+        return scores - 0.5 if head.multilabel else scores
+
+    def _fitted(self) -> Head:
+        check_is_fitted(self)
+        if self._head is None:
+            self._head = Head.of(self._learned(), self.class_weight == "balanced")
+        return self._head
+
+    # -- the rest ------------------------------------------------------------------------------
+
+    def compact(self) -> FaastClassifier:
+        """Return a copy for deployment: weights only, no moments or rows, no more learning."""
+        head = self._fitted()
+        twin: FaastClassifier = clone(self)
+        twin.n_features_in_ = self.n_features_in_
+        twin.learned_, twin._head = None, head
+        return twin
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        parts = {"head": self._fitted().to_state()}
+        if self.learned_ is not None:
+            parts["learned"] = self.learned_.to_state()
+        return State.joined(parts, n_features=self.n_features_in_, **self._settings())
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Restore what `to_state` returned."""
+        restored = cls._from_settings(state.metadata)
+        restored.n_features_in_ = int(state.metadata["n_features"])
+        restored._head = Head.from_state(state.part("head"))
+        learned = "learned" in state.metadata
+        restored.learned_ = ClassMemory.from_state(state.part("learned")) if learned else None
+        return restored
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

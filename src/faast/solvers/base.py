@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from faast._typing import FloatArray
 from faast.moments import Moments
 from faast.rows import KeptRows
 from faast.weights import FastWeights
@@ -22,4 +23,20 @@ class Solver(ABC):
         rows : KeptRows, optional
             Rows that were kept: all of them while there are few, else a sample. With them a solver
             may work on the side of the rows (dual form) or leave one out.
+        """
+
+    @abstractmethod
+    def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
+        """Predict kept rows as if each had not been learned.
+
+        Parameters
+        ----------
+        moments : Moments
+        rows : KeptRows
+        weights : FastWeights
+            What `solve` returned for them.
+
+        Returns
+        -------
+        ndarray of shape (n, m), in the order of the kept rows
         """

@@ -64,6 +64,11 @@ class Discriminant(Solver):
                     shrinkage = float(SHRINKAGES[np.nanargmin(losses)])
         return classes.weights(moments, shrinkage)
 
+    def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
+        """Predict rows without themselves; see `Solver.loo_values`."""
+        classes = GaussianClasses.of(moments, rows)
+        return classes.loo_scores(rows_in_units(moments, rows), weights.strength)
+
 
 @dataclass(frozen=True, eq=False)
 class GaussianClasses:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faast._typing import FloatArray
 from faast.moments import Moments
 from faast.rows import KeptRows
 from faast.solvers.base import Solver
-from faast.solvers.spectrum import spectrum
+from faast.solvers.leave_one_out import LeaveOneOut
+from faast.solvers.spectrum import Spectrum, rows_in_units, spectrum
 from faast.weights import FastWeights
 
 
@@ -54,9 +56,18 @@ class PseudoInverse(Solver):
     def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
         """Solve; see `Solver.solve`."""
         decomposed = spectrum(moments, rows, centred=False)
+        w, kept = decomposed.eigenvalues, self._kept(decomposed)
+        return decomposed.weights(np.where(np.arange(len(w)) < kept, 1.0 / w, 0.0), kept)
+
+    def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
+        """Predict rows without themselves, the kept directions held fixed."""
+        decomposed = spectrum(moments, rows, centred=False)
+        removed = (np.arange(len(decomposed.eigenvalues)) >= weights.rank).astype(np.float64)
+        return LeaveOneOut(decomposed, rows_in_units(moments, rows)).predictions(removed)
+
+    def _kept(self, decomposed: Spectrum) -> int:
+        """Count the directions above the tolerance; the largest always is (one row has rtol 1)."""
         w = decomposed.eigenvalues
-        rtol = self.rtol if self.alpha is None else max(moments.count, 1.0) ** -self.alpha
-        # the largest is always kept: with a single row rtol is 1
-        kept = max(int(np.count_nonzero(w > w[:1].sum() * rtol**2)), min(1, len(w)))
-        gains = np.where(np.arange(len(w)) < kept, 1.0 / w, 0.0)
-        return decomposed.weights(gains, kept)
+        rtol = self.rtol if self.alpha is None else max(decomposed.count, 1.0) ** -self.alpha
+        above = int(np.count_nonzero(w > w[0] * rtol**2)) if len(w) and rtol is not None else 0
+        return max(above, min(1, len(w)))

@@ -9,8 +9,9 @@ import numpy as np
 
 from faast._typing import FloatArray
 from faast.moments import Moments
-from faast.rows import KeptRows, RowArrays
+from faast.rows import KeptRows
 from faast.solvers.base import Solver
+from faast.solvers.leave_one_out import LeaveOneOut
 from faast.solvers.spectrum import Spectrum, rows_in_units, spectrum
 from faast.weights import FastWeights
 
@@ -36,10 +37,7 @@ class Ridge(Solver):
 
     - RSS = t_perp + sum_i a_i f_i², a_i = |z_i|² / w_i, t_perp what no direction explains;
       N - df = N - 1 - r + sum_i f_i; GCV = N RSS / (N - df)² (Golub, Heath & Wahba 1979).
-    - leave-one-out residual e_i / (1 - h_i) (Allen 1974, PRESS), in a form that keeps its digits
-      when N <= d: U = (K - mean) Q / sqrt(w),
-      1 - h = rest + U² f, rest = 1 - 1/N - sum U² (0 where r = N - 1), and
-      e = (V - mean - U Z / sqrt(w)) + U (f Z / sqrt(w)).
+    - leave-one-out: see `LeaveOneOut`.
 
     Every criterion over-shrinks at one or two rows a class; where a class (a 0/1 value column) has
     fewer than four rows, the strength is capped at w_max / N.
@@ -57,18 +55,24 @@ class Ridge(Solver):
     def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
         """Solve; see `Solver.solve`."""
         decomposed = spectrum(moments, rows, centred=True)
-        strength = self.strength
+        w, strength = decomposed.eigenvalues, self.strength
         if isinstance(strength, str):
             grid = strength_grid(decomposed)
             if strength == "loo" and rows is not None and len(rows):
-                kept = rows_in_units(moments, rows)
-                errors = loo_squared_errors(decomposed, kept, grid, rows.complete)
+                left_out = LeaveOneOut(decomposed, rows_in_units(moments, rows))
+                errors = [left_out.mean_squared_error(g / (w + g)) for g in grid]
             else:
-                errors = gcv_scores(decomposed, grid)
+                errors = list(gcv_scores(decomposed, grid))
             strength = float(grid[np.argmin(errors)])
-            if fewest_rows(moments) < FEW_ROWS and len(decomposed.eigenvalues):
-                strength = min(strength, float(decomposed.eigenvalues[0] / decomposed.count))
-        return decomposed.weights(1.0 / (decomposed.eigenvalues + strength), strength=strength)
+            if fewest_rows(moments) < FEW_ROWS and len(w):
+                strength = min(strength, float(w[0] / decomposed.count))
+        return decomposed.weights(1.0 / (w + strength), strength=strength)
+
+    def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
+        """Predict rows without themselves; see `Solver.loo_values`."""
+        decomposed = spectrum(moments, rows, centred=True)
+        left_out = LeaveOneOut(decomposed, rows_in_units(moments, rows))
+        return left_out.predictions(weights.strength / (decomposed.eigenvalues + weights.strength))
 
 
 def strength_grid(decomposed: Spectrum) -> FloatArray:
@@ -86,29 +90,6 @@ def gcv_scores(decomposed: Spectrum, strengths: FloatArray) -> FloatArray:
     residual_squares = unexplained + f**2 @ a
     degrees = max(free, 0.0) + f.sum(axis=1)
     return decomposed.count * residual_squares / np.maximum(degrees, 1e-300) ** 2
-
-
-def loo_squared_errors(
-    decomposed: Spectrum, rows: RowArrays, strengths: FloatArray, complete: bool
-) -> FloatArray:
-    """Mean squared leave-one-out error of each strength over the rows, shape (n_strengths,)."""
-    w, count = decomposed.eigenvalues, decomposed.count
-    root = np.sqrt(w)
-    scores = (rows.keys - decomposed.key_mean) @ decomposed.basis / root
-    fitted = decomposed.projections / root[:, None]
-    full_rank = len(w) >= count - decomposed.centred
-    unexplained = rows.values - decomposed.value_mean - scores @ fitted
-    rest = 1.0 - decomposed.centred / count - np.einsum("ij,ij->i", scores, scores)
-    if full_rank and complete:
-        unexplained, rest = np.zeros_like(unexplained), np.zeros_like(rest)
-    rest, squared = np.maximum(rest, 0.0), scores**2
-    errors = np.empty(len(strengths))
-    for index, strength in enumerate(strengths):
-        f = strength / (w + strength)
-        residuals = unexplained + scores @ (f[:, None] * fitted)
-        left_out = residuals / np.maximum(rest + squared @ f, 1e-300)[:, None]
-        errors[index] = rows.weights @ np.einsum("ij,ij->i", left_out, left_out)
-    return errors / rows.weights.sum()
 
 
 def fewest_rows(moments: Moments) -> float:
