@@ -74,9 +74,12 @@ def check_finite(rows: AnyArray, name: str) -> None:
     ValueError
         There is one.
     """
-    if rows.dtype.kind != "f" or np.isfinite(rows.sum(dtype=np.float64)):
+    if rows.dtype.kind != "f":
         return
-    wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(rows.sum(dtype=np.float64)):
+            return
+    wrong = np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))
     if wrong.size:
         kind = "NaN" if np.isnan(rows[wrong[0]]).any() else "inf"
         raise ValueError(f"row {wrong[0]} of {name} contains {kind}")

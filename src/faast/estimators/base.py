@@ -12,22 +12,26 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from faast import persistence
 from faast._typing import AnyArray, FloatArray
 from faast._version import __version__
-from faast.inputs import as_weights, check_finite, to_numpy
+from faast.inputs import as_weights, check_finite, is_tensor, to_numpy
 from faast.memory import AssociativeMemory
-from faast.solvers import Ridge, Solver
+from faast.solvers import Ridge, Solver, describe_solver, solver_from
+
+COMPACTED = (
+    "this model was compacted: it holds weights only and can neither learn nor forget; keep the "
+    "model it was made from for that"
+)
 
 
 class MemoryEstimator(BaseEstimator):  # type: ignore[misc]
     """An estimator around an `AssociativeMemory`.
 
-    Subclasses set `solver`, `selection_rows` and `key_scale` in ``__init__`` and build their memory
-    with `_new_memory`.
+    Subclasses take `solver`, `selection_rows` and `key_scale`, build their memory with
+    `_new_memory` and keep what they learned in ``learned_``.
     """
 
     solver: Solver | str
     selection_rows: int
     key_scale: float | AnyArray | None
-    memory_: AssociativeMemory | None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to exactly this path; `faast.load` restores it, ready to learn on.
@@ -43,26 +47,17 @@ class MemoryEstimator(BaseEstimator):  # type: ignore[misc]
         persistence.save(self, path, __version__)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "memory_")
+        return hasattr(self, "learned_")
 
     def _rows(self, X: Any, *, first: bool) -> AnyArray:
         """Check a feature matrix; any real dtype, torch tensors included."""
-        if not hasattr(X, "columns"):  # data frames bring feature names
+        if is_tensor(X):
             X = to_numpy(X)
         X = validate_data(
             self, X, reset=first, ensure_all_finite=False, ensure_min_samples=0, dtype="numeric"
         )
         check_finite(X, "X")
         return X
-
-    def _learnable(self) -> AssociativeMemory:
-        check_is_fitted(self)
-        if self.memory_ is None:
-            raise ValueError(
-                "this model was compacted: it holds weights only and can neither learn nor "
-                "forget; keep the uncompacted model for that"
-            )
-        return self.memory_
 
     def _new_memory(self, **scales: Any) -> AssociativeMemory:
         solver = Ridge() if self.solver == "auto" else self.solver
@@ -73,6 +68,20 @@ class MemoryEstimator(BaseEstimator):  # type: ignore[misc]
         return AssociativeMemory(
             solver, selection_rows=self.selection_rows, key_scale=self.key_scale, **scales
         )
+
+    def _settings(self) -> dict[str, Any]:
+        """Describe the constructor's parameters as JSON."""
+        solver, scale = self.solver, self.key_scale
+        return {
+            "solver": solver if isinstance(solver, str) else describe_solver(solver),
+            "selection_rows": self.selection_rows,
+            "key_scale": scale.tolist() if isinstance(scale, np.ndarray) else scale,
+        }
+
+    @classmethod
+    def _settings_from(cls, described: dict[str, Any]) -> dict[str, Any]:
+        solver = described["solver"]
+        return {**described, "solver": solver if isinstance(solver, str) else solver_from(solver)}
 
 
 def without_weightless(

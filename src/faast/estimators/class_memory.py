@@ -7,7 +7,10 @@ from typing import Any, Self
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
-from faast.estimators.labels import describe_labels, labels_from, positions, union
+from faast.confidence import fit_temperature
+from faast.estimators.head import Head
+from faast.estimators.labels import as_labels, describe_labels, labels_from, positions, union
+from faast.inputs import to_numpy
 from faast.memory import AssociativeMemory
 from faast.state import State
 
@@ -35,6 +38,7 @@ class ClassMemory:
         self.memory = memory
         self.multilabel = multilabel
         self.classes: AnyArray = np.empty(0, dtype=np.int64)
+        self._head: Head | None = None
 
     def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> None:
         """Learn rows with their labels (n,) or indicators (n, C); new classes are added."""
@@ -43,7 +47,7 @@ class ClassMemory:
         classes = union(self.classes, found) if len(y) else self.classes
         memory = self._arranged(classes)
         memory.learn(X, self._values(y, classes), weights)
-        self.memory, self.classes = memory, classes
+        self.memory, self.classes, self._head = memory, classes, None
 
     def forget(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> None:
         """Forget rows; classes without rows disappear.
@@ -59,6 +63,7 @@ class ClassMemory:
             if len(unknown):
                 raise ValueError(f"class {unknown[0]!r} was never learned, so it has no rows here")
         self.memory.forget(X, self._values(y, self.classes), weights)
+        self._head = None
         filled = np.flatnonzero(self.counts > 1e-9)
         if not self.multilabel and len(filled) < len(self.classes):
             self.memory = self._arranged(self.classes[filled])
@@ -71,7 +76,7 @@ class ClassMemory:
         classes = union(self.classes, other.classes)
         memory = self._arranged(classes)
         memory.merge(other._arranged(classes))
-        self.memory, self.classes = memory, classes
+        self.memory, self.classes, self._head = memory, classes, None
 
     @property
     def counts(self) -> FloatArray:
@@ -79,10 +84,22 @@ class ClassMemory:
         moments = self.memory.moments
         return np.zeros(0) if moments is None else moments.value_sum
 
+    @property
+    def head(self) -> Head:
+        """What predicts, solved when first asked for after a change."""
+        if self._head is None:
+            memory = self.memory
+            weights, temperature = memory.weights, 1.0
+            if memory.rows is not None and len(memory.rows) > 1:
+                codes = memory.rows.values.argmax(axis=1)
+                temperature = fit_temperature(memory.loo_values(), codes, memory.rows.weights)
+            self._head = Head(self.classes, self.multilabel, weights, temperature)
+        return self._head
+
     def to_state(self) -> State:
         """Return what a file keeps."""
         return State.joined(
-            {"memory": self.memory.to_state()},
+            {"memory": self.memory.to_state(), "head": self.head.to_state()},
             classes=describe_labels(self.classes),
             multilabel=self.multilabel,
         )
@@ -94,6 +111,7 @@ class ClassMemory:
             AssociativeMemory.from_state(state.part("memory")), state.metadata["multilabel"]
         )
         restored.classes = labels_from(state.metadata["classes"])
+        restored._head = Head.from_state(state.part("head"))
         return restored
 
     def _arranged(self, classes: AnyArray) -> AssociativeMemory:
@@ -123,14 +141,30 @@ class ClassMemory:
             )
 
 
-def as_indicator(y: Any) -> AnyArray:
-    """Check a multi-label indicator matrix.
+def as_targets(y: Any) -> AnyArray:
+    """Check the targets of a classifier.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,), or indicator matrix of shape (n, C) with C > 1
+
+    Returns
+    -------
+    ndarray of shape (n,), labels of their own dtype; or of shape (n, C), uint8
 
     Raises
     ------
     ValueError
-        An entry is neither 0 nor 1 (named by its row).
+        See `as_labels`; or an entry of a matrix is neither 0 nor 1 (named by its row).
     """
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    if not isinstance(y, list | tuple):
+        y = to_numpy(y)
+    elif any(isinstance(label, tuple) for label in y):  # tuples are labels, not rows
+        return as_labels(y)
+    if np.ndim(y) != 2 or np.shape(y)[1] == 1:
+        return as_labels(y)
     indicator = np.asarray(y)
     wrong = np.flatnonzero(~np.isin(indicator, (0, 1)).all(axis=1))
     if wrong.size:

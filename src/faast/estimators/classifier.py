@@ -7,19 +7,21 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from faast._typing import AnyArray, FloatArray, IntArray
-from faast.estimators.base import MemoryEstimator, without_weightless
-from faast.estimators.labels import as_labels, distinct, positions, union
-from faast.memory import SELECTION_ROWS, AssociativeMemory
+from faast._typing import AnyArray, FloatArray
+from faast.estimators.base import COMPACTED, MemoryEstimator, without_weightless
+from faast.estimators.class_memory import ONE_HOT_SCALE, ClassMemory, as_targets
+from faast.estimators.head import Head
+from faast.estimators.labels import as_labels, describe_labels, distinct, labels_from
+from faast.inputs import as_weights
+from faast.memory import SELECTION_ROWS
 from faast.persistence import persistent
 from faast.solvers import Solver
-
-ONE_HOT_SCALE = 2.0**20
-"""Grid scale of one-hot values: a 1 is one unit, so counts may grow to 2**63."""
+from faast.state import State
+from faast.weights import FastWeights
 
 
 @persistent("classifier")
@@ -48,10 +50,10 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
     ----------
     classes_ : ndarray of shape (C,)
         Sorted, of the labels' own dtype; for an indicator matrix the column numbers.
-    memory_ : AssociativeMemory
-        Keys are the rows, values one-hot classes (or the indicator matrix).
     temperature_ : float
         Scores are divided by it before the softmax.
+    weights_ : FastWeights
+        What reads a query.
     n_features_in_ : int
 
     Examples
@@ -82,6 +84,9 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         self.novelty = novelty
         self.selection_rows = selection_rows
         self.key_scale = key_scale
+
+    learned_: ClassMemory | None
+    _head: Head
 
     # -- learning ------------------------------------------------------------------------------
 
@@ -123,9 +128,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
             not; past `selection_rows` it is what would make a count negative. What cannot be told
             from learned rows silently falsifies the memory.
         """
-        learned = self._learned()
-        learned.forget(*self._checked(X, y, sample_weight, first=False))
-        self._head = None
+        self._learned().forget(*self._checked(X, y, sample_weight, first=False))
         return self
 
     def merge(self, other: FaastClassifier) -> Self:
@@ -137,33 +140,27 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
             Other widths or scales, or one classifier is multi-label and the other is not.
         """
         self._learned().merge(other._learned())
-        self._head = None
         return self
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
         X, y, weights = self._checked(X, y, sample_weight, first=first)
         if first:
             if not len(X):
-                raise ValueError("found array with 0 sample(s); at least one row is needed to fit")
+                raise ValueError("fit needs at least one row of a weight other than zero")
             memory = self._new_memory(value_scale=ONE_HOT_SCALE)
             learned = ClassMemory(memory, multilabel=y.ndim == 2)
         else:
             learned = self._learned()
         learned.learn(X, y, weights)
-        self.learned_: ClassMemory | None = learned
-        self._head: Head | None = None
+        self.learned_ = learned
         return self
 
     def _checked(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool
     ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
         X = self._rows(X, first=first)
-        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-            y = as_indicator(y)
-        else:
-            y = as_labels(y)
-            sample_weight = self._weighted(y, sample_weight)
-        return without_weightless(X, y, sample_weight)
+        y = as_targets(y)
+        return without_weightless(X, y, self._weighted(y, sample_weight))
 
     def _weighted(self, y: AnyArray, sample_weight: Any) -> Any:
         """Multiply sample weights by the class weights of a mapping."""
@@ -174,6 +171,8 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
                 'class_weight must be None, "balanced" or a mapping of label to weight, got '
                 f"{self.class_weight!r}"
             )
+        if y.ndim == 2:
+            raise ValueError("class_weight has no meaning for an indicator matrix; weight the rows")
         factors = np.array([self.class_weight.get(label, 1.0) for label in y.tolist()])
         weights = as_weights(sample_weight, len(y))
         return factors if weights is None else weights * factors
@@ -182,7 +181,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     @property
     def classes_(self) -> AnyArray:
-        """Labels that can be predicted, sorted: ndarray of shape (C,)."""
+        """Labels that can be predicted."""
         return self._fitted().classes
 
     @property
@@ -192,7 +191,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     @property
     def temperature_(self) -> float:
-        """Scores are divided by it before the softmax."""
+        """What scores are divided by before the softmax."""
         return self._fitted().temperature
 
     def decision_function(self, X: Any) -> FloatArray:
@@ -230,9 +229,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     def _fitted(self) -> Head:
         check_is_fitted(self)
-        if self._head is None:
-            self._head = Head.of(self._learned(), self.class_weight == "balanced")
-        return self._head
+        return self._head if self.learned_ is None else self.learned_.head
 
     # -- the rest ------------------------------------------------------------------------------
 
@@ -246,20 +243,43 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     def to_state(self) -> State:
         """Return what a file keeps."""
-        parts = {"head": self._fitted().to_state()}
-        if self.learned_ is not None:
-            parts["learned"] = self.learned_.to_state()
-        return State.joined(parts, n_features=self.n_features_in_, **self._settings())
+        part = {"head": self._head} if self.learned_ is None else {"learned": self.learned_}
+        return State.joined(
+            {name: kept.to_state() for name, kept in part.items()},
+            n_features=self.n_features_in_,
+            settings=self._settings(),
+        )
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Restore what `to_state` returned."""
-        restored = cls._from_settings(state.metadata)
+        restored = cls(**cls._settings_from(state.metadata["settings"]))
         restored.n_features_in_ = int(state.metadata["n_features"])
-        restored._head = Head.from_state(state.part("head"))
-        learned = "learned" in state.metadata
-        restored.learned_ = ClassMemory.from_state(state.part("learned")) if learned else None
+        if "learned" in state.metadata:
+            restored.learned_ = ClassMemory.from_state(state.part("learned"))
+        else:
+            restored.learned_, restored._head = None, Head.from_state(state.part("head"))
         return restored
+
+    def _settings(self) -> dict[str, Any]:
+        weight = self.class_weight
+        if isinstance(weight, Mapping):
+            labels = describe_labels(distinct(as_labels(list(weight))))
+            weight = [labels, [float(weight[label]) for label in labels_from(labels).tolist()]]
+        return {**super()._settings(), "class_weight": weight, "novelty": self.novelty}
+
+    @classmethod
+    def _settings_from(cls, described: dict[str, Any]) -> dict[str, Any]:
+        weight = described["class_weight"]
+        if isinstance(weight, list):
+            weight = dict(zip(labels_from(weight[0]).tolist(), weight[1], strict=True))
+        return {**super()._settings_from(described), "class_weight": weight}
+
+    def _learned(self) -> ClassMemory:
+        check_is_fitted(self)
+        if self.learned_ is None:
+            raise ValueError(COMPACTED)
+        return self.learned_
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

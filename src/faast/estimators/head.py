@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from faast._typing import AnyArray
-from faast.confidence import fit_temperature
-from faast.estimators.class_memory import ClassMemory
 from faast.estimators.labels import describe_labels, labels_from
 from faast.state import State
 from faast.weights import FastWeights
@@ -30,16 +26,6 @@ class Head:
     multilabel: bool
     weights: FastWeights
     temperature: float
-
-    @classmethod
-    def of(cls, learned: ClassMemory) -> Head:
-        """Solve what a class memory has learned."""
-        memory = learned.memory
-        weights, temperature = memory.weights, 1.0
-        if memory.rows is not None and len(memory.rows) > 1:
-            scores, codes = memory.loo_values(), memory.rows.values.argmax(axis=1)
-            temperature = fit_temperature(scores, codes, memory.rows.weights)
-        return cls(learned.classes, learned.multilabel, weights, temperature)
 
     def to_state(self) -> State:
         """Return what a file keeps."""

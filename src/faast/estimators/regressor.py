@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import RegressorMixin
+from sklearn.base import RegressorMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from faast._typing import AnyArray, FloatArray
-from faast.estimators.base import MemoryEstimator, without_weightless
+from faast.estimators.base import COMPACTED, MemoryEstimator, without_weightless
 from faast.inputs import check_finite, to_numpy
-from faast.memory import SELECTION_ROWS
+from faast.memory import SELECTION_ROWS, AssociativeMemory
 from faast.persistence import persistent
 from faast.solvers import Solver
+from faast.state import State
+from faast.weights import FastWeights
 
 
 @persistent("regressor")
@@ -33,7 +35,9 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
 
     Attributes
     ----------
-    memory_ : AssociativeMemory
+    learned_ : AssociativeMemory or None
+        None once compacted.
+    weights_ : FastWeights
     n_features_in_ : int
 
     Examples
@@ -59,6 +63,10 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
         self.key_scale = key_scale
         self.value_scale = value_scale
 
+    learned_: AssociativeMemory | None
+    _weights: FastWeights
+    _one_output: bool
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn rows from nothing.
 
@@ -77,7 +85,7 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn more rows; any order and batching gives the same answer. As `fit` otherwise."""
-        return self._learn(X, y, sample_weight, first=not hasattr(self, "memory_"))
+        return self._learn(X, y, sample_weight, first=not self.__sklearn_is_fitted__())
 
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
@@ -87,15 +95,12 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
         ValueError
             Rows that cannot have been learned; see `AssociativeMemory.forget`.
         """
-        memory = self._learnable()
-        X = self._rows(X, first=False)
-        X, Y, weights = without_weightless(X, _targets(y), sample_weight)
-        memory.forget(X, Y, weights)
+        self._learned().forget(*self._checked(X, y, sample_weight, first=False))
         return self
 
     def merge(self, other: FaastRegressor) -> Self:
         """Learn everything another regressor has learned."""
-        self._learnable().merge(other._learnable())
+        self._learned().merge(other._learned())
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -109,22 +114,74 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
         -------
         ndarray of shape (n,) or (n, m), float64
         """
-        check_is_fitted(self)
-        values = self._learnable().read(self._rows(X, first=False))
+        values = self.weights_.read(self._rows(X, first=False))
         return values[:, 0] if self._one_output else values
 
+    @property
+    def weights_(self) -> FastWeights:
+        """The fast weights that read a query."""
+        check_is_fitted(self)
+        return self._weights if self.learned_ is None else self.learned_.weights
+
+    def compact(self) -> FaastRegressor:
+        """Return a copy for deployment: weights only, no moments or rows, no more learning."""
+        twin: FaastRegressor = clone(self)
+        twin.n_features_in_, twin._one_output = self.n_features_in_, self._one_output
+        twin.learned_, twin._weights = None, self.weights_
+        return twin
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        part = {"weights": self._weights} if self.learned_ is None else {"learned": self.learned_}
+        return State.joined(
+            {name: kept.to_state() for name, kept in part.items()},
+            n_features=self.n_features_in_,
+            one_output=self._one_output,
+            settings=self._settings(),
+        )
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Restore what `to_state` returned."""
+        restored = cls(**cls._settings_from(state.metadata["settings"]))
+        restored.n_features_in_ = int(state.metadata["n_features"])
+        restored._one_output = bool(state.metadata["one_output"])
+        if "learned" in state.metadata:
+            restored.learned_ = AssociativeMemory.from_state(state.part("learned"))
+        else:
+            restored.learned_ = None
+            restored._weights = FastWeights.from_state(state.part("weights"))
+        return restored
+
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
-        memory = self._new_memory(value_scale=self.value_scale) if first else self._learnable()
-        X = self._rows(X, first=first)
-        Y = _targets(y)
-        X, Y, weights = without_weightless(X, Y, sample_weight)
-        if first and not len(X):
-            raise ValueError("found array with 0 sample(s); at least one row is needed to fit")
-        memory.learn(X, Y, weights)
+        X, Y, weights = self._checked(X, y, sample_weight, first=first)
         if first:
-            self.memory_, self._one_output = memory, Y.ndim == 1
+            if not len(X):
+                raise ValueError("fit needs at least one row of a weight other than zero")
+            learned = self._new_memory(value_scale=self.value_scale)
+        else:
+            learned = self._learned()
+        learned.learn(X, Y, weights)
+        if first:
+            self._one_output = Y.ndim == 1
+        self.learned_ = learned
         return self
 
+    def _checked(
+        self, X: Any, y: Any, sample_weight: Any, *, first: bool
+    ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
+        return without_weightless(self._rows(X, first=first), _targets(y), sample_weight)
+
+    def _learned(self) -> AssociativeMemory:
+        check_is_fitted(self)
+        if self.learned_ is None:
+            raise ValueError(COMPACTED)
+        return self.learned_
+
+    def _settings(self) -> dict[str, Any]:
+        scale = self.value_scale
+        described = scale.tolist() if isinstance(scale, np.ndarray) else scale
+        return {**super()._settings(), "value_scale": described}
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -133,8 +190,10 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
 
 
 def _targets(y: Any) -> AnyArray:
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
     targets = to_numpy(y)
     if targets.dtype.kind not in "fiub":
         targets = np.asarray(targets, dtype=np.float64)
-    check_finite(targets.reshape(len(targets), -1) if targets.ndim else targets, "y")
+    check_finite(targets, "y")
     return targets
