@@ -79,6 +79,13 @@ class AssociativeMemory:
         return self.moments.count if self.moments is not None else 0.0
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the moments and the kept rows: what learning on and forgetting need."""
+        if self.moments is None or self.rows is None:
+            return 0
+        return self.moments.nbytes + self.rows.nbytes
+
+    @property
     def weights(self) -> FastWeights:
         """The solver's fast weights, solved when first asked for after a change.
 

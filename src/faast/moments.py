@@ -108,6 +108,11 @@ class Moments:
         return self._sums["value_square_sum"] / self._value_units**2
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the sums; it does not grow with the number of rows."""
+        return sum(s.nbytes for s in self._sums.values())
+
+    @property
     def _key_units(self) -> FloatArray:
         return np.broadcast_to(Grid(self.grid, self.key_scale).per_unit, self.n_features)
 

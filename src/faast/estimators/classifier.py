@@ -194,6 +194,17 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         """What scores are divided by before the softmax."""
         return self._fitted().temperature
 
+    @property
+    def n_rows_(self) -> float:
+        """Rows learned, or the sum of their weights; nothing is known of it once compacted."""
+        return self._learned().memory.count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory: weights alone once compacted, else with all that was learned."""
+        held = self._fitted().weights.nbytes
+        return held if self.learned_ is None else held + self.learned_.memory.nbytes
+
     def decision_function(self, X: Any) -> FloatArray:
         """Score rows.
 

@@ -1,0 +1,138 @@
+"""`faast demo`: handwritten digits learned, extended and forgotten before your eyes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+from rich.console import Console
+from sklearn.base import ClassifierMixin
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+
+from faast import FaastClassifier
+from faast._typing import AnyArray
+from faast.cli.output import JSON, emit, one_line_errors, show_table
+from faast.persistence import content_hash
+
+HELD_OUT = 500
+LATE_CLASS = 9
+N_BATCHES = 6
+
+Rows = tuple[AnyArray, AnyArray]
+
+
+@one_line_errors
+def demo(json: Annotated[bool, JSON] = False) -> None:
+    """Watch handwritten digits being learned in one pass, and compare with backprop."""
+    console = Console(stderr=json)
+    learnable, held_out = _digits()
+    console.print(
+        f"scikit-learn's handwritten digits: {len(learnable[0])} images arrive in batches, "
+        f"{HELD_OUT} are held out; the digit {LATE_CLASS} arrives last\n"
+    )
+    model, facts = _stream(console, learnable, held_out)
+    facts |= _forget(console, model, learnable)
+    compared = _compare(learnable, held_out)
+    facts |= {f"{name}_{fact}": value for name, row in compared.items() for fact, value in row.items()}
+    if json:
+        emit(facts, json)
+        return
+    show_table(
+        "all rows at once, measured now on this machine",
+        ["", "accuracy", "adaptation", "bytes to predict", "prediction of a row"],
+        [
+            [
+                name.replace("_", " "),
+                f"{row['accuracy']:.1%}",
+                f"{row['adaptation_seconds'] * 1e3:.1f} ms",
+                f"{row['stored_bytes']:,}",
+                f"{row['prediction_seconds'] / HELD_OUT * 1e6:.2f} µs",
+            ]
+            for name, row in compared.items()
+        ],
+    )
+
+
+def _digits() -> tuple[Rows, Rows]:
+    images, digits = load_digits(return_X_y=True)
+    images = images / np.linalg.norm(images, axis=1, keepdims=True)
+    order = np.random.default_rng(0).permutation(len(images))
+    held_out, learnable = order[:HELD_OUT], order[HELD_OUT:]
+    return (images[learnable], digits[learnable]), (images[held_out], digits[held_out])
+
+
+def _stream(
+    console: Console, learnable: Rows, held_out: Rows
+) -> tuple[FaastClassifier, dict[str, Any]]:
+    """Learn batch after batch, the late class last."""
+    images, digits = learnable
+    early = np.flatnonzero(digits != LATE_CLASS)
+    arrivals = [(f"batch {i + 1}", part) for i, part in enumerate(np.array_split(early, N_BATCHES))]
+    arrivals.append((f"new class {LATE_CLASS}", np.flatnonzero(digits == LATE_CLASS)))
+    model, seconds, learned, accuracy = FaastClassifier(), 0.0, 0, 0.0
+    for name, rows in arrivals:
+        started = time.perf_counter()
+        model.partial_fit(images[rows], digits[rows])
+        accuracy = float(model.score(*held_out))
+        seconds += time.perf_counter() - started
+        learned += len(rows)
+        console.print(
+            f"{name:<12} {learned:>5} images learned   accuracy {accuracy:6.1%}   "
+            f"{seconds:6.3f} s so far"
+        )
+    return model, {"streamed_accuracy": accuracy, "streamed_seconds": seconds}
+
+
+def _forget(console: Console, model: FaastClassifier, learnable: Rows) -> dict[str, Any]:
+    """Learn a batch of mislabelled images, forget it, and compare the states bit for bit."""
+    images, digits = learnable[0][:100], (learnable[1][:100] + 1) % 10
+    before = _fingerprint(model)
+    spoiled = _fingerprint(model.partial_fit(images, digits))
+    after = _fingerprint(model.forget(images, digits))
+    console.print(
+        f"\n100 mislabelled images learned: state {before} becomes {spoiled}"
+        f"\nthe same 100 forgotten:         state {spoiled} becomes {after}, "
+        f"{'bitwise what it was' if before == after else 'which DIFFERS from what it was'}\n"
+    )
+    return {"forgotten_without_a_trace": before == after}
+
+
+def _fingerprint(model: FaastClassifier) -> str:
+    state = model.to_state()
+    return content_hash(state.tensors, state.metadata)[:12]
+
+
+def _compare(learnable: Rows, held_out: Rows) -> dict[str, dict[str, float]]:
+    """Fit each method on all rows; accuracy, seconds and bytes are of this run."""
+    logistic = LogisticRegression(C=100.0, max_iter=1000)
+    sgd = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
+    return {
+        "faast": _measured(
+            lambda: FaastClassifier().fit(*learnable), held_out, lambda m: m.compact().nbytes
+        ),
+        "logistic_regression": _measured(lambda: logistic.fit(*learnable), held_out, _coefficients),
+        "linear_layer_by_SGD": _measured(lambda: sgd.fit(*learnable), held_out, _coefficients),
+    }
+
+
+def _coefficients(model: Any) -> int:
+    return int(model.coef_.nbytes + model.intercept_.nbytes)
+
+
+def _measured(
+    fit: Callable[[], ClassifierMixin], held_out: Rows, stored: Callable[[Any], int]
+) -> dict[str, float]:
+    started = time.perf_counter()
+    model = fit()
+    model.predict(held_out[0][:1])  # solving is lazy: it belongs to adaptation
+    adapted = time.perf_counter()
+    accuracy = float(model.score(*held_out))
+    return {
+        "accuracy": accuracy,
+        "adaptation_seconds": adapted - started,
+        "stored_bytes": stored(model),
+        "prediction_seconds": time.perf_counter() - adapted,
+    }

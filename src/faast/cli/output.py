@@ -1,0 +1,87 @@
+"""What every command says and how: results on stdout, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from faast.weights import FastWeights
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+JSON = typer.Option("--json", help="Put one flat JSON object on stdout.")
+OUTPUT = typer.Option("--output", "-o", help="Model file to write.")
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Report expected failures as one line on stderr and exit status 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError, OverflowError) as error:
+            message = " ".join(str(error).split())
+            typer.echo(f"error: {message}", err=True)
+            raise typer.Exit(1) from error
+
+    return wrapped
+
+
+def emit(result: dict[str, Any], as_json: bool) -> None:
+    """Show a flat result: as JSON, or as one line a fact."""
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    width = max(map(len, result))
+    for name, fact in result.items():
+        typer.echo(f"{name.replace('_', ' '):<{width}}  {shown(fact)}")
+
+
+def shown(fact: Any) -> str:
+    """Write a fact for people."""
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    if isinstance(fact, float):
+        return f"{fact:.4g}"
+    if isinstance(fact, list):
+        return ", ".join(map(str, fact[:20])) + (" …" if len(fact) > 20 else "")
+    return str(fact)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table to stdout."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+@contextmanager
+def progress_over(items: Sequence[T], description: str) -> Iterator[Iterator[T]]:
+    """Walk items with a progress bar on stderr, silent where that is no terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield iter(bar.track(items, description=description))
+
+
+def describe_weights(weights: FastWeights) -> dict[str, Any]:
+    """Return the diagnostics of fast weights as flat facts."""
+    return {
+        "rank": weights.rank,
+        "condition": weights.condition,
+        "explained": weights.explained,
+        "strength": weights.strength,
+    }
