@@ -18,6 +18,7 @@ from faast.weights import FastWeights
 
 SHRINKAGES = np.array([1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 0.95, 0.99])
 DEFAULT_SHRINKAGE = 0.5
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,9 @@ class GaussianClasses:
         )
         q = distances[every, codes]
         counts = self.counts[codes]
-        a = counts / np.maximum(counts - 1.0, 1e-300)
+        a = np.where(counts > 1.0, counts / np.maximum(counts - 1.0, TINY), 1.0)
         scale = (1.0 - shrinkage) / self._degrees
-        left = np.maximum(1.0 - scale * a * q, 1e-12)
+        left = np.maximum(1.0 - scale * a * q, TINY)
         left_out = distances + (scale * a / left)[:, None] * along_z**2
         left_out[every, codes] = a**2 * q / left
         priors = np.tile(np.maximum(self.counts, 0.5), (len(codes), 1))

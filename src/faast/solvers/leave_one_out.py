@@ -21,7 +21,7 @@ class LeaveOneOut:
     - e = beyond + U (f Z / sqrt(w)), beyond = V - mean - U Z / sqrt(w).
 
     `rest` and `beyond` vanish where the decomposition has full rank N - 1 (N where not centred);
-    setting them to zero there keeps the digits that the textbook form (v - v̂) / (1 - h) loses.
+    setting them there keeps the digits that the textbook form (v - v̂) / (1 - h) loses.
     For ridge this is exact; for a hard spectral cut it holds the cut directions fixed.
 
     Parameters
@@ -45,8 +45,8 @@ class LeaveOneOut:
             decomposed.centred / max(count, TINY) + self._squares.sum(axis=1)
         )
         everything_fits = len(rows.keys) == len(w) + decomposed.centred
-        if everything_fits and np.all(rows.weights == 1.0) and len(rows.keys) == count:
-            self._beyond[:], self._rest[:] = 0.0, 0.0
+        if everything_fits and np.isclose(rows.weights.sum(), count):
+            self._beyond[:], self._rest = 0.0, 1.0 - self._leaving / rows.weights
         self.values, self.weights = rows.values, rows.weights
 
     def residuals(self, removed: FloatArray) -> FloatArray:

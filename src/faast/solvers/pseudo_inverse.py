@@ -60,9 +60,14 @@ class PseudoInverse(Solver):
         return decomposed.weights(np.where(np.arange(len(w)) < kept, 1.0 / w, 0.0), kept)
 
     def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
-        """Predict rows without themselves, the kept directions held fixed."""
+        """Predict rows without themselves, the kept directions held fixed.
+
+        The pseudo-inverse is the limit of a vanishing ridge on the directions it keeps; a tiny one
+        stands in, as with every direction kept the limit is 0 / 0.
+        """
         decomposed = spectrum(moments, rows, centred=False)
-        removed = (np.arange(len(decomposed.eigenvalues)) >= weights.rank).astype(np.float64)
+        w = decomposed.eigenvalues
+        removed = np.where(np.arange(len(w)) < weights.rank, 1e-10 / (w / w[:1] + 1e-10), 1.0)
         return LeaveOneOut(decomposed, rows_in_units(moments, rows)).predictions(removed)
 
     def _kept(self, decomposed: Spectrum) -> int:
