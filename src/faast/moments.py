@@ -378,6 +378,7 @@ def _positive(number: int, name: str) -> int:
 def _given_grid(bits: int | None, scale: float | AnyArray | None) -> Grid | None:
     if bits is None:
         return Grid(None)
+    Grid(bits)
     return None if scale is None else Grid(bits, _scalar_or_array(scale))
 
 
