@@ -62,6 +62,4 @@ def test_decay_fades_what_was_learned_before(unit_rows):
 def test_queries_may_be_of_any_float_type(unit_rows):
     rows, values = unit_rows
     memory = AssociativeMemory().learn(rows, values)
-    np.testing.assert_allclose(
-        memory.read(rows.astype(np.float16)), memory.read(rows), atol=1e-2
-    )
+    np.testing.assert_allclose(memory.read(rows.astype(np.float16)), memory.read(rows), atol=1e-2)

@@ -63,7 +63,11 @@ class AssociativeMemory:
     ) -> None:
         self.solver = solver if solver is not None else Ridge()
         self.selection_rows = selection_rows
-        self._grid_settings = {"grid": grid, "key_scale": key_scale, "value_scale": value_scale}
+        self._grid_settings: dict[str, Any] = {
+            "grid": grid,
+            "key_scale": key_scale,
+            "value_scale": value_scale,
+        }
         self.reset()
 
     def reset(self) -> Self:

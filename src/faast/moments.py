@@ -298,8 +298,12 @@ class Moments:
         d, m = int(state.metadata["n_features"]), int(state.metadata["n_values"])
         bits, given = state.metadata["grid"], state.metadata["given_scales"]
         scales = [state.tensors.get(name) for name in ("key_scale", "value_scale")]
-        moments = cls(d, m, *(s if g else None for s, g in zip(scales, given, strict=True)), bits)
+        moments = cls(d, m, grid=bits)
         moments._key_grid, moments._value_grid = (_given_grid(bits, scale) for scale in scales)
+        moments._given = (
+            moments._key_grid if given[0] else None,
+            moments._value_grid if given[1] else None,
+        )
         expected = empty_sums(d, m, state.tensors["count"].dtype.type)
         gram = np.zeros_like(expected["gram"])
         gram[np.tril_indices(d)] = state.tensors["gram"]

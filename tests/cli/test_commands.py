@@ -32,7 +32,10 @@ def facts(*arguments, cwd):
 def write_csv(path, rows, labels):
     header = [*(f"f{i}" for i in range(rows.shape[1])), "label"]
     lines = [",".join(header)]
-    lines += [",".join([*map(repr, row.tolist()), str(label)]) for row, label in zip(rows, labels, strict=True)]
+    lines += [
+        ",".join([*map(repr, row.tolist()), str(label)])
+        for row, label in zip(rows, labels, strict=True)
+    ]
     path.write_text("\n".join(lines) + "\n")
 
 

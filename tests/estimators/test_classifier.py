@@ -56,7 +56,7 @@ def test_a_class_disappears_with_its_last_row(digits):
     model.forget(rows[gone], labels[gone])
     assert model.classes_.tolist() == [0, 1, 2, 4, 5, 6, 7, 8, 9]
     assert 3 not in model.predict(rows)
-    with pytest.raises(ValueError, match="class .*3.* was never learned"):
+    with pytest.raises(ValueError, match=r"class .*3.* was never learned"):
         model.forget(rows[gone], labels[gone])
 
 
@@ -115,7 +115,7 @@ def test_indicator_matrices_are_learned_column_by_column(digits):
 
 
 def test_merged_models_know_the_classes_of_both(digits):
-    rows, labels, queries, answers = digits
+    rows, labels, queries, _ = digits
     low, high = labels < 5, labels >= 5
     merged = FaastClassifier().fit(rows[low], labels[low])
     merged.merge(FaastClassifier().fit(rows[high], labels[high]))

@@ -34,9 +34,7 @@ def test_scores_are_gaussian_log_likelihoods(n_features, shrinkage, rng):
     memory = AssociativeMemory(Discriminant(shrinkage), grid=None).learn(keys, np.eye(3)[labels])
     expected, _ = scores_directly(keys, labels, shrinkage, queries)
     ours = memory.read(queries)
-    np.testing.assert_allclose(
-        ours - ours[:, :1], expected - expected[:, :1], rtol=1e-8, atol=1e-8
-    )
+    np.testing.assert_allclose(ours - ours[:, :1], expected - expected[:, :1], rtol=1e-8, atol=1e-8)
 
 
 def test_leave_one_out_is_what_refitting_without_the_row_gives(rng):

@@ -273,11 +273,12 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         return restored
 
     def _settings(self) -> dict[str, Any]:
-        weight = self.class_weight
-        if isinstance(weight, Mapping):
-            labels = describe_labels(distinct(as_labels(list(weight))))
-            weight = [labels, [float(weight[label]) for label in labels_from(labels).tolist()]]
-        return {**super()._settings(), "class_weight": weight, "novelty": self.novelty}
+        described: Any = self.class_weight
+        if isinstance(self.class_weight, Mapping):
+            labels = distinct(as_labels(list(self.class_weight)))
+            factors = [float(self.class_weight[label]) for label in labels.tolist()]
+            described = [describe_labels(labels), factors]
+        return {**super()._settings(), "class_weight": described, "novelty": self.novelty}
 
     @classmethod
     def _settings_from(cls, described: dict[str, Any]) -> dict[str, Any]:

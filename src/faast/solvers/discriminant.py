@@ -185,9 +185,7 @@ class GaussianClasses:
         distances = row_squares[:, None] - 2.0 * products + mean_squares
         # (x - m_k)ᵀ Σ⁻¹ (x - m_c), from the products already at hand
         mean_products = white_means.T @ white_means
-        along_z = (
-            (row_squares - products[every, codes])[:, None] - products + mean_products[codes]
-        )
+        along_z = (row_squares - products[every, codes])[:, None] - products + mean_products[codes]
         q = distances[every, codes]
         counts = self.counts[codes]
         a = np.where(counts > 1.0, counts / np.maximum(counts - 1.0, TINY), 1.0)
