@@ -165,7 +165,7 @@ def write_data(size, folder):
 
 
 def bare_products(keys, values):
-    """The two products and the decomposition that any such method needs, in float64."""
+    """Run the products and the decomposition that any such method needs, in float64."""
     import scipy.linalg
     from scipy.linalg.blas import dgemm, dsyrk
 
