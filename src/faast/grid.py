@@ -93,6 +93,12 @@ class Grid:
             raise ValueError(f"row {first_row + worst} of {name} {_fault(rows[worst])}")
         return peak
 
+    def rounded(self, rows: AnyArray) -> FloatArray:
+        """Return rows in grid units, as `round` writes them."""
+        out = np.empty(rows.shape)
+        self.round(rows, out)
+        return out
+
     def same_as(self, other: Grid) -> bool:
         """Tell whether two grids round alike."""
         return self.bits == other.bits and np.array_equal(self.scale, other.scale)

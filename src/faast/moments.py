@@ -77,6 +77,11 @@ class Moments:
         return self._value_grid.scale if self._value_grid is not None else 1.0
 
     @property
+    def key_grid(self) -> Grid:
+        """What keys are rounded to."""
+        return Grid(self.grid, self.key_scale)
+
+    @property
     def count(self) -> float:
         """Number of rows, or the sum of their weights."""
         return float(self._sums["count"])
@@ -274,6 +279,14 @@ class Moments:
     def from_grid(self, keys: AnyArray, values: AnyArray) -> tuple[FloatArray, FloatArray]:
         """Turn rows in grid units back into the caller's units."""
         return keys / self._key_units, values / self._value_units
+
+    @classmethod
+    def from_sums(cls, sums: Sums) -> Moments:
+        """Wrap float64 sums in the units of the rows; see `empty_sums` for names and shapes."""
+        n_features, n_values = sums["cross"].shape
+        moments = cls(n_features, n_values, grid=None)
+        moments._sums = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
+        return moments
 
     def to_state(self) -> State:
         """Return what a file keeps."""

@@ -82,6 +82,11 @@ class KeptRows:
         """Return the empty multiset."""
         return cls(np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity)
 
+    @classmethod
+    def sample(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> KeptRows:
+        """Wrap rows that stand for more than they are."""
+        return cls(keys, values, weights, len(keys), OPEN_BAR - np.uint64(1))
+
     def __len__(self) -> int:
         return len(self.keys)
 

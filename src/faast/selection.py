@@ -46,7 +46,7 @@ PSEUDO_ROWS = 1.0
 ONE_SHOT_PSEUDO_ROWS = 2.0
 
 POOLING = 0.5
-"""The memory's share beside class embeddings at one shot: half, as their errors are not independent."""
+"""The memory's share beside class embeddings at one shot: their errors are not independent."""
 
 STEP = 0.5
 
@@ -125,7 +125,9 @@ class _ZeroShot:
         matrix = (embeddings - embeddings.mean(axis=0)).T
         scores = kept.keys @ matrix
         codes = kept.values.argmax(axis=1)
-        return cls(matrix, Expert(scores, gaussian_slope(scores, codes, kept.weights, vouched=True)))
+        return cls(
+            matrix, Expert(scores, gaussian_slope(scores, codes, kept.weights, vouched=True))
+        )
 
 
 def _balance(classes: GaussianClasses) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Gaussian classes with one covariance: scores, weights and exact leave-one-out from one rotation."""
+"""Gaussian classes with one covariance: weights and exact leave-one-out from one rotation."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class GaussianClasses:
         means = np.where(seen, moments.cross / np.where(seen, counts, 1.0), 0.0).T
         centre = means[seen].mean(axis=0) if balanced else moments.key_sum / max(count, TINY)
         means[seen] -= centre
-        one_shot = count < 2 * np.count_nonzero(seen)
+        one_shot = bool(count < 2 * np.count_nonzero(seen))
         if rows is not None and rows.complete and len(rows) < moments.n_features:
             scatter, span = _scatter_of_rows(rows_in_units(moments, rows), means, centre, one_shot)
             means = means @ span
