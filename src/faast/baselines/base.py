@@ -21,7 +21,7 @@ LOGIT_SCALE = 100.0
 """Inverse temperature of CLIP (Radford et al., arXiv:2103.00020, section 2.5)."""
 
 
-class Baseline(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class Baseline(ClassifierMixin, BaseEstimator, ABC):
     """Classifier of frozen features; subclasses say how to fit and how to score.
 
     Attributes

@@ -145,8 +145,8 @@ class ClassesLeftOut:
 
     |z - m_c|² becomes |z - m_c|² + a / (1 - a q) (rᵀA⁻¹(z - m_c))²,
 
-    all from three products: zᵀA⁻¹z, zᵀA⁻¹m_c and m_bᵀA⁻¹m_c. The centre, kappa and the metric's gain
-    and floor are held. A class that loses its only row is left with the centre as its mean.
+    all from three products: zᵀA⁻¹z, zᵀA⁻¹m_c and m_bᵀA⁻¹m_c. The centre, kappa and the metric's
+    gain and floor are held. A class that loses its only row is left with the centre as its mean.
 
     Parameters
     ----------
