@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from faast.encoders.progress import track
@@ -90,7 +89,7 @@ class Encoder(ABC):
         """
         if isinstance(rows, str | bytes):
             raise TypeError("rows must be an iterable of rows, got one string; pass [row]")
-        listed = rows if isinstance(rows, np.ndarray) else list(rows)
+        listed: Sequence[Any] = list(rows)
         windows = range(0, len(listed), WINDOW_ROWS)
         encoded = []
         for start in track(windows, "Encoding", enabled=progress):
@@ -145,7 +144,7 @@ def unit_rows(rows: NDArray[Any], numbers: Sequence[int]) -> Features:
     if wrong.size:
         fault = "is all zero" if norms[wrong[0]] == 0 else "holds NaN or inf"
         raise ValueError(f"row {numbers[wrong[0]]} {fault}, so it has no direction; leave it out")
-    return (wide / norms[:, None]).astype(np.float32)
+    return np.asarray(wide / norms[:, None], np.float32)
 
 
 def label_texts(labels: Iterable[Any], prompt: str) -> list[str]:

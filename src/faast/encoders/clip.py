@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +14,12 @@ from faast.encoders.pictures import read_pictures
 from faast.encoders.torch_models import (
     BATCH_ROWS,
     load_model,
-    picture_settings,
     pick_device,
+    picture_settings,
+    to_device,
     to_float32,
     tokenizer_digest,
+    weights_digest,
 )
 from faast.optional import require
 
@@ -68,7 +70,7 @@ class ClipEncoder(Encoder):
         self.name, self.dtype, self.prompt = f"clip:{checkpoint}", dtype, prompt
         self.checkpoint = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "image")
         self._device = pick_device(self._torch, device)
-        loaded = load_model(self._torch, transformers, self.checkpoint, self._device, dtype)
+        loaded = load_model(self.checkpoint, self._device, dtype, "image")
         if not hasattr(loaded.model, "get_image_features") or loaded.missing:
             raise ValueError(
                 f"{checkpoint!r} ({type(loaded.model).__name__}) is no complete two-tower model of "
@@ -83,4 +85,70 @@ class ClipEncoder(Encoder):
     @cached_property
     def n_features(self) -> int:
         """Columns of the features."""
-        return self._encode_texts(["a"]).shape[1]
+        return int(self._embed_texts(["a"]).shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """See `Encoder.fingerprint`."""
+        return digest_of(
+            "clip",
+            self.dtype,
+            picture_settings(self._processor),
+            tokenizer_digest(self._tokenizer),
+            weights_digest(self._torch, self._model),
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See `Encoder.settings`."""
+        return {
+            "name": self.name,
+            "revision": self.checkpoint.revision,
+            "dtype": self.dtype,
+            "prompt": self.prompt,
+        }
+
+    def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
+        """See `Encoder.encode_window`.
+
+        Raises
+        ------
+        ValueError
+            A picture cannot be read.
+        """
+        out = np.empty((len(rows), self.n_features), np.float32)
+        for start in range(0, len(rows), BATCH_ROWS):
+            batch = slice(start, start + BATCH_ROWS)
+            inputs = self._processor(
+                images=read_pictures(rows[batch], numbers[batch]), return_tensors="pt"
+            )
+            out[batch] = self._run(self._model.get_image_features, inputs)
+        return unit_rows(out, numbers)
+
+    def encode_labels(self, labels: Sequence[Any]) -> Features:
+        """See `EncodesLabels.encode_labels`."""
+        texts = label_texts(labels, self.prompt)
+        return unit_rows(self._embed_texts(texts), range(len(texts)))
+
+    def _embed_texts(self, texts: list[str]) -> Features:
+        # Some of these models were trained on full-length padding only; the others do not mind it.
+        length = self._model.config.text_config.max_position_embeddings
+        parts = [
+            self._run(
+                self._model.get_text_features,
+                self._tokenizer(
+                    texts[start : start + BATCH_ROWS],
+                    padding="max_length",
+                    max_length=min(length, self._tokenizer.model_max_length),
+                    truncation=True,
+                    return_tensors="pt",
+                ),
+            )
+            for start in range(0, len(texts), BATCH_ROWS)
+        ]
+        return np.concatenate(parts)
+
+    def _run(self, tower: Callable[..., Any], inputs: Any) -> Features:  # noqa: ANN401
+        inputs = to_device(inputs, self._device, self._model.dtype)
+        with self._torch.inference_mode():
+            return to_float32(tower(**inputs).pooler_output)

@@ -47,7 +47,7 @@ class Checkpoint:
         hub = require("huggingface_hub", extra)
         try:
             commit = hub.resolve_revision(name, revision=revision).resolved
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, hub.errors.RevisionResolutionError) as error:
             raise EncoderUnavailableError(_advice(name, revision, error)) from error
         return cls(name, commit, trust_remote_code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,18 @@ def read_picture(row: Any) -> Any:  # noqa: ANN401
         return upright.convert("RGB")
     except (OSError, SyntaxError, image.DecompressionBombError, AttributeError) as error:
         raise ValueError(_fault(row, error)) from error
+
+
+def read_pictures(rows: Sequence[Any], numbers: Sequence[int]) -> list[Any]:
+    """Read each row; errors call row i ``numbers[i]``."""
+    return [_numbered(row, number) for row, number in zip(rows, numbers, strict=True)]
+
+
+def _numbered(row: Any, number: int) -> Any:  # noqa: ANN401
+    try:
+        return read_picture(row)
+    except ValueError as error:
+        raise ValueError(f"row {number}: {error}") from error
 
 
 def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faast.encoders.base import Encoder, Features, Modality, digest_of
-from faast.encoders.pictures import read_picture
+from faast.encoders.pictures import read_pictures
 from faast.optional import require
 
 VERSION = 1
@@ -40,11 +40,11 @@ class PixelsEncoder(Encoder):
 
     Notes
     -----
-    A picture is scaled to 32 x 32. Gradients vote with their size |dx| + |dy|, of the colour channel
-    where it is largest, for one of 8 directions in cells of 4 x 4 pixels; histograms of overlapping
-    blocks of 2 x 2 cells are divided by their sum and square-rooted (after Dalal & Triggs 2005).
-    Mean colours of the cells, less the picture's mean, follow. Votes are integers, and the features
-    are rounded before the norm is taken, so a row has the same bits in any batch.
+    A picture is scaled to 32 x 32. Gradients vote with their size |dx| + |dy|, of the colour
+    channel where it is largest, for one of 8 directions in cells of 4 x 4 pixels; histograms of
+    overlapping blocks of 2 x 2 cells are divided by their sum and square-rooted (after Dalal &
+    Triggs 2005). Mean colours of the cells, less the picture's mean, follow. Votes are integers,
+    and features are rounded before the norm is taken, so a row has the same bits in any batch.
     """
 
     modality: Modality = "image"
@@ -79,20 +79,16 @@ class PixelsEncoder(Encoder):
         """
         if not len(rows):
             return np.empty((0, _N_FEATURES), np.float32)
-        pictures = np.stack([_scaled(row, n) for row, n in zip(rows, numbers, strict=True)])
+        pictures = np.stack([_scaled(picture) for picture in read_pictures(rows, numbers)])
         parts = np.concatenate([_edges(pictures), COLOUR_SHARE * _colours(pictures)], axis=1)
         steps = np.rint(STEPS * parts)
         steps[~steps.any(axis=1), 0] = 1.0  # a picture of one colour: any fixed unit row will do
         squares = np.einsum("ij,ij->i", steps, steps)
-        return (steps / np.sqrt(squares)[:, None]).astype(np.float32)
+        return np.asarray(steps / np.sqrt(squares)[:, None], np.float32)
 
 
-def _scaled(row: Any, number: int) -> NDArray[np.int32]:  # noqa: ANN401
-    """Read one picture as integers of shape (SIDE, SIDE, 3)."""
-    try:
-        picture = read_picture(row)
-    except ValueError as error:
-        raise ValueError(f"row {number}: {error}") from error
+def _scaled(picture: Any) -> NDArray[np.int32]:  # noqa: ANN401
+    """Return one picture as integers of shape (SIDE, SIDE, 3)."""
     bilinear = require("PIL.Image", "image").Resampling.BILINEAR
     return np.asarray(picture.resize((SIDE, SIDE), bilinear), dtype=np.int32)
 
@@ -107,15 +103,16 @@ def _edges(pictures: NDArray[np.int32]) -> NDArray[np.float64]:
     dy = np.take_along_axis(down, strongest, axis=3)[..., 0]
     # Eight directions by comparisons alone: two half planes and the steeper axis.
     sector = 4 * (dy < 0) + 2 * (dx < 0) + (np.abs(dy) > np.abs(dx))
-    votes = np.where(sector[..., None] == np.arange(SECTORS), (np.abs(dx) + np.abs(dy))[..., None], 0)
+    votes = np.where(
+        sector[..., None] == np.arange(SECTORS), (np.abs(dx) + np.abs(dy))[..., None], 0
+    )
     cells = _cell_sums(votes)
     blocks = np.concatenate(
         [cells[:, i : i + _BLOCKS, j : j + _BLOCKS] for i in (0, 1) for j in (0, 1)], axis=3
     ).astype(np.float64)
     # One grey level of gradient a pixel is noise: it keeps flat blocks flat.
-    return np.sqrt(blocks / (blocks.sum(axis=3, keepdims=True) + 4 * CELL**2)).reshape(
-        len(pictures), -1
-    ) / float(_BLOCKS)
+    blocks /= blocks.sum(axis=3, keepdims=True) + 4 * CELL**2
+    return np.sqrt(blocks).reshape(len(pictures), -1) / _BLOCKS
 
 
 def _colours(pictures: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -123,11 +120,11 @@ def _colours(pictures: NDArray[np.int32]) -> NDArray[np.float64]:
     cells = _cell_sums(pictures).astype(np.float64)
     cells -= cells.mean(axis=(1, 2), keepdims=True)
     scale = np.sqrt(np.square(cells).sum(axis=(1, 2, 3), keepdims=True))
-    return (cells / np.maximum(scale, CELL**2)).reshape(len(pictures), -1)
+    return np.asarray(cells / np.maximum(scale, CELL**2)).reshape(len(pictures), -1)
 
 
 def _cell_sums(values: NDArray[np.int32]) -> NDArray[np.int64]:
     """Add up each cell, shape (n, cells, cells, channels)."""
     n_rows, channels = len(values), values.shape[3]
     cells = values.reshape(n_rows, _CELLS, CELL, _CELLS, CELL, channels)
-    return cells.sum(axis=(2, 4), dtype=np.int64)
+    return np.asarray(cells.sum(axis=(2, 4)), np.int64)

@@ -121,7 +121,7 @@ class SentenceEncoder(Encoder):
 
 
 def minilm(**options: Any) -> SentenceEncoder:  # noqa: ANN401
-    """Load all-MiniLM-L6-v2: from the package that carries it where that is installed, else by name.
+    """Load all-MiniLM-L6-v2: from the package that carries it if installed, else by name.
 
     A `revision` always means the hub.
     """

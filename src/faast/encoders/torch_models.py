@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from faast.encoders.hub import Checkpoint
+from faast.optional import require
 
 BATCH_ROWS = 64
 """Rows in one forward pass."""
@@ -43,6 +46,30 @@ def pick_dtype(torch: Any, dtype: str) -> Any:  # noqa: ANN401
     return getattr(torch, dtype)
 
 
+class LoadedModel(NamedTuple):
+    """A model and the tensors that its checkpoint did not hold."""
+
+    model: Any
+    missing: frozenset[str]
+
+
+def load_model(checkpoint: Checkpoint, device: str, dtype: str, extra: str) -> LoadedModel:
+    """Load a transformers model for inference.
+
+    Raises
+    ------
+    EncoderUnavailableError
+        The checkpoint cannot be read.
+    """
+    torch, transformers = require("torch", extra), require("transformers", extra)
+    model, report = checkpoint.load(
+        transformers.AutoModel.from_pretrained,
+        dtype=pick_dtype(torch, dtype),
+        output_loading_info=True,
+    )
+    return LoadedModel(model.to(device).eval(), frozenset(report["missing_keys"]))
+
+
 def weights_digest(torch: Any, model: Any, missing: Collection[str] = ()) -> str:  # noqa: ANN401
     """Digest the tensors of a model, whatever they are called and wherever they lie.
 
@@ -73,7 +100,15 @@ def tokenizer_digest(tokenizer: Any) -> str:  # noqa: ANN401
 def picture_settings(processor: Any) -> str:  # noqa: ANN401
     """Describe how pictures are scaled, cropped and normalised."""
     settings = {name: getattr(processor, name, None) for name in _PICTURE_SETTINGS}
-    return json.dumps(settings, default=_plain, sort_keys=True)
+    return json.dumps(settings, default=dict, sort_keys=True)
+
+
+def to_device(inputs: Any, device: str, dtype: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Move model inputs, pictures as numbers of the model's type."""
+    return {
+        name: tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
+        for name, tensor in inputs.items()
+    }
 
 
 def to_float32(tensor: Any) -> NDArray[np.float32]:  # noqa: ANN401

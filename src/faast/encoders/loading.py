@@ -1,0 +1,88 @@
+"""Encoders by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from faast.encoders.base import Encoder, EncoderMismatchError
+from faast.encoders.clip import ClipEncoder
+from faast.encoders.hashing import HashingEncoder
+from faast.encoders.pixels import PixelsEncoder
+from faast.encoders.pooled import pooled_encoder
+from faast.encoders.precomputed import PrecomputedEncoder
+from faast.encoders.sentences import SentenceEncoder, minilm
+
+PLAIN: dict[str, Callable[..., Encoder]] = {
+    "hashing": HashingEncoder,
+    "pixels": PixelsEncoder,
+    "minilm": minilm,
+    "precomputed": PrecomputedEncoder,
+}
+"""Encoders that are one thing."""
+
+FAMILIES: dict[str, Callable[..., Encoder]] = {
+    "st": SentenceEncoder,
+    "clip": ClipEncoder,
+    "hf": pooled_encoder,
+}
+"""Encoders that take a checkpoint after a colon."""
+
+
+def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -> Encoder:  # noqa: ANN401
+    """Load an encoder.
+
+    Parameters
+    ----------
+    name : str
+        "hashing" (text, no weights), "pixels" (small pictures, no weights), "minilm" (text),
+        "st:NAME" (sentence-transformers), "clip:NAME" (pictures and text: CLIP, SigLIP and
+        relatives), "hf:NAME" (any text or picture model of transformers), or "precomputed".
+        NAME is a name on the hub or a folder.
+    fingerprint : str, optional
+        What the encoder's fingerprint has to be.
+    **options
+        Of checkpoints: `revision`, `device`, `dtype` and `trust_remote_code`; `prompt` of those
+        that embed class names, `pooling` of "hf:NAME", `n_features` of "hashing" and "precomputed".
+
+    Returns
+    -------
+    Encoder
+
+    Raises
+    ------
+    ValueError
+        Unknown name, or an option that this encoder does not have.
+    ImportError
+        A package is missing; the message says what to install.
+    EncoderUnavailableError
+        A checkpoint cannot be found, reached or read.
+    EncoderMismatchError
+        It has another fingerprint.
+
+    Examples
+    --------
+    >>> from faast.encoders import load_encoder
+    >>> encoder = load_encoder("hashing")
+    >>> encoder.encode(["lost my card", "where is my card?"]).shape
+    (2, 2048)
+    """
+    family, colon, checkpoint = name.partition(":")
+    build = FAMILIES.get(family) if checkpoint else PLAIN.get(name)
+    if build is None or (colon and not checkpoint):
+        known = [*PLAIN, *(f"{key}:NAME" for key in FAMILIES)]
+        raise ValueError(f"unknown encoder {name!r}; there are {', '.join(known)}")
+    arguments = (checkpoint,) if checkpoint else ()
+    try:
+        inspect.signature(build).bind(*arguments, **options)
+    except TypeError as error:
+        raise ValueError(f"encoder {name!r}: {error}") from error
+    encoder = build(*arguments, **options)
+    if fingerprint is not None and encoder.fingerprint != fingerprint:
+        raise EncoderMismatchError(
+            f"encoder {name!r} has fingerprint {encoder.fingerprint}, expected {fingerprint}: its "
+            "weights, tokens or settings differ from those that the model was learned with; load "
+            "the same revision with the same dtype"
+        )
+    return encoder
