@@ -89,7 +89,10 @@ def test_two_towers(family, request, torch, pictures):
 
     folder = request.getfixturevalue(family)
     encoder = load_encoder(f"clip:{folder}", device="cpu")
-    model, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    model, tokenizer = (
+        AutoModel.from_pretrained(folder).eval(),
+        AutoTokenizer.from_pretrained(folder),
+    )
     processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
     length = model.config.text_config.max_position_embeddings
     with torch.inference_mode():
@@ -142,7 +145,9 @@ def test_number_types(bert, clip, pictures):
         rough = load_encoder(name, device="cpu", dtype="bfloat16")
         np.testing.assert_allclose(rough.encode(rows), exact.encode(rows), atol=0.05)
         assert rough.encode(rows).dtype == np.float32
-        with pytest.raises(EncoderMismatchError, match="load the same revision with the same dtype"):
+        with pytest.raises(
+            EncoderMismatchError, match="load the same revision with the same dtype"
+        ):
             load_encoder(name, device="cpu", dtype="bfloat16", fingerprint=exact.fingerprint)
     with pytest.raises(ValueError, match='dtype must be "float32"'):
         load_encoder(f"hf:{bert}", dtype="int8")

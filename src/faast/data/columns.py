@@ -15,6 +15,9 @@ USUAL: dict[Modality, tuple[str, ...]] = {
 }
 """Columns that hold rows where none is named."""
 
+LABELS = ("label", "labels", "y")
+"""The first of these also stands for the others."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -51,6 +54,8 @@ def choose_columns(
     DataError
         A named column is missing, or none is evidently the row column.
     """
+    if label_column == LABELS[0]:
+        label_column = next((column for column in LABELS if column in present), label_column)
     for column in (row_column, label_column):
         if column is not None and column not in present:
             raise DataError(

@@ -58,9 +58,9 @@ class DatasetReader:
 
     def _names(self, column: str) -> Callable[[Any], Any]:
         feature = (self.dataset.features or {}).get(column)
-        if not hasattr(feature, "int2str"):
+        names = getattr(feature, "names", None)
+        if names is None:
             return lambda value: value
-        names = feature.names
         return lambda value: names[value] if value is not None and value >= 0 else None
 
 

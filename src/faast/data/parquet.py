@@ -39,7 +39,8 @@ class ParquetReader:
                 wanted = list(choose(file.schema_arrow.names))
                 total, number = file.metadata.num_rows, 0
                 for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
-                    for number, fields in enumerate(batch.to_pylist(), start=number + 1):
+                    for fields in batch.to_pylist():
+                        number += 1
                         yield Record(number, fields)
                     self.fraction = number / total
         except (OSError, arrow.ArrowException) as error:

@@ -80,6 +80,7 @@ class RowSource:
         self.folder = folder or Path()
         self.skipped = 0
         self.messages: list[str] = []
+        self._width = 0
 
     @property
     def name(self) -> str:
@@ -92,7 +93,7 @@ class RowSource:
         return self.reader.fraction
 
     def __iter__(self) -> Iterator[Batch]:
-        self.skipped, self.messages = 0, []
+        self.skipped, self.messages, self._width = 0, [], 0
         labelled = self.label_column is not None
         rows: list[Any] = []
         labels: list[Hashable] = []
@@ -136,15 +137,19 @@ class RowSource:
     def _converted(self, record: Record, columns: Columns) -> tuple[Any, Hashable]:
         fields = record.fields
         label = None if columns.label is None else cells.label(fields[columns.label])
-        if columns.row is None:
-            numbers = [value for name, value in fields.items() if name != columns.label]
-            return cells.feature_row(numbers), label
-        value = fields[columns.row]
+        if columns.row is not None:
+            value = fields[columns.row]
+        else:
+            value = [value for name, value in fields.items() if name != columns.label]
         if self.modality == "text":
             return cells.text_row(value), label
         if self.modality == "image":
             return cells.picture_row(value, self.folder), label
-        return cells.feature_row(value), label
+        row = cells.feature_row(value)
+        self._width = self._width or len(row)
+        if len(row) != self._width:
+            raise ValueError(f"{len(row)} features, the first row has {self._width}")
+        return row, label
 
     def _report(self, number: int, reason: str) -> None:
         message = f"{self.name}, {self.reader.unit} {number}: {reason}"

@@ -47,14 +47,18 @@ class TextFile:
             Missing, unreadable, evidently no text, or of an unknown encoding.
         """
         if self.path is None:
-            yield from self._decoded(sys.stdin.buffer)
+            text = self._decoded(sys.stdin.buffer)
+            try:
+                yield from text
+            finally:
+                text.detach()  # closing it would close standard input
             return
         try:
             file, size = self.path.open("rb"), self.path.stat().st_size
         except OSError as error:
             raise DataError(f"cannot read {self.name}: {error.strerror}") from error
-        with file:
-            for number, line in enumerate(self._decoded(file)):
+        with file, self._decoded(file) as text:
+            for number, line in enumerate(text):
                 if number % _LINES_BETWEEN_TELLS == 0:
                     self.fraction = min(file.tell() / max(size, 1), 1.0)
                 yield line

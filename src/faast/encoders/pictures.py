@@ -36,10 +36,12 @@ def read_picture(row: Any) -> Any:  # noqa: ANN401
     image = require("PIL.Image", "image")
     if isinstance(row, np.ndarray):
         row = image.fromarray(_checked(row))
+    transpose = require("PIL.ImageOps", "image").exif_transpose
     try:
-        picture = row if isinstance(row, image.Image) else image.open(row)
-        upright = require("PIL.ImageOps", "image").exif_transpose(picture)
-        return upright.convert("RGB")
+        if isinstance(row, image.Image):
+            return transpose(row).convert("RGB")
+        with image.open(row) as picture:
+            return transpose(picture).convert("RGB")
     except (OSError, SyntaxError, image.DecompressionBombError, AttributeError) as error:
         raise ValueError(_fault(row, error)) from error
 
