@@ -38,7 +38,7 @@ def test_parquet(parquet):
     assert read(source) == (["a", "b"], [1, 2], [1, 2])
     assert source.skipped == 1
     assert source.fraction == 1.0
-    with pytest.raises(DataError, match="no column 'y2'; its columns are text, label, other"):
+    with pytest.raises(DataError, match=r"no column 'y2'; its columns are text, label, other"):
         read(open_rows(path, label_column="y2"))
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DataError, match=r"cannot read .*a\.parquet as Parquet"):
@@ -64,13 +64,13 @@ def test_npz_that_cannot_be_read(tmp_path):
     path = tmp_path / "a.npz"
     good = np.ones((3, 2))
     np.savez(path, features=good, label=np.array([{}, 1, None]))
-    with pytest.raises(DataError, match="'label' holds Python objects, which are not read"):
+    with pytest.raises(DataError, match=r"'label' holds Python objects, which are not read"):
         read(open_rows(path, modality="features"))
     np.savez(path, features=good, label=[1, 2])
-    with pytest.raises(DataError, match="the arrays differ in length"):
+    with pytest.raises(DataError, match=r"the arrays differ in length"):
         read(open_rows(path, modality="features"))
     np.savez(path, features=np.asfortranarray(good), label=[1, 2, 3])
-    with pytest.raises(DataError, match="'features' is stored by columns"):
+    with pytest.raises(DataError, match=r"'features' is stored by columns"):
         read(open_rows(path, modality="features"))
     np.savez(path, features=np.array([[1.0, 2.0], [np.nan, 1.0]]), label=[1, 2])
     with pytest.raises(DataError, match=r"a\.npz, row 1: the features hold NaN or inf"):
@@ -93,7 +93,7 @@ def test_features_spread_over_the_columns_of_a_table(tmp_path):
 def test_feature_rows_of_different_widths(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"features": [1, 2], "label": 0}\n{"features": [1], "label": 0}\n')
-    with pytest.raises(DataError, match="line 2: 1 features, the first row has 2"):
+    with pytest.raises(DataError, match=r"line 2: 1 features, the first row has 2"):
         read(open_rows(path, modality="features"))
 
 
@@ -112,17 +112,17 @@ def test_datasets(tmp_path):
     splits.save_to_disk(tmp_path / "many")
     assert read(open_rows(tmp_path / "many", split="test"))[0] == ["a"]
     assert read(open_rows(splits, split="train")) == expected
-    with pytest.raises(DataError, match="has the splits train, test; name one with split"):
+    with pytest.raises(DataError, match=r"has the splits train, test; name one with split"):
         open_rows(tmp_path / "many")
-    with pytest.raises(DataError, match="has the splits train, test; not 'dev'"):
+    with pytest.raises(DataError, match=r"has the splits train, test; not 'dev'"):
         open_rows(splits, split="dev")
     unlabelled = library.Dataset.from_dict({"text": ["a"], "label": [-1]}, features)
-    with pytest.raises(DataError, match="dataset, row 0: the label is missing"):
+    with pytest.raises(DataError, match=r"dataset, row 0: the label is missing"):
         read(open_rows(unlabelled))
-    with pytest.raises(DataError, match="no column 'body'; its columns are text, label"):
+    with pytest.raises(DataError, match=r"no column 'body'; its columns are text, label"):
         read(open_rows(data, row_column="body"))
     (tmp_path / "one" / "state.json").write_text("{")
-    with pytest.raises(DataError, match="cannot read .*one as a saved dataset"):
+    with pytest.raises(DataError, match=r"cannot read .*one as a saved dataset"):
         open_rows(tmp_path / "one")
 
 
@@ -154,7 +154,7 @@ def test_folders_that_are_not_class_folders(picture_folder, tmp_path):
         read(open_rows(picture_folder, modality="image"))
     assert len(read(open_rows(picture_folder, modality="image", label_column=None))[0]) == 7
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no pictures .*one sub-folder a class"):
+    with pytest.raises(DataError, match=r"holds no pictures .*one sub-folder a class"):
         read(open_rows(tmp_path / "empty", modality="image"))
 
 

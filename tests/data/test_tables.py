@@ -64,7 +64,7 @@ def test_other_encodings(write):
     assert read(open_rows(path, encoding="latin-1"))[0] == ["café"]
     with pytest.raises(DataError, match=r"a\.csv, line 2: the text is not valid.*iconv"):
         read(open_rows(path))
-    with pytest.raises(DataError, match="there is no text encoding 'klingon'"):
+    with pytest.raises(DataError, match=r"there is no text encoding 'klingon'"):
         read(open_rows(path, encoding="klingon"))
 
 
@@ -131,13 +131,13 @@ def test_missing_file_and_unknown_choices(tmp_path, write):
     with pytest.raises(DataError, match=r"there is no file .*gone\.csv"):
         open_rows(tmp_path / "gone.csv")
     path = write("a.csv", "text,label\na,x\n")
-    with pytest.raises(DataError, match="unknown format 'xml'"):
+    with pytest.raises(DataError, match=r"unknown format 'xml'"):
         open_rows(path, format="xml")
-    with pytest.raises(ValueError, match='on_error must be "raise" or "skip"'):
+    with pytest.raises(ValueError, match=r'on_error must be "raise" or "skip"'):
         open_rows(path, on_error="ignore")
-    with pytest.raises(DataError, match="parquet cannot be read from standard input"):
+    with pytest.raises(DataError, match=r"parquet cannot be read from standard input"):
         open_rows("-", format="parquet")
-    with pytest.raises(DataError, match="no column 'body'; its columns are text, label"):
+    with pytest.raises(DataError, match=r"no column 'body'; its columns are text, label"):
         read(open_rows(path, row_column="body"))
 
 
@@ -158,7 +158,7 @@ def test_standard_input(monkeypatch):
     feed('{"text": "a", "label": "x"}\n')
     assert read(open_rows("-", format="jsonl"))[0] == ["a"]
     feed("text,label\na\n")
-    with pytest.raises(DataError, match="standard input, line 2: 1 fields"):
+    with pytest.raises(DataError, match=r"standard input, line 2: 1 fields"):
         read(open_rows("-"))
 
 

@@ -17,7 +17,25 @@ def tokenizer(torch):
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    words = "[PAD] [UNK] [CLS] [SEP] a photo of cat dog card lost where is my the . ?".split()
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "a",
+        "photo",
+        "of",
+        "cat",
+        "dog",
+        "card",
+        "lost",
+        "where",
+        "is",
+        "my",
+        "the",
+        ".",
+        "?",
+    ]
     raw = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, "[UNK]"))
     raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     raw.post_processor = processors.TemplateProcessing(

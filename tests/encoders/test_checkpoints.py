@@ -7,8 +7,8 @@ import pytest
 
 from faast.encoders import (
     EncoderMismatchError,
-    EncodesLabels,
     EncoderUnavailableError,
+    EncodesLabels,
     RowsNotLearnedError,
     load_encoder,
 )
@@ -50,16 +50,16 @@ def test_text_model_takes_the_mean_of_real_tokens(torch, bert):
 
 
 def test_pooler_that_the_checkpoint_lacks_is_refused(bert):
-    with pytest.raises(ValueError, match='would be random; use pooling "mean" or "cls"'):
+    with pytest.raises(ValueError, match=r'would be random; use pooling "mean" or "cls"'):
         load_encoder(f"hf:{bert}", device="cpu", pooling="pooler")
-    with pytest.raises(ValueError, match="pooling must be one of mean, cls, pooler, got 'max'"):
+    with pytest.raises(ValueError, match=r"pooling must be one of mean, cls, pooler, got 'max'"):
         load_encoder(f"hf:{bert}", device="cpu", pooling="max")
     first = load_encoder(f"hf:{bert}", device="cpu", pooling="cls")
     assert first.encode(TEXTS).shape == (4, 16)
 
 
 def test_float_encoders_forget_through_a_cache_only(bert):
-    with pytest.raises(RowsNotLearnedError, match="CachedEncoder"):
+    with pytest.raises(RowsNotLearnedError, match=r"CachedEncoder"):
         load_encoder(f"hf:{bert}", device="cpu").recall(TEXTS)
 
 
@@ -76,7 +76,7 @@ def test_sentence_model(bert, tmp_path):
     np.testing.assert_allclose(encoder.encode(TEXTS), unit(model.encode(TEXTS)), atol=1e-6)
     assert encoder.n_features == 16
     check_reload(encoder, TEXTS)
-    with pytest.raises(TypeError, match="row 1 must be a string, got float"):
+    with pytest.raises(TypeError, match=r"row 1 must be a string, got float"):
         encoder.encode(["a", 1.5])
     with pytest.raises(TypeError, match=r"got one string; pass \[row\]"):
         encoder.encode("where is my card ?")
@@ -119,7 +119,7 @@ def test_prompt_is_the_callers(clip):
     default = load_encoder(f"clip:{clip}", device="cpu")
     assert encoder.fingerprint == default.fingerprint  # prompts do not touch the features
     assert not np.allclose(encoder.encode_labels(["cat"]), default.encode_labels(["cat"]))
-    with pytest.raises(ValueError, match='prompt must contain "{label}"'):
+    with pytest.raises(ValueError, match=r'prompt must contain "{label}"'):
         load_encoder(f"clip:{clip}", device="cpu", prompt="cat").encode_labels(["cat"])
 
 
@@ -146,10 +146,10 @@ def test_number_types(bert, clip, pictures):
         np.testing.assert_allclose(rough.encode(rows), exact.encode(rows), atol=0.05)
         assert rough.encode(rows).dtype == np.float32
         with pytest.raises(
-            EncoderMismatchError, match="load the same revision with the same dtype"
+            EncoderMismatchError, match=r"load the same revision with the same dtype"
         ):
             load_encoder(name, device="cpu", dtype="bfloat16", fingerprint=exact.fingerprint)
-    with pytest.raises(ValueError, match='dtype must be "float32"'):
+    with pytest.raises(ValueError, match=r'dtype must be "float32"'):
         load_encoder(f"hf:{bert}", dtype="int8")
 
 
@@ -166,9 +166,9 @@ def test_other_weights_have_another_fingerprint(torch, bert, tokenizer, tmp_path
 
 
 def test_wrong_family_says_which_one_fits(bert, clip):
-    with pytest.raises(ValueError, match='it has two towers, use "clip:'):
+    with pytest.raises(ValueError, match=r'it has two towers, use "clip:'):
         load_encoder(f"hf:{clip}")
-    with pytest.raises(ValueError, match='for a plain model use "hf:'):
+    with pytest.raises(ValueError, match=r'for a plain model use "hf:'):
         load_encoder(f"clip:{bert}")
 
 
@@ -177,9 +177,9 @@ def test_a_name_that_is_nowhere(torch, tmp_path, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     for name in ("hf:nobody/nothing", "clip:nobody/nothing", "st:nobody/nothing"):
-        with pytest.raises(EncoderUnavailableError, match="cannot load 'nobody/nothing'.*HF_HUB"):
+        with pytest.raises(EncoderUnavailableError, match=r"cannot load 'nobody/nothing'.*HF_HUB"):
             load_encoder(name)
-    with pytest.raises(EncoderUnavailableError, match="cannot load"):
+    with pytest.raises(EncoderUnavailableError, match=r"cannot load"):
         load_encoder(f"hf:{tmp_path}")
 
 

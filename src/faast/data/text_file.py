@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,7 +52,9 @@ class TextFile:
             try:
                 yield from text
             finally:
-                text.detach()  # closing it would close standard input
+                # Closing it would close standard input, which may be closed already.
+                with suppress(ValueError):
+                    text.detach()
             return
         try:
             file, size = self.path.open("rb"), self.path.stat().st_size
