@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 
-def require(module: str, extra: str) -> Any:  # noqa: ANN401
+def require(module: str, extra: str) -> Any:
     """Import an optional package.
 
     Parameters

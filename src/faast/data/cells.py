@@ -17,7 +17,7 @@ _NOT_TEXT = (
 )
 
 
-def text_row(value: Any) -> str:  # noqa: ANN401
+def text_row(value: Any) -> str:
     """Check one text.
 
     Raises
@@ -34,7 +34,7 @@ def text_row(value: Any) -> str:  # noqa: ANN401
     return value
 
 
-def picture_row(value: Any, folder: Path) -> Any:  # noqa: ANN401
+def picture_row(value: Any, folder: Path) -> Any:
     """Check that one picture decodes, whole.
 
     Parameters
@@ -66,7 +66,7 @@ def picture_row(value: Any, folder: Path) -> Any:  # noqa: ANN401
     return value
 
 
-def feature_row(value: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+def feature_row(value: Any) -> np.ndarray[Any, Any]:
     """Read one row of numbers as float64.
 
     Raises
@@ -85,7 +85,7 @@ def feature_row(value: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
     return row
 
 
-def label(value: Any) -> Hashable:  # noqa: ANN401
+def label(value: Any) -> Hashable:
     """Check one label: a string, or a number as a plain Python one.
 
     Raises

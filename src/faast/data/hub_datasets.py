@@ -24,7 +24,7 @@ class DatasetReader:
 
     unit = "row"
 
-    def __init__(self, dataset: Any, name: str = "dataset") -> None:  # noqa: ANN401
+    def __init__(self, dataset: Any, name: str = "dataset") -> None:
         self.dataset, self.name = dataset, name
         self.fraction: float | None = None
 
@@ -48,7 +48,7 @@ class DatasetReader:
                 number += 1
             self.fraction = number / total if total else None
 
-    def _undecoded(self, dataset: Any) -> Any:  # noqa: ANN401
+    def _undecoded(self, dataset: Any) -> Any:
         """Leave pictures as bytes, so that one that is damaged can be reported as one row."""
         library = require("datasets", "data")
         for name, feature in (dataset.features or {}).items():
@@ -80,7 +80,7 @@ def saved_dataset(folder: Path, split: str | None) -> DatasetReader:
     return dataset_reader(dataset, split, str(folder))
 
 
-def dataset_reader(dataset: Any, split: str | None, name: str) -> DatasetReader:  # noqa: ANN401
+def dataset_reader(dataset: Any, split: str | None, name: str) -> DatasetReader:
     """Read a dataset, or one split of a dictionary of them.
 
     Raises

@@ -34,7 +34,7 @@ _SAVED_DATASET = ("state.json", "dataset_dict.json")
 
 
 def open_rows(
-    source: Any,  # noqa: ANN401
+    source: Any,
     *,
     modality: Modality = "text",
     row_column: str | None = None,

@@ -115,7 +115,7 @@ class RowSource:
     def _rows(self) -> Iterator[tuple[int, Any, Hashable]]:
         chosen: list[Columns] = []
 
-        def choose(present: Any) -> list[str]:  # noqa: ANN401
+        def choose(present: Any) -> list[str]:
             chosen.append(
                 choose_columns(
                     present, self.modality, self.row_column, self.label_column, self.name

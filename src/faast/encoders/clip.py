@@ -148,7 +148,7 @@ class ClipEncoder(Encoder):
         ]
         return np.concatenate(parts)
 
-    def _run(self, tower: Callable[..., Any], inputs: Any) -> Features:  # noqa: ANN401
+    def _run(self, tower: Callable[..., Any], inputs: Any) -> Features:
         inputs = to_device(inputs, self._device, self._model.dtype)
         with self._torch.inference_mode():
             return to_float32(tower(**inputs).pooler_output)

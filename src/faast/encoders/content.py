@@ -29,7 +29,7 @@ def check_texts(rows: Sequence[Any], numbers: Sequence[int]) -> list[str]:
     return list(rows)
 
 
-def content_digest(row: Any, modality: Modality, number: int) -> bytes:  # noqa: ANN401
+def content_digest(row: Any, modality: Modality, number: int) -> bytes:
     """Digest one row: text by its characters, a file by its bytes, the rest by pixels or numbers.
 
     Parameters

@@ -51,7 +51,7 @@ class Checkpoint:
             raise EncoderUnavailableError(_advice(name, revision, error)) from error
         return cls(name, commit, trust_remote_code)
 
-    def load(self, factory: Callable[..., Any], **options: Any) -> Any:  # noqa: ANN401
+    def load(self, factory: Callable[..., Any], **options: Any) -> Any:
         """Call a ``from_pretrained`` or a constructor for this very commit, without its bars.
 
         Raises

@@ -9,10 +9,56 @@ from typing import Any
 from faast.encoders.base import Encoder, EncoderMismatchError
 from faast.encoders.clip import ClipEncoder
 from faast.encoders.hashing import HashingEncoder
+from faast.encoders.hub import Checkpoint
+from faast.encoders.picture_models import PictureModelEncoder
 from faast.encoders.pixels import PixelsEncoder
-from faast.encoders.pooled import pooled_encoder
+from faast.encoders.pooled import PooledEncoder
 from faast.encoders.precomputed import PrecomputedEncoder
 from faast.encoders.sentences import SentenceEncoder, minilm
+from faast.encoders.text_models import TextModelEncoder
+from faast.optional import require
+
+
+def transformers_encoder(
+    checkpoint: str,
+    *,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    **options: Any,
+) -> PooledEncoder:
+    """Load a text or picture model, as its configuration says.
+
+    Parameters
+    ----------
+    checkpoint : str
+        Hub name or folder.
+    revision : str, optional
+        Branch, tag or commit; what it points to now is pinned in `settings`.
+    trust_remote_code : bool
+        Run Python code that the checkpoint brings along.
+    **options
+        Of `TextModelEncoder` or `PictureModelEncoder`.
+
+    Raises
+    ------
+    EncoderUnavailableError
+        The checkpoint cannot be found, reached or read.
+    ValueError
+        It is neither a text nor a picture model.
+    """
+    transformers = require("transformers", "text")
+    found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text")
+    config = found.load(transformers.AutoConfig.from_pretrained)
+    if hasattr(config, "vocab_size"):
+        return TextModelEncoder(found, **options)
+    if hasattr(config, "num_channels"):
+        return PictureModelEncoder(found, **options)
+    towers = hasattr(config, "text_config") and hasattr(config, "vision_config")
+    advice = f'it has two towers, use "clip:{checkpoint}"' if towers else "use another model"
+    raise ValueError(
+        f"{checkpoint!r} ({config.model_type}) is neither a text nor a picture model; {advice}"
+    )
+
 
 PLAIN: dict[str, Callable[..., Encoder]] = {
     "hashing": HashingEncoder,
@@ -25,12 +71,12 @@ PLAIN: dict[str, Callable[..., Encoder]] = {
 FAMILIES: dict[str, Callable[..., Encoder]] = {
     "st": SentenceEncoder,
     "clip": ClipEncoder,
-    "hf": pooled_encoder,
+    "hf": transformers_encoder,
 }
 """Encoders that take a checkpoint after a colon."""
 
 
-def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -> Encoder:  # noqa: ANN401
+def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -> Encoder:
     """Load an encoder.
 
     Parameters

@@ -15,7 +15,7 @@ from faast.optional import require
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
-def read_picture(row: Any) -> Any:  # noqa: ANN401
+def read_picture(row: Any) -> Any:
     """Return a row as an upright RGB picture, all of it decoded.
 
     Parameters
@@ -51,7 +51,7 @@ def read_pictures(rows: Sequence[Any], numbers: Sequence[int]) -> list[Any]:
     return [_numbered(row, number) for row, number in zip(rows, numbers, strict=True)]
 
 
-def _numbered(row: Any, number: int) -> Any:  # noqa: ANN401
+def _numbered(row: Any, number: int) -> Any:
     try:
         return read_picture(row)
     except ValueError as error:
@@ -68,7 +68,7 @@ def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
     return array
 
 
-def _fault(row: Any, error: Exception) -> str:  # noqa: ANN401
+def _fault(row: Any, error: Exception) -> str:
     if not isinstance(row, str | os.PathLike):
         return f"cannot read the picture: {error}"
     path = Path(row)

@@ -87,7 +87,7 @@ class PixelsEncoder(Encoder):
         return np.asarray(steps / np.sqrt(squares)[:, None], np.float32)
 
 
-def _scaled(picture: Any) -> NDArray[np.int32]:  # noqa: ANN401
+def _scaled(picture: Any) -> NDArray[np.int32]:
     """Return one picture as integers of shape (SIDE, SIDE, 3)."""
     bilinear = require("PIL.Image", "image").Resampling.BILINEAR
     return np.asarray(picture.resize((SIDE, SIDE), bilinear), dtype=np.int32)

@@ -1,27 +1,17 @@
-"""Any single-tower transformers model, with its hidden states pooled into one row."""
+"""Single-tower transformers models, with their hidden states pooled into one row."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from faast.encoders.base import Encoder, Features, Modality, digest_of, label_texts, unit_rows
-from faast.encoders.content import check_texts
+from faast.encoders.base import Encoder, Features, digest_of
 from faast.encoders.hub import Checkpoint
-from faast.encoders.pictures import read_pictures
 from faast.encoders.torch_models import (
-    BATCH_ROWS,
-    batches_by_length,
     load_model,
     pick_device,
-    picture_settings,
     to_device,
     to_float32,
-    tokenizer_digest,
     weights_digest,
 )
 from faast.optional import require
@@ -30,7 +20,7 @@ POOLINGS = ("mean", "cls", "pooler")
 
 
 class PooledEncoder(Encoder):
-    """Shared by `TextModelEncoder` and `PictureModelEncoder`; made by `pooled_encoder`.
+    """What `TextModelEncoder` and `PictureModelEncoder` share.
 
     Parameters
     ----------
@@ -89,7 +79,7 @@ class PooledEncoder(Encoder):
         weights = weights_digest(self._torch, self._model, self._missing)
         return digest_of("pooled", self.dtype, self.pooling, preparation, weights)
 
-    def _run(self, inputs: Any) -> Features:  # noqa: ANN401
+    def _run(self, inputs: Any) -> Features:
         """Pool the hidden states of a batch, shape (n, n_features)."""
         inputs = to_device(inputs, self._device, self._model.dtype)
         with self._torch.inference_mode():
@@ -108,149 +98,3 @@ class PooledEncoder(Encoder):
             return to_float32(hidden.float().mean(1))
         shares = (mask / mask.sum(1, keepdim=True)).float()
         return to_float32((hidden.float() * shares[..., None]).sum(1))
-
-
-class TextModelEncoder(PooledEncoder):
-    """A text model; the mean of its hidden states unless told otherwise."""
-
-    modality: Modality = "text"
-    _extra = "text"
-
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        *,
-        prompt: str = "{label}",
-        **options: Any,  # noqa: ANN401
-    ) -> None:
-        super().__init__(checkpoint, **options)
-        transformers = require("transformers", "text")
-        self.prompt = prompt
-        self._tokenizer = checkpoint.load(transformers.AutoTokenizer.from_pretrained)
-        if self._tokenizer.pad_token is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
-        positions = getattr(self._model.config, "max_position_embeddings", None)
-        self._length = min(self._tokenizer.model_max_length, positions or 512, 512)
-
-    def _default_pooling(self, pooler_is_there: bool) -> str:
-        return "mean"
-
-    @property
-    def n_features(self) -> int:
-        """Columns of the features."""
-        return int(self._model.config.hidden_size)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """See `Encoder.fingerprint`."""
-        return self._digest(f"{tokenizer_digest(self._tokenizer)} {self._length}")
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """See `Encoder.settings`."""
-        return super().settings | {"prompt": self.prompt}
-
-    def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
-        """See `Encoder.encode_window`."""
-        texts = check_texts(rows, numbers)
-        out = np.empty((len(texts), self.n_features), np.float32)
-        for batch in batches_by_length(texts):
-            inputs = self._tokenizer(
-                [texts[i] for i in batch],
-                padding=True,
-                truncation=True,
-                max_length=self._length,
-                return_tensors="pt",
-            )
-            out[batch] = self._run(inputs)
-        return unit_rows(out, numbers)
-
-    def encode_labels(self, labels: Sequence[Any]) -> Features:
-        """See `EncodesLabels.encode_labels`."""
-        return self.encode(label_texts(labels, self.prompt))
-
-
-class PictureModelEncoder(PooledEncoder):
-    """A picture model, such as DINOv2; its own pooled output where the checkpoint has one."""
-
-    modality: Modality = "image"
-    _extra = "image"
-
-    def __init__(self, checkpoint: Checkpoint, **options: Any) -> None:  # noqa: ANN401
-        require("PIL.Image", "image")
-        super().__init__(checkpoint, **options)
-        transformers = require("transformers", "image")
-        self._processor = checkpoint.load(
-            transformers.AutoImageProcessor.from_pretrained, backend="pil"
-        )
-
-    def _default_pooling(self, pooler_is_there: bool) -> str:
-        return "pooler" if pooler_is_there else "cls"
-
-    @cached_property
-    def n_features(self) -> int:
-        """Columns of the features."""
-        return int(self._embed([np.zeros((8, 8, 3), np.uint8)], [0]).shape[1])
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """See `Encoder.fingerprint`."""
-        return self._digest(picture_settings(self._processor))
-
-    def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
-        """See `Encoder.encode_window`.
-
-        Raises
-        ------
-        ValueError
-            A picture cannot be read.
-        """
-        batches = [slice(i, i + BATCH_ROWS) for i in range(0, len(rows), BATCH_ROWS)]
-        parts = [self._embed(rows[batch], numbers[batch]) for batch in batches]
-        empty = np.empty((0, self.n_features), np.float32)
-        return unit_rows(np.concatenate([empty, *parts]), numbers)
-
-    def _embed(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
-        pictures = read_pictures(rows, numbers)
-        return self._run(self._processor(images=pictures, return_tensors="pt"))
-
-
-def pooled_encoder(
-    checkpoint: str,
-    *,
-    revision: str | None = None,
-    trust_remote_code: bool = False,
-    **options: Any,  # noqa: ANN401
-) -> PooledEncoder:
-    """Load a text or picture model, as its configuration says.
-
-    Parameters
-    ----------
-    checkpoint : str
-        Hub name or folder.
-    revision : str, optional
-        Branch, tag or commit; what it points to now is pinned in `settings`.
-    trust_remote_code : bool
-        Run Python code that the checkpoint brings along.
-    **options
-        Of `TextModelEncoder` or `PictureModelEncoder`.
-
-    Raises
-    ------
-    EncoderUnavailableError
-        The checkpoint cannot be found, reached or read.
-    ValueError
-        It is neither a text nor a picture model.
-    """
-    transformers = require("transformers", "text")
-    found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text")
-    config = found.load(transformers.AutoConfig.from_pretrained)
-    if hasattr(config, "vocab_size"):
-        return TextModelEncoder(found, **options)
-    if hasattr(config, "num_channels"):
-        return PictureModelEncoder(found, **options)
-    towers = hasattr(config, "text_config") and hasattr(config, "vision_config")
-    advice = f'it has two towers, use "clip:{checkpoint}"' if towers else "use another model"
-    raise ValueError(
-        f"{checkpoint!r} ({config.model_type}) is neither a text nor a picture model; {advice}"
-    )

@@ -120,7 +120,7 @@ class SentenceEncoder(Encoder):
         return self.encode(label_texts(labels, self.prompt))
 
 
-def minilm(**options: Any) -> SentenceEncoder:  # noqa: ANN401
+def minilm(**options: Any) -> SentenceEncoder:
     """Load all-MiniLM-L6-v2: from the package that carries it if installed, else by name.
 
     A `revision` always means the hub.

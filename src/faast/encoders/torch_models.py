@@ -24,7 +24,7 @@ _PICTURE_SETTINGS = (
 )  # fmt: skip
 
 
-def pick_device(torch: Any, device: str | None) -> str:  # noqa: ANN401
+def pick_device(torch: Any, device: str | None) -> str:
     """Return the device asked for, else the first accelerator, else the processor."""
     if device is not None:
         return str(torch.device(device))
@@ -33,7 +33,7 @@ def pick_device(torch: Any, device: str | None) -> str:  # noqa: ANN401
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def pick_dtype(torch: Any, dtype: str) -> Any:  # noqa: ANN401
+def pick_dtype(torch: Any, dtype: str) -> Any:
     """Return torch's type of that name.
 
     Raises
@@ -70,7 +70,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str, extra: str) -> L
     return LoadedModel(model.to(device).eval(), frozenset(report["missing_keys"]))
 
 
-def weights_digest(torch: Any, model: Any, missing: Collection[str] = ()) -> str:  # noqa: ANN401
+def weights_digest(torch: Any, model: Any, missing: Collection[str] = ()) -> str:
     """Digest the tensors of a model, whatever they are called and wherever they lie.
 
     Parameters
@@ -91,19 +91,19 @@ def weights_digest(torch: Any, model: Any, missing: Collection[str] = ()) -> str
     return "\n".join(sorted(digests))
 
 
-def tokenizer_digest(tokenizer: Any) -> str:  # noqa: ANN401
+def tokenizer_digest(tokenizer: Any) -> str:
     """Describe the tokens and how a probe sentence falls into them."""
     vocabulary = sorted(tokenizer.get_vocab().items())
     return json.dumps([vocabulary, list(tokenizer(PROBE)["input_ids"])])
 
 
-def picture_settings(processor: Any) -> str:  # noqa: ANN401
+def picture_settings(processor: Any) -> str:
     """Describe how pictures are scaled, cropped and normalised."""
     settings = {name: getattr(processor, name, None) for name in _PICTURE_SETTINGS}
     return json.dumps(settings, default=dict, sort_keys=True)
 
 
-def to_device(inputs: Any, device: str, dtype: Any) -> dict[str, Any]:  # noqa: ANN401
+def to_device(inputs: Any, device: str, dtype: Any) -> dict[str, Any]:
     """Move model inputs, pictures as numbers of the model's type."""
     return {
         name: tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
@@ -111,7 +111,7 @@ def to_device(inputs: Any, device: str, dtype: Any) -> dict[str, Any]:  # noqa: 
     }
 
 
-def to_float32(tensor: Any) -> NDArray[np.float32]:  # noqa: ANN401
+def to_float32(tensor: Any) -> NDArray[np.float32]:
     """Copy a tensor off its device, one flat row a row, shape (n, d)."""
     flat = tensor.detach().float().cpu().numpy()
     return np.asarray(flat.reshape(len(flat), -1), np.float32)
