@@ -31,6 +31,11 @@ def test_rows_are_encoded_once_and_read_by_another_process_alike(encoder, tmp_pa
     assert again.n_features == encoder.n_features
 
 
+def test_class_names_are_embedded_as_without_a_cache(encoder, tmp_path):
+    named = CachedEncoder(encoder, tmp_path).encode_labels(["lost_card"])
+    np.testing.assert_array_equal(named, encoder.encode_labels(["lost_card"]))
+
+
 def test_a_row_keeps_its_first_features(encoder, tmp_path):
     cached = CachedEncoder(encoder, tmp_path)
     alone = cached.encode(TEXTS[:1])
@@ -72,6 +77,8 @@ def test_pictures_are_known_by_the_content_of_their_file(tmp_path, pictures, din
     features = cached.encode([tmp_path / "a.png", pictures[1]])
     (tmp_path / "a.png").rename(tmp_path / "b" / "c.png")
     np.testing.assert_array_equal(cached.recall([str(tmp_path / "b" / "c.png")]), features[:1])
+    content = (tmp_path / "b" / "c.png").read_bytes()
+    np.testing.assert_array_equal(cached.recall([content]), features[:1])
     np.testing.assert_array_equal(cached.recall([pictures[1]]), features[1:])
     image.fromarray(pictures[2]).save(tmp_path / "b" / "c.png")
     with pytest.raises(RowsNotLearnedError):

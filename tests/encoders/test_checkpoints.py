@@ -8,7 +8,6 @@ import pytest
 from faast.encoders import (
     EncoderMismatchError,
     EncoderUnavailableError,
-    EncodesLabels,
     RowsNotLearnedError,
     load_encoder,
 )
@@ -43,7 +42,6 @@ def test_text_model_takes_the_mean_of_real_tokens(torch, bert):
     assert features.shape == (4, encoder.n_features) == (4, 16)
     np.testing.assert_allclose(features, unit(np.stack(alone)), atol=1e-6)
     check_reload(encoder, TEXTS)
-    assert isinstance(encoder, EncodesLabels)
     np.testing.assert_allclose(
         encoder.encode_labels(["my_card"]), encoder.encode(["my card"]), atol=1e-6
     )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faast.encoders import EncodesLabels, load_encoder
+from faast.encoders import load_encoder
 from faast.encoders.rolling import PrefixHash
 
 encoder = load_encoder("hashing")
@@ -48,7 +48,6 @@ def test_word_order_and_word_borders_matter():
 
 
 def test_labels_are_near_their_texts():
-    assert isinstance(encoder, EncodesLabels)
     named = encoder.encode_labels(["card_arrival", "exchange_rate"])
     text = encoder.encode(["has my card arrived? the arrival is late"])[0]
     assert named[0] @ text > named[1] @ text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,14 +38,14 @@ def picture_row(value: Any, folder: Path) -> Any:
 
     Parameters
     ----------
-    value : str, path, PIL picture, uint8 array, or mapping with "bytes" or "path"
+    value : str, path, bytes, PIL picture, uint8 array, or mapping with "bytes" or "path"
     folder : pathlib.Path
         What relative paths start from.
 
     Returns
     -------
-    pathlib.Path, PIL picture or ndarray
-        Files stay paths, so that a batch of them takes no memory.
+    pathlib.Path, bytes, PIL picture or ndarray
+        Files stay as they are: a batch of them takes little memory.
 
     Raises
     ------
@@ -55,9 +54,7 @@ def picture_row(value: Any, folder: Path) -> Any:
     """
     if isinstance(value, Mapping):
         content = value.get("bytes")
-        if content is not None:
-            return read_picture(io.BytesIO(content))
-        value = value.get("path")
+        value = value.get("path") if content is None else content
     if value is None or value == "":
         raise ValueError("the picture is missing; fill it in or leave the row out")
     if isinstance(value, str | Path):

@@ -2,7 +2,6 @@
 
 from faast.encoders.base import Encoder as Encoder
 from faast.encoders.base import EncoderMismatchError as EncoderMismatchError
-from faast.encoders.base import EncodesLabels as EncodesLabels
 from faast.encoders.base import RowsNotLearnedError as RowsNotLearnedError
 from faast.encoders.cache import CachedEncoder as CachedEncoder
 from faast.encoders.feature_files import FeatureCacheError as FeatureCacheError

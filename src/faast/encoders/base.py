@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faast.encoders.progress import track
+from faast.progress import follow
 
 Features = NDArray[np.float32]
 Modality = Literal["text", "image", "features"]
@@ -90,12 +90,31 @@ class Encoder(ABC):
         if isinstance(rows, str | bytes):
             raise TypeError("rows must be an iterable of rows, got one string; pass [row]")
         listed: Sequence[Any] = list(rows)
+        encoded: list[Features] = []
+
+        def fraction() -> float:
+            return min(len(encoded) * WINDOW_ROWS / len(listed), 1.0)
+
         windows = range(0, len(listed), WINDOW_ROWS)
-        encoded = []
-        for start in track(windows, "Encoding", enabled=progress):
+        for start in follow(windows, fraction, "Encoding", enabled=progress):
             window = listed[start : start + WINDOW_ROWS]
             encoded.append(self.encode_window(window, range(start, start + len(window))))
         return np.concatenate(encoded) if encoded else np.empty((0, self.n_features), np.float32)
+
+    def encode_labels(self, labels: Sequence[Any]) -> Features | None:
+        """Embed the names of classes, which makes a zero-shot prior.
+
+        Parameters
+        ----------
+        labels : sequence
+            Any kind; underscores are read as spaces.
+
+        Returns
+        -------
+        ndarray of shape (n_classes, n_features), float32, or None
+            Rows of norm 1; None where the encoder embeds no text.
+        """
+        return None
 
     def recall(self, rows: Iterable[Any]) -> Features:
         """Return the features that rows were learned with, bit for bit, to forget them.
@@ -112,14 +131,6 @@ class Encoder(ABC):
                 "CachedEncoder(encoder, folder)"
             )
         return self.encode(rows)
-
-
-@runtime_checkable
-class EncodesLabels(Protocol):
-    """An encoder that embeds text can embed the names of classes: a zero-shot prior."""
-
-    def encode_labels(self, labels: Sequence[Any]) -> Features:
-        """Embed class names, shape (n_classes, n_features), unit norm."""
 
 
 class EncoderMismatchError(ValueError):

@@ -80,6 +80,10 @@ class CachedEncoder(Encoder):
             self._register(feature_files.write(self.folder, list(new), features), list(new))
         return self._gather(digests)
 
+    def encode_labels(self, labels: Sequence[Any]) -> Features | None:
+        """Embed class names with the encoder within; they are not kept."""
+        return self.encoder.encode_labels(labels)
+
     def recall(self, rows: Iterable[Any]) -> Features:
         """Return the features that rows were learned with, bit for bit.
 

@@ -126,7 +126,7 @@ class ClipEncoder(Encoder):
         return unit_rows(out, numbers)
 
     def encode_labels(self, labels: Sequence[Any]) -> Features:
-        """See `EncodesLabels.encode_labels`."""
+        """See `Encoder.encode_labels`."""
         texts = label_texts(labels, self.prompt)
         return unit_rows(self._embed_texts(texts), range(len(texts)))
 

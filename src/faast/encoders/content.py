@@ -34,7 +34,7 @@ def content_digest(row: Any, modality: Modality, number: int) -> bytes:
 
     Parameters
     ----------
-    row : str, path, PIL picture or array-like
+    row : str, path, bytes of a file, PIL picture or array-like
     modality : {"text", "image", "features"}
         A string is a path for images.
     number : int
@@ -55,6 +55,8 @@ def content_digest(row: Any, modality: Modality, number: int) -> bytes:
             return _digest("file", Path(row).read_bytes())
         except OSError as error:
             raise ValueError(f"row {number}: cannot read the picture: {error}") from error
+    if isinstance(row, bytes):
+        return _digest("file", row)
     array = np.asarray(row, order="C")
     return _digest(f"array {array.dtype.str} {array.shape}", array.tobytes())
 

@@ -86,7 +86,7 @@ class HashingEncoder(Encoder):
         return out
 
     def encode_labels(self, labels: Sequence[Any]) -> Features:
-        """See `EncodesLabels.encode_labels`."""
+        """See `Encoder.encode_labels`."""
         return self.encode(label_texts(labels, "{label}"))
 
     def _fill(self, out: Features, texts: list[str]) -> None:

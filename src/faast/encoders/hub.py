@@ -52,7 +52,7 @@ class Checkpoint:
         return cls(name, commit, trust_remote_code)
 
     def load(self, factory: Callable[..., Any], **options: Any) -> Any:
-        """Call a ``from_pretrained`` or a constructor for this very commit, without its bars.
+        """Call a ``from_pretrained`` or a constructor for this very commit; it prints nothing.
 
         Raises
         ------
@@ -74,12 +74,14 @@ class Checkpoint:
 @contextmanager
 def _quiet() -> Iterator[None]:
     logging = require("transformers.utils.logging", "text")
-    shown = logging.is_progress_bar_enabled()
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
-        if shown:
+        logging.set_verbosity(verbosity)
+        if bars:
             logging.enable_progress_bar()
 
 

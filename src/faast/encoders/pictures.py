@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,8 @@ def read_picture(row: Any) -> Any:
 
     Parameters
     ----------
-    row : path, file-like, PIL picture or ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
+    row : path, bytes of a file, PIL picture, or uint8 array
+        Arrays have shape (h, w), (h, w, 3) or (h, w, 4).
 
     Returns
     -------
@@ -40,7 +42,7 @@ def read_picture(row: Any) -> Any:
     try:
         if isinstance(row, image.Image):
             return transpose(row).convert("RGB")
-        with image.open(row) as picture:
+        with image.open(io.BytesIO(row) if isinstance(row, bytes) else row) as picture:
             return transpose(picture).convert("RGB")
     except (OSError, SyntaxError, image.DecompressionBombError, AttributeError) as error:
         raise ValueError(_fault(row, error)) from error

@@ -116,7 +116,7 @@ class SentenceEncoder(Encoder):
         return unit_rows(features.float().cpu().numpy(), numbers)
 
     def encode_labels(self, labels: Sequence[Any]) -> Features:
-        """See `EncodesLabels.encode_labels`."""
+        """See `Encoder.encode_labels`."""
         return self.encode(label_texts(labels, self.prompt))
 
 

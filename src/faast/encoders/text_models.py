@@ -75,5 +75,5 @@ class TextModelEncoder(PooledEncoder):
         return unit_rows(out, numbers)
 
     def encode_labels(self, labels: Sequence[Any]) -> Features:
-        """See `EncodesLabels.encode_labels`."""
+        """See `Encoder.encode_labels`."""
         return self.encode(label_texts(labels, self.prompt))
