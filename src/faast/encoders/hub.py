@@ -46,7 +46,9 @@ class Checkpoint:
             return cls(name, None, trust_remote_code)
         hub = require("huggingface_hub", extra)
         try:
-            commit = hub.resolve_revision(name, revision=revision).resolved
+            commit = hub.resolve_revision(
+                name, revision=revision, local_files_only=hub.is_offline_mode()
+            ).resolved
         except (OSError, ValueError, hub.errors.RevisionResolutionError) as error:
             raise EncoderUnavailableError(_advice(name, revision, error)) from error
         return cls(name, commit, trust_remote_code)
