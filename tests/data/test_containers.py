@@ -45,6 +45,14 @@ def test_parquet(parquet):
         read(open_rows(path))
 
 
+def test_parquet_of_pictures(parquet, picture_folder):
+    good = (picture_folder / "cat" / "0.png").read_bytes()
+    path = parquet(image=[{"bytes": good}, {"bytes": good[:-60]}], label=["cat", "cat"])
+    source = open_rows(path, modality="image", on_error="skip")
+    assert read(source) == ([good], ["cat"], [1])
+    assert "a.parquet, row 2: cannot read the picture" in source.messages[0]
+
+
 def test_npz_tables_are_read_in_blocks(tmp_path):
     random = np.random.default_rng(0)
     features = random.normal(size=(2500, 7)).astype(np.float32)

@@ -137,6 +137,46 @@ def test_picture_model_uses_its_own_pooled_output(torch, dinov2, pictures):
     check_reload(encoder, pictures)
 
 
+def test_convolutional_model_is_pooled_over_places(torch, tmp_path, pictures):
+    from transformers import ResNetConfig, ResNetModel
+    from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])
+    ResNetModel(config).save_pretrained(tmp_path)
+    ConvNextImageProcessorPil(size={"shortest_edge": 32}).save_pretrained(tmp_path)
+    pooled = load_encoder(f"hf:{tmp_path}", device="cpu")
+    averaged = load_encoder(f"hf:{tmp_path}", device="cpu", pooling="mean")
+    assert pooled.pooling == "pooler"
+    np.testing.assert_allclose(pooled.encode(pictures), averaged.encode(pictures), atol=1e-6)
+
+
+def test_picture_model_with_visual_words_is_no_text_model(torch, tmp_path, pictures):
+    from transformers import BeitConfig, BeitModel
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    config = BeitConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=16,
+        patch_size=8,
+    )
+    BeitModel(config, add_pooling_layer=False).save_pretrained(tmp_path)
+    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(tmp_path)
+    encoder = load_encoder(f"hf:{tmp_path}", device="cpu")
+    assert encoder.modality == "image"
+    assert encoder.encode(pictures).shape == (5, 16)
+
+
+def test_encoder_decoder_is_refused(torch, tokenizer, tmp_path):
+    from transformers import T5Config
+
+    T5Config(d_model=16, num_layers=1, num_heads=2).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"\(t5\) is neither a text encoder nor a picture model"):
+        load_encoder(f"hf:{tmp_path}", device="cpu")
+
+
 def test_number_types(bert, clip, pictures):
     for name, rows in ((f"hf:{bert}", TEXTS), (f"clip:{clip}", pictures)):
         exact = load_encoder(name, device="cpu")

@@ -26,7 +26,8 @@ class CachedEncoder(Encoder):
     encoder : Encoder
     folder : str or path-like
         Made if it is missing; each encoder has a sub-folder of its own, named by its fingerprint.
-        Several processes may share it: files are written whole and never changed.
+        Files are written whole and never changed, so several processes may write there at once;
+        a row that two of them meet first at the same time keeps the features of only one.
 
     Raises
     ------

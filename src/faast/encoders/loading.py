@@ -49,14 +49,16 @@ def transformers_encoder(
     transformers = require("transformers", "text")
     found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text")
     config = found.load(transformers.AutoConfig.from_pretrained)
-    if hasattr(config, "vocab_size"):
-        return TextModelEncoder(found, **options)
-    if hasattr(config, "num_channels"):
+    # Some picture models have a vocabulary too, of visual tokens, but none has text positions.
+    if hasattr(config, "num_channels") and not hasattr(config, "max_position_embeddings"):
         return PictureModelEncoder(found, **options)
+    if hasattr(config, "vocab_size") and not config.is_encoder_decoder:
+        return TextModelEncoder(found, **options)
     towers = hasattr(config, "text_config") and hasattr(config, "vision_config")
     advice = f'it has two towers, use "clip:{checkpoint}"' if towers else "use another model"
     raise ValueError(
-        f"{checkpoint!r} ({config.model_type}) is neither a text nor a picture model; {advice}"
+        f"{checkpoint!r} ({config.model_type}) is neither a text encoder nor a picture model; "
+        f"{advice}"
     )
 
 

@@ -85,11 +85,11 @@ class SentenceEncoder(Encoder):
     def fingerprint(self) -> str:
         """See `Encoder.fingerprint`."""
         model = self._model
-        text_settings = [model.max_seq_length, model.default_prompt_name, model.prompts]
+        instruction = model.prompts.get(model.default_prompt_name, "")
         return digest_of(
             "sentence",
             self.dtype,
-            repr(text_settings),
+            f"{model.max_seq_length} {instruction}",
             tokenizer_digest(model.tokenizer),
             repr([type(module).__name__ for module in model]),
             weights_digest(self._torch, model),
