@@ -53,6 +53,13 @@ def test_labels_are_near_their_texts():
     assert named[0] @ text > named[1] @ text
 
 
+def test_long_rows_are_hashed_like_short_ones():
+    texts = ["short", "many words " * 40_000, "other " * 60_000, *["short"] * 300]
+    features = encoder.encode(texts)
+    np.testing.assert_array_equal(features[1], encoder.encode(texts[1:2])[0])
+    np.testing.assert_array_equal(features[3:], np.repeat(features[:1], 300, axis=0))
+
+
 def test_width():
     narrow = load_encoder("hashing", n_features=16)
     assert narrow.encode(["some words"]).shape == (1, 16)

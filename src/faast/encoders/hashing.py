@@ -21,8 +21,8 @@ CHARACTERS = (3, 4, 5)
 WORD_UNITS, PAIR_UNITS, CHARACTER_UNITS = 2, 1, 1
 """Integer weights of a word, a pair of neighbouring words and a character n-gram."""
 
-CHUNK_ROWS = 128
-"""Rows hashed at a time, so that the work arrays of short rows stay in cache."""
+CHUNK_ROWS, CHUNK_CHARACTERS = 128, 1 << 18
+"""Rows and characters hashed at a time: work arrays stay in cache, and memory small."""
 
 _SPACE = ord(" ")
 
@@ -78,11 +78,10 @@ class HashingEncoder(Encoder):
         TypeError
             A row is no string.
         """
-        out = np.zeros((len(rows), self._n_features), np.float32)
-        for start in range(0, len(rows), CHUNK_ROWS):
-            chunk = slice(start, start + CHUNK_ROWS)
-            texts = check_texts(rows[chunk], numbers[chunk])
-            self._fill(out[chunk], [_clean(text) for text in texts])
+        texts = check_texts(rows, numbers)
+        out = np.zeros((len(texts), self._n_features), np.float32)
+        for chunk in _chunks(texts):
+            self._fill(out[chunk], [_clean(text) for text in texts[chunk]])
         return out
 
     def encode_labels(self, labels: Sequence[Any]) -> Features:
@@ -111,6 +110,18 @@ class _Grams(NamedTuple):
     hashes: NDArray[np.uint64]
     rows: NDArray[np.int64]
     units: int
+
+
+def _chunks(texts: list[str]) -> Iterator[slice]:
+    """Cut rows into chunks of few rows and few characters (or one row, however long)."""
+    start = characters = 0
+    for row, text in enumerate(texts):
+        characters += len(text)
+        if row - start == CHUNK_ROWS or (row > start and characters > CHUNK_CHARACTERS):
+            yield slice(start, row)
+            start, characters = row, len(text)
+    if texts:
+        yield slice(start, len(texts))
 
 
 def _clean(text: str) -> str:
