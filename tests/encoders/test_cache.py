@@ -87,6 +87,20 @@ def test_pictures_are_known_by_the_content_of_their_file(tmp_path, pictures, din
         cached.recall([tmp_path / "gone.png"])
 
 
+def test_pictures_in_memory_are_known_by_their_colours(tmp_path, pictures, dinov2):
+    image = pytest.importorskip("PIL.Image")
+    cached = CachedEncoder(load_encoder(f"hf:{dinov2}", device="cpu"), tmp_path)
+    features = cached.encode(pictures[:1])
+    np.testing.assert_array_equal(cached.recall([image.fromarray(pictures[0])]), features)
+    indexed = image.new("P", (8, 8))
+    indexed.putpalette([0, 0, 255])
+    other = indexed.copy()
+    other.putpalette([255, 0, 0])
+    cached.encode([indexed])
+    with pytest.raises(RowsNotLearnedError):
+        cached.recall([other])
+
+
 def test_errors_name_the_callers_row(encoder, tmp_path):
     cached = CachedEncoder(encoder, tmp_path)
     cached.encode(TEXTS)

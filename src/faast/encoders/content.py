@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from faast.encoders.base import Modality
+from faast.encoders.pictures import read_pictures
 
 DIGEST_BYTES = 16
 
@@ -45,7 +46,7 @@ def content_digest(row: Any, modality: Modality, number: int) -> bytes:
     TypeError
         A text row that is no string.
     ValueError
-        A picture file that cannot be read.
+        A picture that cannot be read.
     """
     if modality == "text":
         (text,) = check_texts([row], [number])
@@ -57,6 +58,8 @@ def content_digest(row: Any, modality: Modality, number: int) -> bytes:
             raise ValueError(f"row {number}: cannot read the picture: {error}") from error
     if isinstance(row, bytes):
         return _digest("file", row)
+    if modality == "image":
+        (row,) = read_pictures([row], [number])
     array = np.asarray(row, order="C")
     return _digest(f"array {array.dtype.str} {array.shape}", array.tobytes())
 
