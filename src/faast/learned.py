@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
 from faast.grid import BLOCK_ROWS
 from faast.inputs import Batch
-from faast.lift import Lift
+from faast.lift import lift_on
 from faast.moments import Moments
 from faast.rows import KeptRows, hash_rows
 from faast.state import State
@@ -73,7 +72,7 @@ class Learned:
         return replace(self, moments=moments, rows=rows, lifted=lifted)
 
     def with_lifted(self) -> Moments:
-        """Return lifted moments: a copy of those kept, or summed from the rows, all of them kept."""
+        """Return lifted moments: a copy of those kept, or sums of the rows, all of them kept."""
         if self.lifted is not None:
             return self.lifted.copy()
         sums = LiftedSums(self.moments)
@@ -140,12 +139,13 @@ class LiftedSums:
     """
 
     def __init__(self, moments: Moments) -> None:
+        self.lift = lift_on(moments.key_grid, moments.n_features)
         self._moments = moments
         self._sums: BlockSums | None = None
 
     def visit(self, keys: FloatArray, values: FloatArray, weights: FloatArray | None) -> None:
         """Lift and add a block of grid rows."""
-        lift = lift_for(self._moments)
+        lift = self.lift
         if self._sums is None:
             self._sums = BlockSums(lift.width, values.shape[1], exact=True)
         lifted = lift(keys)
@@ -164,26 +164,14 @@ class LiftedSums:
 
     def finish(self) -> Moments:
         """Return the moments of the lifted rows."""
-        lift = lift_for(self._moments)
         lifted = Moments(
-            lift.width,
+            self.lift.width,
             self._moments.n_values,
-            key_scale=lift.key_scale,
+            key_scale=self.lift.key_scale,
             value_scale=self._moments.value_scale,
             grid=self._moments.grid,
         )
         return lifted if self._sums is None else lifted.replaced(self._sums.finish())
-
-
-def lift_for(moments: Moments) -> Lift:
-    """Return the lift of rows on the grid of these moments."""
-    assert moments.grid is not None
-    return _lift(moments.n_features, moments.grid, np.ndim(moments.key_scale) == 0)
-
-
-@lru_cache(maxsize=4)
-def _lift(n_features: int, bits: int, bounded: bool) -> Lift:
-    return Lift(n_features, bits, bounded)
 
 
 class _Collector:
