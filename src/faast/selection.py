@@ -162,7 +162,7 @@ class _Memory:
 
 
 def _lifted_side(learned: Learned, kept: RowArrays, balanced: bool) -> _Side:
-    lifted = learned.with_lifted()
+    lifted = learned.with_lifted().moments
     lift = lift_on(learned.moments.key_grid, learned.moments.n_features)
     keys, _ = lifted.from_grid(lift(learned.rows.keys.astype(np.float64)), learned.rows.values)
     return _Side.of(lifted, kept._replace(keys=keys), learned, _spread(lifted), balanced)
