@@ -17,7 +17,7 @@ the log-loss at left-out scores add what logistic regression would correct.
 
    Rows of mean square norm above 4 are no embeddings but tables with units: their columns are
    divided by their standard deviation, and so are lifted columns.
-2. Lift: past `LIFT_ROWS` rows, see `faast.lift.Lift`.
+2. Lift: past `LIFT_ROWS` rows and `LIFT_ROWS_A_CLASS`, see `faast.lift.Lift`.
 3. Scales (inverse temperatures): `fit_scales`. At one shot the memory's slope is what a new row
    would see, rho V / v with V and v the mean squares of own and other scores.
 4. Class embeddings: scores xᵀ(e_c - mean e). At one shot they alone are out of sample; how far
@@ -57,7 +57,8 @@ POOLING = 0.5
 """The memory's share beside class embeddings at one shot: their errors are not independent."""
 
 LIFT_ROWS = 1024
-"""Up to so many rows a lift costs more time than it has been seen to gain accuracy."""
+LIFT_ROWS_A_CLASS = 32
+"""Up to so many rows, or so few a class, a lift costs more time than it is seen to gain accuracy."""
 
 STEP = 0.5
 
@@ -117,7 +118,8 @@ def select(
         memories, scales = _one_shot(plain, kept, log_priors, zero_shot)
     else:
         sides = [plain]
-        if learned.lifts and moments.count > LIFT_ROWS:
+        per_class = moments.count / np.count_nonzero(counts)
+        if learned.lifts and moments.count > LIFT_ROWS and per_class > LIFT_ROWS_A_CLASS:
             sides.append(lifted_side(learned, kept, balanced))
         memories, scales = _by_leaving_out(sides, kept, log_priors, zero_shot)
     selected = _joined(learned, kept, memories, scales, log_priors, zero_shot)
