@@ -58,7 +58,7 @@ POOLING = 0.5
 
 LIFT_ROWS = 1024
 LIFT_ROWS_A_CLASS = 32
-"""Up to so many rows, or so few a class, a lift costs more time than it is seen to gain accuracy."""
+"""With fewer rows, or fewer a class, a lift costs more time than it is seen to gain accuracy."""
 
 STEP = 0.5
 
