@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
+
     from faast.lm.anatomy import Anatomy
 
 HEAD = "head"
@@ -98,9 +98,8 @@ class Attachment:
         dict of Place to Tensor
             Shape (batch, length, d) each.
         """
-        with self.record() as recording, torch.no_grad():
-            with suppress(_HeadReached):
-                model(**inputs, use_cache=False)
+        with self.record() as recording, torch.no_grad(), suppress(_HeadReached):
+            model(**inputs, use_cache=False)
         return recording
 
     def see(self, place: Place, hidden: Tensor) -> Tensor:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from faast.lm.anatomy import Anatomy, UnsupportedModelError, dissect
 from faast.lm.head import OutputHead, output_head, require_known_head
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -113,7 +113,7 @@ class Backbone:
         return bias
 
     def fingerprint(self) -> list[float]:
-        """Sample a few weights of the output embeddings and of the last block, to tell backbones apart."""
+        """Sample weights of the head and of the last block, to tell backbones apart."""
         last = max(self.anatomy.blocks[-1].parameters(), key=Tensor.numel).detach()
         samples = []
         for weight in (self.head.weight.flatten(), last.flatten()):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
-from typing import TYPE_CHECKING
-
 if TYPE_CHECKING:
-    from faast.lm.pairs import Pairs
-    from faast.lm.backbone import Backbone
     from faast.lm.attachment import Recording
+    from faast.lm.backbone import Backbone
+    from faast.lm.pairs import Pairs
 
 
 def require_tokens(backbone: Backbone, input_ids: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -18,8 +18,8 @@ from faast.solvers.spectrum import Spectrum, spectrum
 from faast.state import State
 
 if TYPE_CHECKING:
-    from faast.lm.exact import ExactPairs
     from faast.lm.backbone import Backbone
+    from faast.lm.exact import ExactPairs
 
 ALPHAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 INTERPOLATIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

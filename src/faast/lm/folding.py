@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +11,12 @@ from torch import Tensor, nn
 from faast.lm.attachment import attachments, strip
 from faast.lm.backbone import Backbone
 from faast.lm.natural_output import NaturalOutput
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from faast.lm.natural import Shift
-    from faast.lm.named import NamedMemory
     from transformers import PreTrainedModel
+
+    from faast.lm.named import NamedMemory
+    from faast.lm.natural import Shift
 
 PROBE_TOKENS = 8
 

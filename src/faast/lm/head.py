@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,9 @@ from torch.nn import functional
 from faast.lm.anatomy import UnsupportedModelError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
     from collections.abc import Iterator
+
+    from transformers import PreTrainedModel
 
 CHUNK_LOGITS = 2**22
 """Logits held at once in float32 (16 MB): no tokens x vocabulary beyond a chunk."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from faast.state import State
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from faast.lm.pairs import Pairs
     from collections.abc import Iterator
+
+    from faast.lm.pairs import Pairs
 
 BLOCK = 16
 CAPACITY = 128

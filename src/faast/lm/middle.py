@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Self
 
 from faast.lm.bank import BlockAverage, PairBank
 from faast.lm.outputs import ForgettingError, Lesson
 from faast.moments import Moments
 
 if TYPE_CHECKING:
-    from faast.state import State
-    from faast.lm.readout import Readout
-    from faast.lm.exact import ExactPairs
     from torch import Tensor
+
     from faast.lm.attachment import Place
+    from faast.lm.exact import ExactPairs
+    from faast.lm.readout import Readout
+    from faast.state import State
 
 
 @dataclass(frozen=True)

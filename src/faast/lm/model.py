@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Any, Self, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +23,10 @@ from faast.lm.readout import Readout
 from faast.lm.selection import DEFAULT, as_names, rows_by_name, select, selected
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-    from collections.abc import Iterator, Sequence
     import os
+    from collections.abc import Iterator, Sequence
+
+    from transformers import PreTrainedModel
 
 
 class FaastForCausalLM(nn.Module):

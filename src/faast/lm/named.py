@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any
 
 from faast.lm.attachment import HEAD, LAST, Place
 from faast.lm.bank import BlockAverage, PairBank
@@ -18,10 +17,12 @@ from faast.lm.outputs import BankOutput, Lesson, OutputMemory
 from faast.state import State
 
 if TYPE_CHECKING:
-    from torch import Tensor
-    from faast.lm.readout import Readout
-    from faast.lm.backbone import Backbone
     from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+    from faast.lm.backbone import Backbone
+    from faast.lm.readout import Readout
 
 
 @dataclass(frozen=True)

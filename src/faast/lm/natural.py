@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
-
 
 if TYPE_CHECKING:
     from faast.lm.head import OutputHead
 
 FIRST_BLOCK = 512
 GROWTH = 1.3
-STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Steps that the line search compares, in units of the step before."""
 LARGEST_STEP = 2.0
 PROBE_ROWS = 512
@@ -185,13 +184,14 @@ class NaturalState:
         rows, keys, targets = rows[at], keys[at], targets[at]
         steps = [min(factor * self.step, LARGEST_STEP) for factor in STEPS]
         losses = head.line_losses(rows + keys @ self.iterate, keys @ self.direction, targets, steps)
-        now = (
-            head.loss(rows, targets),
-            losses[STEPS.index(1.0)],
-            head.loss(rows + keys @ self._average(self.pending), targets),
-        )
-        best = steps[min(range(len(steps)), key=losses.__getitem__)]
-        iterate = self.iterate + best * self.direction
+        best = min(range(len(steps)), key=losses.__getitem__)
+        iterate = self.iterate + steps[best] * self.direction
+        frozen = head.loss(rows, targets)
+        if self.average_weight:
+            average = head.loss(rows + keys @ self._average(self.pending), targets)
+            now = (frozen, losses[STEPS.index(1.0)], average)
+        else:  # no step has been chosen before: the first is judged as chosen here
+            now = (frozen, losses[best], losses[best])
         told = now[min(range(3), key=self.scores.__getitem__)]
         weight = self._block_weight
         return replace(
@@ -199,7 +199,7 @@ class NaturalState:
             iterate=iterate,
             average=self._average(iterate),
             average_weight=self.average_weight + weight,
-            step=best or self.step / 4,
+            step=steps[best] or self.step / 16,
             direction=torch.zeros_like(self.direction),
             scores=tuple(
                 MEMORY_OF_SCORES * old + (1 - MEMORY_OF_SCORES) * new / n_probes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,7 +13,6 @@ from faast.lm.attachment import HEAD
 from faast.lm.natural import NaturalState, Shift
 from faast.lm.outputs import ForgettingError, Lesson
 from faast.state import State
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from faast.lm.backbone import Backbone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, Self, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -13,8 +13,8 @@ from faast.lm.attachment import LAST, Place, Recording
 from faast.lm.bank import BlockAverage, PairBank
 
 if TYPE_CHECKING:
-    from faast.lm.pairs import Pairs
     from faast.lm.backbone import Backbone
+    from faast.lm.pairs import Pairs
     from faast.state import State
 
 

@@ -18,8 +18,10 @@ from faast.lm.config import MemoryConfig
 from faast.persistence import ModelFileError, write_whole
 
 if TYPE_CHECKING:
-    from torch import Tensor
     import os
+
+    from torch import Tensor
+
     from faast.lm.model import FaastForCausalLM
 
 SCORER = "external.layers.{}.memory_reader.scorer.weight"

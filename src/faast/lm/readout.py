@@ -32,11 +32,9 @@ class Readout(nn.Module):
     def weigh(self, keys: Tensor, values: Tensor) -> Tensor:
         """Weigh values (n, d) by how much their pairs matter."""
         size = keys.shape[-1]
-        weight = self.scorer.weight
+        weight = self.scorer.weight[0]
         # the two halves apart, so that [key; value] is never built
-        scores = (
-            keys.to(weight.dtype) @ weight[0, :size] + values.to(weight.dtype) @ weight[0, size:]
-        )
+        scores = keys.to(weight.dtype) @ weight[:size] + values.to(weight.dtype) @ weight[size:]
         return values * scores.sigmoid().to(values.dtype)[:, None]
 
     def read(self, hidden: Tensor, weights: Tensor) -> Tensor:
