@@ -63,8 +63,9 @@ class FaastForCausalLM(nn.Module):
         middle = middle_places(len(backbone.anatomy.blocks), config.middle_layers)
         if config.output == "natural":
             backbone.require_known_head()
-        self._was = base.training, [p for p in base.parameters() if p.requires_grad]
-        self.base = base.requires_grad_(False).eval()
+        self._was_training = base.training
+        self._frozen: list[nn.Parameter] = []
+        self.base = base.eval()
         self.memory_config = config
         self.readouts = nn.ModuleList(
             Readout(backbone.hidden_size, config.dropout) for _ in middle
@@ -234,10 +235,9 @@ class FaastForCausalLM(nn.Module):
     def detach(self) -> PreTrainedModel:
         """Take the memories off and return the plain model, without a trace of them."""
         self._attachment.detach()
-        training, trainable = self._was
-        for parameter in trainable:
-            parameter.requires_grad_()
-        return self.base.train(training)
+        self._thaw()
+        self.base.train(self._was_training)
+        return self.base
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -285,6 +285,11 @@ class FaastForCausalLM(nn.Module):
             )
         super().train(mode)
         self.base.eval()
+        if mode:  # not before: some kernels round differently where no gradient is asked for
+            self._frozen += [weight for weight in self.base.parameters() if weight.requires_grad]
+            self.base.requires_grad_(False)
+        else:
+            self._thaw()
         average = averaging(self.memory_config, training=mode)
         self._memories = {
             name: memory.averaged_by(average) for name, memory in self._memories.items()
@@ -305,6 +310,11 @@ class FaastForCausalLM(nn.Module):
     def dtype(self) -> torch.dtype:
         """The model's data type."""
         return self.base.dtype
+
+    def _thaw(self) -> None:
+        for parameter in self._frozen:
+            parameter.requires_grad_()
+        self._frozen = []
 
     def _memory(self, name: str) -> NamedMemory:
         known = self._memories.get(name)
