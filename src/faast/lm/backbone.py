@@ -6,6 +6,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +16,12 @@ from faast.lm.head import OutputHead, output_head, require_known_head
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from faast._typing import FloatArray
+
 FINGERPRINT_SIZE = 64
+PROBE_TOKENS = 16
+HEADROOM = 4.0
+FLATTEST = 64.0
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,12 @@ class Backbone:
             bias = self.anatomy.final_norm.bias if width == self.hidden_size else None
         return bias
 
+    def probe_tokens(self) -> Tensor:
+        """Tokens of one short sequence, spread over the vocabulary, shape (1, n)."""
+        weight = self.anatomy.embeddings.weight
+        n_tokens = min(PROBE_TOKENS, self.anatomy.n_positions or PROBE_TOKENS)
+        return torch.linspace(0, len(weight) - 1, n_tokens, device=weight.device).long()[None]
+
     def fingerprint(self) -> list[float]:
         """Sample weights of the head and of the last block, to tell backbones apart."""
         last = max(self.anatomy.blocks[-1].parameters(), key=Tensor.numel).detach()
@@ -132,3 +144,14 @@ def model_inputs(
         if "position_ids" in inspect.signature(model.forward).parameters:
             inputs["position_ids"] = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
     return inputs
+
+
+def grid_scale(rows: Tensor) -> FloatArray:
+    """Powers of two that put rows like these (n, d) well inside the grid of exact moments.
+
+    One a column: outlier coordinates of hidden states are orders of magnitude larger than others.
+    It depends on the backbone alone, so that memories learned apart merge.
+    """
+    largest = rows.float().abs().amax(dim=0)
+    largest = largest.clamp(min=float(largest.max()) / FLATTEST + 1e-12)
+    return np.asarray(torch.exp2(torch.ceil(torch.log2(HEADROOM * largest))).double().cpu())

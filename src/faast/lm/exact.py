@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from faast.moments import Moments
 from faast.solvers import PseudoInverse
+
+if TYPE_CHECKING:
+    from faast._typing import FloatArray
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,10 @@ class ExactPairs:
     alpha: float
 
     @classmethod
-    def empty(cls, n_features: int, n_values: int, alpha: float) -> ExactPairs:
-        """Nothing learned."""
-        return cls(Moments(n_features, n_values), alpha)
+    def empty(cls, alpha: float, key_scale: FloatArray, value_scale: FloatArray) -> ExactPairs:
+        """Nothing learned; the grid's scales, one a column, are powers of two."""
+        moments = Moments(len(key_scale), len(value_scale), key_scale, value_scale)
+        return cls(moments, alpha)
 
     @property
     def count(self) -> float:

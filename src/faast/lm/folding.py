@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from faast.lm.attachment import attachments, strip
+from faast.lm.attachment import HEAD, attachments, strip
 from faast.lm.backbone import Backbone
 from faast.lm.natural_output import NaturalOutput
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from faast.lm.named import NamedMemory
     from faast.lm.natural import Shift
-
-PROBE_TOKENS = 8
 
 
 class FoldingError(ValueError):
@@ -91,19 +89,10 @@ def _untie(plain: PreTrainedModel) -> None:
 
 
 def _require_same_logits(plain: PreTrainedModel, backbone: Backbone, output: NaturalOutput) -> None:
-    size = backbone.anatomy.embeddings.weight.shape[0]
-    tokens = torch.linspace(0, size - 1, PROBE_TOKENS, device=plain.device).long()[None]
-    fed: list[Tensor] = []
-    handle = plain.get_output_embeddings().register_forward_pre_hook(
-        lambda _module, args: fed.append(args[0])
-    )
-    try:
-        with torch.no_grad():
-            folded = plain(input_ids=tokens, use_cache=False).logits.float()
-            recorded = _plain_feed(backbone, tokens)
-            expected = backbone.head.logits(output.read(recorded)[0])
-    finally:
-        handle.remove()
+    tokens = backbone.probe_tokens()
+    with torch.no_grad():
+        folded = plain(input_ids=tokens, use_cache=False).logits.float()
+        expected = backbone.head.logits(output.read(_plain_feed(backbone, tokens))[0])
     tolerance = 1e-3 if plain.dtype == torch.float32 else 5e-2
     if float((folded[0] - expected).abs().max()) > tolerance * float(expected.abs().max() + 1e-6):
         raise FoldingError(
@@ -113,9 +102,6 @@ def _require_same_logits(plain: PreTrainedModel, backbone: Backbone, output: Nat
 
 
 def _plain_feed(backbone: Backbone, tokens: Tensor) -> Tensor:
-    """Return what feeds the head when no memory reads."""
-    recordings = [
-        one.hidden_states(backbone.model, {"input_ids": tokens})
-        for one in attachments(backbone.model)
-    ]
-    return recordings[0]["head"]
+    """Return what feeds the head when no memory reads, shape (1, n, d)."""
+    attachment = attachments(backbone.model)[0]
+    return attachment.hidden_states(backbone.model, {"input_ids": tokens})[HEAD]

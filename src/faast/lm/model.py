@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from faast.lm import storage
 from faast.lm.anatomy import middle_places
 from faast.lm.attachment import Attachment, Place
-from faast.lm.backbone import Backbone, model_inputs
+from faast.lm.backbone import Backbone, grid_scale, model_inputs
 from faast.lm.checks import require_finite, require_tokens
 from faast.lm.config import MemoryConfig
 from faast.lm.folding import fold
@@ -74,6 +74,8 @@ class FaastForCausalLM(nn.Module):
         self._middle = middle
         self._memories: dict[str, NamedMemory] = {}
         self._attachment = Attachment(backbone.anatomy, places(config, middle), self._read)
+        probe = self._attachment.hidden_states(base, {"input_ids": backbone.probe_tokens()})
+        self._scales = {place: grid_scale(hidden[0]) for place, hidden in probe.items()}
         self.eval()
 
     @classmethod
@@ -321,7 +323,7 @@ class FaastForCausalLM(nn.Module):
         if known is not None:
             return known
         readouts: dict[Place, Readout] = dict(zip(self._middle, self.readouts, strict=True))
-        fresh = NamedMemory.empty(self._backbone, self.memory_config, readouts)
+        fresh = NamedMemory.empty(self._backbone, self.memory_config, readouts, self._scales)
         return fresh.averaged_by(averaging(self.memory_config, training=self.training))
 
     def _lessons(

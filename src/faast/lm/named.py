@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from faast.lm.attachment import HEAD, LAST, Place
+from faast.lm.backbone import grid_scale
 from faast.lm.bank import BlockAverage, PairBank
 from faast.lm.config import PAPER_ALPHA, PAPER_INTERPOLATION, MemoryConfig
 from faast.lm.exact import ExactPairs
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from faast._typing import FloatArray
     from faast.lm.backbone import Backbone
     from faast.lm.readout import Readout
 
@@ -40,19 +42,33 @@ class NamedMemory:
 
     @classmethod
     def empty(
-        cls, backbone: Backbone, config: MemoryConfig, readouts: dict[Place, Readout]
+        cls,
+        backbone: Backbone,
+        config: MemoryConfig,
+        readouts: dict[Place, Readout],
+        scales: dict[Place, FloatArray],
     ) -> NamedMemory:
-        """Nothing learned."""
-        d = backbone.hidden_size
+        """Nothing learned.
+
+        Parameters
+        ----------
+        backbone : Backbone
+        config : MemoryConfig
+        readouts : dict of Place to Readout
+            One a middle memory.
+        scales : dict of Place to ndarray of shape (d,)
+            Of the grid that exact moments are kept on.
+        """
+        d, alpha = backbone.hidden_size, config.alpha or PAPER_ALPHA
         middle: list[MiddleMemory] = []
         for place, readout in readouts.items():
             if config.exact:
-                pairs = ExactPairs.empty(d, d, config.alpha or PAPER_ALPHA)
+                pairs = ExactPairs.empty(alpha, scales[place], scales[place])
                 middle.append(ExactMiddle(place, readout, pairs))
             else:
                 bank = PairBank.empty(d, d)
                 middle.append(BankMiddle(place, readout, bank, averaging(config, training=False)))
-        return cls(tuple(middle), _empty_output(backbone, config))
+        return cls(tuple(middle), _empty_output(backbone, config, scales))
 
     @property
     def parts(self) -> Iterator[MiddleMemory | OutputMemory]:
@@ -130,17 +146,18 @@ def places(config: MemoryConfig, middle: tuple[Place, ...]) -> tuple[Place, ...]
     return (*middle, LAST, HEAD) if config.exact else (*middle, LAST)
 
 
-def _empty_output(backbone: Backbone, config: MemoryConfig) -> OutputMemory | None:
+def _empty_output(
+    backbone: Backbone, config: MemoryConfig, scales: dict[Place, FloatArray]
+) -> OutputMemory | None:
     d = backbone.hidden_size
     if config.output is None:
         return None
     if config.output == "natural":
         return NaturalOutput.empty(backbone, config.block_size)
     if config.exact:
-        alpha = config.alpha or PAPER_ALPHA
-        return ExactOutput(
-            ExactPairs.empty(d, d, alpha), HeldOut(), backbone, config.alpha, config.interpolation
-        )
+        values = backbone.token_values(backbone.probe_tokens()[0])
+        pairs = ExactPairs.empty(PAPER_ALPHA, scales[LAST], grid_scale(values))
+        return ExactOutput(pairs, HeldOut(), backbone, config.alpha, config.interpolation)
     share = PAPER_INTERPOLATION if config.interpolation is None else config.interpolation
     average = averaging(config, training=False)
     return BankOutput(PairBank.empty(d, d), average, share, backbone)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from faast.lm.head import OutputHead
 
 FIRST_BLOCK = 512
-GROWTH = 1.3
+GROWTH = 1.2
 STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Steps that the line search compares, in units of the step before."""
 LARGEST_STEP = 2.0
@@ -22,7 +22,7 @@ KEY_DAMPING = 0.1
 CURVATURE_DAMPING = 0.01
 AVERAGE_POWER = 2.0
 MEMORY_OF_SCORES = 0.7
-"""Factor on the older scores, when iterate, average and frozen model are compared."""
+"""Factor on the older scores, when average and frozen model are compared."""
 
 
 class Shift(NamedTuple):
@@ -57,8 +57,8 @@ class NaturalState:
     count, last_rows : int
         Rows in the sums; rows of the last block.
     average_weight : float
-    scores : tuple of three floats
-        Decayed mean losses, before learning, of frozen model, iterate and average.
+    scores : tuple of two floats
+        Decayed mean losses, before learning, of the frozen model and of the average.
     online_loss, online_rows : float, int
         Loss, before learning, of the rows that probed the blocks, summed; their number.
     """
@@ -72,7 +72,7 @@ class NaturalState:
     count: int = 0
     last_rows: int = 0
     average_weight: float = 0.0
-    scores: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scores: tuple[float, float] = (0.0, 0.0)
     online_loss: float = 0.0
     online_rows: int = 0
 
@@ -95,12 +95,13 @@ class NaturalState:
 
     @property
     def chosen(self) -> Tensor:
-        """Frozen model, iterate or average: whichever predicted the latest blocks best.
+        """The average, or the frozen model (zeros) where that predicted the latest blocks better.
 
-        Shape (D, d). The frozen model is the zero matrix.
+        Shape (D, d). Neighbouring blocks tend to be of one document, which favours the last iterate
+        on the next block but not on later text: it is no candidate.
         """
-        candidates = (torch.zeros_like(self.iterate), self.pending, self._average(self.pending))
-        return candidates[min(range(3), key=self.scores.__getitem__)]
+        frozen, learned = self.scores
+        return self._average(self.pending) if learned < frozen else torch.zeros_like(self.iterate)
 
     @property
     def online_perplexity(self) -> float:
@@ -188,11 +189,11 @@ class NaturalState:
         iterate = self.iterate + steps[best] * self.direction
         frozen = head.loss(rows, targets)
         if self.average_weight:
-            average = head.loss(rows + keys @ self._average(self.pending), targets)
-            now = (frozen, losses[STEPS.index(1.0)], average)
+            learned = head.loss(rows + keys @ self._average(self.pending), targets)
         else:  # no step has been chosen before: the first is judged as chosen here
-            now = (frozen, losses[best], losses[best])
-        told = now[min(range(3), key=self.scores.__getitem__)]
+            learned = losses[best]
+        now = (frozen, learned)
+        told = now[self.scores[1] < self.scores[0]]
         weight = self._block_weight
         return replace(
             self,
