@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from statistics import mean
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -20,6 +21,8 @@ LARGEST_STEP = 2.0
 PROBE_ROWS = 512
 KEY_DAMPING = 0.1
 CURVATURE_DAMPING = 0.01
+PRIOR_ROWS = 512
+"""Rows that the frozen model counts for: a short pass moves it by part of the way only."""
 AVERAGE_POWER = 2.0
 MEMORY_OF_SCORES = 0.7
 """Factor on the older scores, when average and frozen model are compared."""
@@ -72,7 +75,7 @@ class NaturalState:
     count: int = 0
     last_rows: int = 0
     average_weight: float = 0.0
-    scores: tuple[float, float] = (0.0, 0.0)
+    scores: tuple[float, ...] = (0.0, 0.0)
     online_loss: float = 0.0
     online_rows: int = 0
 
@@ -97,11 +100,13 @@ class NaturalState:
     def chosen(self) -> Tensor:
         """The average, or the frozen model (zeros) where that predicted the latest blocks better.
 
-        Shape (D, d). Neighbouring blocks tend to be of one document, which favours the last iterate
-        on the next block but not on later text: it is no candidate.
+        Shape (D, d); N / (N + prior rows) of it after N rows. Neighbouring blocks tend to be of one
+        document, which favours the last iterate on the next block but not on later text: it is no
+        candidate.
         """
         frozen, learned = self.scores
-        return self._average(self.pending) if learned < frozen else torch.zeros_like(self.iterate)
+        share = self.count / (self.count + PRIOR_ROWS) if learned < frozen else 0.0
+        return share * self._average(self.pending)
 
     @property
     def online_perplexity(self) -> float:
@@ -130,44 +135,23 @@ class NaturalState:
         (0 among the candidates). Then, with keys k, G = sum k kᵀ, gradient v and curvature S, this
         block's direction is (G/N + λ I)⁻¹ mean(k vᵀ) (S/N + μ I)⁻¹.
         """
-        rows = rows.float()
-        keys = self.keys(rows)
-        state = self._searched(head, rows, keys, targets) if self.count else self
-        found = head.statistics(rows + keys @ state.iterate, targets)
-        count = state.count + len(rows)
-        gram = state.gram + (keys.T @ keys).double()
-        curvature = state.curvature + found.curvature.double()
-        cross = (keys.T @ found.gradients).double() / len(rows)
-        few = 1.0 + len(gram) / count  # too few rows to know the keys' second moments
-        left = _damped_solve(gram / count, KEY_DAMPING * few, cross)
-        direction = _damped_solve(curvature / count, CURVATURE_DAMPING, left.T).T
-        return replace(
-            state,
-            direction=direction.float(),
-            gram=gram,
-            curvature=curvature,
-            count=count,
-            last_rows=len(rows),
-        )
+        if self.count:
+            return self._searched(head, rows, targets)._differentiated(head, rows, targets)
+        return self._started(head, rows, targets)._differentiated(head, rows, targets)
 
     def finished(self, head: OutputHead, rows: Tensor, targets: Tensor) -> NaturalState:
-        """Learn what is left at the end of a pass.
+        """Learn what is left at the end of a pass, so that the latest rows take effect.
 
-        A pass shorter than one block is split in two, so that the second half can choose the first
-        half's step. The last block takes the step that was chosen before, in proportion to its
-        rows.
+        The last direction takes the step that was chosen before, in proportion to its rows. A pass
+        shorter than one block is split in two, and each half chooses the other's step.
         """
-        if not len(rows):
+        if not len(rows) or (not self.count and len(rows) == 1):
             return self
-        state = self
-        if not state.count:
-            half = len(rows) // 2
-            if not half:
-                return self
-            state = state.learned(head, rows[:half], targets[:half])
-            rows, targets = rows[half:], targets[half:]
-        share = min(1.0, len(rows) / state.last_rows)
-        state = state.learned(head, rows, targets)
+        if not self.count:
+            return replace(self._started(head, rows, targets), count=len(rows))
+        state = self._searched(head, rows, targets) if len(rows) >= PROBE_ROWS else self._stepped()
+        share = min(1.0, len(rows) / self.last_rows)
+        state = state._differentiated(head, rows, targets)
         return replace(state, direction=share * state.direction)
 
     def keys(self, rows: Tensor) -> Tensor:
@@ -176,17 +160,62 @@ class NaturalState:
             return rows
         return torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
 
-    def _searched(
-        self, head: OutputHead, rows: Tensor, keys: Tensor, targets: Tensor
-    ) -> NaturalState:
-        """Take the last direction with the step that suits a new block best, and keep score."""
+    def _started(self, head: OutputHead, rows: Tensor, targets: Tensor) -> NaturalState:
+        """Learn the first rows: the mean of two steps, each found on one half of the rows.
+
+        The length of a half's step is chosen on the other half, so that neither is judged on rows
+        that it learned.
+        """
+        half = len(rows) // 2
+        parts = (rows[:half], targets[:half]), (rows[half:], targets[half:])
+        first, second = (
+            self._differentiated(head, *mine)._searched(head, *other)
+            for mine, other in (parts, parts[::-1])
+        )
+        iterate = (first.iterate + second.iterate) / 2
+        return replace(
+            first,
+            iterate=iterate,
+            average=iterate,
+            gram=torch.zeros_like(self.gram),
+            curvature=torch.zeros_like(self.curvature),
+            count=0,
+            step=(first.step + second.step) / 2,
+            scores=tuple(map(mean, zip(first.scores, second.scores, strict=True))),
+            online_loss=first.online_loss + second.online_loss,
+            online_rows=first.online_rows + second.online_rows,
+        )
+
+    def _differentiated(self, head: OutputHead, rows: Tensor, targets: Tensor) -> NaturalState:
+        """Add rows to the sums, and point the direction along their scaled gradient."""
+        rows = rows.float()
+        keys = self.keys(rows)
+        found = head.statistics(rows + keys @ self.iterate, targets)
+        count = self.count + len(rows)
+        gram = self.gram + (keys.T @ keys).double()
+        curvature = self.curvature + found.curvature.double()
+        cross = (keys.T @ found.gradients).double() / len(rows)
+        few = 1.0 + len(gram) / count  # too few rows to know the keys' second moments
+        left = _damped_solve(gram / count, KEY_DAMPING * few, cross)
+        direction = _damped_solve(curvature / count, CURVATURE_DAMPING, left.T).T
+        return replace(
+            self,
+            direction=direction.float(),
+            gram=gram,
+            curvature=curvature,
+            count=count,
+            last_rows=len(rows),
+        )
+
+    def _searched(self, head: OutputHead, rows: Tensor, targets: Tensor) -> NaturalState:
+        """Take the last direction with the step that suits new rows best, and keep score."""
         n_probes = min(len(rows), max(PROBE_ROWS, len(rows) // 8))
         at = torch.linspace(0, len(rows) - 1, n_probes, device=rows.device).long()
-        rows, keys, targets = rows[at], keys[at], targets[at]
+        rows, targets = rows[at].float(), targets[at]
+        keys = self.keys(rows)
         steps = [min(factor * self.step, LARGEST_STEP) for factor in STEPS]
         losses = head.line_losses(rows + keys @ self.iterate, keys @ self.direction, targets, steps)
         best = min(range(len(steps)), key=losses.__getitem__)
-        iterate = self.iterate + steps[best] * self.direction
         frozen = head.loss(rows, targets)
         if self.average_weight:
             learned = head.loss(rows + keys @ self._average(self.pending), targets)
@@ -194,20 +223,26 @@ class NaturalState:
             learned = losses[best]
         now = (frozen, learned)
         told = now[self.scores[1] < self.scores[0]]
-        weight = self._block_weight
         return replace(
-            self,
-            iterate=iterate,
-            average=self._average(iterate),
-            average_weight=self.average_weight + weight,
+            self._stepped(steps[best]),
             step=steps[best] or self.step / 16,
-            direction=torch.zeros_like(self.direction),
             scores=tuple(
                 MEMORY_OF_SCORES * old + (1 - MEMORY_OF_SCORES) * new / n_probes
                 for old, new in zip(self.scores, now, strict=True)
             ),
             online_loss=self.online_loss + told,
             online_rows=self.online_rows + n_probes,
+        )
+
+    def _stepped(self, step: float | None = None) -> NaturalState:
+        """Take the last direction, by default with the step before."""
+        iterate = self.iterate + (self.step if step is None else step) * self.direction
+        return replace(
+            self,
+            iterate=iterate,
+            average=self._average(iterate),
+            average_weight=self.average_weight + self._block_weight,
+            direction=torch.zeros_like(self.direction),
         )
 
     @property
