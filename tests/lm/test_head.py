@@ -80,7 +80,7 @@ def test_scale_and_cap_are_read_from_the_model(kind, settings, tokens):
     model.lm_head.register_forward_pre_hook(lambda _module, args: fed.append(args[0]))
     with torch.no_grad():
         logits = model(tokens[:1]).logits
-    torch.testing.assert_close(output_head(model).logits(fed[0][0]), logits[0])
+    torch.testing.assert_close(output_head(model, model.lm_head).logits(fed[0][0]), logits[0])
 
 
 def test_an_unknown_transform_of_the_logits_is_refused(head, rows):

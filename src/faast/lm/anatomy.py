@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -26,9 +26,9 @@ class Anatomy:
         The decoder's blocks, in order.
     final_norm : Module or None
         The norm after the last block, None where the model has none or under an unknown name.
-    embeddings : Module
+    embeddings : Embedding
         Token ids to input embeddings.
-    head : Module
+    head : Linear
         The linear output embeddings (``lm_head``).
     hidden_size : int
         Width of the stream between the blocks, d.
@@ -38,8 +38,8 @@ class Anatomy:
 
     blocks: nn.ModuleList
     final_norm: nn.Module | None
-    embeddings: nn.Module
-    head: nn.Module
+    embeddings: nn.Embedding
+    head: nn.Linear
     hidden_size: int
     n_positions: int | None
 
@@ -60,7 +60,7 @@ def dissect(model: PreTrainedModel) -> Anatomy:
         raise UnsupportedModelError(
             f"{type(model).__name__} is an encoder-decoder; memories attach to decoder-only models"
         )
-    head = model.get_output_embeddings()
+    head = cast("nn.Linear | None", model.get_output_embeddings())  # type: ignore[no-untyped-call]
     if head is None:
         raise UnsupportedModelError(
             f"{type(model).__name__} has no output embeddings; load it with AutoModelForCausalLM"
@@ -71,7 +71,7 @@ def dissect(model: PreTrainedModel) -> Anatomy:
     return Anatomy(
         blocks=blocks,
         final_norm=next((norm for norm in norms if norm is not None), None),
-        embeddings=model.get_input_embeddings(),
+        embeddings=cast("nn.Embedding", model.get_input_embeddings()),
         head=head,
         hidden_size=int(config.hidden_size),
         n_positions=_first_integer(config, POSITION_FIELDS),

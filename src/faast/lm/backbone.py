@@ -35,7 +35,8 @@ class Backbone:
     @classmethod
     def of(cls, model: PreTrainedModel) -> Backbone:
         """Dissect a loaded model; raises `UnsupportedModelError`."""
-        return cls(model, dissect(model), output_head(model))
+        anatomy = dissect(model)
+        return cls(model, anatomy, output_head(model, anatomy.head))
 
     @property
     def hidden_size(self) -> int:
@@ -55,7 +56,7 @@ class Backbone:
         UnsupportedModelError
             Input embeddings of another width than the hidden states.
         """
-        values = self.anatomy.embeddings(tokens.to(self.anatomy.embeddings.weight.device))
+        values: Tensor = self.anatomy.embeddings(tokens.to(self.anatomy.embeddings.weight.device))
         if values.shape[-1] != self.hidden_size:
             raise UnsupportedModelError(
                 f"input embeddings have width {values.shape[-1]}, hidden states {self.hidden_size};"

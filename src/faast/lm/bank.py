@@ -131,5 +131,5 @@ def pseudo_inverse(keys: Tensor, alpha: float | None) -> Tensor:
     eigenvalues, basis = torch.linalg.eigh(gram)
     kept = eigenvalues > eigenvalues[-1] * min(rtol, 1.0 - 1e-9) ** 2
     basis = basis[:, kept]
-    inverse = (basis / eigenvalues[kept]) @ basis.T
+    inverse: Tensor = (basis / eigenvalues[kept]) @ basis.T
     return exact.T @ inverse if wide else inverse @ exact.T

@@ -23,8 +23,9 @@ def require_tokens(backbone: Backbone, input_ids: Tensor) -> None:
     ValueError
         Another device, tokens outside the vocabulary, or more tokens than positions.
     """
-    if not isinstance(input_ids, Tensor) or input_ids.is_floating_point():
-        given = input_ids.dtype if isinstance(input_ids, Tensor) else type(input_ids).__name__
+    dtype = getattr(input_ids, "dtype", None)
+    if getattr(dtype, "is_floating_point", True):
+        given = dtype or type(input_ids).__name__
         raise TypeError(
             f"input_ids must be a tensor of integers (batch, length), got {given}; a tokenizer "
             'returns one with return_tensors="pt"'

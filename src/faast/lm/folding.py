@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from faast.lm.anatomy import dissect
 from faast.lm.attachment import HEAD, attachments, strip
 from faast.lm.backbone import Backbone
 from faast.lm.natural_output import NaturalOutput
@@ -81,7 +82,7 @@ def _shift_head(plain: Backbone, shift: Shift) -> None:
 
 
 def _untie(plain: PreTrainedModel) -> None:
-    head = plain.get_output_embeddings()
+    head = dissect(plain).head
     head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
     for config in (plain.config, plain.config.get_text_config(decoder=True)):
         config.tie_word_embeddings = False

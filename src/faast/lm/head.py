@@ -44,7 +44,7 @@ class OutputHead:
 
     Attributes
     ----------
-    module : Module
+    module : Linear
         Holds E, shape (vocabulary, d), and perhaps b.
     scale : float
         What the model multiplies its raw logits by (Cohere, Granite, Falcon-H1).
@@ -52,7 +52,7 @@ class OutputHead:
         The model's soft cap on its logits (Gemma).
     """
 
-    module: nn.Module
+    module: nn.Linear
     scale: float = 1.0
     cap: float | None = None
 
@@ -60,7 +60,7 @@ class OutputHead:
     def weight(self) -> Tensor:
         """Output embeddings E, shape (vocabulary, d)."""
         weight = self.module.weight
-        if not isinstance(weight, Tensor) or not weight.is_floating_point():
+        if not weight.is_floating_point():
             raise UnsupportedModelError(
                 "the output embeddings are quantised; a natural memory needs them in floating point"
             )
@@ -164,7 +164,7 @@ class OutputHead:
         return total
 
 
-def output_head(model: PreTrainedModel) -> OutputHead:
+def output_head(model: PreTrainedModel, head: nn.Linear) -> OutputHead:
     """Describe the head of a model, its logit scale and soft cap read from the configuration."""
     config = model.config.get_text_config(decoder=True)
     scale = 1.0
@@ -172,7 +172,7 @@ def output_head(model: PreTrainedModel) -> OutputHead:
         scale *= float(getattr(config, name, None) or 1.0)
     scale /= float(getattr(config, "logits_scaling", None) or 1.0)
     cap = getattr(config, "final_logit_softcapping", None)
-    return OutputHead(model.get_output_embeddings(), scale, float(cap) if cap else None)
+    return OutputHead(head, scale, float(cap) if cap else None)
 
 
 def require_known_head(head: OutputHead, fed: Tensor, logits: Tensor) -> None:

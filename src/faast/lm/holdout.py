@@ -105,8 +105,8 @@ class HeldOut:
         if not state.metadata["ranks"]:
             return cls()
         sizes = state.metadata["sizes"]
-        keys = torch.from_numpy(state.tensors["keys"]).split(sizes)
-        targets = torch.from_numpy(state.tensors["targets"]).split(sizes)
+        keys = torch.from_numpy(state.tensors["keys"]).split(sizes)  # type: ignore[no-untyped-call]
+        targets = torch.from_numpy(state.tensors["targets"]).split(sizes)  # type: ignore[no-untyped-call]
         ranks = state.metadata["ranks"]
         return cls(tuple(map(HeldBlock, ranks, keys, targets)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from faast.lm.selection import DEFAULT, as_names, rows_by_name, select, selected
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from transformers import PreTrainedModel
 
@@ -65,7 +65,7 @@ class FaastForCausalLM(nn.Module):
             backbone.require_known_head()
         self._was_training = base.training
         self._frozen: list[nn.Parameter] = []
-        self.base = base.eval()
+        self.base = base.eval()  # type: ignore[no-untyped-call]
         self.memory_config = config
         self.readouts = nn.ModuleList(
             Readout(backbone.hidden_size, config.dropout) for _ in middle
@@ -76,7 +76,7 @@ class FaastForCausalLM(nn.Module):
         self._attachment = Attachment(backbone.anatomy, places(config, middle), self._read)
         probe = self._attachment.hidden_states(base, {"input_ids": backbone.probe_tokens()})
         self._scales = {place: grid_scale(hidden[0]) for place, hidden in probe.items()}
-        self.eval()
+        self.train(False)
 
     @classmethod
     def from_base(
@@ -238,8 +238,8 @@ class FaastForCausalLM(nn.Module):
         """Take the memories off and return the plain model, without a trace of them."""
         self._attachment.detach()
         self._thaw()
-        self.base.train(self._was_training)
-        return self.base
+        plain: PreTrainedModel = self.base.train(self._was_training)
+        return plain
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -306,12 +306,14 @@ class FaastForCausalLM(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        return self.base.device
+        device: torch.device = self.base.device
+        return device
 
     @property
     def dtype(self) -> torch.dtype:
         """The model's data type."""
-        return self.base.dtype
+        dtype: torch.dtype = self.base.dtype
+        return dtype
 
     def _thaw(self) -> None:
         for parameter in self._frozen:
@@ -322,7 +324,9 @@ class FaastForCausalLM(nn.Module):
         known = self._memories.get(name)
         if known is not None:
             return known
-        readouts: dict[Place, Readout] = dict(zip(self._middle, self.readouts, strict=True))
+        readouts: dict[Place, Readout] = dict(
+            zip(self._middle, cast("Iterable[Readout]", self.readouts), strict=True)
+        )
         fresh = NamedMemory.empty(self._backbone, self.memory_config, readouts, self._scales)
         return fresh.averaged_by(averaging(self.memory_config, training=self.training))
 

@@ -247,7 +247,7 @@ class NaturalState:
 
     @property
     def _block_weight(self) -> float:
-        return float(self.last_rows) * float(self.count) ** AVERAGE_POWER
+        return float(self.last_rows * self.count**AVERAGE_POWER)
 
     def _average(self, iterate: Tensor) -> Tensor:
         """Average with one more iterate; later ones count more, by rows seen to a power."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -135,9 +135,9 @@ class NaturalOutput:
         device = self.backbone.device
         tensors = {n: torch.from_numpy(array).to(device) for n, array in state.tensors.items()}
         rows, targets = tensors.pop("rows"), tensors.pop("targets")
-        scores = tuple(state.metadata["scores"])
-        scalars = {name: state.metadata[name] for name in SCALARS}
-        learned = NaturalState(**tensors, **scalars, scores=scores)
+        scalars: dict[str, Any] = {name: state.metadata[name] for name in SCALARS}
+        scalars["scores"] = tuple(state.metadata["scores"])
+        learned = NaturalState(**{**tensors, **scalars})
         if learned.iterate.shape != self.state.iterate.shape:
             raise ValueError(
                 f"the memory has weights of shape {tuple(learned.iterate.shape)}, this backbone "

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import safetensors.torch
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
-    PreTrainedConfig,
     PreTrainedModel,
 )
 
@@ -19,10 +18,12 @@ from faast.persistence import ModelFileError, write_whole
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable, Iterator
 
     from torch import Tensor
 
     from faast.lm.model import FaastForCausalLM
+    from faast.lm.readout import Readout
 
 SCORER = "external.layers.{}.memory_reader.scorer.weight"
 OUT_PROJ = "external.layers.{}.interpreter.out_proj.weight"
@@ -67,17 +68,15 @@ def load(
     if named is None:
         raise ModelFileError(f"{folder} names no base_model; give base=")
     model = cls(_backbone(named, backbone_state, **loading), memory_config(fields))
-    for index, readout in enumerate(model.readouts):
-        for template, linear in ((SCORER, readout.scorer), (OUT_PROJ, readout.out_proj)):
-            name = template.format(index)
-            if name not in tensors:
-                raise ModelFileError(f"{folder} lacks the tensor {name}")
-            if tensors[name].shape != linear.weight.shape:
-                raise ModelFileError(
-                    f"{name} has shape {tuple(tensors[name].shape)}, the backbone needs "
-                    f"{tuple(linear.weight.shape)}"
-                )
-            linear.weight.data.copy_(tensors[name])
+    for name, weight in _readout_weights(model):
+        if name not in tensors:
+            raise ModelFileError(f"{folder} lacks the tensor {name}")
+        if tensors[name].shape != weight.shape:
+            raise ModelFileError(
+                f"{name} has shape {tuple(tensors[name].shape)}, the backbone needs "
+                f"{tuple(weight.shape)}"
+            )
+        weight.data.copy_(tensors[name])
     return model
 
 
@@ -98,9 +97,7 @@ def save(model: FaastForCausalLM, directory: str | os.PathLike[str]) -> None:
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {BACKBONE + name: tensor for name, tensor in model.base.state_dict().items()}
-    for index, readout in enumerate(model.readouts):
-        tensors[SCORER.format(index)] = readout.scorer.weight
-        tensors[OUT_PROJ.format(index)] = readout.out_proj.weight
+    tensors |= dict(_readout_weights(model))
     # a clone each: tied weights are stored twice, as the layout has them
     content = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     write_whole(folder / WEIGHTS_FILE, safetensors.torch.save(content, {"format": "pt"}))
@@ -131,6 +128,12 @@ def memory_config(fields: dict[str, Any]) -> MemoryConfig:
         float(fields.get("reader_update_alpha") or 1.0),
         **{name: value for name, value in sizes.items() if value is not None},
     )
+
+
+def _readout_weights(model: FaastForCausalLM) -> Iterator[tuple[str, Tensor]]:
+    for index, readout in enumerate(cast("Iterable[Readout]", model.readouts)):
+        yield SCORER.format(index), readout.scorer.weight
+        yield OUT_PROJ.format(index), readout.out_proj.weight
 
 
 def _fields(folder: Path) -> dict[str, Any]:
@@ -166,15 +169,12 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
 
 
 def _backbone(
-    base: PreTrainedModel | PreTrainedConfig | str | os.PathLike[str],
+    base: PreTrainedModel | str | os.PathLike[str],
     state: dict[str, Tensor],
     **loading: Any,
 ) -> PreTrainedModel:
-    if isinstance(base, PreTrainedModel):
-        kind, config = type(base), base.config
-    else:
-        config = base if isinstance(base, PreTrainedConfig) else AutoConfig.from_pretrained(base)
-        kind = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    config = base.config if isinstance(base, PreTrainedModel) else AutoConfig.from_pretrained(base)
+    kind: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     model, report = kind.from_pretrained(
         None, config=config, state_dict=state, output_loading_info=True, **loading
     )

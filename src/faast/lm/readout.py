@@ -35,9 +35,11 @@ class Readout(nn.Module):
         weight = self.scorer.weight[0]
         # the two halves apart, so that [key; value] is never built
         scores = keys.to(weight.dtype) @ weight[:size] + values.to(weight.dtype) @ weight[size:]
-        return values * scores.sigmoid().to(values.dtype)[:, None]
+        weights: Tensor = scores.sigmoid().to(values.dtype)
+        return values * weights[:, None]
 
     def read(self, hidden: Tensor, weights: Tensor) -> Tensor:
         """Add the projected read to hidden states (..., d), with weights (d, d)."""
         read = self.out_proj((hidden.to(weights.dtype) @ weights).to(self.out_proj.weight.dtype))
-        return hidden + self.dropout(read).to(hidden.dtype)
+        dropped: Tensor = self.dropout(read)
+        return hidden + dropped.to(hidden.dtype)

@@ -46,7 +46,7 @@ def as_names(name: str | Sequence[str]) -> Names:
         No name, or something that is none.
     """
     names = (name,) if isinstance(name, str) else tuple(name)
-    if not names or not all(isinstance(each, str) and each for each in names):
+    if not names or not all(names):
         raise ValueError(f"expected a memory's name, or one a row of the batch, got {name!r}")
     return names
 
