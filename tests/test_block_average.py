@@ -18,7 +18,7 @@ def test_matrix_is_the_papers_formula(discount, rng):
 
     # before the learns of rows 30.., 40.. (18 + 10), 50.. and 60.. the bank holds 30, 28, 38, 36
     folded, count, oldest, held = np.zeros((8, 3)), 0.0, 0, 0
-    for start in range(0, 70, 10):
+    for _ in range(7):
         while held >= 30:
             block = slice(oldest, oldest + 12)
             before = count * discount

@@ -59,7 +59,9 @@ class Grid:
         """Integer units in 1.0: float, or ndarray of shape (columns,)."""
         return 1.0 if self.bits is None else 2.0**self.bits / self.scale
 
-    def round(self, rows: AnyArray, out: FloatArray, name: str = "rows", first_row: int = 0) -> float:
+    def round(
+        self, rows: AnyArray, out: FloatArray, name: str = "rows", first_row: int = 0
+    ) -> float:
         """Write the rows in grid units into `out`.
 
         Parameters
@@ -91,6 +93,12 @@ class Grid:
             raise ValueError(f"row {first_row + worst} of {name} {_fault(rows[worst])}")
         return peak
 
+    def rounded(self, rows: AnyArray) -> FloatArray:
+        """Return rows in grid units, as `round` writes them."""
+        out = np.empty(rows.shape)
+        self.round(rows, out)
+        return out
+
     def same_as(self, other: Grid) -> bool:
         """Tell whether two grids round alike."""
         return self.bits == other.bits and np.array_equal(self.scale, other.scale)
@@ -120,7 +128,9 @@ def grid_for(rows: Any, bits: int | None) -> Grid:
 def _blocks(rows: Any) -> Iterator[AnyArray]:
     for start in range(0, rows.shape[0], BLOCK_ROWS):
         block = to_numpy(rows[start : start + BLOCK_ROWS])
-        yield block if block.dtype.itemsize >= 4 and block.dtype.kind == "f" else block.astype(float)
+        yield (
+            block if block.dtype.itemsize >= 4 and block.dtype.kind == "f" else block.astype(float)
+        )
 
 
 def _fault(row: AnyArray) -> str:

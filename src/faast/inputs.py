@@ -147,7 +147,7 @@ def _parts(keys: Any, values: Any, weights: Any) -> Iterator[tuple[Any, Any, Any
         if hasattr(keys, "shape") or not isinstance(keys, Iterable):
             raise ValueError("values are missing: pass add(keys, values) or an iterable of pairs")
         for batch in keys:
-            yield (*batch, None)[:3]  # type: ignore[misc]
+            yield (*batch, None)[:3]
     elif _is_one_batch(keys):
         yield keys, values, weights
     else:

@@ -11,9 +11,9 @@ import numpy as np
 from faast import persistence
 from faast._typing import AnyArray, FloatArray
 from faast._version import __version__
-from faast.inputs import iterate_batches
+from faast.inputs import as_rows, iterate_batches, to_numpy
 from faast.moments import Moments
-from faast.rows import KeptRows, RowSampler
+from faast.rows import KeptRows, RowSampler, hash_rows
 from faast.solvers import Ridge, Solver, describe_solver, solver_from
 from faast.state import State
 from faast.weights import FastWeights
@@ -63,7 +63,11 @@ class AssociativeMemory:
     ) -> None:
         self.solver = solver if solver is not None else Ridge()
         self.selection_rows = selection_rows
-        self._grid_settings = {"grid": grid, "key_scale": key_scale, "value_scale": value_scale}
+        self._grid_settings: dict[str, Any] = {
+            "grid": grid,
+            "key_scale": key_scale,
+            "value_scale": value_scale,
+        }
         self.reset()
 
     def reset(self) -> Self:
@@ -158,6 +162,12 @@ class AssociativeMemory:
         assert self.moments is not None
         assert self.rows is not None
         return self.solver.loo_values(self.moments, self.rows, weights)
+
+    def hashes(self, keys: Any) -> AnyArray:
+        """Hash keys as the memory would hold them; see `KeptRows.hashes`."""
+        if self.moments is None:
+            raise ValueError("nothing has been learned yet; call learn(keys, values) first")
+        return hash_rows(self.moments.key_grid.rounded(to_numpy(as_rows(keys, "keys"))))
 
     def copy(self) -> AssociativeMemory:
         """Return an independent copy."""

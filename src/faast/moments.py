@@ -77,6 +77,11 @@ class Moments:
         return self._value_grid.scale if self._value_grid is not None else 1.0
 
     @property
+    def key_grid(self) -> Grid:
+        """What keys are rounded to."""
+        return Grid(self.grid, self.key_scale)
+
+    @property
     def count(self) -> float:
         """Number of rows, or the sum of their weights."""
         return float(self._sums["count"])
@@ -275,6 +280,14 @@ class Moments:
         """Turn rows in grid units back into the caller's units."""
         return keys / self._key_units, values / self._value_units
 
+    @classmethod
+    def from_sums(cls, sums: Sums) -> Moments:
+        """Wrap float64 sums in the units of the rows; see `empty_sums` for names and shapes."""
+        n_features, n_values = sums["cross"].shape
+        moments = cls(n_features, n_values, grid=None)
+        moments._sums = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
+        return moments
+
     def to_state(self) -> State:
         """Return what a file keeps."""
         lower = np.tril_indices(self.n_features)
@@ -298,8 +311,12 @@ class Moments:
         d, m = int(state.metadata["n_features"]), int(state.metadata["n_values"])
         bits, given = state.metadata["grid"], state.metadata["given_scales"]
         scales = [state.tensors.get(name) for name in ("key_scale", "value_scale")]
-        moments = cls(d, m, *(s if g else None for s, g in zip(scales, given, strict=True)), bits)
+        moments = cls(d, m, grid=bits)
         moments._key_grid, moments._value_grid = (_given_grid(bits, scale) for scale in scales)
+        moments._given = (
+            moments._key_grid if given[0] else None,
+            moments._value_grid if given[1] else None,
+        )
         expected = empty_sums(d, m, state.tensors["count"].dtype.type)
         gram = np.zeros_like(expected["gram"])
         gram[np.tril_indices(d)] = state.tensors["gram"]

@@ -77,7 +77,7 @@ def save(thing: Persistent, path: str | os.PathLike[str], library_version: str) 
     write_whole(Path(path), content)
 
 
-def load(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401
+def load(path: str | os.PathLike[str]) -> Any:
     """Load a saved memory, classifier or regressor, ready to go on learning.
 
     Parameters

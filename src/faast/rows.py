@@ -82,6 +82,11 @@ class KeptRows:
         """Return the empty multiset."""
         return cls(np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity)
 
+    @classmethod
+    def sample(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> KeptRows:
+        """Wrap rows that stand for more than they are."""
+        return cls(keys, values, weights, len(keys), OPEN_BAR - np.uint64(1))
+
     def __len__(self) -> int:
         return len(self.keys)
 
@@ -125,9 +130,7 @@ class KeptRows:
 
     def limited(self, capacity: int) -> KeptRows:
         """Return the multiset with another capacity."""
-        return KeptRows(
-            self.keys, self.values, self.weights, capacity, self.bar, self.hashes
-        )
+        return KeptRows(self.keys, self.values, self.weights, capacity, self.bar, self.hashes)
 
     def scaled(self, factor: float) -> KeptRows:
         """Return the multiset with every weight multiplied by a factor."""
@@ -138,9 +141,7 @@ class KeptRows:
         """Rearrange the columns of values, -1 marking a column of zeros."""
         columns = np.asarray(columns)
         values = np.where(columns < 0, 0, self.values[:, columns])
-        return KeptRows(
-            self.keys, values, self.weights, self.capacity, self.bar, self.hashes
-        )
+        return KeptRows(self.keys, values, self.weights, self.capacity, self.bar, self.hashes)
 
     def to_state(self) -> State:
         """Return what a file keeps."""
@@ -171,7 +172,9 @@ class RowSampler:
         Where the sample that the rows are for has its bar.
     """
 
-    def __init__(self, n_features: int, n_values: int, capacity: int, bar: np.uint64 = OPEN_BAR) -> None:
+    def __init__(
+        self, n_features: int, n_values: int, capacity: int, bar: np.uint64 = OPEN_BAR
+    ) -> None:
         self._kept = KeptRows(
             np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity, bar
         )
@@ -182,9 +185,7 @@ class RowSampler:
         hashes, kept = hash_rows(keys), self._kept
         below = np.flatnonzero(hashes < kept.bar)
         taken = np.ones(len(below)) if weights is None else weights[below]
-        block = KeptRows(
-            keys[below], values[below], taken, kept.capacity, kept.bar, hashes[below]
-        )
+        block = KeptRows(keys[below], values[below], taken, kept.capacity, kept.bar, hashes[below])
         self._staged.append(block)
         if sum(map(len, self._staged)) > self._kept.capacity:
             self.rows()
@@ -223,7 +224,6 @@ def _merge_repeated(
     equal = hashes[1:] == hashes[:-1]
     tied[1:] |= equal
     tied[:-1] |= equal
-    group = np.arange(len(hashes))
     if tied.any():
         among = np.flatnonzero(tied)
         rows = np.concatenate([keys[among], values[among]], axis=1, dtype=np.float64) + 0.0
@@ -232,10 +232,9 @@ def _merge_repeated(
         weights[among], rows = weights[among][order], rows[order]
         repeats = np.zeros(len(hashes), dtype=bool)
         repeats[among[1:]] = np.all(rows[1:] == rows[:-1], axis=1)
-        group = np.cumsum(~repeats) - 1
         first = np.flatnonzero(~repeats)
         keys, values, hashes = keys[first], values[first], hashes[first]
-        weights = np.bincount(group, weights)
+        weights = np.add.reduceat(weights, first)
     if np.any(weights < -ROUNDING):
         raise ValueError(
             "a row to forget was never learned, or not so often; forgetting needs the identical "

@@ -20,7 +20,7 @@ class State(NamedTuple):
     metadata: dict[str, Any]
 
     @classmethod
-    def joined(cls, parts: dict[str, State], **metadata: Any) -> State:  # noqa: ANN401
+    def joined(cls, parts: dict[str, State], **metadata: Any) -> State:
         """Nest the states of parts under their names, beside metadata of the whole."""
         tensors = {
             f"{part}.{name}": tensor

@@ -46,7 +46,7 @@ def add_sums(left: Sums, right: Sums, sign: int = 1) -> Sums:
 
 
 def diagonals(sums: Sums) -> dict[str, AnyArray]:
-    """Sums of squares and counts: by Cauchy-Schwarz they bound every other sum."""
+    """Select sums of squares and counts: by Cauchy-Schwarz they bound every other sum."""
     return {
         "count": sums["count"],
         "key_square_sum": sums["gram"].diagonal(),

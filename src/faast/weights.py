@@ -73,4 +73,5 @@ class FastWeights:
     @classmethod
     def from_state(cls, state: State) -> FastWeights:
         """Restore what `to_state` returned."""
-        return cls(**state.tensors, **state.metadata)
+        kept: dict[str, Any] = {**state.tensors, **state.metadata}
+        return cls(**kept)

@@ -21,7 +21,7 @@ def model_file(tmp_path, unit_rows):
 def opened(path):
     with safetensors.safe_open(path, framework="numpy") as file:
         metadata = json.loads(file.metadata()[METADATA_KEY])
-        return {name: file.get_tensor(name) for name in file.keys()}, metadata
+        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
 
 
 def rewritten(path, tensors, metadata, rehash=True):
@@ -38,7 +38,9 @@ def test_every_truncation_is_refused(model_file):
             faast.load(model_file)
 
 
-@pytest.mark.parametrize("content", [b"\x80\x04\x95", b"PK\x03\x04" * 50, b"{}", b"a,b\n1,2\n" * 99])
+@pytest.mark.parametrize(
+    "content", [b"\x80\x04\x95", b"PK\x03\x04" * 50, b"{}", b"a,b\n1,2\n" * 99]
+)
 def test_foreign_files_are_refused(tmp_path, content):
     path = tmp_path / "foreign"
     path.write_bytes(content)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from faast import AssociativeMemory, Discriminant
-from faast.solvers.discriminant import GaussianClasses
+from faast.solvers.gaussian import GaussianClasses, Metric
 from faast.solvers.spectrum import rows_in_units
 
 
@@ -34,27 +34,32 @@ def test_scores_are_gaussian_log_likelihoods(n_features, shrinkage, rng):
     memory = AssociativeMemory(Discriminant(shrinkage), grid=None).learn(keys, np.eye(3)[labels])
     expected, _ = scores_directly(keys, labels, shrinkage, queries)
     ours = memory.read(queries)
-    np.testing.assert_allclose(
-        ours - ours[:, :1], expected - expected[:, :1], rtol=1e-8, atol=1e-8
-    )
+    np.testing.assert_allclose(ours - ours[:, :1], expected - expected[:, :1], rtol=1e-8, atol=1e-8)
 
 
-def test_leave_one_out_is_what_refitting_without_the_row_gives(rng):
-    keys, labels = gaussian_rows(rng, n_rows=20)
-    memory = AssociativeMemory(grid=None).learn(keys, np.eye(3)[labels])
+@pytest.mark.parametrize("shape", [(20, 6), (14, 40)], ids=["primal", "dual"])
+@pytest.mark.parametrize("kappa", [0.0, 1.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_leave_one_out_is_what_refitting_without_the_row_gives(shape, kappa, weighted, rng):
+    keys, labels = gaussian_rows(rng, *shape)
+    copies = rng.integers(1, 4, len(keys)) if weighted else None
+    memory = AssociativeMemory(grid=None).learn(keys, np.eye(3)[labels], copies)
     classes = GaussianClasses.of(memory.moments, memory.rows)
     rows = rows_in_units(memory.moments, memory.rows)
-    codes = rows.values.argmax(axis=1)
-    left_out = classes.loo_scores(rows, 0.3)
-    _, floor = scores_directly(rows.keys, codes, 0.3, rows.keys)
-    for row in range(20):
-        rest = np.arange(20) != row
-        if (codes[rest] == codes[row]).any():
-            expected, _ = scores_directly(
-                rows.keys[rest], codes[rest], 0.3, rows.keys[[row]], degrees=17, floor=floor
-            )
-            ours = left_out[row]
-            np.testing.assert_allclose(ours - ours[0], expected[0] - expected[0, 0], atol=1e-8)
+    codes, metric = rows.values.argmax(axis=1), Metric(0.7, 0.4, kappa)
+    left_out = classes.left_out(rows).scores(metric)
+    for row in range(len(keys)):
+        remaining = rows.weights - (np.arange(len(keys)) == row)
+        if remaining[codes == codes[row]].sum() == 0:
+            continue
+        counts = np.bincount(codes, remaining)
+        sums = (rows.values * remaining[:, None]).T @ (rows.keys - classes.centre)
+        within = rows.keys - classes.centre - (sums / counts[:, None])[codes]
+        A = 0.7 * within.T @ (remaining[:, None] * within) + 0.4 * np.eye(shape[1])
+        offsets = rows.keys[row] - classes.centre - sums / (counts + kappa)[:, None]
+        expected = -0.5 * np.einsum("cd,cd->c", offsets, np.linalg.solve(A, offsets.T).T)
+        ours = left_out[row]
+        np.testing.assert_allclose(ours - ours[0], expected - expected[0], rtol=1e-8, atol=1e-8)
 
 
 def test_values_that_are_no_classes_are_refused(rng):

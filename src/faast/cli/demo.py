@@ -36,7 +36,9 @@ def demo(json: Annotated[bool, JSON] = False) -> None:
     model, facts = _stream(console, learnable, held_out)
     facts |= _forget(console, model, learnable)
     compared = _compare(learnable, held_out)
-    facts |= {f"{name}_{fact}": value for name, row in compared.items() for fact, value in row.items()}
+    facts |= {
+        f"{name}_{fact}": value for name, row in compared.items() for fact, value in row.items()
+    }
     if json:
         emit(facts, json)
         return

@@ -73,7 +73,8 @@ def _read_csv(path: Path, label_column: str) -> FeatureTable:
         for row in reader:
             if len(row) != len(header):
                 raise ValueError(
-                    f"{path} line {reader.line_num}: {len(row)} fields, the header has {len(header)}"
+                    f"{path} line {reader.line_num}: {len(row)} fields, "
+                    f"the header has {len(header)}"
                 )
             if label_at is not None:
                 labels.append(row.pop(label_at))

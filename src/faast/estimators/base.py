@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -22,7 +22,7 @@ COMPACTED = (
 )
 
 
-class MemoryEstimator(BaseEstimator):  # type: ignore[misc]
+class MemoryEstimator(BaseEstimator):
     """An estimator around an `AssociativeMemory`.
 
     Subclasses take `solver`, `selection_rows` and `key_scale`, build their memory with
@@ -62,9 +62,7 @@ class MemoryEstimator(BaseEstimator):  # type: ignore[misc]
     def _new_memory(self, **scales: Any) -> AssociativeMemory:
         solver = Ridge() if self.solver == "auto" else self.solver
         if not isinstance(solver, Solver):
-            raise ValueError(
-                f'solver must be "auto" or a solver such as Ridge() or Discriminant(), got {solver!r}'
-            )
+            raise ValueError(f'solver must be "auto" or a solver such as Ridge(), got {solver!r}')
         return AssociativeMemory(
             solver, selection_rows=self.selection_rows, key_scale=self.key_scale, **scales
         )

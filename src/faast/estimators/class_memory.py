@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
 import numpy as np
 
-from faast._typing import AnyArray, FloatArray
-from faast.confidence import fit_temperature
-from faast.estimators.head import Head
+from faast._typing import AnyArray, FloatArray, IntArray
+from faast.estimators.head import Head, HeadRule
 from faast.estimators.labels import as_labels, describe_labels, labels_from, positions, union
 from faast.inputs import to_numpy
 from faast.memory import AssociativeMemory
@@ -27,6 +27,8 @@ class ClassMemory:
         Not yet taught; its value scale should be `ONE_HOT_SCALE`.
     multilabel : bool
         Targets are indicator matrices, and classes their column numbers.
+    embeddings : mapping of label to ndarray of shape (d,), optional
+        Classes that are known before any row, and stay when their last row is forgotten.
 
     Attributes
     ----------
@@ -34,11 +36,18 @@ class ClassMemory:
         Sorted.
     """
 
-    def __init__(self, memory: AssociativeMemory, multilabel: bool) -> None:
+    def __init__(
+        self,
+        memory: AssociativeMemory,
+        multilabel: bool,
+        embeddings: Mapping[Hashable, FloatArray] | None = None,
+    ) -> None:
         self.memory = memory
         self.multilabel = multilabel
-        self.classes: AnyArray = np.empty(0, dtype=np.int64)
-        self._head: Head | None = None
+        self._embeddings = dict(embeddings) if embeddings else None
+        self._named = as_labels(list(self._embeddings or []))
+        self.classes: AnyArray = union(self._named, self._named)
+        self._head: tuple[HeadRule, Head] | None = None
 
     def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> None:
         """Learn rows with their labels (n,) or indicators (n, C); new classes are added."""
@@ -50,7 +59,7 @@ class ClassMemory:
         self.memory, self.classes, self._head = memory, classes, None
 
     def forget(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> None:
-        """Forget rows; classes without rows disappear.
+        """Forget rows; classes with neither rows nor an embedding disappear.
 
         Raises
         ------
@@ -64,10 +73,10 @@ class ClassMemory:
                 raise ValueError(f"class {unknown[0]!r} was never learned, so it has no rows here")
         self.memory.forget(X, self._values(y, self.classes), weights)
         self._head = None
-        filled = np.flatnonzero(self.counts > 1e-9)
-        if not self.multilabel and len(filled) < len(self.classes):
-            self.memory = self._arranged(self.classes[filled])
-            self.classes = self.classes[filled]
+        if not self.multilabel:
+            filled = self.classes[self.counts > 1e-9]
+            classes = union(filled, self._named)
+            self.memory, self.classes = self._arranged(classes), classes
 
     def merge(self, other: ClassMemory) -> None:
         """Learn everything another class memory has learned; the classes are united."""
@@ -82,36 +91,62 @@ class ClassMemory:
     def counts(self) -> FloatArray:
         """Rows (or their weight) of each class, shape (C,)."""
         moments = self.memory.moments
-        return np.zeros(0) if moments is None else moments.value_sum
+        return np.zeros(len(self.classes)) if moments is None else moments.value_sum
 
     @property
-    def head(self) -> Head:
-        """What predicts, solved when first asked for after a change."""
-        if self._head is None:
-            memory = self.memory
-            weights, temperature = memory.weights, 1.0
-            if memory.rows is not None and len(memory.rows) > 1:
-                codes = memory.rows.values.argmax(axis=1)
-                temperature = fit_temperature(memory.loo_values(), codes, memory.rows.weights)
-            self._head = Head(self.classes, self.multilabel, weights, temperature)
-        return self._head
+    def embedded(self) -> FloatArray | None:
+        """Embeddings in the order of the classes, shape (C, d); None where there are none.
 
-    def to_state(self) -> State:
+        A class without one is given the mean of the others: what it says is nothing.
+        """
+        if self._embeddings is None:
+            return None
+        mean: FloatArray = np.mean(list(self._embeddings.values()), axis=0)
+        return np.stack([self._embeddings.get(c, mean) for c in self.classes.tolist()])
+
+    def places(self, hashes: AnyArray, y: AnyArray) -> IntArray | None:
+        """Find rows, given by hash and label, among the kept ones; None where one is missing."""
+        kept = self.memory.rows
+        if kept is None:
+            return None
+        codes = kept.values.argmax(axis=1)
+        place = {
+            pair: i for i, pair in enumerate(zip(kept.hashes.tolist(), codes.tolist(), strict=True))
+        }
+        wanted = zip(hashes.tolist(), positions(y, self.classes).tolist(), strict=True)
+        found = [place.get(pair, -1) for pair in wanted]
+        return None if -1 in found else np.array(found, dtype=np.int64)
+
+    def head(self, rule: HeadRule) -> Head:
+        """Return what predicts, solved when first asked for after a change."""
+        if self._head is None or self._head[0] != rule:
+            head = rule.solve(self.memory, self.classes, self.embedded, self.multilabel)
+            self._head = rule, head
+        return self._head[1]
+
+    def to_state(self, rule: HeadRule) -> State:
         """Return what a file keeps."""
-        return State.joined(
-            {"memory": self.memory.to_state(), "head": self.head.to_state()},
-            classes=describe_labels(self.classes),
-            multilabel=self.multilabel,
-        )
+        parts = {"memory": self.memory.to_state(), "head": self.head(rule).to_state()}
+        metadata: dict[str, Any] = {"multilabel": self.multilabel}
+        metadata["classes"] = describe_labels(self.classes)
+        if self._embeddings is not None:
+            vectors = [self._embeddings[label] for label in self._named.tolist()]
+            named = describe_labels(self._named)
+            parts["embeddings"] = State({"vectors": np.stack(vectors)}, {"labels": named})
+        return State.joined(parts, **metadata)
 
     @classmethod
-    def from_state(cls, state: State) -> Self:
+    def from_state(cls, state: State, rule: HeadRule) -> Self:
         """Restore what `to_state` returned."""
-        restored = cls(
-            AssociativeMemory.from_state(state.part("memory")), state.metadata["multilabel"]
-        )
+        embeddings = None
+        if "embeddings" in state.metadata:
+            kept = state.part("embeddings")
+            labels = labels_from(kept.metadata["labels"]).tolist()
+            embeddings = dict(zip(labels, kept.tensors["vectors"], strict=True))
+        memory = AssociativeMemory.from_state(state.part("memory"))
+        restored = cls(memory, bool(state.metadata["multilabel"]), embeddings)
         restored.classes = labels_from(state.metadata["classes"])
-        restored._head = Head.from_state(state.part("head"))
+        restored._head = rule, Head.from_state(state.part("head"))
         return restored
 
     def _arranged(self, classes: AnyArray) -> AssociativeMemory:

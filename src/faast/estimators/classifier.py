@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from faast._typing import AnyArray, FloatArray
 from faast.estimators.base import COMPACTED, MemoryEstimator, without_weightless
 from faast.estimators.class_memory import ONE_HOT_SCALE, ClassMemory, as_targets
-from faast.estimators.head import Head
+from faast.estimators.head import Head, HeadRule
 from faast.estimators.labels import as_labels, describe_labels, distinct, labels_from
-from faast.inputs import as_weights
+from faast.inputs import as_rows, as_weights, to_numpy
 from faast.memory import SELECTION_ROWS
 from faast.persistence import persistent
 from faast.solvers import Solver
@@ -35,11 +35,18 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
     ----------
     solver : "auto" or Solver
         "auto" chooses by leave-one-out; nothing is to be tuned.
-    class_embeddings : ndarray of shape (C, d) or mapping of label to vector, optional
-        What the frozen model already says (zero-shot).
+    class_embeddings : mapping of label to vector, or ndarray of shape (C, d), optional
+        What the frozen model already says (zero-shot), weighed against the rows and fading as they
+        arrive. Its labels are classes before any row is learned. An array belongs to the sorted
+        labels of the first rows learned.
     class_weight : "balanced" or mapping of label to float, optional
         A mapping multiplies the sample weights when rows are learned.
     novelty : bool
+        Keep what `novelty_score` needs.
+    prior_count : float, optional
+        The paper's N0, for `class_embeddings` beside a named solver: a prediction is read from the
+        memory by N / (N0 + N), else from the embeddings. 40 a class by default. With "auto" the
+        rows decide instead.
     selection_rows : int
         Rows kept for selection; see `AssociativeMemory`.
     key_scale : float or ndarray, optional
@@ -75,6 +82,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         class_weight: Mapping[Hashable, float] | str | None = None,
         novelty: bool = False,
         *,
+        prior_count: float | None = None,
         selection_rows: int = SELECTION_ROWS,
         key_scale: float | AnyArray | None = None,
     ) -> None:
@@ -82,10 +90,12 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         self.class_embeddings = class_embeddings
         self.class_weight = class_weight
         self.novelty = novelty
+        self.prior_count = prior_count
         self.selection_rows = selection_rows
         self.key_scale = key_scale
 
     learned_: ClassMemory | None
+    _last_fit: tuple[AnyArray, AnyArray] | None = None
     _head: Head
 
     # -- learning ------------------------------------------------------------------------------
@@ -148,11 +158,14 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
             if not len(X):
                 raise ValueError("fit needs at least one row of a weight other than zero")
             memory = self._new_memory(value_scale=ONE_HOT_SCALE)
-            learned = ClassMemory(memory, multilabel=y.ndim == 2)
+            learned = ClassMemory(memory, y.ndim == 2, self._embeddings(y))
         else:
             learned = self._learned()
         learned.learn(X, y, weights)
         self.learned_ = learned
+        if first:
+            few = len(X) <= self.selection_rows and y.ndim == 1
+            self._last_fit = (learned.memory.hashes(X), y) if few else None
         return self
 
     def _checked(
@@ -205,6 +218,27 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         held = self._fitted().weights.nbytes
         return held if self.learned_ is None else held + self.learned_.memory.nbytes
 
+    @property
+    def loo_proba_(self) -> FloatArray:
+        """Probabilities of the rows of the last `fit`, each as if it had not been learned.
+
+        ndarray of shape (n, C), rows in their order (those of weight 0 left out): what cleanlab
+        takes as ``pred_probs``.
+
+        Raises
+        ------
+        ValueError
+            The last fit had more rows than `selection_rows`, so that not all are kept.
+        """
+        places = self._learned().places(*self._last_fit) if self._last_fit is not None else None
+        scores = self._fitted().loo_scores
+        if places is None or scores is None:
+            raise ValueError(
+                "leave-one-out probabilities are there for the rows of a fit in this process, up "
+                f"to selection_rows={self.selection_rows} of them, until they are forgotten"
+            )
+        return softmax(scores[places] / self.temperature_, axis=1)
+
     def decision_function(self, X: Any) -> FloatArray:
         """Score rows.
 
@@ -240,7 +274,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     def _fitted(self) -> Head:
         check_is_fitted(self)
-        return self._head if self.learned_ is None else self.learned_.head
+        return self._head if self.learned_ is None else self.learned_.head(self._rule)
 
     # -- the rest ------------------------------------------------------------------------------
 
@@ -254,12 +288,11 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     def to_state(self) -> State:
         """Return what a file keeps."""
-        part = {"head": self._head} if self.learned_ is None else {"learned": self.learned_}
-        return State.joined(
-            {name: kept.to_state() for name, kept in part.items()},
-            n_features=self.n_features_in_,
-            settings=self._settings(),
-        )
+        if self.learned_ is None:
+            part = {"head": self._head.to_state()}
+        else:
+            part = {"learned": self.learned_.to_state(self._rule)}
+        return State.joined(part, n_features=self.n_features_in_, settings=self._settings())
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -267,17 +300,23 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         restored = cls(**cls._settings_from(state.metadata["settings"]))
         restored.n_features_in_ = int(state.metadata["n_features"])
         if "learned" in state.metadata:
-            restored.learned_ = ClassMemory.from_state(state.part("learned"))
+            restored.learned_ = ClassMemory.from_state(state.part("learned"), restored._rule)
         else:
             restored.learned_, restored._head = None, Head.from_state(state.part("head"))
         return restored
 
     def _settings(self) -> dict[str, Any]:
-        weight = self.class_weight
-        if isinstance(weight, Mapping):
-            labels = describe_labels(distinct(as_labels(list(weight))))
-            weight = [labels, [float(weight[label]) for label in labels_from(labels).tolist()]]
-        return {**super()._settings(), "class_weight": weight, "novelty": self.novelty}
+        described: Any = self.class_weight
+        if isinstance(self.class_weight, Mapping):
+            labels = distinct(as_labels(list(self.class_weight)))
+            factors = [float(self.class_weight[label]) for label in labels.tolist()]
+            described = [describe_labels(labels), factors]
+        return {
+            **super()._settings(),
+            "class_weight": described,
+            "novelty": self.novelty,
+            "prior_count": self.prior_count,
+        }
 
     @classmethod
     def _settings_from(cls, described: dict[str, Any]) -> dict[str, Any]:
@@ -285,6 +324,37 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         if isinstance(weight, list):
             weight = dict(zip(labels_from(weight[0]).tolist(), weight[1], strict=True))
         return {**super()._settings_from(described), "class_weight": weight}
+
+    @property
+    def _rule(self) -> HeadRule:
+        return HeadRule(
+            isinstance(self.solver, str), self.class_weight == "balanced", self.prior_count
+        )
+
+    def _embeddings(self, y: AnyArray) -> dict[Hashable, FloatArray] | None:
+        """Check the class embeddings and name them by label."""
+        given = self.class_embeddings
+        if given is None:
+            return None
+        if y.ndim == 2:
+            raise ValueError("class_embeddings have no meaning for an indicator matrix")
+        if not isinstance(given, Mapping):
+            labels = distinct(y).tolist()
+            vectors = to_numpy(as_rows(given, "class_embeddings", self.n_features_in_))
+            if len(vectors) != len(labels):
+                raise ValueError(
+                    f"class_embeddings has {len(vectors)} rows, the first rows have {len(labels)} "
+                    "classes; pass a mapping of label to vector to name them"
+                )
+            given = dict(zip(labels, vectors, strict=True))
+        named = {label: np.asarray(to_numpy(v), dtype=np.float64) for label, v in given.items()}
+        for label, vector in named.items():
+            if vector.shape != (self.n_features_in_,) or not np.all(np.isfinite(vector)):
+                raise ValueError(
+                    f"the class embedding of {label!r} must be {self.n_features_in_} finite "
+                    f"numbers, like a row of X; got shape {vector.shape}"
+                )
+        return named
 
     def _learned(self) -> ClassMemory:
         check_is_fitted(self)

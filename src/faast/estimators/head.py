@@ -1,13 +1,22 @@
-"""What a classifier predicts with: weights, labels and a temperature."""
+"""What a classifier predicts with: weights, labels and a temperature; and how it comes about."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from faast._typing import AnyArray
+import numpy as np
+
+from faast._typing import AnyArray, FloatArray
+from faast.confidence import fit_temperature
 from faast.estimators.labels import describe_labels, labels_from
+from faast.memory import AssociativeMemory
+from faast.selection import select
+from faast.solvers.balance import equal_priors
 from faast.state import State
 from faast.weights import FastWeights
+
+PAPER_PRIOR_ROWS = 40.0
+"""Prior count N0 a class (METHOD of arXiv 2605.04651)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +29,15 @@ class Head:
     multilabel : bool
     weights : FastWeights
     temperature : float
+    loo_scores : ndarray of shape (n, C), or None
+        Scores of the kept rows without themselves; not kept in files.
     """
 
     classes: AnyArray
     multilabel: bool
     weights: FastWeights
     temperature: float
+    loo_scores: FloatArray | None = None
 
     def to_state(self) -> State:
         """Return what a file keeps."""
@@ -46,3 +58,70 @@ class Head:
             FastWeights.from_state(state.part("weights")),
             float(metadata["temperature"]),
         )
+
+
+@dataclass(frozen=True)
+class HeadRule:
+    """How a head is solved from a memory.
+
+    Parameters
+    ----------
+    auto : bool
+        By `select`; else by the memory's own solver.
+    balanced : bool
+        As if all classes had equally many rows: means keep, the scatter stays pooled, counts are
+        made equal.
+    prior_count : float or None
+        The paper's N0 for class embeddings beside a named solver; 40 a class where None.
+    """
+
+    auto: bool
+    balanced: bool
+    prior_count: float | None
+
+    def solve(
+        self,
+        memory: AssociativeMemory,
+        classes: AnyArray,
+        embeddings: FloatArray | None,
+        multilabel: bool,
+    ) -> Head:
+        """Solve a memory whose values are the classes' columns."""
+        if memory.moments is None or memory.rows is None or memory.count == 0:
+            if embeddings is None:
+                raise ValueError("nothing has been learned yet; call fit or partial_fit first")
+            return _zero_shot_head(classes, embeddings)
+        moments, rows = memory.moments, memory.rows
+        if self.auto and not multilabel:
+            chosen = select(moments, rows, embeddings, balanced=self.balanced)
+            return Head(classes, False, chosen.weights, 1.0, chosen.loo_scores)
+        if self.balanced:
+            moments, rows = equal_priors(moments, rows)
+            weights = memory.solver.solve(moments, rows)
+        else:
+            weights = memory.weights
+        scores = None
+        if len(rows) > 1:
+            scores = memory.solver.loo_values(moments, rows, weights)
+        if embeddings is not None:
+            share = self._share(memory.count, len(classes))
+            kept = moments.from_grid(rows.keys, rows.values)[0]
+            zero_shot = kept @ embeddings.T
+            similar = embeddings @ embeddings.T
+            matrix = (1.0 - share) * embeddings.T + share * weights.matrix @ similar
+            weights = replace(weights, matrix=matrix, bias=share * weights.bias @ similar)
+            scores = None if scores is None else (1 - share) * zero_shot + share * scores @ similar
+        temperature = 1.0
+        if scores is not None and not multilabel:
+            temperature = fit_temperature(scores, rows.values.argmax(axis=1), rows.weights)
+        return Head(classes, multilabel, weights, temperature, scores)
+
+    def _share(self, count: float, n_classes: int) -> float:
+        """R = N / (N0 + N): how much of a prediction is read from the memory."""
+        prior = PAPER_PRIOR_ROWS * n_classes if self.prior_count is None else self.prior_count
+        return count / (prior + count)
+
+
+def _zero_shot_head(classes: AnyArray, embeddings: FloatArray) -> Head:
+    matrix = np.ascontiguousarray(embeddings.T)
+    return Head(classes, False, FastWeights(matrix, np.zeros(len(classes)), 0, 1.0, 0.0), 0.01)

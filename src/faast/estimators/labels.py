@@ -99,7 +99,9 @@ def _kind(labels: Iterable[Hashable]) -> type | None:
 
 def _family(labels: AnyArray) -> str:
     kind = labels.dtype.kind
-    return {"U": "text", "S": "bytes", "O": "object"}.get(kind, "number" if kind in "iufb" else kind)
+    return {"U": "text", "S": "bytes", "O": "object"}.get(
+        kind, "number" if kind in "iufb" else kind
+    )
 
 
 def _mixed_key(label: Hashable) -> tuple[str, Any]:

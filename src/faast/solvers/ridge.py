@@ -48,25 +48,31 @@ class Ridge(Solver):
     def __post_init__(self) -> None:
         if isinstance(self.strength, str):
             if self.strength not in ("gcv", "loo"):
-                raise ValueError(f'strength must be a number, "gcv" or "loo", got {self.strength!r}')
+                raise ValueError(
+                    f'strength must be a number, "gcv" or "loo", got {self.strength!r}'
+                )
         elif not (np.isfinite(self.strength) and self.strength >= 0):
             raise ValueError(f"strength must be finite and not negative, got {self.strength}")
 
     def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
         """Solve; see `Solver.solve`."""
         decomposed = spectrum(moments, rows, centred=True)
-        w, strength = decomposed.eigenvalues, self.strength
-        if isinstance(strength, str):
-            grid = strength_grid(decomposed)
-            if strength == "loo" and rows is not None and len(rows):
-                left_out = LeaveOneOut(decomposed, rows_in_units(moments, rows))
-                errors = [left_out.mean_squared_error(g / (w + g)) for g in grid]
-            else:
-                errors = list(gcv_scores(decomposed, grid))
-            strength = float(grid[np.argmin(errors)])
-            if fewest_rows(moments) < FEW_ROWS and len(w):
-                strength = min(strength, float(w[0] / decomposed.count))
-        return decomposed.weights(1.0 / (w + strength), strength=strength)
+        strength = self._chosen(decomposed, moments, rows)
+        return decomposed.weights(1.0 / (decomposed.eigenvalues + strength), strength=strength)
+
+    def _chosen(self, decomposed: Spectrum, moments: Moments, rows: KeptRows | None) -> float:
+        if not isinstance(self.strength, str):
+            return self.strength
+        w, grid = decomposed.eigenvalues, strength_grid(decomposed)
+        if self.strength == "loo" and rows is not None and len(rows):
+            left_out = LeaveOneOut(decomposed, rows_in_units(moments, rows))
+            errors = np.array([left_out.mean_squared_error(g / (w + g)) for g in grid])
+        else:
+            errors = gcv_scores(decomposed, grid)
+        strength = float(grid[np.argmin(errors)])
+        if fewest_rows(moments) < FEW_ROWS and len(w):
+            strength = min(strength, float(w[0] / decomposed.count))
+        return strength
 
     def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
         """Predict rows without themselves; see `Solver.loo_values`."""

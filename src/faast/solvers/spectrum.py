@@ -51,7 +51,9 @@ class Spectrum:
         """a_i = |z_i|² / w_i: what each direction explains of the values, shape (r,)."""
         return np.einsum("ij,ij->i", self.projections, self.projections) / self.eigenvalues
 
-    def weights(self, gains: FloatArray, kept: int | None = None, strength: float = 0.0) -> FastWeights:
+    def weights(
+        self, gains: FloatArray, kept: int | None = None, strength: float = 0.0
+    ) -> FastWeights:
         """Assemble fast weights.
 
         Parameters

@@ -1,0 +1,31 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench clean
+
+demo: .venv/light ## watch labelled rows being learned in one pass (light core only)
+	$(BIN)/faast demo
+
+test: .venv/full ## run every test
+	$(BIN)/python -m pytest
+
+check: .venv/full ## format, lint, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/full ## regenerate results/
+	$(BIN)/python benchmarks/core.py
+
+clean:
+	rm -rf .venv
+
+.venv/light: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/full: .venv/light
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+	touch $@

@@ -1,0 +1,6 @@
+"""Run the command line: ``python -m faast``."""
+
+from faast.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Which columns hold the rows and the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from faast.data.records import DataError
+from faast.encoders.base import Modality
+
+USUAL: dict[Modality, tuple[str, ...]] = {
+    "text": ("text", "sentence"),
+    "image": ("path", "image", "file_name"),
+    "features": ("features", "X", "keys"),
+}
+"""Columns that hold rows where none is named."""
+
+LABELS = ("label", "labels", "y")
+"""The first of these also stands for the others."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Chosen columns.
+
+    Attributes
+    ----------
+    row : str or None
+        None: all columns but the label are numbers of one feature row.
+    label : str or None
+    wanted : list of str
+        All columns to read.
+    """
+
+    row: str | None
+    label: str | None
+    wanted: list[str]
+
+
+def choose_columns(
+    present: Sequence[str],
+    modality: Modality,
+    row_column: str | None,
+    label_column: str | None,
+    name: str,
+) -> Columns:
+    """Choose among the columns of a file.
+
+    A row column that is not named is a usual one, or the only one beside the label. A table of
+    features may also spread its rows over all columns beside the label.
+
+    Raises
+    ------
+    DataError
+        A named column is missing, or none is evidently the row column.
+    """
+    if label_column == LABELS[0]:
+        label_column = next((column for column in LABELS if column in present), label_column)
+    for column in (row_column, label_column):
+        if column is not None and column not in present:
+            raise DataError(
+                f"{name} has no column {column!r}; its columns are {', '.join(present)} (the first "
+                "line of a table must name them)"
+            )
+    others = [column for column in present if column != label_column]
+    usual = [column for column in USUAL[modality] if column in others]
+    if row_column is None and usual:
+        row_column = usual[0]
+    elif row_column is None and modality == "features":
+        return Columns(None, label_column, list(present))
+    elif row_column is None and len(others) == 1:
+        row_column = others[0]
+    if row_column is None:
+        raise DataError(
+            f"{name} has the columns {', '.join(present)}; say which one holds the rows "
+            "(row_column; --text-column on the command line)"
+        )
+    labels = [] if label_column is None else [label_column]
+    return Columns(row_column, label_column, [row_column, *labels])

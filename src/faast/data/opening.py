@@ -1,0 +1,127 @@
+"""Rows by path: the format follows from the name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from faast.data.archives import ArchiveReader
+from faast.data.delimited import DelimitedReader
+from faast.data.folders import PictureFolderReader
+from faast.data.hub_datasets import dataset_reader, saved_dataset
+from faast.data.json_lines import JsonLinesReader
+from faast.data.parquet import ParquetReader
+from faast.data.plain_lines import PlainLinesReader
+from faast.data.records import DataError, Reader
+from faast.data.source import OnError, RowSource
+from faast.data.text_file import TextFile
+from faast.encoders.base import Modality
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".npz": "npz",
+    ".txt": "lines",
+}
+FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
+
+_SAVED_DATASET = ("state.json", "dataset_dict.json")
+
+
+def open_rows(
+    source: Any,
+    *,
+    modality: Modality = "text",
+    row_column: str | None = None,
+    label_column: str | None = "label",
+    format: str | None = None,
+    split: str | None = None,
+    encoding: str = "utf-8",
+    on_error: OnError = "raise",
+) -> RowSource:
+    """Open rows for streaming.
+
+    Parameters
+    ----------
+    source : path, "-" or Hugging Face dataset
+        A file; a folder of pictures (class per sub-folder); a folder that a dataset was saved to;
+        "-" for standard input; or a `datasets` object. For pictures, a table is a manifest: its
+        paths are relative to its own folder.
+    modality : {"text", "image", "features"}
+        What a row is: an encoder's `modality`.
+    row_column : str, optional
+        Column of the rows; a usual one ("text", "path", "features"), or the only one beside the
+        label.
+    label_column : str or None
+        Column of the labels; None where there are none to read.
+    format : {"csv", "tsv", "jsonl", "parquet", "npz", "lines"}, optional
+        By the suffix; for standard input "csv" with labels, and else "lines" (each line a row).
+    split : str, optional
+        Which part of a dictionary of datasets.
+    encoding : str
+        Of text files.
+    on_error : {"raise", "skip"}
+        What to do about a row that cannot be read.
+
+    Returns
+    -------
+    RowSource
+
+    Raises
+    ------
+    DataError
+        No such file, or of a format that is not known.
+
+    Examples
+    --------
+    >>> source = open_rows("reviews.csv")  # doctest: +SKIP
+    >>> for rows, labels, numbers in source:  # doctest: +SKIP
+    ...     classifier.add(rows, labels)
+    """
+    if not isinstance(source, str | os.PathLike):
+        reader: Reader = dataset_reader(source, split, "dataset")
+        return RowSource(reader, modality, row_column, label_column, on_error)
+    path = None if source == "-" else Path(source)
+    if path is not None and path.is_dir():
+        saved = any((path / name).is_file() for name in _SAVED_DATASET)
+        reader = saved_dataset(path, split) if saved else PictureFolderReader(path)
+        return RowSource(reader, modality, row_column, label_column, on_error)
+    reader = _file_reader(path, format or _format_of(path, label_column), encoding)
+    folder = path.parent if path is not None else None
+    return RowSource(reader, modality, row_column, label_column, on_error, folder)
+
+
+def _format_of(path: Path | None, label_column: str | None) -> str:
+    if path is None:
+        return "lines" if label_column is None else "csv"
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    found = SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        raise DataError(
+            f"{path} has none of the suffixes {', '.join(SUFFIXES)}; rename it, or say what it is "
+            f"with format ({', '.join(FORMATS)})"
+        )
+    return found
+
+
+def _file_reader(path: Path | None, format: str, encoding: str) -> Reader:
+    text = TextFile(path, encoding)
+    if format == "csv":
+        return DelimitedReader(text, ",")
+    if format == "tsv":
+        return DelimitedReader(text, "\t")
+    if format == "jsonl":
+        return JsonLinesReader(text)
+    if format == "lines":
+        return PlainLinesReader(text)
+    if format not in FORMATS:
+        raise DataError(f"unknown format {format!r}; there are {', '.join(FORMATS)}")
+    if path is None:
+        raise DataError(f"{format} cannot be read from standard input; write it to a file first")
+    return ParquetReader(path) if format == "parquet" else ArchiveReader(path)

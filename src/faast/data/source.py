@@ -1,0 +1,160 @@
+"""Streams of rows and labels, from any reader."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from faast.data import cells
+from faast.data.columns import Columns, choose_columns
+from faast.data.records import DataError, Fault, Reader, Record
+from faast.encoders.base import WINDOW_ROWS, Modality
+
+OnError = Literal["raise", "skip"]
+
+MAX_MESSAGES = 20
+"""Messages of skipped rows that are kept; all skipped rows are counted."""
+
+
+class Batch(NamedTuple):
+    """Rows that are read together.
+
+    Attributes
+    ----------
+    rows : list
+        What an encoder of the source's modality takes.
+    labels : list of hashable, or None where no label column is read
+    numbers : list of int
+        Line numbers (from 1), or places in a container.
+    """
+
+    rows: list[Any]
+    labels: list[Hashable] | None
+    numbers: list[int]
+
+
+class RowSource:
+    """Batches of rows, read as they are needed: a file may be larger than memory.
+
+    Every iteration reads from the beginning. Batches hold `WINDOW_ROWS` rows, the last one fewer,
+    so that encoding them one by one gives the same features as encoding all rows at once.
+
+    Parameters
+    ----------
+    reader : Reader
+    modality : {"text", "image", "features"}
+    row_column, label_column : str, optional
+        A row column that is not named is found; without a label column no labels are read.
+    on_error : {"raise", "skip"}
+        What to do about a row that cannot be read.
+    folder : pathlib.Path
+        What relative picture paths start from.
+
+    Attributes
+    ----------
+    skipped : int
+        Rows that the latest iteration has skipped.
+    messages : list of str
+        Why, for the first of them.
+
+    Raises
+    ------
+    DataError
+        While iterating: nothing to read, a missing column, or (unless skipped) an unreadable row.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        modality: Modality = "text",
+        row_column: str | None = None,
+        label_column: str | None = "label",
+        on_error: OnError = "raise",
+        folder: Path | None = None,
+    ) -> None:
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}')
+        self.reader, self.modality, self.on_error = reader, modality, on_error
+        self.row_column, self.label_column = row_column, label_column
+        self.folder = folder or Path()
+        self.skipped = 0
+        self.messages: list[str] = []
+        self._width = 0
+
+    @property
+    def name(self) -> str:
+        """What error messages call the file."""
+        return self.reader.name
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the file the latest iteration has read, 0 to 1, where that is known."""
+        return self.reader.fraction
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.skipped, self.messages, self._width = 0, [], 0
+        labelled = self.label_column is not None
+        rows: list[Any] = []
+        labels: list[Hashable] = []
+        numbers: list[int] = []
+        found = False
+        for number, row, label in self._rows():
+            rows.append(row)
+            numbers.append(number)
+            labels.append(label)
+            if len(rows) == WINDOW_ROWS:
+                yield Batch(rows, labels if labelled else None, numbers)
+                rows, labels, numbers, found = [], [], [], True
+        if rows:
+            yield Batch(rows, labels if labelled else None, numbers)
+        elif not found:
+            skipped = f" ({self.skipped} could not be read)" if self.skipped else ""
+            raise DataError(f"{self.name} holds no rows{skipped}")
+
+    def _rows(self) -> Iterator[tuple[int, Any, Hashable]]:
+        chosen: list[Columns] = []
+
+        def choose(present: Any) -> list[str]:
+            chosen.append(
+                choose_columns(
+                    present, self.modality, self.row_column, self.label_column, self.name
+                )
+            )
+            return chosen[0].wanted
+
+        for record in self.reader.records(choose):
+            if isinstance(record, Fault):
+                self._report(record.number, record.reason)
+                continue
+            try:
+                row, label = self._converted(record, chosen[0])
+            except ValueError as error:
+                self._report(record.number, str(error))
+            else:
+                yield record.number, row, label
+
+    def _converted(self, record: Record, columns: Columns) -> tuple[Any, Hashable]:
+        fields = record.fields
+        label = None if columns.label is None else cells.label(fields[columns.label])
+        if columns.row is not None:
+            value = fields[columns.row]
+        else:
+            value = [value for name, value in fields.items() if name != columns.label]
+        if self.modality == "text":
+            return cells.text_row(value), label
+        if self.modality == "image":
+            return cells.picture_row(value, self.folder), label
+        row = cells.feature_row(value)
+        self._width = self._width or len(row)
+        if len(row) != self._width:
+            raise ValueError(f"{len(row)} features, the first row has {self._width}")
+        return row, label
+
+    def _report(self, number: int, reason: str) -> None:
+        message = f"{self.name}, {self.reader.unit} {number}: {reason}"
+        if self.on_error == "raise":
+            raise DataError(f'{message} (on_error="skip" leaves such rows out)')
+        self.skipped += 1
+        if len(self.messages) < MAX_MESSAGES:
+            self.messages.append(message)

@@ -1,0 +1,55 @@
+"""A progress bar that only a person at a terminal sees, and only when work takes long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+QUIET_SECONDS = 1.0
+
+
+def follow(
+    steps: Iterable[T],
+    fraction: Callable[[], float | None],
+    description: str,
+    *,
+    enabled: bool,
+    console: Console | None = None,
+) -> Iterator[T]:
+    """Yield steps, with a bar on standard error from the moment that they begin to take time.
+
+    Parameters
+    ----------
+    steps : iterable
+    fraction : callable
+        How much is done, 0 to 1, or None where that is not known; asked after each step.
+    description : str
+    enabled : bool
+        Without a terminal there is no bar either way.
+    console : rich.console.Console, optional
+        Standard error.
+    """
+    console = console or Console(stderr=True)
+    if not (enabled and console.is_terminal):
+        yield from steps
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+    task = bar.add_task(description, total=None)
+    begin = time.monotonic()
+    try:
+        for step in steps:
+            if time.monotonic() - begin >= QUIET_SECONDS:
+                bar.start()
+            yield step
+            done = fraction()
+            if done is not None:
+                bar.update(task, completed=done, total=1.0)
+    finally:
+        bar.stop()

@@ -1,0 +1,221 @@
+"""Gaussian classes with one covariance: weights and exact leave-one-out from one rotation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from faast._typing import FloatArray, IntArray
+from faast.moments import Moments
+from faast.rows import KeptRows, RowArrays
+from faast.solvers.spectrum import above_noise, rows_in_units
+from faast.weights import FastWeights
+
+TINY = 1e-300
+
+
+class Metric(NamedTuple):
+    """A = gain · S + floor · I, and means shrunk towards the centre by kappa pseudo-rows."""
+
+    gain: float
+    floor: float
+    kappa: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianClasses:
+    """Class means and the scatter S they share, in the eigenbasis of S.
+
+    S is the scatter within classes; with fewer than two rows a class on average there is (next to)
+    none, and the scatter about the centre stands in (`one_shot`).
+
+    Attributes
+    ----------
+    counts : ndarray of shape (C,)
+        Rows, or the sum of their weights.
+    centre : ndarray of shape (d,)
+    eigenvalues : ndarray of shape (r,)
+        Of S.
+    basis : ndarray of shape (d, r)
+        Spans every centred mean.
+    means : ndarray of shape (C, r)
+        Class means less the centre, in the basis; zero for a class without rows.
+    one_shot : bool
+    """
+
+    counts: FloatArray
+    centre: FloatArray
+    eigenvalues: FloatArray
+    basis: FloatArray
+    means: FloatArray
+    one_shot: bool
+
+    @classmethod
+    def of(
+        cls, moments: Moments, rows: KeptRows | None, *, balanced: bool = False
+    ) -> GaussianClasses:
+        """Summarise moments whose values are classes.
+
+        Parameters
+        ----------
+        moments : Moments
+        rows : KeptRows, optional
+            Where all rows are kept and fewer than d, work in the space that they span.
+        balanced : bool
+            Centre at the mean of the class means, as if all classes had equally many rows.
+
+        Raises
+        ------
+        ValueError
+            Values are no classes: a row has not a single 1 beside zeros.
+        """
+        counts, count = moments.value_sum, moments.count
+        is_class = np.allclose(counts, moments.value_square_sum) and np.all(counts >= 0)
+        if not (is_class and np.isclose(counts.sum(), count)):
+            raise ValueError(
+                "Discriminant needs classes as values (one 1 in each row, zeros elsewhere); "
+                "for other values use Ridge or PseudoInverse"
+            )
+        seen = counts > 0
+        means = np.where(seen, moments.cross / np.where(seen, counts, 1.0), 0.0).T
+        centre = means[seen].mean(axis=0) if balanced else moments.key_sum / max(count, TINY)
+        means[seen] -= centre
+        one_shot = bool(count < 2 * np.count_nonzero(seen))
+        if rows is not None and rows.complete and len(rows) < moments.n_features:
+            scatter, span = _scatter_of_rows(rows_in_units(moments, rows), means, centre, one_shot)
+            means = means @ span
+        else:
+            shared = np.outer(moments.key_sum, moments.key_sum) / max(count, TINY)
+            if not one_shot:
+                full = means[seen] + centre
+                shared = (full * counts[seen, None]).T @ full
+            scatter, span = moments.gram - shared, None
+        eigenvalues, turn = scipy.linalg.eigh(
+            scatter, driver="evd", overwrite_a=True, check_finite=False
+        )
+        basis = turn if span is None else span @ turn
+        return cls(
+            counts, centre, np.maximum(eigenvalues, 0.0), basis, means @ turn, bool(one_shot)
+        )
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom of S, at least 1."""
+        used = 1 if self.one_shot else np.count_nonzero(self.counts)
+        return max(float(self.counts.sum()) - used, 1.0)
+
+    def precision(self, metric: Metric) -> FloatArray:
+        """A⁻¹ along the basis, shape (r,)."""
+        return 1.0 / (metric.gain * self.eigenvalues + metric.floor)
+
+    def weights(self, metric: Metric) -> FastWeights:
+        """Return weights whose scores are -½ |x - centre - rho_c m_c|² in A⁻¹, less what all share.
+
+        rho_c = n_c / (n_c + kappa); w_c = rho_c A⁻¹ m_c, b_c = -½ rho_c² m_cᵀ A⁻¹ m_c.
+        """
+        precision = self.precision(metric)
+        means = self.means * (self.counts / np.maximum(self.counts + metric.kappa, TINY))[:, None]
+        matrix = self.basis @ (means * precision).T
+        between = float(self.counts @ (self.means**2).sum(axis=1))
+        within = float(self.eigenvalues.sum()) - between * self.one_shot
+        w = self.eigenvalues[above_noise(self.eigenvalues, len(self.basis))]
+        return FastWeights(
+            matrix=matrix,
+            bias=-0.5 * (means**2) @ precision - self.centre @ matrix,
+            rank=len(w),
+            condition=float(np.sqrt(w[0] / w[-1])) if len(w) else 1.0,
+            explained=between / (between + within) if between + within > 0 else 0.0,
+            strength=metric.floor,
+        )
+
+    def left_out(self, rows: RowArrays) -> ClassesLeftOut:
+        """Prepare leave-one-out scores of rows."""
+        return ClassesLeftOut(self, rows)
+
+
+class ClassesLeftOut:
+    """Scores of rows by classes that never saw them, for any metric.
+
+    With l the weight of the row that leaves its class of weight n (one copy, or all of a lighter
+    row), t = l / (n - l), and r = x - m its distance from the class mean: S loses n t r rᵀ, and the
+    mean moves by -t r. With a = gain n t, q = rᵀA⁻¹r and the Sherman-Morrison formula
+
+    |z - m_c|² becomes |z - m_c|² + a / (1 - a q) (rᵀA⁻¹(z - m_c))²,
+
+    all from three products: zᵀA⁻¹z, zᵀA⁻¹m_c and m_bᵀA⁻¹m_c. The centre, kappa and the metric's
+    gain and floor are held. A class that loses its only row is left with the centre as its mean.
+
+    Parameters
+    ----------
+    classes : GaussianClasses
+    rows : RowArrays
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n,), int
+        Class of each row.
+    leavable : ndarray of shape (n,), bool
+        Whether the class has other rows.
+    """
+
+    def __init__(self, classes: GaussianClasses, rows: RowArrays) -> None:
+        self._classes = classes
+        self._rows = (rows.keys - classes.centre) @ classes.basis
+        self.codes: IntArray = rows.values.argmax(axis=1)
+        self._leaving = np.minimum(rows.weights, 1.0)
+        self._left = classes.counts[self.codes] - self._leaving
+        self.leavable = self._left > 1e-9
+
+    def scores(self, metric: Metric) -> FloatArray:
+        """Return -½ |z - rho_c m_c|² in A⁻¹ without the row, shape (n, C)."""
+        classes, codes, every = self._classes, self.codes, np.arange(len(self.codes))
+        precision, counts = classes.precision(metric), classes.counts
+        scaled = classes.means * precision
+        D = (self._rows**2) @ precision
+        G = self._rows @ scaled.T
+        H = classes.means @ scaled.T
+        rho = counts / np.maximum(counts + metric.kappa, TINY)
+        n, left = counts[codes], np.maximum(self._left, 0.0)
+        t = np.where(self.leavable, self._leaving / np.maximum(left, TINY), 0.0)
+        rho_own = left / np.maximum(left + metric.kappa, TINY)
+        own, h = G[every, codes], np.diag(H)
+        rz, rm = D - own, G - H[codes]
+        q = rz - rm[every, codes]
+        distances = D[:, None] - 2.0 * G * rho + h * rho**2
+        own_mean = h[codes] - 2.0 * t * rm[every, codes] + t**2 * q
+        distances[every, codes] = D - 2.0 * rho_own * (own - t * rz) + rho_own**2 * own_mean
+        if not classes.one_shot:
+            along = rz[:, None] - rm * rho
+            along[every, codes] = rz - rho_own * (rm[every, codes] - t * q)
+            a = metric.gain * n * t
+            distances += (a / np.maximum(1.0 - a * q, 1e-12))[:, None] * along**2
+        return -0.5 * distances
+
+    def self_products(self, metric: Metric) -> tuple[FloatArray, FloatArray]:
+        """Return zᵀA⁻¹z, shape (n,), and zᵀA⁻¹m_c, shape (n, C), nothing left out."""
+        precision = self._classes.precision(metric)
+        return (self._rows**2) @ precision, self._rows @ (self._classes.means * precision).T
+
+
+def _scatter_of_rows(
+    rows: RowArrays, means: FloatArray, centre: FloatArray, one_shot: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return the scatter in a basis of what the rows span, and that basis (d, r)."""
+    root = np.sqrt(rows.weights)[:, None]
+    centred = rows.keys - centre
+    weighted = root * centred
+    squares, left = scipy.linalg.eigh(
+        weighted @ weighted.T, driver="evd", overwrite_a=True, check_finite=False
+    )
+    kept = above_noise(squares, len(squares))
+    squares, left = squares[kept], left[:, kept]
+    span = weighted.T @ (left / np.sqrt(squares))
+    if one_shot:
+        overall = rows.weights @ centred / rows.weights.sum()
+        within = root * ((centred - overall) @ span)
+    else:
+        within = root * (centred @ span - (means @ span)[rows.values.argmax(axis=1)])
+    return within.T @ within, span

@@ -1,0 +1,74 @@
+"""The picture encoder without weights."""
+
+import numpy as np
+import pytest
+
+from faast.encoders import load_encoder
+
+image = pytest.importorskip("PIL.Image")
+
+
+def test_rows_have_norm_one_and_do_not_depend_on_their_batch(pictures):
+    encoder = load_encoder("pixels")
+    features = encoder.encode(pictures)
+    assert features.dtype == np.float32
+    assert features.shape == (5, encoder.n_features)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1.0, atol=1e-6)
+    for picture, row in zip(pictures, features, strict=True):
+        np.testing.assert_array_equal(encoder.encode([picture])[0], row)
+    assert encoder.encode_labels(["cat"]) is None
+
+
+def test_paths_pictures_and_arrays_are_one(pictures, tmp_path):
+    encoder = load_encoder("pixels")
+    path = tmp_path / "a.png"
+    image.fromarray(pictures[0]).save(path)
+    rows = encoder.encode([path, str(path), image.open(path), pictures[0]])
+    assert np.unique(rows, axis=0).shape[0] == 1
+    grey = np.full((9, 9), 100, np.uint8)
+    np.testing.assert_array_equal(
+        encoder.encode([grey])[0], encoder.encode([np.repeat(grey[..., None], 3, 2)])[0]
+    )
+
+
+def test_turned_camera(pictures, tmp_path):
+    """A picture that is stored sideways, with a note that says so, is read upright."""
+    exif = image.Exif()
+    exif[0x0112] = 6
+    image.fromarray(pictures[0]).save(tmp_path / "a.png", exif=exif)
+    upright = np.rot90(pictures[0], -1)
+    encoder = load_encoder("pixels")
+    np.testing.assert_array_equal(encoder.encode([tmp_path / "a.png"]), encoder.encode([upright]))
+
+
+def test_digits_are_told_apart():
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import RidgeClassifier
+
+    digits = load_digits()
+    pictures = (digits.images * 15.9).astype(np.uint8)
+    features = load_encoder("pixels").encode(pictures)
+    model = RidgeClassifier(alpha=0.1).fit(features[:1000], digits.target[:1000])
+    assert model.score(features[1000:], digits.target[1000:]) > 0.95
+
+
+def test_colour_tells_apart_where_shape_does_not():
+    red = np.zeros((16, 16, 3), np.uint8)
+    blue = red.copy()
+    red[4:12, 4:12, 0] = blue[4:12, 4:12, 2] = 255
+    a, b = load_encoder("pixels").encode([red, blue])
+    assert 0.5 < a @ b < 0.95
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (np.zeros((4, 4, 3)), "row 0: a picture array must be uint8 .* got float64"),
+        (np.zeros((4, 4, 2), np.uint8), r"got uint8 of shape \(4, 4, 2\)"),
+        ("gone.png", r"row 0: there is no picture gone\.png"),
+        (3.5, "row 0: cannot read the picture"),
+    ],
+)
+def test_rows_that_are_no_pictures(row, message):
+    with pytest.raises(ValueError, match=message):
+        load_encoder("pixels").encode([row])
