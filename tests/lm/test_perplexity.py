@@ -7,7 +7,7 @@ from faast.lm.perplexity import perplexity
 
 
 def test_windows_are_scored_apart_and_the_rest_left_out(llama, tokens):
-    text = tokens.flatten()[:50]
+    text = tokens.flatten()[:45]
     with torch.no_grad():
         losses = [float(llama(part, labels=part).loss) for part in text[:40].view(4, 1, 10)]
     expected = math.exp(sum(losses) / 4)
