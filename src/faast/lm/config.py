@@ -33,7 +33,7 @@ class MemoryConfig:
     bank_size : int
         Pairs held before the oldest block is folded in (`exact` false only).
     block_size : int
-        Pairs folded in together by the paper's average; the largest block of a natural pass.
+        Pairs folded in together by the paper's average (`exact` false only).
     discount : float
         Factor on the count of what was folded in, while readouts are trained.
     dropout : float

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from faast.lm.head import OutputHead
 
 FIRST_BLOCK = 512
+LARGEST_BLOCK = 4096
 GROWTH = 1.2
 STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Steps that the line search compares, in units of the step before."""
@@ -23,7 +24,7 @@ KEY_DAMPING = 0.1
 CURVATURE_DAMPING = 0.01
 PRIOR_ROWS = 512
 """Rows that the frozen model counts for: a short pass moves it by part of the way only."""
-AVERAGE_POWER = 2.0
+AVERAGE_POWER = 1.0
 MEMORY_OF_SCORES = 0.7
 """Factor on the older scores, when average and frozen model are compared."""
 
@@ -113,7 +114,7 @@ class NaturalState:
         """Perplexity of rows at the time they had not been learned; NaN before a second block."""
         return math.exp(self.online_loss / self.online_rows) if self.online_rows else math.nan
 
-    def next_block(self, largest: int) -> int:
+    def next_block(self, largest: int = LARGEST_BLOCK) -> int:
         """Rows of the next block: a growing share of the pass, so that early blocks act soon."""
         grown = FIRST_BLOCK if not self.last_rows else int(GROWTH * self.last_rows)
         return min(grown, largest)

@@ -33,18 +33,16 @@ class NaturalOutput:
         The pass so far, in whole blocks.
     rows, targets : Tensor of shape (n, d) and (n,)
         Rows that wait for their block to fill. Reads include them.
-    largest_block : int
     """
 
     state: NaturalState
     rows: Tensor
     targets: Tensor
     backbone: Backbone
-    largest_block: int
     place = HEAD
 
     @classmethod
-    def empty(cls, backbone: Backbone, largest_block: int) -> NaturalOutput:
+    def empty(cls, backbone: Backbone) -> NaturalOutput:
         """Nothing learned; with a bias where the plain model has a place for it."""
         width, device = backbone.head.weight.shape[1], backbone.device
         n_keys = width + (backbone.bias_home is not None)
@@ -53,7 +51,6 @@ class NaturalOutput:
             torch.empty(0, width, device=device),
             torch.empty(0, dtype=torch.long, device=device),
             backbone,
-            largest_block,
         )
 
     @property
@@ -94,7 +91,7 @@ class NaturalOutput:
         rows = torch.cat([self.rows.to(fresh.device), fresh])
         targets = torch.cat([self.targets.to(fresh.device), lesson.pairs.targets.to(fresh.device)])
         state, start = self.state, 0
-        while len(rows) - start >= (size := state.next_block(self.largest_block)):
+        while len(rows) - start >= (size := state.next_block()):
             block = slice(start, start + size)
             state = state.learned(self.backbone.head, rows[block], targets[block])
             start += size
