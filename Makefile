@@ -17,6 +17,8 @@ check: .venv/full ## format, lint, types, direction of imports
 
 bench: .venv/full ## regenerate results/
 	$(BIN)/python benchmarks/core.py
+	$(BIN)/python benchmarks/few_shot.py
+	$(BIN)/python benchmarks/full_data.py
 
 clean:
 	rm -rf .venv

@@ -9,6 +9,8 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+COLUMNS = 4
+
 
 def accuracy_against(
     label: str,
@@ -18,13 +20,22 @@ def accuracy_against(
     ours: str,
 ) -> None:
     """Draw one line a method through its (x, accuracy) points, ours on top."""
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(5 * len(panels), 5.5), layout="constrained", squeeze=False
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(5 * columns, 4.5 * rows + 1),
+        layout="constrained",
+        squeeze=False,
     )
+    axes = grid.ravel()[: len(panels)]
+    for spare in grid.ravel()[len(panels) :]:
+        spare.axis("off")
     methods = list(dict.fromkeys(method for lines in panels.values() for method in lines))
     colours = dict(zip(methods, plt.get_cmap("tab20").colors, strict=False))
     handles = {}
-    for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+    for axis, (title, lines) in zip(axes, panels.items(), strict=True):
         for method, points in lines.items():
             main = method == ours
             (handles[method],) = axis.plot(
@@ -37,11 +48,12 @@ def accuracy_against(
         axis.set(title=title, xlabel=label, xscale="log")
         axis.grid(alpha=0.3)
     if label.startswith("rows"):
-        for axis in axes[0]:
+        for axis in axes:
             ticks = sorted({x for line in axis.lines for x in line.get_xdata()})
             axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axis.minorticks_off()
-    axes[0, 0].set_ylabel("accuracy (%)")
+    for axis in grid[:, 0]:
+        axis.set_ylabel("accuracy (%)")
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=min(8, len(handles)))
     figure.savefig(path, dpi=110)
     plt.close(figure)
