@@ -8,13 +8,13 @@ from typing import Any, Self
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
-from faast.grid import BLOCK_ROWS, EXACT_LIMIT, Grid, grid_for
+from faast.grid import BLOCK_ROWS, Grid, grid_for
 from faast.inputs import Batch, iterate_batches, to_numpy
 from faast.state import State
 from faast.sums import BlockSums, Sums, add_sums, diagonals, empty_sums
 
-Visitor = Callable[[FloatArray, FloatArray, FloatArray | None], None]
-"""Sees each block of keys, values (in grid units) and weights; the arrays are reused after."""
+Visitor = Callable[["Moments", FloatArray, FloatArray, FloatArray | None], None]
+"""Sees each block of keys, values (in grid units) and weights, reused after; and on what grid."""
 
 
 class Moments:
@@ -270,15 +270,20 @@ class Moments:
                     value_grid.round(raw_values, grid_values, "values", first_row),
                 )
                 block_weights = None if batch.weights is None else batch.weights[block]
-                _add_certified(sums, grid_keys, grid_values, block_weights, peak)
+                sums.add_certified(grid_keys, grid_values, block_weights, peak)
                 if visit is not None:
-                    visit(grid_keys, grid_values, block_weights)
+                    visit(part, grid_keys, grid_values, block_weights)
         part._sums = sums.finish()
         return part
 
     def from_grid(self, keys: AnyArray, values: AnyArray) -> tuple[FloatArray, FloatArray]:
         """Turn rows in grid units back into the caller's units."""
         return keys / self._key_units, values / self._value_units
+
+    def replaced(self, sums: Sums) -> Self:
+        """Take over sums made elsewhere on this grid."""
+        self._sums = sums
+        return self
 
     @classmethod
     def from_sums(cls, sums: Sums) -> Moments:
@@ -401,24 +406,3 @@ def _given_grid(bits: int | None, scale: float | AnyArray | None) -> Grid | None
 
 def _scalar_or_array(scale: float | AnyArray) -> float | FloatArray:
     return np.asarray(scale, dtype=np.float64) if np.ndim(scale) else float(scale)
-
-
-def _add_certified(
-    sums: BlockSums,
-    keys: FloatArray,
-    values: FloatArray,
-    weights: FloatArray | None,
-    peak: float,
-) -> None:
-    """Add a block, halved until the bound on its sums allows exact float64 products."""
-    heaviest = 1.0 if weights is None else max(1.0, float(weights.max(initial=0.0)))
-    bound = len(keys) * heaviest * peak**2
-    if sums.exact and bound > EXACT_LIMIT and len(keys) > 1:
-        half = len(keys) // 2
-        for part in (slice(None, half), slice(half, None)):
-            part_weights = None if weights is None else weights[part]
-            _add_certified(sums, keys[part], values[part], part_weights, peak)
-    elif sums.exact and bound > EXACT_LIMIT:
-        raise OverflowError(f"a row of weight {heaviest:g} is too heavy to be summed exactly")
-    else:
-        sums.add(keys, values, weights, bound)

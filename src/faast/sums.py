@@ -123,6 +123,35 @@ class BlockSums:
         running["value_sum"] += weighted_values.sum(axis=0)
         running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted_values)
 
+    def add_certified(
+        self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, peak: float
+    ) -> None:
+        """Add a block, halved until the bound on its sums allows exact float64 products.
+
+        Parameters
+        ----------
+        keys, values, weights
+            As for `add`.
+        peak : float
+            No entry of keys or values exceeds it.
+
+        Raises
+        ------
+        OverflowError
+            A single row is too heavy.
+        """
+        heaviest = 1.0 if weights is None else max(1.0, float(weights.max(initial=0.0)))
+        bound = len(keys) * heaviest * peak**2
+        if self.exact and bound > EXACT_LIMIT and len(keys) > 1:
+            half = len(keys) // 2
+            for part in (slice(None, half), slice(half, None)):
+                part_weights = None if weights is None else weights[part]
+                self.add_certified(keys[part], values[part], part_weights, peak)
+        elif self.exact and bound > EXACT_LIMIT:
+            raise OverflowError(f"a row of weight {heaviest:g} is too heavy to be summed exactly")
+        else:
+            self.add(keys, values, weights, bound)
+
     def finish(self) -> Sums:
         """Return the sums: int64 where exact, else float64."""
         self._empty()
