@@ -19,6 +19,7 @@ bench: .venv/full ## regenerate results/
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/few_shot.py
 	$(BIN)/python benchmarks/full_data.py
+	$(BIN)/python benchmarks/novelty.py
 
 clean:
 	rm -rf .venv
