@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
-from faast.grid import BLOCK_ROWS
 from faast.inputs import Batch
-from faast.lift import Lift
+from faast.lifted import LiftedMoments
 from faast.moments import Moments
 from faast.rows import KeptRows, hash_rows
 from faast.state import State
-from faast.sums import BlockSums
 
 EVERY_ROW = 2**62
 """A capacity that no rows exceed."""
@@ -30,7 +27,7 @@ class Learned:
     moments : Moments
     rows : KeptRows
         All rows while they fit, else a sample.
-    lifted : Moments or None
+    lifted : LiftedMoments or None
         Moments of the lifted rows. None while all rows are kept, which can still be lifted, and
         where lifting was not asked for.
     lifts : bool
@@ -39,7 +36,7 @@ class Learned:
 
     moments: Moments
     rows: KeptRows
-    lifted: Moments | None
+    lifted: LiftedMoments | None
     lifts: bool
 
     @classmethod
@@ -54,7 +51,7 @@ class Learned:
         moments = self.moments + other.moments
         lifted = None
         if self.lifts and not rows.complete:
-            lifted = self.with_lifted().merge(other.with_lifted())
+            lifted = self.with_lifted().plus(other.with_lifted())
         return replace(self, moments=moments, rows=rows, lifted=lifted)
 
     def minus(self, other: Learned) -> Learned:
@@ -69,26 +66,25 @@ class Learned:
         moments = self.moments.copy().unmerge(other.moments)
         lifted = self.lifted
         if lifted is not None:
-            lifted = lifted.copy().unmerge(other.with_lifted())
+            lifted = lifted.plus(other.with_lifted(), sign=-1)
         return replace(self, moments=moments, rows=rows, lifted=lifted)
 
-    def with_lifted(self) -> Moments:
-        """Return lifted moments: a copy of those kept, or summed from the rows, all of them kept."""
+    def with_lifted(self) -> LiftedMoments:
+        """Return lifted moments: those kept, or those of the rows, all of them kept."""
         if self.lifted is not None:
-            return self.lifted.copy()
-        sums = LiftedSums(self.moments)
-        sums.visit_rows(self.rows)
-        return sums.finish()
+            return self.lifted
+        rows = self.rows
+        return LiftedMoments(self.moments).add(rows.keys, rows.values, rows.weights)
 
     def decayed(self, factor: float) -> Learned:
         """Let everything count less."""
-        lifted = None if self.lifted is None else self.lifted.copy().decay(factor)
+        lifted = None if self.lifted is None else self.lifted.decayed(factor)
         moments = self.moments.copy().decay(factor)
         return replace(self, moments=moments, rows=self.rows.scaled(factor), lifted=lifted)
 
     def take_values(self, columns: AnyArray) -> Learned:
         """Rearrange the columns of values; see `Moments.take_values`."""
-        lifted = None if self.lifted is None else self.lifted.copy().take_values(columns)
+        lifted = None if self.lifted is None else self.lifted.take_values(columns)
         moments = self.moments.copy().take_values(columns)
         return replace(self, moments=moments, rows=self.rows.take_values(columns), lifted=lifted)
 
@@ -102,7 +98,7 @@ class Learned:
         """Return what a file keeps."""
         parts = {"moments": self.moments.to_state(), "rows": self.rows.to_state()}
         if self.lifted is not None:
-            parts["lifted"] = self.lifted.to_state()
+            parts["lifted"] = self.lifted.moments.to_state()
         return State.joined(parts, lifts=self.lifts)
 
     @classmethod
@@ -110,7 +106,9 @@ class Learned:
         """Restore what `to_state` returned."""
         moments = Moments.from_state(state.part("moments"))
         rows = KeptRows.from_state(state.part("rows"))
-        lifted = Moments.from_state(state.part("lifted")) if "lifted" in state.metadata else None
+        lifted = None
+        if "lifted" in state.metadata:
+            lifted = LiftedMoments(moments, Moments.from_state(state.part("lifted")))
         return cls(moments, rows, lifted, bool(state.metadata["lifts"]))
 
 
@@ -130,62 +128,6 @@ def summed(batches: Iterable[Batch], like: Learned, *, forgetting: bool = False)
     return collector.finish(like.moments.summed(batches, collector.visit))
 
 
-class LiftedSums:
-    """Sums of lifted rows, block by block.
-
-    Parameters
-    ----------
-    moments : Moments
-        Of the rows as they are: says the grids.
-    """
-
-    def __init__(self, moments: Moments) -> None:
-        self._moments = moments
-        self._sums: BlockSums | None = None
-
-    def visit(self, keys: FloatArray, values: FloatArray, weights: FloatArray | None) -> None:
-        """Lift and add a block of grid rows."""
-        lift = lift_for(self._moments)
-        if self._sums is None:
-            self._sums = BlockSums(lift.width, values.shape[1], exact=True)
-        lifted = lift(keys)
-        peak = max(float(lifted.max()), -float(lifted.min()), float(np.abs(values).max()))
-        self._sums.add_certified(lifted, values, weights, peak)
-
-    def visit_rows(self, rows: KeptRows) -> None:
-        """Lift and add kept rows."""
-        for start in range(0, len(rows), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            keys, values = (
-                rows.keys[block].astype(np.float64),
-                rows.values[block].astype(np.float64),
-            )
-            self.visit(keys, values, rows.weights[block])
-
-    def finish(self) -> Moments:
-        """Return the moments of the lifted rows."""
-        lift = lift_for(self._moments)
-        lifted = Moments(
-            lift.width,
-            self._moments.n_values,
-            key_scale=lift.key_scale,
-            value_scale=self._moments.value_scale,
-            grid=self._moments.grid,
-        )
-        return lifted if self._sums is None else lifted.replaced(self._sums.finish())
-
-
-def lift_for(moments: Moments) -> Lift:
-    """Return the lift of rows on the grid of these moments."""
-    assert moments.grid is not None
-    return _lift(moments.n_features, moments.grid, np.ndim(moments.key_scale) == 0)
-
-
-@lru_cache(maxsize=4)
-def _lift(n_features: int, bits: int, bounded: bool) -> Lift:
-    return Lift(n_features, bits, bounded)
-
-
 class _Collector:
     """Keeps rows of a stream while they fit, then a sample of them beside lifted sums."""
 
@@ -194,7 +136,7 @@ class _Collector:
         self._capacity, self._lifts = capacity, like.lifts
         self._kept = KeptRows.none(*shape, capacity, like.rows.bar)
         self._staged: list[KeptRows] = []
-        self._lifted: LiftedSums | None = None
+        self._lifted: LiftedMoments | None = None
 
     def visit(
         self, part: Moments, keys: FloatArray, values: FloatArray, weights: FloatArray | None
@@ -207,8 +149,7 @@ class _Collector:
             KeptRows(keys[below], values[below], taken, EVERY_ROW, self._kept.bar, hashes[below])
         )
         if self._lifts and not self._kept.complete:
-            self._lifted = self._lifted or LiftedSums(part)
-            self._lifted.visit(keys, values, weights)
+            self._lifted = (self._lifted or LiftedMoments(part)).add(keys, values, weights)
         if sum(map(len, self._staged)) > self._capacity:
             self._settle(part)
 
@@ -217,7 +158,7 @@ class _Collector:
         self._settle(part)
         lifted = None
         if self._lifts and not self._kept.complete:
-            lifted = (self._lifted or LiftedSums(part)).finish()
+            lifted = self._lifted or LiftedMoments(part)
         return Learned(part, self._kept, lifted, self._lifts)
 
     def _settle(self, part: Moments) -> None:
@@ -226,6 +167,7 @@ class _Collector:
             everything = everything.plus(block)
         kept, self._staged = everything.limited(self._capacity), []
         if self._lifts and self._kept.complete and not kept.complete:
-            self._lifted = LiftedSums(part)  # the last moment that all rows are at hand
-            self._lifted.visit_rows(everything)
+            # the last moment that all rows are at hand
+            lifted = LiftedMoments(part)
+            self._lifted = lifted.add(everything.keys, everything.values, everything.weights)
         self._kept = kept

@@ -20,6 +20,7 @@ from functools import lru_cache
 import numpy as np
 
 from faast._typing import FloatArray, IntArray
+from faast.grid import Grid
 from faast.mixing import mix64
 
 PROJECTION_BITS = 8
@@ -58,10 +59,18 @@ class Lift:
         self.n_shifts = max(0, min(MOST_SHIFTS, room, n_projections // 2))
         self.width = n_features + self.n_shifts * n_projections
         shrink = 0 if bounded else int(np.ceil(np.log2(max(n_features, 4)) / 2)) - 1
-        self._per_unit = 2.0 ** (PROJECTION_BITS - bits - shrink)
+        self._per_row_unit = 2.0 ** (PROJECTION_BITS - bits - shrink)
+        self._bits = bits
         self._signs = signs(n_features, n_projections)
         product_scale = 2.0 ** (bits - 2 * PROJECTION_BITS)
-        self.key_scale = np.where(np.arange(self.width) < n_features, 1.0, product_scale)
+        self.key_scale: FloatArray = np.where(
+            np.arange(self.width) < n_features, 1.0, product_scale
+        )
+
+    @property
+    def per_unit(self) -> FloatArray:
+        """Units of the lifted grid in 1.0, shape (width,)."""
+        return 2.0**self._bits / self.key_scale
 
     def __call__(self, rows: FloatArray) -> FloatArray:
         """Lift rows.
@@ -76,12 +85,22 @@ class Lift:
         ndarray of shape (n, width), float64
             In units of the lifted grid: integers again.
         """
-        z = np.rint(rows @ self._signs * self._per_unit)
+        z = np.rint(rows @ self._signs * self._per_row_unit)
         parts = [rows, *(z * np.roll(z, -shift, axis=1) for shift in range(1, self.n_shifts + 1))]
         return np.concatenate(parts, axis=1)
 
 
-@lru_cache(maxsize=8)
+def lift_on(grid: Grid, n_features: int) -> Lift:
+    """Return the lift of rows on a grid."""
+    assert grid.bits is not None
+    return _lift(n_features, grid.bits, np.ndim(grid.scale) == 0)
+
+
+@lru_cache(maxsize=4)
+def _lift(n_features: int, bits: int, bounded: bool) -> Lift:
+    return Lift(n_features, bits, bounded)
+
+
 def signs(n_rows: int, n_columns: int) -> FloatArray:
     """Return a fixed matrix of +1 and -1, the same on every machine: shape (n_rows, n_columns)."""
     numbers: IntArray = mix64(np.arange(n_rows * n_columns, dtype=np.uint64))

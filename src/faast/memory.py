@@ -155,7 +155,7 @@ class AssociativeMemory:
 
     def decay(self, factor: float) -> Self:
         """Let everything learned so far count less, by a factor in (0, 1]; see `Moments.decay`."""
-        return self._set(self._taught().decayed(factor))
+        return self if self.learned is None else self._set(self.learned.decayed(factor))
 
     def take_values(self, columns: AnyArray) -> Self:
         """Rearrange the columns of values; see `Moments.take_values`."""
