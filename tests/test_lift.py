@@ -51,14 +51,18 @@ def test_signs_are_fixed():
     assert abs(signs(300, 300).mean()) < 0.02
 
 
-def test_lifted_moments_do_not_depend_on_order_or_batching(rows, rng):
+@pytest.mark.parametrize("settings", [{}, {"key_scale": np.full(6, 64.0)}], ids=["unit", "table"])
+def test_lifted_moments_do_not_depend_on_order_or_batching(rows, settings, rng):
     X, y = rows
-    whole = FaastClassifier(selection_rows=FEW).fit(X, y)
-    streamed = FaastClassifier(selection_rows=FEW)
+    if settings:
+        X = 40.0 * X
+    settings = {"selection_rows": FEW, **settings}
+    whole = FaastClassifier(**settings).fit(X, y)
+    streamed = FaastClassifier(**settings)
     for part in np.array_split(rng.permutation(150), 11):
         streamed.partial_fit(X[part], y[part])
-    merged = FaastClassifier(selection_rows=FEW).fit(X[:30], y[:30])  # all of these are kept
-    merged.merge(FaastClassifier(selection_rows=FEW).fit(X[30:], y[30:]))
+    merged = FaastClassifier(**settings).fit(X[:30], y[:30])  # all of these are kept
+    merged.merge(FaastClassifier(**settings).fit(X[30:], y[30:]))
     assert whole.learned_.memory.learned.lifted is not None
     assert_same_bits(whole, streamed)
     assert_same_bits(whole, merged)
@@ -77,6 +81,8 @@ def test_curved_classes_need_the_lift_and_get_it(rng):
     y = np.where(X[:, 0] * X[:, 1] > 0, "same", "opposite")
     model = FaastClassifier().fit(X[:5000], y[:5000])
     assert model.score(X[5000:], y[5000:]) > 0.95
+    table = FaastClassifier().fit(50 * X[:5000], y[:5000])
+    assert table.score(50 * X[5000:], y[5000:]) > 0.95
     few = FaastClassifier().fit(X[:2000], y[:2000])  # all kept, lifted when solved
     assert few.score(X[5000:], y[5000:]) > 0.95
 

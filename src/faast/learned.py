@@ -51,7 +51,7 @@ class Learned:
         moments = self.moments + other.moments
         lifted = None
         if self.lifts and not rows.complete:
-            lifted = self.with_lifted().plus(other.with_lifted())
+            lifted = self.with_lifted().plus(other.with_lifted(), moments)
         return replace(self, moments=moments, rows=rows, lifted=lifted)
 
     def minus(self, other: Learned) -> Learned:
@@ -66,7 +66,7 @@ class Learned:
         moments = self.moments.copy().unmerge(other.moments)
         lifted = self.lifted
         if lifted is not None:
-            lifted = lifted.plus(other.with_lifted(), sign=-1)
+            lifted = lifted.plus(other.with_lifted(), moments, sign=-1)
         return replace(self, moments=moments, rows=rows, lifted=lifted)
 
     def with_lifted(self) -> LiftedMoments:

@@ -12,7 +12,7 @@ from faast.lift import lift_on
 from faast.moments import Moments
 from faast.sums import BlockSums
 
-WAITING_ROWS = 4096
+WAITING_ROWS = 16_384
 """Lifted sums are large; adding rows to them one call at a time would mostly move memory."""
 
 
@@ -52,15 +52,17 @@ class LiftedMoments:
         block = Block(keys.astype(np.int32), values.astype(np.int32), counted, 1)
         return LiftedMoments(self._like, self._sums, (*self._waiting, block))
 
-    def plus(self, other: LiftedMoments, sign: int = 1) -> LiftedMoments:
-        """Return both together, or (sign -1) this without the other."""
+    def plus(self, other: LiftedMoments, like: Moments, sign: int = 1) -> LiftedMoments:
+        """Return both together, or (sign -1) this without the other, on the grid of `like`."""
         waiting = tuple(block._replace(sign=sign * block.sign) for block in other._waiting)
-        sums = self._sums
-        if other._sums is not None:
-            mine = self.moments if sums is None else sums
-            sums = mine.copy().merge(other._sums) if sign > 0 else mine.copy().unmerge(other._sums)
-        kept = () if sums is not None and self._sums is None else self._waiting
-        return LiftedMoments(self._like, sums, (*kept, *waiting))
+        if self._sums is None or other._sums is None:
+            sums = other._sums if self._sums is None and sign > 0 else self._sums
+            if sums is None and other._sums is not None:
+                raise ValueError("rows to forget were never all learned")
+        else:
+            mine = self._sums.copy()
+            sums = mine.merge(other._sums) if sign > 0 else mine.unmerge(other._sums)
+        return LiftedMoments(like, sums, (*self._waiting, *waiting))
 
     @property
     def moments(self) -> Moments:

@@ -13,6 +13,9 @@ Sums = dict[str, AnyArray]
 
 INT64_LIMIT = 2.0**63
 
+LOOSE_LIMIT = EXACT_LIMIT / 64
+"""A cheap bound above this would have the float64 sums emptied after a few blocks."""
+
 
 def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
     """Zero sums: count (), gram (d, d), cross (d, m), key_sum (d,), value sums (m,).
@@ -142,6 +145,9 @@ class BlockSums:
         """
         heaviest = 1.0 if weights is None else max(1.0, float(weights.max(initial=0.0)))
         bound = len(keys) * heaviest * peak**2
+        if self.exact and bound > LOOSE_LIMIT:  # then a tighter one is worth a pass over the block
+            squares = (np.einsum("ij,ij->j", rows, rows).max() for rows in (keys, values))
+            bound = heaviest * float(max(squares))
         if self.exact and bound > EXACT_LIMIT and len(keys) > 1:
             half = len(keys) // 2
             for part in (slice(None, half), slice(half, None)):
