@@ -17,7 +17,7 @@ the log-loss at left-out scores add what logistic regression would correct.
 
    Rows of mean square norm above 4 are no embeddings but tables with units: their columns are
    divided by their standard deviation, and so are lifted columns.
-2. Lift: past `LIFT_ROWS` rows, see `faast.lift.Lift`.
+2. Lift: past `LIFT_ROWS` rows and `LIFT_ROWS_A_CLASS`, see `faast.lift.Lift`.
 3. Scales (inverse temperatures): `fit_scales`. At one shot the memory's slope is what a new row
    would see, rho V / v with V and v the mean squares of own and other scores.
 4. Class embeddings: scores xᵀ(e_c - mean e). At one shot they alone are out of sample; how far
@@ -38,11 +38,11 @@ from scipy.special import softmax
 from faast._typing import AnyArray, FloatArray, IntArray
 from faast.learned import Learned
 from faast.lift import lift_on
-from faast.moments import Moments
 from faast.readout import LiftedWeights
 from faast.rows import RowArrays
 from faast.scales import Expert, fit_scales, gaussian_slope
-from faast.solvers.gaussian import TINY, ClassesLeftOut, GaussianClasses, Metric
+from faast.sides import Side, lifted_side, spread
+from faast.solvers.gaussian import TINY, Metric
 from faast.solvers.spectrum import rows_in_units
 from faast.weights import FastWeights
 
@@ -57,7 +57,8 @@ POOLING = 0.5
 """The memory's share beside class embeddings at one shot: their errors are not independent."""
 
 LIFT_ROWS = 1024
-"""Up to so many rows a lift costs more time than it has been seen to gain accuracy."""
+LIFT_ROWS_A_CLASS = 32
+"""With fewer rows, or fewer a class, a lift costs more time than it is seen to gain accuracy."""
 
 STEP = 0.5
 
@@ -105,7 +106,7 @@ def select(
     moments = learned.moments
     kept = rows_in_units(moments, learned.rows)
     embedded = np.trace(moments.gram) <= 4.0 * moments.count
-    plain = _Side.of(moments, kept, learned, None if embedded else _spread(moments), balanced)
+    plain = Side.of(moments, kept, learned, None if embedded else spread(moments), balanced)
     counts = plain.classes.counts
     if balanced:
         equal = counts.sum() / np.count_nonzero(counts) / np.where(counts > 0, counts, np.inf)
@@ -117,70 +118,28 @@ def select(
         memories, scales = _one_shot(plain, kept, log_priors, zero_shot)
     else:
         sides = [plain]
-        if learned.lifts and moments.count > LIFT_ROWS:
-            sides.append(_lifted_side(learned, kept, balanced))
+        per_class = moments.count / np.count_nonzero(counts)
+        if learned.lifts and moments.count > LIFT_ROWS and per_class > LIFT_ROWS_A_CLASS:
+            sides.append(lifted_side(learned, kept, balanced))
         memories, scales = _by_leaving_out(sides, kept, log_priors, zero_shot)
     selected = _joined(learned, kept, memories, scales, log_priors, zero_shot)
     return selected if plain.classes.one_shot else _stepped(selected, plain, kept)
 
 
-# -- what a discriminant reads: rows, or lifted rows --------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Side:
-    """Gaussian classes of rows (or of lifted rows) and these rows left out."""
-
-    classes: GaussianClasses
-    left_out: ClassesLeftOut
-
-    @classmethod
-    def of(
-        cls,
-        moments: Moments,
-        kept: RowArrays,
-        learned: Learned,
-        scale: FloatArray | None,
-        balanced: bool,
-    ) -> _Side:
-        every_row = kept if learned.rows.complete else None
-        classes = GaussianClasses.of(moments, every_row, scale=scale, balanced=balanced)
-        return cls(classes, classes.left_out(kept))
-
-    @property
-    def codes(self) -> IntArray:
-        return self.left_out.codes
+# -- choosing ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class _Memory:
     """A side with its metric chosen, as an expert on the kept rows."""
 
-    side: _Side
+    side: Side
     metric: Metric
     expert: Expert
 
 
-def _lifted_side(learned: Learned, kept: RowArrays, balanced: bool) -> _Side:
-    lifted = learned.with_lifted().moments
-    lift = lift_on(learned.moments.key_grid, learned.moments.n_features)
-    keys, _ = lifted.from_grid(lift(learned.rows.keys.astype(np.float64)), learned.rows.values)
-    return _Side.of(lifted, kept._replace(keys=keys), learned, _spread(lifted), balanced)
-
-
-def _spread(moments: Moments) -> FloatArray:
-    """Measure the standard deviation of each column; 1 where a column does not vary."""
-    mean = moments.key_sum / moments.count
-    variance = moments.gram.diagonal() / moments.count - mean**2
-    noise = 1e-12 * np.maximum(moments.gram.diagonal() / moments.count, TINY)
-    return np.sqrt(np.where(variance > noise, variance, 1.0))
-
-
-# -- choosing ----------------------------------------------------------------------------------
-
-
 def _by_leaving_out(
-    sides: list[_Side], kept: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
+    sides: list[Side], kept: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
 ) -> tuple[list[_Memory], FloatArray]:
     """Choose each side's strength, then all scales, by the leave-one-out loss."""
     can = sides[0].left_out.leavable
@@ -199,7 +158,7 @@ def _by_leaving_out(
 
 
 def _strongest(
-    side: _Side, can: AnyArray, codes: IntArray, weights: FloatArray, log_priors: FloatArray
+    side: Side, can: AnyArray, codes: IntArray, weights: FloatArray, log_priors: FloatArray
 ) -> tuple[_Memory, FloatArray]:
     """Walk downhill over strengths, each with the scale that suits it."""
     classes = side.classes
@@ -240,7 +199,7 @@ def _downhill(loss: Callable[[int], float], n: int) -> int:
 
 
 def _one_shot(
-    side: _Side, kept: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
+    side: Side, kept: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
 ) -> tuple[list[_Memory], FloatArray]:
     """Take the stated defaults, calibrated by the class embeddings where there are some."""
     largest = float(side.classes.eigenvalues.max(initial=0.0)) or 1.0
@@ -256,7 +215,7 @@ def _one_shot(
     return [memory], np.array([POOLING * slope * fitted[0] / expert.expected, fitted[0]])
 
 
-def _unseen_slope(side: _Side, kept: RowArrays, metric: Metric) -> float:
+def _unseen_slope(side: Side, kept: RowArrays, metric: Metric) -> float:
     """Estimate the memory's slope at one shot: own scores over the variance of others, unseen.
 
     A row inside the scatter shortens itself: zᵀ(A - zzᵀ)⁻¹z = D / (1 - D) with D = zᵀA⁻¹z.
@@ -309,7 +268,7 @@ def _scaled(weights: FastWeights, scale: float) -> FastWeights:
     return replace(weights, matrix=scale * weights.matrix, bias=scale * weights.bias)
 
 
-def _stepped(selected: Selected, side: _Side, kept: RowArrays) -> Selected:
+def _stepped(selected: Selected, side: Side, kept: RowArrays) -> Selected:
     """Walk the Fisher half-steps."""
     classes, scores = side.classes, selected.loo_scores
     Z, weights = (kept.keys - classes.centre) / classes.scale, kept.weights[:, None]
