@@ -17,9 +17,13 @@ def bold(method: str) -> str:
     return f"**{method}**" if method == OURS else method
 
 
+def shots_title(shots: int) -> str:
+    return f"{shots} shots" if shots > 1 else "1 shot"
+
+
 def group_section(measured: Measured) -> list[str]:
     shots = measured.shots
-    header = ["", *(f"{count} shots" if count > 1 else "1 shot" for count in shots)]
+    header = ["", *map(shots_title, shots)]
     methods = measured.group.methods()
 
     def rows(what, scale=1.0, form=lambda values: f"{values.mean():.1f}"):
@@ -113,7 +117,7 @@ def time_target(groups: list[Measured]) -> list[str]:
 
 
 def regret_section(groups: list[Measured]) -> list[str]:
-    header = ["", *(f"{n} shots" for n in groups[0].shots)]
+    header = ["", *map(shots_title, groups[0].shots)]
     rows = [[m.group.title, *(f"{m.regret(n):.2f}" for n in m.shots)] for m in groups]
     return [
         "## Chosen against best strength",
