@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm.anatomy import UnsupportedModelError
+from tests.lm.models import tiny
+
+CHOOSING = MemoryConfig(output="pseudoinverse")
+
+
+@torch.no_grad()
+def loss(model, tokens):
+    return float(model(tokens, labels=tokens).loss)
+
+
+def test_the_models_own_text_teaches_it_nothing(llama, tokens):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        prompt = tokens[:, :1].repeat(4, 1)
+        own = llama.generate(prompt, max_new_tokens=40, do_sample=True, top_k=0)
+    before = loss(llama, own[24:])
+    model = FaastForCausalLM.from_base(llama, CHOOSING).learn(own[:24])
+    assert model._memory("default").output.chosen.interpolation == 0.0
+    assert loss(model, own[24:]) == before
+
+
+def test_a_chosen_memory_is_no_worse_than_the_frozen_model(gpt2, tokens):
+    frozen = loss(gpt2, tokens)
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens.repeat(4, 1))
+    assert loss(model, tokens) <= frozen * 1.005
+
+
+def test_the_choice_does_not_depend_on_order_or_batching(gpt2, tokens):
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING)
+    whole = model.learn(tokens)._memory("default").output
+    model.reset()
+    for batch in tokens.flip(0).split(5):
+        model.learn(batch)
+    parts = model._memory("default").output
+    assert [block.rank for block in whole.held.blocks] == [b.rank for b in parts.held.blocks]
+    assert whole.chosen.interpolation == parts.chosen.interpolation
+
+
+def test_forgetting_drops_the_held_out_blocks(gpt2, tokens):
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens[:6])
+    before = model._memory("default").output
+    after = model.learn(tokens[6:]).forget(tokens[6:])._memory("default").output
+    assert [block.rank for block in before.held.blocks] == [b.rank for b in after.held.blocks]
+    assert before.pairs.moments == after.pairs.moments
+
+
+def test_given_settings_are_taken(gpt2, tokens):
+    config = MemoryConfig(output="pseudoinverse", alpha=0.4, interpolation=0.3)
+    model = FaastForCausalLM.from_base(gpt2, config).learn(tokens)
+    assert model._memory("default").output.chosen.interpolation == 0.3
+
+
+def test_a_model_with_narrow_embeddings_learns_by_the_gradient_only(tokens):
+    base = tiny("opt", ffn_dim=48, max_position_embeddings=64, word_embed_proj_dim=16)
+    model = FaastForCausalLM.from_base(base, CHOOSING)
+    with pytest.raises(UnsupportedModelError, match="width 16, hidden states 32"):
+        model.learn(tokens)
+    natural = FaastForCausalLM.from_base(model.detach())
+    before = loss(base, tokens)
+    assert loss(natural.learn(tokens), tokens) < before

@@ -1,0 +1,287 @@
+import gc
+import weakref
+
+import pytest
+import torch
+from torch import nn
+
+from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm.anatomy import UnsupportedModelError
+from faast.lm.folding import FoldingError
+from faast.lm.outputs import ForgettingError
+from faast.persistence import ModelFileError
+from tests.lm.models import VOCABULARY, tiny
+
+EXACT = MemoryConfig("pseudoinverse", middle_layers=1, alpha=0.5, interpolation=0.5)
+
+
+@pytest.fixture
+def exact(llama):
+    model = FaastForCausalLM.from_base(llama, EXACT)
+    nn.init.eye_(model.readouts[0].out_proj.weight)
+    return model
+
+
+@pytest.fixture
+def natural(llama):
+    return FaastForCausalLM.from_base(llama)
+
+
+@torch.no_grad()
+def logits(model, tokens):
+    return model(tokens).logits
+
+
+# -- learning and forgetting
+
+
+def test_forgetting_leaves_the_state_as_if_never_seen(exact, tokens):
+    once = logits(exact.learn(tokens[:6]), tokens)
+    state = exact._memory("default").to_state()
+    exact.learn(tokens[6:])
+    assert not torch.equal(logits(exact, tokens), once)
+    exact.forget(tokens[6:])
+    left = exact._memory("default").to_state()
+    assert all((left.tensors[name] == tensor).all() for name, tensor in state.tensors.items())
+    assert torch.equal(logits(exact, tokens), once)
+
+
+def test_order_does_not_matter_to_exact_memories(exact, llama, tokens):
+    forward = logits(exact.learn(tokens[:6]).learn(tokens[6:]), tokens)
+    exact.reset()
+    assert exact.memory_size == 0
+    assert torch.equal(logits(exact.learn(tokens[6:]).learn(tokens[:6]), tokens), forward)
+
+
+def test_merging_is_learning_both(exact, tokens):
+    other = FaastForCausalLM.from_base(exact.detach(), EXACT)
+    other.readouts.load_state_dict(exact.readouts.state_dict())
+    other.learn(tokens[6:])
+    other.detach()
+    model = FaastForCausalLM.from_base(exact.base, EXACT)
+    model.readouts.load_state_dict(exact.readouts.state_dict())
+    both = logits(model.learn(tokens), tokens)
+    model.reset()
+    assert torch.allclose(logits(model.learn(tokens[:6]).merge(other), tokens), both, atol=1e-6)
+
+
+def test_only_answers_are_learned(natural, tokens):
+    answers = torch.zeros_like(tokens)
+    answers[:, -3:] = 1
+    natural.learn(tokens, answer_mask=answers)
+    assert natural.memory_size == 3 * len(tokens)
+
+
+def test_documents_padded_apart_are_not_paired(natural, tokens):
+    mask = torch.ones_like(tokens)
+    mask[:, 10] = 0
+    natural.learn(tokens, attention_mask=mask)
+    assert natural.memory_size == (tokens.shape[1] - 3) * len(tokens)
+
+
+@pytest.mark.parametrize("config", [MemoryConfig(), MemoryConfig.paper()], ids=["natural", "paper"])
+def test_memories_that_cannot_forget_or_merge_say_so(llama, tokens, config):
+    model = FaastForCausalLM.from_base(llama, config).learn(tokens)
+    before = logits(model, tokens)
+    with pytest.raises(ForgettingError, match="cannot forget"):
+        model.forget(tokens)
+    with pytest.raises(ForgettingError, match="cannot be merged"):
+        model.merge(model)
+    assert torch.equal(logits(model, tokens), before)
+
+
+# -- named memories
+
+
+def test_named_memories_are_apart_and_switch_by_call_and_by_row(natural, tokens):
+    plain = logits(natural, tokens)
+    expected = {}
+    for name, text in (("one", tokens), ("two", tokens.flip(1))):
+        with natural.memory(name):
+            expected[name] = logits(natural.learn(text), tokens)
+    assert natural.names == ["one", "two"]
+    assert torch.equal(logits(natural, tokens), plain)
+    with natural.memory(["one", "two", "none"] * 4):
+        mixed = logits(natural, tokens)
+    torch.testing.assert_close(mixed[0::3], expected["one"][0::3])
+    torch.testing.assert_close(mixed[1::3], expected["two"][1::3])
+    torch.testing.assert_close(mixed[2::3], plain[2::3])
+
+
+def test_rows_with_beams_keep_their_memories(natural, tokens):
+    with natural.memory("one"):
+        natural.learn(tokens)
+    settings = {"max_new_tokens": 4, "num_beams": 3, "do_sample": False}
+    prompt = tokens[:2, :6]
+    plain = natural.generate(prompt[1:], **settings)
+    with natural.memory("one"):
+        learned = natural.generate(prompt[:1], **settings)
+    with natural.memory(["one", "other"]):
+        both = natural.generate(prompt, **settings)
+    assert torch.equal(both, torch.cat([learned, plain]))
+
+
+def test_rows_can_teach_different_memories(natural, tokens):
+    with natural.memory(["one"] * 6 + ["two"] * 6):
+        natural.learn(tokens)
+    with natural.memory("one"):
+        assert natural.memory_size == tokens[:6, 1:].numel()
+        one = logits(natural, tokens)
+        torch.testing.assert_close(one, logits(natural.reset().learn(tokens[:6]), tokens))
+    assert natural.memory_size == 0
+
+
+def test_more_names_than_rows_are_refused(natural, tokens):
+    with natural.memory(["one", "two"]), pytest.raises(ValueError, match="2 memory names"):
+        natural.learn(tokens[:3])
+
+
+# -- traces
+
+
+def test_detaching_leaves_nothing_behind(llama, tokens):
+    trainable = [parameter.requires_grad for parameter in llama.parameters()]
+    model = FaastForCausalLM.from_base(llama.train(), MemoryConfig.paper(2))
+    model.train().learn(tokens)
+    memory, wrapper = weakref.ref(model._memory("default")), weakref.ref(model)
+    assert model.detach() is llama
+    del model
+    gc.collect()
+    assert memory() is None
+    assert wrapper() is None
+    assert llama.training
+    assert [parameter.requires_grad for parameter in llama.parameters()] == trainable
+
+
+def test_folding_leaves_the_model_and_its_memories_alone(natural, tokens):
+    before = logits(natural.learn(tokens), tokens)
+    plain = natural.fold()
+    nn.init.zeros_(plain.lm_head.weight)
+    assert torch.equal(logits(natural, tokens), before)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in plain.modules())
+
+
+def test_a_tied_head_is_untied_by_folding(gpt2, tokens):
+    assert gpt2.config.tie_word_embeddings
+    plain = FaastForCausalLM.from_base(gpt2).learn(tokens).fold()
+    assert not plain.config.tie_word_embeddings
+    assert plain.lm_head.weight is not plain.transformer.wte.weight
+    assert gpt2.config.tie_word_embeddings
+    assert gpt2.lm_head.weight is gpt2.transformer.wte.weight
+
+
+def test_what_does_not_fold_says_why(exact, tokens):
+    with pytest.raises(FoldingError, match="middle memory"):
+        exact.learn(tokens).fold()
+    nn.init.zeros_(exact.readouts[0].out_proj.weight)
+    with pytest.raises(FoldingError, match="before the final norm"):
+        exact.fold()
+
+
+# -- wrong input leaves the state as it was
+
+
+def test_wrong_input_is_explained_and_changes_nothing(natural, tokens):
+    before = logits(natural.learn(tokens), tokens)
+    size = natural.memory_size
+    wrong = [
+        ({"input_ids": tokens.float()}, TypeError, "integers"),
+        ({"input_ids": tokens.tolist()}, TypeError, "got list"),
+        ({"input_ids": tokens[:, :1]}, ValueError, "at least two tokens"),
+        ({"input_ids": tokens + VOCABULARY}, ValueError, "tokenizer"),
+        ({"input_ids": tokens.to("meta")}, ValueError, "on meta"),
+        ({"input_ids": tokens.repeat(1, 4)}, ValueError, "80 tokens, the model has 64 positions"),
+        ({"input_ids": tokens, "answer_mask": 0 * tokens}, ValueError, "no token to learn"),
+        ({"input_ids": tokens, "attention_mask": tokens[:, 1:]}, ValueError, "shape of input_ids"),
+    ]
+    for arguments, error, message in wrong:
+        with pytest.raises(error, match=message):
+            natural.learn(**arguments)
+    assert natural.memory_size == size
+    assert torch.equal(logits(natural, tokens), before)
+
+
+@pytest.mark.parametrize("config", [MemoryConfig(), EXACT, MemoryConfig.paper()])
+def test_nan_activations_are_named_and_not_learned(llama, tokens, config):
+    model = FaastForCausalLM.from_base(llama, config).learn(tokens)
+    before = logits(model, tokens[:4])
+    broken = int(tokens[5, 3])
+    kept = llama.model.embed_tokens.weight[broken].clone()
+    with torch.no_grad():
+        llama.model.embed_tokens.weight[broken] = torch.nan
+    with pytest.raises(ValueError, match=r"NaN or inf for token \d+ of row"):
+        model.learn(tokens)
+    with torch.no_grad():
+        llama.model.embed_tokens.weight[broken] = kept
+    assert torch.equal(logits(model, tokens[:4]), before)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"output": "ridge"}, "output must be"),
+        ({"output": None}, "no memory at all"),
+        ({"exact": False}, "averages pseudo-inverses"),
+        ({"alpha": -1.0}, "alpha must be positive"),
+        ({"interpolation": 1.5}, "interpolation must be in"),
+        ({"block_size": 0}, "block_size must be"),
+        ({"middle_layers": -1}, "middle_layers"),
+    ],
+)
+def test_wrong_settings_are_explained(settings, message):
+    with pytest.raises(ValueError, match=message):
+        MemoryConfig(**settings)
+
+
+def test_models_that_cannot_carry_memories_say_why(llama):
+    with pytest.raises(UnsupportedModelError, match="no output embeddings"):
+        FaastForCausalLM.from_base(llama.model)
+    with pytest.raises(UnsupportedModelError, match="got Linear"):
+        FaastForCausalLM.from_base(nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="at most 3"):
+        FaastForCausalLM.from_base(llama, MemoryConfig(middle_layers=4))
+
+
+def test_exact_memories_do_not_train_readouts(exact):
+    with pytest.raises(ValueError, match="paper"):
+        exact.train()
+
+
+# -- files
+
+
+def test_a_memory_of_another_backbone_is_refused(natural, tokens, tmp_path):
+    natural.learn(tokens).save_pretrained(tmp_path)
+    other = tiny(
+        "llama", seed=1, intermediate_size=48, num_key_value_heads=2, max_position_embeddings=64
+    )
+    with pytest.raises(ModelFileError, match="another backbone"):
+        FaastForCausalLM.from_pretrained(tmp_path, base=other)
+    assert not other.lm_head._forward_pre_hooks
+
+
+def test_damaged_files_are_refused(natural, llama, tokens, tmp_path):
+    natural.learn(tokens).save_pretrained(tmp_path)
+    natural.detach()
+    path = tmp_path / "memory.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(ModelFileError):
+        FaastForCausalLM.from_pretrained(tmp_path, base=llama)
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ModelFileError, match="hash"):
+        FaastForCausalLM.from_pretrained(tmp_path, base=llama)
+
+
+def test_a_backbone_without_a_name_must_be_given(natural, tmp_path):
+    natural.save_pretrained(tmp_path)
+    with pytest.raises(ModelFileError, match="give base="):
+        FaastForCausalLM.from_pretrained(tmp_path)
+
+
+def test_a_backbone_with_a_name_is_found(natural, llama, tokens, tmp_path):
+    llama.save_pretrained(tmp_path / "base")
+    model = FaastForCausalLM.from_base(str(tmp_path / "base")).learn(tokens)
+    model.save_pretrained(tmp_path / "memory")
+    restored = FaastForCausalLM.from_pretrained(tmp_path / "memory")
+    assert torch.equal(logits(restored, tokens), logits(model, tokens))
