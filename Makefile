@@ -17,6 +17,10 @@ check: .venv/full ## format, lint, types, direction of imports
 
 bench: .venv/full ## regenerate results/
 	$(BIN)/python benchmarks/core.py
+	$(BIN)/python benchmarks/few_shot.py
+	$(BIN)/python benchmarks/full_data.py
+	$(BIN)/python benchmarks/novelty.py
+	$(BIN)/python benchmarks/readme.py
 
 clean:
 	rm -rf .venv

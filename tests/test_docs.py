@@ -1,6 +1,7 @@
 """Every Python block of the README and the docs runs, block after block of a file."""
 
 import contextlib
+import importlib
 import io
 import re
 from pathlib import Path
@@ -22,6 +23,12 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(block, str(page), "exec"), names)
+
+
+def test_readme_table_is_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    readme = importlib.import_module("readme")
+    assert readme.table() in (ROOT / "README.md").read_text()
 
 
 def test_readme_shows_the_commands_that_the_makefile_has():

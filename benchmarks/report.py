@@ -1,0 +1,87 @@
+"""Markdown tables, intervals, and the line that says how a report was made."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import scipy
+import sklearn
+from scipy.stats import t as student
+from threadpoolctl import threadpool_limits
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def one_thread() -> None:
+    """Let every product run on one thread, so that seconds are of equal kind."""
+    threadpool_limits(1)
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
+
+def provenance(command: str) -> str:
+    versions = [
+        f"Python {platform.python_version()}",
+        f"numpy {np.__version__}",
+        f"scipy {scipy.__version__}",
+        f"scikit-learn {sklearn.__version__}",
+    ]
+    if "torch" in sys.modules:
+        versions.append(f"torch {sys.modules['torch'].__version__}")
+    return (
+        f"`{command}`, {date.today().isoformat()}, {os.cpu_count()} cores (one thread used), "
+        f"{', '.join(versions)}."
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    lines += [f"| {' | '.join(map(str, row))} |" for row in rows]
+    return [*lines, ""]
+
+
+def stratified(values: np.ndarray) -> tuple[float, float]:
+    """Mean over sets and draws, and half its 95% interval.
+
+    The sets are fixed, the draws of the support are what varies: the variance is that within sets.
+
+    Parameters
+    ----------
+    values : ndarray of shape (sets, draws)
+    """
+    n_sets, n_draws = values.shape
+    if n_draws < 2:
+        return float(values.mean()), np.nan
+    error = np.sqrt(values.var(axis=1, ddof=1).sum() / n_draws) / n_sets
+    return float(values.mean()), float(student.ppf(0.975, n_sets * (n_draws - 1)) * error)
+
+
+def over_rows(values: np.ndarray) -> tuple[float, float]:
+    """Mean over test rows and half its 95% interval."""
+    return float(values.mean()), float(1.96 * values.std() / np.sqrt(len(values)))
+
+
+def plus_minus(mean: float, half: float, digits: int = 1, sign: bool = False) -> str:
+    text = f"{mean:{'+' if sign else ''}.{digits}f}"
+    return text if np.isnan(half) else f"{text} ±{half:.{digits}f}"
+
+
+def size(n_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000 or unit == "GB":
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    raise AssertionError
+
+
+def verdict(met: bool | None) -> str:
+    return "not measured" if met is None else "met" if met else "**missed**"
