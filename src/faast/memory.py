@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Self
 
@@ -11,15 +12,16 @@ import numpy as np
 from faast import persistence
 from faast._typing import AnyArray, FloatArray
 from faast._version import __version__
-from faast.inputs import as_rows, iterate_batches, to_numpy
+from faast.inputs import Batch, as_rows, iterate_batches, to_numpy
+from faast.learned import Learned, summed
 from faast.moments import Moments
-from faast.rows import KeptRows, RowSampler, hash_rows
+from faast.rows import KeptRows, hash_rows
 from faast.solvers import Ridge, Solver, describe_solver, solver_from
 from faast.state import State
 from faast.weights import FastWeights
 
 SELECTION_ROWS = 4096
-EVERY_ROW = 2**62
+UNTAUGHT = "nothing has been learned yet; call learn(keys, values) first"
 
 
 @persistence.persistent("memory")
@@ -34,14 +36,15 @@ class AssociativeMemory:
         Distinct rows kept beside the moments: all of them up to this number (then everything is
         exact, selection included, and rows that were never learned cannot be forgotten), a sample
         past it. 0 keeps none.
+    lifts : bool
+        Past the kept rows, keep moments of lifted rows too; see `faast.lift.Lift`.
     grid, key_scale, value_scale
         See `Moments`.
 
     Attributes
     ----------
-    moments : Moments or None
-        None before the first rows.
-    rows : KeptRows or None
+    learned : Learned or None
+        Moments and rows; None before the first rows. Never changed in place.
 
     Examples
     --------
@@ -57,12 +60,14 @@ class AssociativeMemory:
         solver: Solver | None = None,
         *,
         selection_rows: int = SELECTION_ROWS,
+        lifts: bool = False,
         grid: int | None = 20,
         key_scale: float | AnyArray | None = None,
         value_scale: float | AnyArray | None = None,
     ) -> None:
         self.solver = solver if solver is not None else Ridge()
         self.selection_rows = selection_rows
+        self.lifts = lifts
         self._grid_settings: dict[str, Any] = {
             "grid": grid,
             "key_scale": key_scale,
@@ -72,10 +77,19 @@ class AssociativeMemory:
 
     def reset(self) -> Self:
         """Forget everything."""
-        self.moments: Moments | None = None
-        self.rows: KeptRows | None = None
+        self.learned: Learned | None = None
         self._weights: FastWeights | None = None
         return self
+
+    @property
+    def moments(self) -> Moments | None:
+        """Moments of all rows; None before the first."""
+        return None if self.learned is None else self.learned.moments
+
+    @property
+    def rows(self) -> KeptRows | None:
+        """Rows that are kept: all, or a sample; None before the first."""
+        return None if self.learned is None else self.learned.rows
 
     @property
     def count(self) -> float:
@@ -85,9 +99,7 @@ class AssociativeMemory:
     @property
     def nbytes(self) -> int:
         """Bytes of the moments and the kept rows: what learning on and forgetting need."""
-        if self.moments is None or self.rows is None:
-            return 0
-        return self.moments.nbytes + self.rows.nbytes
+        return 0 if self.learned is None else self.learned.nbytes
 
     @property
     def weights(self) -> FastWeights:
@@ -99,9 +111,10 @@ class AssociativeMemory:
             Nothing has been learned.
         """
         if self._weights is None:
-            if self.moments is None or self.count == 0:
-                raise ValueError("nothing has been learned yet; call learn(keys, values) first")
-            self._weights = self.solver.solve(self.moments, self.rows)
+            learned = self._taught()
+            if not learned.moments.count:
+                raise ValueError(UNTAUGHT)
+            self._weights = self.solver.solve(learned.moments, learned.rows)
         return self._weights
 
     def read(self, queries: Any) -> FloatArray:
@@ -110,7 +123,8 @@ class AssociativeMemory:
 
     def learn(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Learn rows; parameters, errors and the state after an error as for `Moments.add`."""
-        return self._merge(*self._summed(keys, values, weights, self.selection_rows))
+        like, batches = self._prepared(keys, values, weights)
+        return self._set(like.plus(summed(batches, like)))
 
     def forget(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
@@ -120,13 +134,10 @@ class AssociativeMemory:
         ValueError
             As for `Moments.subtract`. While all rows are kept, any row that was not learned.
         """
-        if self.moments is None or self.rows is None:
+        if self.learned is None:
             raise ValueError("nothing has been learned yet, so there is nothing to forget")
-        moments, rows = self._summed(keys, values, weights, EVERY_ROW)
-        left = self.rows.minus(rows)
-        self.moments.unmerge(moments)
-        self.rows, self._weights = left, None
-        return self
+        like, batches = self._prepared(keys, values, weights)
+        return self._set(like.minus(summed(batches, like, forgetting=True)))
 
     def merge(self, other: AssociativeMemory) -> Self:
         """Learn everything another memory has learned.
@@ -136,47 +147,38 @@ class AssociativeMemory:
         ValueError
             Other widths, another grid or other scales.
         """
-        if other.moments is None or other.rows is None:
+        if other.learned is None:
             return self
-        return self._merge(other.moments.copy(), other.rows)
+        shape = other.learned.moments.n_features, other.learned.moments.n_values
+        mine = self.learned or self._nothing(*shape)
+        return self._set(mine.plus(other.learned))
 
     def decay(self, factor: float) -> Self:
         """Let everything learned so far count less, by a factor in (0, 1]; see `Moments.decay`."""
-        if self.moments is not None and self.rows is not None:
-            self.moments.decay(factor)
-            self.rows = self.rows.scaled(factor)
-            self._weights = None
-        return self
+        return self if self.learned is None else self._set(self.learned.decayed(factor))
 
     def take_values(self, columns: AnyArray) -> Self:
         """Rearrange the columns of values; see `Moments.take_values`."""
-        if self.moments is not None and self.rows is not None:
-            self.moments.take_values(columns)
-            self.rows = self.rows.take_values(columns)
-            self._weights = None
-        return self
+        return self._set(self._taught().take_values(columns))
 
     def loo_values(self) -> FloatArray:
         """Predict the kept rows as if each had not been learned, in their order: (n, m)."""
-        weights = self.weights
-        assert self.moments is not None
-        assert self.rows is not None
-        return self.solver.loo_values(self.moments, self.rows, weights)
+        learned = self._taught()
+        return self.solver.loo_values(learned.moments, learned.rows, self.weights)
 
     def hashes(self, keys: Any) -> AnyArray:
-        """Hash keys as the memory would hold them; see `KeptRows.hashes`."""
-        if self.moments is None:
-            raise ValueError("nothing has been learned yet; call learn(keys, values) first")
-        return hash_rows(self.moments.key_grid.rounded(to_numpy(as_rows(keys, "keys"))))
+        """Hash keys as the memory holds them; see `KeptRows.hashes`."""
+        return hash_rows(self._taught().moments.key_grid.rounded(to_numpy(as_rows(keys, "keys"))))
 
     def copy(self) -> AssociativeMemory:
         """Return an independent copy."""
         twin = AssociativeMemory(
-            self.solver, selection_rows=self.selection_rows, **self._grid_settings
+            self.solver,
+            selection_rows=self.selection_rows,
+            lifts=self.lifts,
+            **self._grid_settings,
         )
-        if self.moments is not None:
-            twin.moments, twin.rows = self.moments.copy(), self.rows
-        twin._weights = self._weights
+        twin.learned, twin._weights = self.learned, self._weights  # never changed in place
         return twin
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -189,15 +191,14 @@ class AssociativeMemory:
             name: setting.tolist() if isinstance(setting, np.ndarray) else setting
             for name, setting in self._grid_settings.items()
         }
-        parts: dict[str, State] = {}
-        if self.moments is not None and self.rows is not None:
-            parts = {"moments": self.moments.to_state(), "rows": self.rows.to_state()}
-            if self.count:
-                parts["weights"] = self.weights.to_state()
+        parts = {} if self.learned is None else {"learned": self.learned.to_state()}
+        if self.count:
+            parts["weights"] = self.weights.to_state()
         return State.joined(
             parts,
             solver=describe_solver(self.solver),
             selection_rows=self.selection_rows,
+            lifts=self.lifts,
             grid=settings,
         )
 
@@ -208,39 +209,37 @@ class AssociativeMemory:
         memory = cls(
             solver_from(metadata["solver"]),
             selection_rows=int(metadata["selection_rows"]),
+            lifts=bool(metadata["lifts"]),
             **metadata["grid"],
         )
-        if "moments" in metadata:
-            memory.moments = Moments.from_state(state.part("moments"))
-            memory.rows = KeptRows.from_state(state.part("rows"))
-            if "weights" in metadata:
-                memory._weights = FastWeights.from_state(state.part("weights"))
+        if "learned" in metadata:
+            memory.learned = Learned.from_state(state.part("learned"))
+        if "weights" in metadata:
+            memory._weights = FastWeights.from_state(state.part("weights"))
         return memory
 
-    def _summed(
-        self, keys: Any, values: Any, weights: Any, capacity: int
-    ) -> tuple[Moments, KeptRows]:
-        """Sum rows apart from the memory, which is left as it is."""
-        widths = (None, None)
-        if self.moments is not None:
-            widths = self.moments.n_features, self.moments.n_values  # type: ignore[assignment]
-        batches = iterate_batches(keys, values, weights, *widths)
+    def _taught(self) -> Learned:
+        if self.learned is None:
+            raise ValueError(UNTAUGHT)
+        return self.learned
+
+    def _set(self, learned: Learned) -> Self:
+        self.learned, self._weights = learned, None
+        return self
+
+    def _prepared(self, keys: Any, values: Any, weights: Any) -> tuple[Learned, Iterator[Batch]]:
+        """Return what rows are to be added to or taken from, and the rows in checked batches."""
+        if self.learned is not None:
+            moments = self.learned.moments
+            widths = moments.n_features, moments.n_values
+            return self.learned, iterate_batches(keys, values, weights, *widths)
+        batches = iterate_batches(keys, values, weights)
         first = next(batches, None)
         if first is None:
-            raise ValueError("there is no batch to learn or forget: the iterable is empty")
-        like = self.moments or Moments(
-            first.keys.shape[1], first.values.shape[1], **self._grid_settings
-        )
-        bar = {} if self.rows is None else {"bar": self.rows.bar}
-        sampler = RowSampler(like.n_features, like.n_values, capacity, **bar)
-        return like.summed(chain([first], batches), sampler.visit), sampler.rows()
+            raise ValueError("there is no batch to learn: the iterable is empty")
+        nothing = self._nothing(first.keys.shape[1], first.values.shape[1])
+        return nothing, chain([first], batches)
 
-    def _merge(self, moments: Moments, rows: KeptRows) -> Self:
-        if self.moments is None or self.rows is None:
-            self.moments, self.rows = moments, rows.limited(self.selection_rows)
-        else:
-            kept = self.rows.plus(rows)
-            self.moments.merge(moments)
-            self.rows = kept
-        self._weights = None
-        return self
+    def _nothing(self, n_features: int, n_values: int) -> Learned:
+        moments = Moments(n_features, n_values, **self._grid_settings)
+        return Learned.nothing(moments, self.selection_rows, self.lifts)

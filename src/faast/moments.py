@@ -8,13 +8,14 @@ from typing import Any, Self
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
-from faast.grid import BLOCK_ROWS, EXACT_LIMIT, Grid, grid_for
+from faast.grid import BLOCK_ROWS, Grid
+from faast.grids import Grids
 from faast.inputs import Batch, iterate_batches, to_numpy
 from faast.state import State
 from faast.sums import BlockSums, Sums, add_sums, diagonals, empty_sums
 
-Visitor = Callable[[FloatArray, FloatArray, FloatArray | None], None]
-"""Sees each block of keys, values (in grid units) and weights; the arrays are reused after."""
+Visitor = Callable[["Moments", FloatArray, FloatArray, FloatArray | None], None]
+"""Sees each block of keys, values (in grid units) and weights, reused after; and on what grid."""
 
 
 class Moments:
@@ -54,9 +55,7 @@ class Moments:
     ) -> None:
         self.n_features = _positive(n_features, "n_features")
         self.n_values = _positive(n_values, "n_values")
-        self.grid = grid
-        self._given = _given_grid(grid, key_scale), _given_grid(grid, value_scale)
-        self._key_grid, self._value_grid = self._given
+        self._grids = Grids.of(grid, key_scale, value_scale)
         self._sums = empty_sums(n_features, n_values, np.int64 if grid is not None else np.float64)
 
     # -- what has been learned, in the units of the rows ------------------------------------
@@ -67,19 +66,24 @@ class Moments:
         return self._sums["count"].dtype == np.int64
 
     @property
+    def grid(self) -> int | None:
+        """Bits of the grid."""
+        return self._grids.bits
+
+    @property
     def key_scale(self) -> float | FloatArray:
         """Scale of the keys' grid (1 until rows decide)."""
-        return self._key_grid.scale if self._key_grid is not None else 1.0
+        return self.key_grid.scale
 
     @property
     def value_scale(self) -> float | FloatArray:
         """Scale of the values' grid (1 until rows decide)."""
-        return self._value_grid.scale if self._value_grid is not None else 1.0
+        return (self._grids.value or Grid(self.grid)).scale
 
     @property
     def key_grid(self) -> Grid:
         """What keys are rounded to."""
-        return Grid(self.grid, self.key_scale)
+        return self._grids.key or Grid(self.grid)
 
     @property
     def count(self) -> float:
@@ -119,11 +123,11 @@ class Moments:
 
     @property
     def _key_units(self) -> FloatArray:
-        return np.broadcast_to(Grid(self.grid, self.key_scale).per_unit, self.n_features)
+        return self._grids.key_units(self.n_features)
 
     @property
     def _value_units(self) -> FloatArray:
-        return np.broadcast_to(Grid(self.grid, self.value_scale).per_unit, self.n_values)
+        return self._grids.value_units(self.n_values)
 
     # -- learning and forgetting ---------------------------------------------------------------
 
@@ -172,20 +176,21 @@ class Moments:
         ValueError
             Other widths, another grid or other scales.
         """
-        self._require_same_grid(other)
-        self._set(add_sums(self._sums, other._sums), other)
+        grids = self._fitting(other)
+        self._sums, self._grids = add_sums(self._sums, other._sums), grids
         return self
 
     def unmerge(self, other: Moments) -> Self:
         """Take back everything another Moments has seen; errors as for `subtract`."""
-        self._require_same_grid(other)
+        grids = self._fitting(other)
         left = add_sums(self._sums, other._sums, sign=-1)
         if self.exact and any(np.any(part < 0) for part in diagonals(left).values()):
             raise ValueError(
                 "these rows were never all learned: taking them back would make a count or a sum "
                 "of squares negative"
             )
-        self._set(left, other)
+        # where nothing is left, the first rows to come decide the scales again
+        self._sums, self._grids = left, grids if left["count"] else grids.undecided()
         return self
 
     def __add__(self, other: Moments) -> Moments:
@@ -227,9 +232,7 @@ class Moments:
             taken = self._sums[name][..., columns]
             taken[..., fresh] = 0
             self._sums[name] = taken
-        if self._value_grid is not None and np.ndim(self._value_grid.scale):
-            scale = np.asarray(self._value_grid.scale)
-            self._value_grid = Grid(self.grid, np.where(fresh, scale.max(), scale[columns]))
+        self._grids = self._grids.take_values(columns)
         self.n_values = len(columns)
         return self
 
@@ -258,7 +261,10 @@ class Moments:
         for batch in batches:
             if not batch.keys.shape[0]:
                 continue
-            key_grid, value_grid = part._settle_grids(batch)
+            part._grids = part._grids.settled(batch.keys, batch.values)
+            key_grid, value_grid = part._grids.key, part._grids.value
+            assert key_grid is not None
+            assert value_grid is not None
             for start in range(0, batch.keys.shape[0], BLOCK_ROWS):
                 block = slice(start, start + BLOCK_ROWS)
                 raw_keys, raw_values = to_numpy(batch.keys[block]), to_numpy(batch.values[block])
@@ -270,15 +276,20 @@ class Moments:
                     value_grid.round(raw_values, grid_values, "values", first_row),
                 )
                 block_weights = None if batch.weights is None else batch.weights[block]
-                _add_certified(sums, grid_keys, grid_values, block_weights, peak)
+                sums.add_certified(grid_keys, grid_values, block_weights, peak)
                 if visit is not None:
-                    visit(grid_keys, grid_values, block_weights)
+                    visit(part, grid_keys, grid_values, block_weights)
         part._sums = sums.finish()
         return part
 
     def from_grid(self, keys: AnyArray, values: AnyArray) -> tuple[FloatArray, FloatArray]:
         """Turn rows in grid units back into the caller's units."""
         return keys / self._key_units, values / self._value_units
+
+    def replaced(self, sums: Sums) -> Self:
+        """Take over sums made elsewhere on this grid."""
+        self._sums = sums
+        return self
 
     @classmethod
     def from_sums(cls, sums: Sums) -> Moments:
@@ -290,33 +301,18 @@ class Moments:
 
     def to_state(self) -> State:
         """Return what a file keeps."""
+        grids = self._grids.to_state()
         lower = np.tril_indices(self.n_features)
-        tensors = {**self._sums, "gram": self._sums["gram"][lower]}
-        for name, grid in (("key_scale", self._key_grid), ("value_scale", self._value_grid)):
-            if grid is not None:
-                tensors[name] = np.asarray(grid.scale, dtype=np.float64)
-        return State(
-            tensors,
-            {
-                "n_features": self.n_features,
-                "n_values": self.n_values,
-                "grid": self.grid,
-                "given_scales": [grid is not None for grid in self._given],
-            },
-        )
+        tensors = {**self._sums, "gram": self._sums["gram"][lower], **grids.tensors}
+        shape = {"n_features": self.n_features, "n_values": self.n_values}
+        return State(tensors, {**shape, **grids.metadata})
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Restore what `to_state` returned."""
         d, m = int(state.metadata["n_features"]), int(state.metadata["n_values"])
-        bits, given = state.metadata["grid"], state.metadata["given_scales"]
-        scales = [state.tensors.get(name) for name in ("key_scale", "value_scale")]
-        moments = cls(d, m, grid=bits)
-        moments._key_grid, moments._value_grid = (_given_grid(bits, scale) for scale in scales)
-        moments._given = (
-            moments._key_grid if given[0] else None,
-            moments._value_grid if given[1] else None,
-        )
+        moments = cls(d, m)
+        moments._grids = Grids.from_state(state)
         expected = empty_sums(d, m, state.tensors["count"].dtype.type)
         gram = np.zeros_like(expected["gram"])
         gram[np.tril_indices(d)] = state.tensors["gram"]
@@ -324,21 +320,15 @@ class Moments:
         for name, zeros in expected.items():
             if restored[name].shape != zeros.shape or restored[name].dtype != zeros.dtype:
                 raise ValueError(f"{name} has the wrong shape or type")
-        moments._sums = restored
-        return moments
+        return moments.replaced(restored)
 
     def __eq__(self, other: object) -> bool:
         """Compare grids and sums bit for bit."""
         if not isinstance(other, Moments):
             return NotImplemented
-        return (
-            self.grid == other.grid
-            and np.array_equal(self.key_scale, other.key_scale)
-            and np.array_equal(self.value_scale, other.value_scale)
-            and all(
-                s.dtype == other._sums[name].dtype and np.array_equal(s, other._sums[name])
-                for name, s in self._sums.items()
-            )
+        return self._grids.same_as(other._grids) and all(
+            s.dtype == other._sums[name].dtype and np.array_equal(s, other._sums[name])
+            for name, s in self._sums.items()
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -351,74 +341,22 @@ class Moments:
 
     def _empty_like(self) -> Moments:
         twin = Moments(self.n_features, self.n_values, grid=self.grid)
-        twin._given = self._given
-        twin._key_grid, twin._value_grid = self._key_grid, self._value_grid
+        twin._grids = self._grids
         return twin
 
     def _batches(self, keys: Any, values: Any, weights: Any) -> Iterator[Batch]:
         return iterate_batches(keys, values, weights, self.n_features, self.n_values)
 
-    def _settle_grids(self, batch: Batch) -> tuple[Grid, Grid]:
-        if self._key_grid is None:
-            self._key_grid = grid_for(batch.keys, self.grid)
-        if self._value_grid is None:
-            self._value_grid = grid_for(batch.values, self.grid)
-        return self._key_grid, self._value_grid
-
-    def _set(self, sums: Sums, other: Moments) -> None:
-        self._sums = sums
-        self._key_grid = self._key_grid or other._key_grid
-        self._value_grid = self._value_grid or other._value_grid
-        if not sums["count"]:  # nothing is learned: the first rows to come decide the scales again
-            self._key_grid, self._value_grid = self._given
-
-    def _require_same_grid(self, other: Moments) -> None:
+    def _fitting(self, other: Moments) -> Grids:
+        """Return the grids of both, or say why they cannot be combined."""
         for name in ("n_features", "n_values", "grid"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise ValueError(f"cannot combine moments with {name}={mine} and {name}={theirs}")
-        for name in ("key", "value"):
-            grids = [getattr(m, f"_{name}_grid") for m in (self, other)]
-            if None not in grids and not grids[0].same_as(grids[1]):
-                raise ValueError(
-                    f"cannot combine moments with different {name} scales ({grids[0].scale} and "
-                    f"{grids[1].scale}); give both the same {name}_scale before they learn"
-                )
+        return self._grids.joined(other._grids)
 
 
 def _positive(number: int, name: str) -> int:
     if number < 1:
         raise ValueError(f"{name} must be at least 1, got {number}")
     return int(number)
-
-
-def _given_grid(bits: int | None, scale: float | AnyArray | None) -> Grid | None:
-    if bits is None:
-        return Grid(None)
-    Grid(bits)
-    return None if scale is None else Grid(bits, _scalar_or_array(scale))
-
-
-def _scalar_or_array(scale: float | AnyArray) -> float | FloatArray:
-    return np.asarray(scale, dtype=np.float64) if np.ndim(scale) else float(scale)
-
-
-def _add_certified(
-    sums: BlockSums,
-    keys: FloatArray,
-    values: FloatArray,
-    weights: FloatArray | None,
-    peak: float,
-) -> None:
-    """Add a block, halved until the bound on its sums allows exact float64 products."""
-    heaviest = 1.0 if weights is None else max(1.0, float(weights.max(initial=0.0)))
-    bound = len(keys) * heaviest * peak**2
-    if sums.exact and bound > EXACT_LIMIT and len(keys) > 1:
-        half = len(keys) // 2
-        for part in (slice(None, half), slice(half, None)):
-            part_weights = None if weights is None else weights[part]
-            _add_certified(sums, keys[part], values[part], part_weights, peak)
-    elif sums.exact and bound > EXACT_LIMIT:
-        raise OverflowError(f"a row of weight {heaviest:g} is too heavy to be summed exactly")
-    else:
-        sums.add(keys, values, weights, bound)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
+from faast.mixing import mix64
 from faast.state import State
 
 OPEN_BAR = np.uint64(2**64 - 1)
@@ -78,9 +79,11 @@ class KeptRows:
         self.keys, self.values, self.weights = _compact(keys), _compact(values), weights
 
     @classmethod
-    def none(cls, n_features: int, n_values: int, capacity: int) -> KeptRows:
+    def none(
+        cls, n_features: int, n_values: int, capacity: int, bar: np.uint64 = OPEN_BAR
+    ) -> KeptRows:
         """Return the empty multiset."""
-        return cls(np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity)
+        return cls(np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity, bar)
 
     @classmethod
     def sample(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> KeptRows:
@@ -161,59 +164,14 @@ class KeptRows:
         )
 
 
-class RowSampler:
-    """Collects the rows of one call block by block, never much more than `capacity`.
-
-    Parameters
-    ----------
-    n_features, n_values : int
-    capacity : int
-    bar : uint64
-        Where the sample that the rows are for has its bar.
-    """
-
-    def __init__(
-        self, n_features: int, n_values: int, capacity: int, bar: np.uint64 = OPEN_BAR
-    ) -> None:
-        self._kept = KeptRows(
-            np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity, bar
-        )
-        self._staged: list[KeptRows] = []
-
-    def visit(self, keys: FloatArray, values: FloatArray, weights: FloatArray | None) -> None:
-        """Take the rows of a block that lie below the bar."""
-        hashes, kept = hash_rows(keys), self._kept
-        below = np.flatnonzero(hashes < kept.bar)
-        taken = np.ones(len(below)) if weights is None else weights[below]
-        block = KeptRows(keys[below], values[below], taken, kept.capacity, kept.bar, hashes[below])
-        self._staged.append(block)
-        if sum(map(len, self._staged)) > self._kept.capacity:
-            self.rows()
-
-    def rows(self) -> KeptRows:
-        """Return the sample so far."""
-        for block in self._staged:
-            self._kept = self._kept.plus(block)
-        self._staged = []
-        return self._kept
-
-
 def hash_rows(keys: AnyArray) -> AnyArray:
     """Hash the float64 bits of each row to uint64, alike in any batch.
 
-    A sum of the entries' bit patterns times fixed odd numbers, modulo 2**64, then the finaliser of
-    splitmix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators").
+    A sum of the entries' bit patterns times fixed odd numbers, modulo 2**64, then mixed.
     """
     bits = (np.ascontiguousarray(keys, dtype=np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
-    factors = _mix(np.arange(keys.shape[1], dtype=np.uint64)) | np.uint64(1)
-    return _mix(bits @ factors) >> np.uint64(1)
-
-
-def _mix(state: AnyArray) -> AnyArray:
-    state = state + np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+    factors = mix64(np.arange(keys.shape[1], dtype=np.uint64)) | np.uint64(1)
+    return mix64(bits @ factors) >> np.uint64(1)
 
 
 def _merge_repeated(

@@ -1,9 +1,10 @@
 """``solver="auto"``: a classifier chosen in closed form from what was learned, nothing to tune.
 
 A Gaussian discriminant reads the memory; its strength and temperature minimise the exact
-leave-one-out log-loss of the kept rows under weak priors that decide while there are few. Class
-embeddings, where given, are a second expert, scaled by the same loss. A few half-steps along the
-gradient of the log-loss at left-out scores add what logistic regression would correct.
+leave-one-out log-loss of the kept rows under weak priors that decide while there are few. With
+more rows a second discriminant reads their fixed lift, and class embeddings, where given, are
+another expert; all are scaled together by the same loss. A few half-steps along the gradient of
+the log-loss at left-out scores add what logistic regression would correct.
 
 1. Memory: metric A = S + s μ I, means shrunk to the centre by kappa pseudo-rows.
 
@@ -13,11 +14,15 @@ gradient of the log-loss at left-out scores add what logistic regression would c
    - Fewer: S about the centre, which holds the signal too: s = 1, μ its largest eigenvalue, so
      that no direction is more than halved; kappa = 2, a stated default, as one row a class tells
      nothing of how classes spread.
-2. Scales (inverse temperatures): `fit_scales`. At one shot the memory's slope is what a new row
+
+   Rows of mean square norm above 4 are no embeddings but tables with units: their columns are
+   divided by their standard deviation, and so are lifted columns.
+2. Lift: past `LIFT_ROWS` rows and `LIFT_ROWS_A_CLASS`, see `faast.lift.Lift`.
+3. Scales (inverse temperatures): `fit_scales`. At one shot the memory's slope is what a new row
    would see, rho V / v with V and v the mean squares of own and other scores.
-3. Class embeddings: scores xᵀ(e_c - mean e). At one shot they alone are out of sample; how far
+4. Class embeddings: scores xᵀ(e_c - mean e). At one shot they alone are out of sample; how far
    their fitted scale lies from the Gaussian one tells how far to trust the memory's.
-4. Steps: round(log2(rows a class)) times W += ½ Zᵀ(Y - P) / L, with P at left-out scores and L the
+5. Steps: round(log2(rows a class)) times W += ½ Zᵀ(Y - P) / L, with P at left-out scores and L the
    mean trace of the Fisher blocks; |diag p - ppᵀ| <= 2 max p (1 - p) makes ½ safe (cf. Böhning
    1992). The step length is not chosen by leave-one-out: the residuals already are.
 """
@@ -25,16 +30,19 @@ gradient of the log-loss at left-out scores add what logistic regression would c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
 
-from faast._typing import FloatArray
-from faast.moments import Moments
-from faast.rows import KeptRows, RowArrays
+from faast._typing import AnyArray, FloatArray, IntArray
+from faast.learned import Learned
+from faast.lift import lift_on
+from faast.readout import LiftedWeights
+from faast.rows import RowArrays
 from faast.scales import Expert, fit_scales, gaussian_slope
-from faast.solvers.gaussian import ClassesLeftOut, GaussianClasses, Metric
+from faast.sides import Side, lifted_side, spread
+from faast.solvers.gaussian import TINY, Metric
 from faast.solvers.spectrum import rows_in_units
 from faast.weights import FastWeights
 
@@ -48,6 +56,10 @@ ONE_SHOT_PSEUDO_ROWS = 2.0
 POOLING = 0.5
 """The memory's share beside class embeddings at one shot: their errors are not independent."""
 
+LIFT_ROWS = 1024
+LIFT_ROWS_A_CLASS = 32
+"""With fewer rows, or fewer a class, a lift costs more time than it is seen to gain accuracy."""
+
 STEP = 0.5
 
 
@@ -59,129 +71,124 @@ class Selected:
     ----------
     weights : FastWeights
         Scores are log-probabilities up to a constant a row.
+    lifted : LiftedWeights or None
+        To be added to them.
     loo_scores : ndarray of shape (n, C)
         Scores of the kept rows without themselves, in their order: exact before the steps, after
         them less each row's own push.
     """
 
     weights: FastWeights
+    lifted: LiftedWeights | None
     loo_scores: FloatArray
 
 
 def select(
-    moments: Moments,
-    rows: KeptRows,
-    embeddings: FloatArray | None = None,
-    *,
-    balanced: bool = False,
+    learned: Learned, embeddings: FloatArray | None = None, *, balanced: bool = False
 ) -> Selected:
     """Choose a classifier.
 
     Parameters
     ----------
-    moments : Moments
+    learned : Learned
         Values are classes (one-hot).
-    rows : KeptRows
-        All rows or a sample.
     embeddings : ndarray of shape (C, d), optional
         What the frozen model says of each class.
     balanced : bool
-        As if all classes had equally many rows.
+        As if all classes had equally many rows: priors are equal, the centre is the mean of the
+        class means, and rows of every class weigh the same in every loss.
 
     Raises
     ------
     ValueError
         Values are no classes.
     """
-    classes = GaussianClasses.of(moments, rows, balanced=balanced)
-    kept = rows_in_units(moments, rows)
+    moments = learned.moments
+    kept = rows_in_units(moments, learned.rows)
+    embedded = np.trace(moments.gram) <= 4.0 * moments.count
+    plain = Side.of(moments, kept, learned, None if embedded else spread(moments), balanced)
+    counts = plain.classes.counts
     if balanced:
-        kept = kept._replace(weights=kept.weights * _balance(classes)[kept.values.argmax(axis=1)])
-    log_priors = _log_priors(classes, balanced)
-    problem = _Problem(classes, kept, classes.left_out(kept), log_priors)
-    zero_shot = None
-    if embeddings is not None:
-        zero_shot = _ZeroShot.of(embeddings, kept)
-    choose = _one_shot if classes.one_shot else _by_leaving_out
-    metric, scales = choose(problem, zero_shot)
-    return _stepped(problem, metric, scales, zero_shot)
+        equal = counts.sum() / np.count_nonzero(counts) / np.where(counts > 0, counts, np.inf)
+        kept = kept._replace(weights=kept.weights * equal[plain.codes])
+    smoothed = np.ones_like(counts) if balanced else counts + 1.0
+    log_priors = np.log(smoothed / smoothed.sum())
+    zero_shot = None if embeddings is None else (embeddings - embeddings.mean(axis=0)).T
+    if plain.classes.one_shot:
+        memories, scales = _one_shot(plain, kept, log_priors, zero_shot)
+    else:
+        sides = [plain]
+        per_class = moments.count / np.count_nonzero(counts)
+        if learned.lifts and moments.count > LIFT_ROWS and per_class > LIFT_ROWS_A_CLASS:
+            sides.append(lifted_side(learned, kept, balanced))
+        memories, scales = _by_leaving_out(sides, kept, log_priors, zero_shot)
+    selected = _joined(learned, kept, memories, scales, log_priors, zero_shot)
+    return selected if plain.classes.one_shot else _stepped(selected, plain, kept)
+
+
+# -- choosing ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
-    classes: GaussianClasses
-    kept: RowArrays
-    left_out: ClassesLeftOut
-    log_priors: FloatArray
+class _Memory:
+    """A side with its metric chosen, as an expert on the kept rows."""
 
-
-@dataclass(frozen=True, eq=False)
-class _ZeroShot:
-    matrix: FloatArray
+    side: Side
+    metric: Metric
     expert: Expert
 
-    @classmethod
-    def of(cls, embeddings: FloatArray, kept: RowArrays) -> _ZeroShot:
-        matrix = (embeddings - embeddings.mean(axis=0)).T
-        scores = kept.keys @ matrix
-        codes = kept.values.argmax(axis=1)
-        return cls(
-            matrix, Expert(scores, gaussian_slope(scores, codes, kept.weights, vouched=True))
-        )
+
+def _by_leaving_out(
+    sides: list[Side], kept: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
+) -> tuple[list[_Memory], FloatArray]:
+    """Choose each side's strength, then all scales, by the leave-one-out loss."""
+    can = sides[0].left_out.leavable
+    codes, weights = sides[0].codes[can], kept.weights[can]
+    memories, scales = [], np.ones(1)
+    for side in sides:
+        memory, scales = _strongest(side, can, codes, weights, log_priors)
+        memories.append(memory)
+    experts = [m.expert._replace(scores=m.expert.scores[can]) for m in memories]
+    if zero_shot is not None:
+        scores = kept.keys[can] @ zero_shot
+        experts.append(Expert(scores, gaussian_slope(scores, codes, weights, vouched=True)))
+    if len(experts) > 1:
+        scales, _ = fit_scales(experts, log_priors, codes, weights)
+    return memories, scales
 
 
-def _balance(classes: GaussianClasses) -> FloatArray:
-    """Weight of a row of each class that makes all classes count alike."""
-    counts = classes.counts
-    return counts.sum() / np.count_nonzero(counts) / np.where(counts > 0, counts, np.inf)
-
-
-def _log_priors(classes: GaussianClasses, balanced: bool) -> FloatArray:
-    counts = classes.counts
-    smoothed = np.ones_like(counts) if balanced else counts + 1.0
-    return np.log(smoothed / smoothed.sum())
-
-
-def _by_leaving_out(problem: _Problem, zero_shot: _ZeroShot | None) -> tuple[Metric, FloatArray]:
-    """Choose strength and scales by the leave-one-out loss."""
-    classes, left_out = problem.classes, problem.left_out
-    can = left_out.leavable
-    codes, weights = left_out.codes[can], problem.kept.weights[can]
+def _strongest(
+    side: Side, can: AnyArray, codes: IntArray, weights: FloatArray, log_priors: FloatArray
+) -> tuple[_Memory, FloatArray]:
+    """Walk downhill over strengths, each with the scale that suits it."""
+    classes = side.classes
     # rows that all repeat have no scatter within classes
     spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.eigenvalues.sum()
-    unit = max(classes.eigenvalues.sum() / classes.degrees, 1e-12 * spread, 1e-300)
-    tried: dict[int, tuple[float, Expert, FloatArray]] = {}
+    unit = max(classes.eigenvalues.sum() / classes.degrees, 1e-12 * spread, TINY)
+    tried: dict[int, tuple[float, _Memory, FloatArray]] = {}
     last = np.zeros(1)
 
     def loss(index: int) -> float:
         nonlocal last
         if index not in tried:
-            scores = left_out.scores(_metric(unit, STRENGTHS[index]))[can]
+            metric = Metric(1.0, STRENGTHS[index] * unit, PSEUDO_ROWS)
+            scores = side.left_out.scores(metric)
             scores -= scores.mean(axis=1, keepdims=True)
-            expert = Expert(scores, gaussian_slope(scores, codes, weights))
-            scales, value = fit_scales([expert], problem.log_priors, codes, weights, last)
+            expert = Expert(scores, gaussian_slope(scores[can], codes, weights))
+            here = [expert._replace(scores=scores[can])]
+            scales, value = fit_scales(here, log_priors, codes, weights, last)
             last = np.log(scales / expert.expected)  # where the next strength starts
             value += 0.5 * (np.log(STRENGTHS[index]) / DECADE) ** 2
-            tried[index] = value, expert, scales
+            tried[index] = value, _Memory(side, metric, expert), scales
         return tried[index][0]
 
-    best = _downhill(loss, len(STRENGTHS))
-    _, expert, scales = tried[best]
-    if zero_shot is not None:
-        seen = zero_shot.expert.scores[can]
-        slope = gaussian_slope(seen, codes, weights, vouched=True)
-        experts = [expert, Expert(seen, slope)]
-        scales, _ = fit_scales(experts, problem.log_priors, codes, weights)
-    return _metric(unit, STRENGTHS[best]), scales
-
-
-def _metric(unit: float, strength: float) -> Metric:
-    return Metric(gain=1.0, floor=strength * unit, kappa=PSEUDO_ROWS)
+    return tried[_downhill(loss, len(STRENGTHS))][1:]
 
 
 def _downhill(loss: Callable[[int], float], n: int) -> int:
     """Return the local minimum over 0..n-1 that lies downhill from the middle."""
     at = n // 2
+    loss(at)
     for direction in (1, -1):
         moved = False
         while 0 <= at + direction < n and loss(at + direction) < loss(at):
@@ -191,61 +198,93 @@ def _downhill(loss: Callable[[int], float], n: int) -> int:
     return at
 
 
-def _one_shot(problem: _Problem, zero_shot: _ZeroShot | None) -> tuple[Metric, FloatArray]:
+def _one_shot(
+    side: Side, kept: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
+) -> tuple[list[_Memory], FloatArray]:
     """Take the stated defaults, calibrated by the class embeddings where there are some."""
-    largest = float(problem.classes.eigenvalues.max(initial=0.0)) or 1.0
-    metric = Metric(gain=1.0, floor=largest, kappa=ONE_SHOT_PSEUDO_ROWS)
-    slope = _unseen_slope(problem, metric)
+    largest = float(side.classes.eigenvalues.max(initial=0.0)) or 1.0
+    metric = Metric(1.0, largest, ONE_SHOT_PSEUDO_ROWS)
+    scores = side.left_out.scores(metric)
+    slope = _unseen_slope(side, kept, metric)
+    memory = _Memory(side, metric, Expert(scores - scores.mean(axis=1, keepdims=True), slope))
     if zero_shot is None:
-        return metric, np.array([slope])
-    expert, codes = zero_shot.expert, problem.left_out.codes
-    fitted, _ = fit_scales([expert], problem.log_priors, codes, problem.kept.weights)
-    return metric, np.array([POOLING * slope * fitted[0] / expert.expected, fitted[0]])
+        return [memory], np.array([slope])
+    scores = kept.keys @ zero_shot
+    expert = Expert(scores, gaussian_slope(scores, side.codes, kept.weights, vouched=True))
+    fitted, _ = fit_scales([expert], log_priors, side.codes, kept.weights)
+    return [memory], np.array([POOLING * slope * fitted[0] / expert.expected, fitted[0]])
 
 
-def _unseen_slope(problem: _Problem, metric: Metric) -> float:
+def _unseen_slope(side: Side, kept: RowArrays, metric: Metric) -> float:
     """Estimate the memory's slope at one shot: own scores over the variance of others, unseen.
 
     A row inside the scatter shortens itself: zᵀ(A - zzᵀ)⁻¹z = D / (1 - D) with D = zᵀA⁻¹z.
     """
-    own, others = problem.left_out.self_products(metric)
-    n_classes, weights = others.shape[1], problem.kept.weights
+    own, others = side.left_out.self_products(metric)
+    n_classes, weights = others.shape[1], kept.weights
     if n_classes < 2:
         return 1.0
     unseen = 1.0 / np.maximum(1.0 - own, 1e-6)
     others = others * unseen[:, None]
-    others[np.arange(len(own)), problem.left_out.codes] = 0.0
+    others[np.arange(len(own)), side.codes] = 0.0
     variance = float(weights @ (others**2).sum(axis=1)) / max(weights.sum() * (n_classes - 1), 1.0)
     mean = float(weights @ (own * unseen) / weights.sum())
     return mean / variance * (n_classes - 1) / n_classes if variance > 0 else 1.0
 
 
-def _stepped(
-    problem: _Problem, metric: Metric, scales: FloatArray, zero_shot: _ZeroShot | None
+# -- joining -----------------------------------------------------------------------------------
+
+
+def _joined(
+    learned: Learned,
+    kept: RowArrays,
+    memories: list[_Memory],
+    scales: FloatArray,
+    log_priors: FloatArray,
+    zero_shot: FloatArray | None,
 ) -> Selected:
-    """Join the experts and walk the Fisher half-steps."""
-    classes, kept, left_out = problem.classes, problem.kept, problem.left_out
-    memory = classes.weights(metric)
-    matrix, bias = scales[0] * memory.matrix, scales[0] * memory.bias + problem.log_priors
-    scores = left_out.scores(metric)
-    scores = scales[0] * (scores - scores.mean(axis=1, keepdims=True)) + problem.log_priors
-    if zero_shot is not None:
-        matrix = matrix + scales[1] * zero_shot.matrix
-        scores = scores + scales[1] * zero_shot.expert.scores
-    if not classes.one_shot:
-        Z, weights = kept.keys - classes.centre, kept.weights[:, None]
-        energy = np.einsum("ij,ij->i", Z, Z)[:, None]
-        rows_a_class = classes.counts.sum() / np.count_nonzero(classes.counts)
-        for _ in range(round(float(np.log2(rows_a_class)))):
-            P = softmax(scores, axis=1)
-            R = (kept.values - P) * left_out.leavable[:, None]
-            entropy = float(kept.weights @ (1.0 - (P**2).sum(axis=1))) / kept.weights.sum()
-            trace = float((energy * weights).sum()) * entropy / len(bias)
-            R *= STEP / max(trace, 1e-300)
-            step = Z.T @ (weights * R)
-            scores = scores + Z @ step - energy * R  # a row does not see its own push
-            matrix, bias = matrix + step, bias - classes.centre @ step
-    weights_found = FastWeights(
-        matrix, bias, memory.rank, memory.condition, memory.explained, metric.floor
+    """Add the experts up, each by its scale."""
+    plain, *lifted = [
+        _scaled(memory.side.classes.weights(memory.metric), scale)
+        for memory, scale in zip(memories, scales[: len(memories)], strict=True)
+    ]
+    plain = replace(plain, bias=plain.bias + log_priors)
+    scores = log_priors + sum(
+        scale * memory.expert.scores
+        for memory, scale in zip(memories, scales[: len(memories)], strict=True)
     )
-    return Selected(weights_found, scores)
+    if zero_shot is not None:
+        plain = replace(plain, matrix=plain.matrix + scales[-1] * zero_shot)
+        scores = scores + scales[-1] * (kept.keys @ zero_shot)
+    if not lifted:
+        return Selected(plain, None, scores)
+    grid = learned.moments.key_grid
+    units = lift_on(grid, learned.moments.n_features).per_unit
+    in_units = replace(lifted[0], matrix=lifted[0].matrix / units[:, None])
+    return Selected(plain, LiftedWeights(grid, in_units), scores)
+
+
+def _scaled(weights: FastWeights, scale: float) -> FastWeights:
+    return replace(weights, matrix=scale * weights.matrix, bias=scale * weights.bias)
+
+
+def _stepped(selected: Selected, side: Side, kept: RowArrays) -> Selected:
+    """Walk the Fisher half-steps."""
+    classes, scores = side.classes, selected.loo_scores
+    Z, weights = (kept.keys - classes.centre) / classes.scale, kept.weights[:, None]
+    energy = np.einsum("ij,ij->i", Z, Z)[:, None]
+    total = np.zeros((Z.shape[1], scores.shape[1]))
+    rows_a_class = classes.counts.sum() / np.count_nonzero(classes.counts)
+    for _ in range(round(float(np.log2(rows_a_class)))):
+        P = softmax(scores, axis=1)
+        R = (kept.values - P) * side.left_out.leavable[:, None]
+        entropy = float(kept.weights @ (1.0 - (P**2).sum(axis=1))) / kept.weights.sum()
+        trace = float((energy * weights).sum()) * entropy / scores.shape[1]
+        R *= STEP / max(trace, TINY)
+        step = Z.T @ (weights * R)
+        scores = scores + Z @ step - energy * R  # a row does not see its own push
+        total += step
+    total /= classes.scale[:, None]
+    found = selected.weights
+    moved = replace(found, matrix=found.matrix + total, bias=found.bias - classes.centre @ total)
+    return Selected(moved, selected.lifted, scores)

@@ -13,6 +13,9 @@ Sums = dict[str, AnyArray]
 
 INT64_LIMIT = 2.0**63
 
+LOOSE_LIMIT = EXACT_LIMIT / 64
+"""A cheap bound above this would have the float64 sums emptied after a few blocks."""
+
 
 def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
     """Zero sums: count (), gram (d, d), cross (d, m), key_sum (d,), value sums (m,).
@@ -122,6 +125,38 @@ class BlockSums:
         running["key_sum"] += weighted_keys.sum(axis=0)
         running["value_sum"] += weighted_values.sum(axis=0)
         running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted_values)
+
+    def add_certified(
+        self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, peak: float
+    ) -> None:
+        """Add a block, halved until the bound on its sums allows exact float64 products.
+
+        Parameters
+        ----------
+        keys, values, weights
+            As for `add`.
+        peak : float
+            No entry of keys or values exceeds it.
+
+        Raises
+        ------
+        OverflowError
+            A single row is too heavy.
+        """
+        heaviest = 1.0 if weights is None else max(1.0, float(weights.max(initial=0.0)))
+        bound = len(keys) * heaviest * peak**2
+        if self.exact and bound > LOOSE_LIMIT:  # then a tighter one is worth a pass over the block
+            squares = (np.einsum("ij,ij->j", rows, rows).max() for rows in (keys, values))
+            bound = heaviest * float(max(squares))
+        if self.exact and bound > EXACT_LIMIT and len(keys) > 1:
+            half = len(keys) // 2
+            for part in (slice(None, half), slice(half, None)):
+                part_weights = None if weights is None else weights[part]
+                self.add_certified(keys[part], values[part], part_weights, peak)
+        elif self.exact and bound > EXACT_LIMIT:
+            raise OverflowError(f"a row of weight {heaviest:g} is too heavy to be summed exactly")
+        else:
+            self.add(keys, values, weights, bound)
 
     def finish(self) -> Sums:
         """Return the sums: int64 where exact, else float64."""

@@ -105,7 +105,9 @@ def test_a_forged_hash_does_not_help_an_inconsistent_file(model_file):
 @pytest.mark.parametrize("change", ["shape", "nan", "dtype"])
 def test_tensors_of_the_wrong_kind_are_refused(model_file, change):
     tensors, metadata = opened(model_file)
-    name = "learned.head.weights.matrix" if change == "nan" else "learned.memory.moments.cross"
+    name = (
+        "learned.head.weights.matrix" if change == "nan" else "learned.memory.learned.moments.cross"
+    )
     tensor = tensors[name].copy()
     if change == "shape":
         tensor = tensor[:-1]

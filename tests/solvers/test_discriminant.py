@@ -44,8 +44,8 @@ def test_leave_one_out_is_what_refitting_without_the_row_gives(shape, kappa, wei
     keys, labels = gaussian_rows(rng, *shape)
     copies = rng.integers(1, 4, len(keys)) if weighted else None
     memory = AssociativeMemory(grid=None).learn(keys, np.eye(3)[labels], copies)
-    classes = GaussianClasses.of(memory.moments, memory.rows)
     rows = rows_in_units(memory.moments, memory.rows)
+    classes = GaussianClasses.of(memory.moments, rows)
     codes, metric = rows.values.argmax(axis=1), Metric(0.7, 0.4, kappa)
     left_out = classes.left_out(rows).scores(metric)
     for row in range(len(keys)):

@@ -59,12 +59,12 @@ class MemoryEstimator(BaseEstimator):
         check_finite(X, "X")
         return X
 
-    def _new_memory(self, **scales: Any) -> AssociativeMemory:
+    def _new_memory(self, **settings: Any) -> AssociativeMemory:
         solver = Ridge() if self.solver == "auto" else self.solver
         if not isinstance(solver, Solver):
             raise ValueError(f'solver must be "auto" or a solver such as Ridge(), got {solver!r}')
         return AssociativeMemory(
-            solver, selection_rows=self.selection_rows, key_scale=self.key_scale, **scales
+            solver, selection_rows=self.selection_rows, key_scale=self.key_scale, **settings
         )
 
     def _settings(self) -> dict[str, Any]:

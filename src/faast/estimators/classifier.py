@@ -157,7 +157,9 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         if first:
             if not len(X):
                 raise ValueError("fit needs at least one row of a weight other than zero")
-            memory = self._new_memory(value_scale=ONE_HOT_SCALE)
+            memory = self._new_memory(
+                value_scale=ONE_HOT_SCALE, lifts=self._rule.auto and y.ndim == 1
+            )
             learned = ClassMemory(memory, y.ndim == 2, self._embeddings(y))
         else:
             learned = self._learned()
@@ -215,7 +217,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
     @property
     def nbytes(self) -> int:
         """Bytes held in memory: weights alone once compacted, else with all that was learned."""
-        held = self._fitted().weights.nbytes
+        held = self._fitted().nbytes
         return held if self.learned_ is None else held + self.learned_.memory.nbytes
 
     @property
@@ -269,7 +271,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     def _scores(self, X: Any) -> FloatArray:
         head = self._fitted()
-        scores = head.weights.read(self._rows(X, first=False))
+        scores = head.read(self._rows(X, first=False))
         return scores - 0.5 if head.multilabel else scores
 
     def _fitted(self) -> Head:

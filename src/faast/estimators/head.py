@@ -10,6 +10,7 @@ from faast._typing import AnyArray, FloatArray
 from faast.confidence import fit_temperature
 from faast.estimators.labels import describe_labels, labels_from
 from faast.memory import AssociativeMemory
+from faast.readout import LiftedWeights
 from faast.selection import select
 from faast.solvers.balance import equal_priors
 from faast.state import State
@@ -28,6 +29,8 @@ class Head:
     classes : ndarray of shape (C,)
     multilabel : bool
     weights : FastWeights
+    lifted : LiftedWeights or None
+        To be added to what the weights read.
     temperature : float
     loo_scores : ndarray of shape (n, C), or None
         Scores of the kept rows without themselves; not kept in files.
@@ -36,13 +39,27 @@ class Head:
     classes: AnyArray
     multilabel: bool
     weights: FastWeights
+    lifted: LiftedWeights | None
     temperature: float
     loo_scores: FloatArray | None = None
 
+    def read(self, X: AnyArray) -> FloatArray:
+        """Score rows: (n, d) to (n, C)."""
+        scores = self.weights.read(X)
+        return scores if self.lifted is None else scores + self.lifted.read(X)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that prediction needs."""
+        return self.weights.nbytes + (0 if self.lifted is None else self.lifted.nbytes)
+
     def to_state(self) -> State:
         """Return what a file keeps."""
+        parts = {"weights": self.weights.to_state()}
+        if self.lifted is not None:
+            parts["lifted"] = self.lifted.to_state()
         return State.joined(
-            {"weights": self.weights.to_state()},
+            parts,
             classes=describe_labels(self.classes),
             multilabel=self.multilabel,
             temperature=self.temperature,
@@ -52,10 +69,12 @@ class Head:
     def from_state(cls, state: State) -> Head:
         """Restore what `to_state` returned."""
         metadata = state.metadata
+        lifted = LiftedWeights.from_state(state.part("lifted")) if "lifted" in metadata else None
         return cls(
             labels_from(metadata["classes"]),
             bool(metadata["multilabel"]),
             FastWeights.from_state(state.part("weights")),
+            lifted,
             float(metadata["temperature"]),
         )
 
@@ -87,14 +106,15 @@ class HeadRule:
         multilabel: bool,
     ) -> Head:
         """Solve a memory whose values are the classes' columns."""
-        if memory.moments is None or memory.rows is None or memory.count == 0:
+        learned = memory.learned
+        if learned is None or memory.count == 0:
             if embeddings is None:
                 raise ValueError("nothing has been learned yet; call fit or partial_fit first")
             return _zero_shot_head(classes, embeddings)
-        moments, rows = memory.moments, memory.rows
+        moments, rows = learned.moments, learned.rows
         if self.auto and not multilabel:
-            chosen = select(moments, rows, embeddings, balanced=self.balanced)
-            return Head(classes, False, chosen.weights, 1.0, chosen.loo_scores)
+            chosen = select(learned, embeddings, balanced=self.balanced)
+            return Head(classes, False, chosen.weights, chosen.lifted, 1.0, chosen.loo_scores)
         if self.balanced:
             moments, rows = equal_priors(moments, rows)
             weights = memory.solver.solve(moments, rows)
@@ -114,7 +134,7 @@ class HeadRule:
         temperature = 1.0
         if scores is not None and not multilabel:
             temperature = fit_temperature(scores, rows.values.argmax(axis=1), rows.weights)
-        return Head(classes, multilabel, weights, temperature, scores)
+        return Head(classes, multilabel, weights, None, temperature, scores)
 
     def _share(self, count: float, n_classes: int) -> float:
         """R = N / (N0 + N): how much of a prediction is read from the memory."""
@@ -124,4 +144,5 @@ class HeadRule:
 
 def _zero_shot_head(classes: AnyArray, embeddings: FloatArray) -> Head:
     matrix = np.ascontiguousarray(embeddings.T)
-    return Head(classes, False, FastWeights(matrix, np.zeros(len(classes)), 0, 1.0, 0.0), 0.01)
+    weights = FastWeights(matrix, np.zeros(len(classes)), 0, 1.0, 0.0)
+    return Head(classes, False, weights, None, 0.01)

@@ -50,12 +50,13 @@ class Discriminant(Solver):
 
     def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
         """Solve; `FastWeights.strength` is the shrinkage. See `Solver.solve`."""
-        classes = GaussianClasses.of(moments, rows)
+        kept = None if rows is None else rows_in_units(moments, rows)
+        every_row = kept if rows is not None and rows.complete else None
+        classes = GaussianClasses.of(moments, every_row)
         shrinkage = self.shrinkage
         if isinstance(shrinkage, str):
             shrinkage = DEFAULT_SHRINKAGE
-            if rows is not None and len(rows):
-                kept = rows_in_units(moments, rows)
+            if kept is not None and len(kept.keys):
                 left_out = classes.left_out(kept)
                 losses = [
                     _loss(classes, left_out, kept.weights, candidate) for candidate in SHRINKAGES
@@ -67,8 +68,9 @@ class Discriminant(Solver):
 
     def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
         """Predict rows without themselves; see `Solver.loo_values`."""
-        classes = GaussianClasses.of(moments, rows)
-        left_out = classes.left_out(rows_in_units(moments, rows))
+        kept = rows_in_units(moments, rows)
+        classes = GaussianClasses.of(moments, kept if rows.complete else None)
+        left_out = classes.left_out(kept)
         return left_out.scores(_metric(classes, weights.strength)) + _log_priors(classes)
 
 

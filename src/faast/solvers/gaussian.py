@@ -10,8 +10,8 @@ import scipy.linalg
 
 from faast._typing import FloatArray, IntArray
 from faast.moments import Moments
-from faast.rows import KeptRows, RowArrays
-from faast.solvers.spectrum import above_noise, rows_in_units
+from faast.rows import RowArrays
+from faast.solvers.spectrum import above_noise
 from faast.weights import FastWeights
 
 TINY = 1e-300
@@ -44,6 +44,8 @@ class GaussianClasses:
     means : ndarray of shape (C, r)
         Class means less the centre, in the basis; zero for a class without rows.
     one_shot : bool
+    scale : ndarray of shape (d,)
+        What columns were divided by before anything else.
     """
 
     counts: FloatArray
@@ -52,18 +54,27 @@ class GaussianClasses:
     basis: FloatArray
     means: FloatArray
     one_shot: bool
+    scale: FloatArray
 
     @classmethod
     def of(
-        cls, moments: Moments, rows: KeptRows | None, *, balanced: bool = False
+        cls,
+        moments: Moments,
+        every_row: RowArrays | None = None,
+        *,
+        scale: FloatArray | None = None,
+        balanced: bool = False,
     ) -> GaussianClasses:
         """Summarise moments whose values are classes.
 
         Parameters
         ----------
         moments : Moments
-        rows : KeptRows, optional
-            Where all rows are kept and fewer than d, work in the space that they span.
+        every_row : RowArrays, optional
+            All rows, where they are at hand: with fewer than d of them the work is done in the
+            space that they span.
+        scale : ndarray of shape (d,), optional
+            Divide columns by it; 1 by default.
         balanced : bool
             Centre at the mean of the class means, as if all classes had equally many rows.
 
@@ -80,26 +91,27 @@ class GaussianClasses:
                 "for other values use Ridge or PseudoInverse"
             )
         seen = counts > 0
+        scale = np.ones(moments.n_features) if scale is None else scale
         means = np.where(seen, moments.cross / np.where(seen, counts, 1.0), 0.0).T
-        centre = means[seen].mean(axis=0) if balanced else moments.key_sum / max(count, TINY)
-        means[seen] -= centre
+        overall = moments.key_sum / max(count, TINY)
+        centre = means[seen].mean(axis=0) if balanced else overall
         one_shot = bool(count < 2 * np.count_nonzero(seen))
-        if rows is not None and rows.complete and len(rows) < moments.n_features:
-            scatter, span = _scatter_of_rows(rows_in_units(moments, rows), means, centre, one_shot)
-            means = means @ span
+        if every_row is not None and len(every_row.keys) < moments.n_features:
+            offsets = overall if one_shot else means[every_row.values.argmax(axis=1)]
+            span, within = _span(every_row, centre, offsets, scale)
+            scatter = within.T @ within
         else:
-            shared = np.outer(moments.key_sum, moments.key_sum) / max(count, TINY)
-            if not one_shot:
-                full = means[seen] + centre
-                shared = (full * counts[seen, None]).T @ full
-            scatter, span = moments.gram - shared, None
+            span, scatter = None, moments.gram
+            centres = overall[None, :] if one_shot else means
+            scatter -= (centres.T * (count if one_shot else counts)) @ centres
+            scatter /= np.outer(scale, scale)
+        means[seen] = (means[seen] - centre) / scale
         eigenvalues, turn = scipy.linalg.eigh(
             scatter, driver="evd", overwrite_a=True, check_finite=False
         )
         basis = turn if span is None else span @ turn
-        return cls(
-            counts, centre, np.maximum(eigenvalues, 0.0), basis, means @ turn, bool(one_shot)
-        )
+        eigenvalues = np.maximum(eigenvalues, 0.0)
+        return cls(counts, centre, eigenvalues, basis, means @ basis, one_shot, scale)
 
     @property
     def degrees(self) -> float:
@@ -118,7 +130,7 @@ class GaussianClasses:
         """
         precision = self.precision(metric)
         means = self.means * (self.counts / np.maximum(self.counts + metric.kappa, TINY))[:, None]
-        matrix = self.basis @ (means * precision).T
+        matrix = self.basis @ (means * precision).T / self.scale[:, None]
         between = float(self.counts @ (self.means**2).sum(axis=1))
         within = float(self.eigenvalues.sum()) - between * self.one_shot
         w = self.eigenvalues[above_noise(self.eigenvalues, len(self.basis))]
@@ -163,7 +175,7 @@ class ClassesLeftOut:
 
     def __init__(self, classes: GaussianClasses, rows: RowArrays) -> None:
         self._classes = classes
-        self._rows = (rows.keys - classes.centre) @ classes.basis
+        self._rows = ((rows.keys - classes.centre) / classes.scale) @ classes.basis
         self.codes: IntArray = rows.values.argmax(axis=1)
         self._leaving = np.minimum(rows.weights, 1.0)
         self._left = classes.counts[self.codes] - self._leaving
@@ -200,22 +212,15 @@ class ClassesLeftOut:
         return (self._rows**2) @ precision, self._rows @ (self._classes.means * precision).T
 
 
-def _scatter_of_rows(
-    rows: RowArrays, means: FloatArray, centre: FloatArray, one_shot: bool
+def _span(
+    rows: RowArrays, centre: FloatArray, offsets: FloatArray, scale: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the scatter in a basis of what the rows span, and that basis (d, r)."""
+    """Return a basis of what the rows span, (d, r), and in it the rows less offsets, weighted."""
     root = np.sqrt(rows.weights)[:, None]
-    centred = rows.keys - centre
-    weighted = root * centred
+    weighted = root * (rows.keys - centre) / scale
     squares, left = scipy.linalg.eigh(
         weighted @ weighted.T, driver="evd", overwrite_a=True, check_finite=False
     )
     kept = above_noise(squares, len(squares))
-    squares, left = squares[kept], left[:, kept]
-    span = weighted.T @ (left / np.sqrt(squares))
-    if one_shot:
-        overall = rows.weights @ centred / rows.weights.sum()
-        within = root * ((centred - overall) @ span)
-    else:
-        within = root * (centred @ span - (means @ span)[rows.values.argmax(axis=1)])
-    return within.T @ within, span
+    span = weighted.T @ (left[:, kept] / np.sqrt(squares[kept]))
+    return span, root * ((rows.keys - offsets) / scale) @ span

@@ -1,0 +1,173 @@
+"""All a memory knows: moments, kept rows and, once rows are too many to keep, lifted moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from faast._typing import AnyArray, FloatArray
+from faast.inputs import Batch
+from faast.lifted import LiftedMoments
+from faast.moments import Moments
+from faast.rows import KeptRows, hash_rows
+from faast.state import State
+
+EVERY_ROW = 2**62
+"""A capacity that no rows exceed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """Sums and rows that belong together; combining returns a new one.
+
+    Attributes
+    ----------
+    moments : Moments
+    rows : KeptRows
+        All rows while they fit, else a sample.
+    lifted : LiftedMoments or None
+        Moments of the lifted rows. None while all rows are kept, which can still be lifted, and
+        where lifting was not asked for.
+    lifts : bool
+        Whether lifted moments are to be kept once rows are too many.
+    """
+
+    moments: Moments
+    rows: KeptRows
+    lifted: LiftedMoments | None
+    lifts: bool
+
+    @classmethod
+    def nothing(cls, moments: Moments, capacity: int, lifts: bool) -> Learned:
+        """Begin with empty moments."""
+        rows = KeptRows.none(moments.n_features, moments.n_values, capacity)
+        return cls(moments, rows, None, lifts and moments.grid is not None)
+
+    def plus(self, other: Learned) -> Learned:
+        """Return what both have learned together."""
+        rows = self.rows.plus(other.rows)
+        moments = self.moments + other.moments
+        lifted = None
+        if self.lifts and not rows.complete:
+            lifted = self.with_lifted().plus(other.with_lifted(), moments)
+        return replace(self, moments=moments, rows=rows, lifted=lifted)
+
+    def minus(self, other: Learned) -> Learned:
+        """Return what is left when everything the other has learned is forgotten.
+
+        Raises
+        ------
+        ValueError
+            The other has learned what this one has not.
+        """
+        rows = self.rows.minus(other.rows)
+        moments = self.moments.copy().unmerge(other.moments)
+        lifted = self.lifted
+        if lifted is not None:
+            lifted = lifted.plus(other.with_lifted(), moments, sign=-1)
+        return replace(self, moments=moments, rows=rows, lifted=lifted)
+
+    def with_lifted(self) -> LiftedMoments:
+        """Return lifted moments: those kept, or those of the rows, all of them kept."""
+        if self.lifted is not None:
+            return self.lifted
+        rows = self.rows
+        return LiftedMoments(self.moments).add(rows.keys, rows.values, rows.weights)
+
+    def decayed(self, factor: float) -> Learned:
+        """Let everything count less."""
+        lifted = None if self.lifted is None else self.lifted.decayed(factor)
+        moments = self.moments.copy().decay(factor)
+        return replace(self, moments=moments, rows=self.rows.scaled(factor), lifted=lifted)
+
+    def take_values(self, columns: AnyArray) -> Learned:
+        """Rearrange the columns of values; see `Moments.take_values`."""
+        lifted = None if self.lifted is None else self.lifted.take_values(columns)
+        moments = self.moments.copy().take_values(columns)
+        return replace(self, moments=moments, rows=self.rows.take_values(columns), lifted=lifted)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        held = self.moments.nbytes + self.rows.nbytes
+        return held if self.lifted is None else held + self.lifted.nbytes
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        parts = {"moments": self.moments.to_state(), "rows": self.rows.to_state()}
+        if self.lifted is not None:
+            parts["lifted"] = self.lifted.moments.to_state()
+        return State.joined(parts, lifts=self.lifts)
+
+    @classmethod
+    def from_state(cls, state: State) -> Learned:
+        """Restore what `to_state` returned."""
+        moments = Moments.from_state(state.part("moments"))
+        rows = KeptRows.from_state(state.part("rows"))
+        lifted = None
+        if "lifted" in state.metadata:
+            lifted = LiftedMoments(moments, Moments.from_state(state.part("lifted")))
+        return cls(moments, rows, lifted, bool(state.metadata["lifts"]))
+
+
+def summed(batches: Iterable[Batch], like: Learned, *, forgetting: bool = False) -> Learned:
+    """Sum batches apart from what has been learned, on the same grid and with the same sample.
+
+    Parameters
+    ----------
+    batches : iterable of Batch
+    like : Learned
+        Left as it is.
+    forgetting : bool
+        The rows are to be taken back: those of them that the sample of `like` would hold are all
+        kept, however many.
+    """
+    collector = _Collector(like, EVERY_ROW if forgetting else like.rows.capacity)
+    return collector.finish(like.moments.summed(batches, collector.visit))
+
+
+class _Collector:
+    """Keeps rows of a stream while they fit, then a sample of them beside lifted sums."""
+
+    def __init__(self, like: Learned, capacity: int) -> None:
+        shape = like.moments.n_features, like.moments.n_values
+        self._capacity, self._lifts = capacity, like.lifts
+        self._kept = KeptRows.none(*shape, capacity, like.rows.bar)
+        self._staged: list[KeptRows] = []
+        self._lifted: LiftedMoments | None = None
+
+    def visit(
+        self, part: Moments, keys: FloatArray, values: FloatArray, weights: FloatArray | None
+    ) -> None:
+        """Take a block of rows on the grid of `part`."""
+        hashes = hash_rows(keys)
+        below = np.flatnonzero(hashes < self._kept.bar)
+        taken = np.ones(len(below)) if weights is None else weights[below]
+        self._staged.append(
+            KeptRows(keys[below], values[below], taken, EVERY_ROW, self._kept.bar, hashes[below])
+        )
+        if self._lifts and not self._kept.complete:
+            self._lifted = (self._lifted or LiftedMoments(part)).add(keys, values, weights)
+        if sum(map(len, self._staged)) > self._capacity:
+            self._settle(part)
+
+    def finish(self, part: Moments) -> Learned:
+        """Return what was collected beside the moments of the same rows."""
+        self._settle(part)
+        lifted = None
+        if self._lifts and not self._kept.complete:
+            lifted = self._lifted or LiftedMoments(part)
+        return Learned(part, self._kept, lifted, self._lifts)
+
+    def _settle(self, part: Moments) -> None:
+        everything = self._kept.limited(EVERY_ROW)
+        for block in self._staged:
+            everything = everything.plus(block)
+        kept, self._staged = everything.limited(self._capacity), []
+        if self._lifts and self._kept.complete and not kept.complete:
+            # the last moment that all rows are at hand
+            lifted = LiftedMoments(part)
+            self._lifted = lifted.add(everything.keys, everything.values, everything.weights)
+        self._kept = kept

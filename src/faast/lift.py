@@ -1,0 +1,107 @@
+"""A fixed lift of rows to products of random sign projections: more capacity, nothing lost.
+
+    z = round(xᵀS)                     S: d x p fixed signs
+    phi_jk = z_j · z_(j+k mod p)       k = 1..m
+
+E[phi(x)·phi(y)] = m p (x·y)² up to terms of repeated coordinates: a random sketch of the kernel of
+degree 2. Polynomials of degree 2 are closed under translation, so beside the row itself it does
+not matter where the data sit. No centre is needed, hence none that moves with the data, and
+learning, forgetting and merging stay exact.
+
+It is exact because z is a sum of integers below 2**53 whatever the order of summation, rounding a
+power-of-two multiple of it is exact, and so are the products of two such numbers: the lifted rows
+lie on a grid of their own, alike in any batch.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from faast._typing import FloatArray, IntArray
+from faast.grid import Grid
+from faast.mixing import mix64
+
+PROJECTION_BITS = 8
+"""z is kept to 2**-8: a few thousandths of what a unit row projects to."""
+
+MOST_PROJECTIONS = 512
+MOST_SHIFTS = 6
+WIDEST = 3584
+"""Lifted columns at most, the row's own among them: the state grows with their square."""
+
+
+class Lift:
+    """Rows beside their products.
+
+    Parameters
+    ----------
+    n_features : int
+        d.
+    bits : int
+        Bits of the rows' grid.
+    bounded : bool
+        Rows have norm up to 2; else entries up to about 1 (a scale a column), and the projection
+        is halved until a row of such entries projects like one of norm 2.
+
+    Attributes
+    ----------
+    width : int
+        Columns of a lifted row.
+    key_scale : ndarray of shape (width,)
+        Grid scale of lifted rows in `Moments` of the same bits.
+    """
+
+    def __init__(self, n_features: int, bits: int, bounded: bool) -> None:
+        n_projections = min(MOST_PROJECTIONS, 4 * n_features)
+        room = (WIDEST - n_features) // n_projections
+        self.n_shifts = max(0, min(MOST_SHIFTS, room, n_projections // 2))
+        self.width = n_features + self.n_shifts * n_projections
+        shrink = 0 if bounded else int(np.ceil(np.log2(max(n_features, 4)) / 2)) - 1
+        self._per_row_unit = 2.0 ** (PROJECTION_BITS - bits - shrink)
+        self._bits = bits
+        self._signs = signs(n_features, n_projections)
+        product_scale = 2.0 ** (bits - 2 * PROJECTION_BITS)
+        self.key_scale: FloatArray = np.where(
+            np.arange(self.width) < n_features, 1.0, product_scale
+        )
+
+    @property
+    def per_unit(self) -> FloatArray:
+        """Units of the lifted grid in 1.0, shape (width,)."""
+        return 2.0**self._bits / self.key_scale
+
+    def __call__(self, rows: FloatArray) -> FloatArray:
+        """Lift rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, d), float64
+            In grid units (integers).
+
+        Returns
+        -------
+        ndarray of shape (n, width), float64
+            In units of the lifted grid: integers again.
+        """
+        z = np.rint(rows @ self._signs * self._per_row_unit)
+        parts = [rows, *(z * np.roll(z, -shift, axis=1) for shift in range(1, self.n_shifts + 1))]
+        return np.concatenate(parts, axis=1)
+
+
+def lift_on(grid: Grid, n_features: int) -> Lift:
+    """Return the lift of rows on a grid."""
+    assert grid.bits is not None
+    return _lift(n_features, grid.bits, np.ndim(grid.scale) == 0)
+
+
+@lru_cache(maxsize=4)
+def _lift(n_features: int, bits: int, bounded: bool) -> Lift:
+    return Lift(n_features, bits, bounded)
+
+
+def signs(n_rows: int, n_columns: int) -> FloatArray:
+    """Return a fixed matrix of +1 and -1, the same on every machine: shape (n_rows, n_columns)."""
+    numbers: IntArray = mix64(np.arange(n_rows * n_columns, dtype=np.uint64))
+    return np.where(numbers >> np.uint64(63), 1.0, -1.0).reshape(n_rows, n_columns)

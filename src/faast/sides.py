@@ -1,0 +1,70 @@
+"""What a discriminant reads: rows as they are, or their lift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from faast._typing import FloatArray, IntArray
+from faast.learned import Learned
+from faast.lift import lift_on
+from faast.moments import Moments
+from faast.rows import RowArrays
+from faast.solvers.gaussian import TINY, ClassesLeftOut, GaussianClasses
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Gaussian classes of rows (or of lifted rows) and these rows left out."""
+
+    classes: GaussianClasses
+    left_out: ClassesLeftOut
+
+    @classmethod
+    def of(
+        cls,
+        moments: Moments,
+        kept: RowArrays,
+        learned: Learned,
+        scale: FloatArray | None,
+        balanced: bool,
+    ) -> Side:
+        """Summarise moments, and prepare to leave out their kept rows.
+
+        Parameters
+        ----------
+        moments : Moments
+        kept : RowArrays
+            In the units of the moments.
+        learned : Learned
+            Whose rows they are.
+        scale : ndarray of shape (d,), optional
+            Divide columns by it.
+        balanced : bool
+            See `GaussianClasses.of`.
+        """
+        every_row = kept if learned.rows.complete else None
+        classes = GaussianClasses.of(moments, every_row, scale=scale, balanced=balanced)
+        return cls(classes, classes.left_out(kept))
+
+    @property
+    def codes(self) -> IntArray:
+        """Class of each kept row."""
+        return self.left_out.codes
+
+
+def lifted_side(learned: Learned, kept: RowArrays, balanced: bool) -> Side:
+    """Lift what was learned."""
+    lifted = learned.with_lifted().moments
+    lift = lift_on(learned.moments.key_grid, learned.moments.n_features)
+    keys, _ = lifted.from_grid(lift(learned.rows.keys.astype(np.float64)), learned.rows.values)
+    return Side.of(lifted, kept._replace(keys=keys), learned, spread(lifted), balanced)
+
+
+def spread(moments: Moments) -> FloatArray:
+    """Measure the standard deviation of each column; 1 where a column does not vary."""
+    mean = moments.key_sum / moments.count
+    variance = moments.gram.diagonal() / moments.count - mean**2
+    noise = 1e-12 * np.maximum(moments.gram.diagonal() / moments.count, TINY)
+    return np.sqrt(np.where(variance > noise, variance, 1.0))

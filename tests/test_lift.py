@@ -1,0 +1,99 @@
+"""Lifted rows are exact, alike in any batch, and what is learned of them can be forgotten."""
+
+import numpy as np
+import pytest
+
+from faast import FaastClassifier
+from faast.grid import Grid
+from faast.lift import lift_on, signs
+
+FEW = 40
+"""Rows kept in these tests: the rest is known by its moments alone."""
+
+
+@pytest.fixture
+def rows(rng):
+    X = rng.standard_normal((150, 6))
+    return X / np.linalg.norm(X, axis=1, keepdims=True), rng.integers(0, 3, 150)
+
+
+def tensors(model):
+    return model.to_state().tensors
+
+
+def assert_same_bits(left, right):
+    assert tensors(left).keys() == tensors(right).keys()
+    for name, tensor in tensors(left).items():
+        assert np.array_equal(tensor, tensors(right)[name]), name
+
+
+def test_products_sketch_the_squared_kernel(rng):
+    X = rng.standard_normal((40, 64))
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    grid = Grid(20)
+    lift = lift_on(grid, 64)
+    products = (lift(grid.rounded(X)) / lift.per_unit)[:, 64:]
+    kernel = products @ products.T / products.shape[1]
+    assert np.corrcoef(kernel.ravel(), ((X @ X.T) ** 2).ravel())[0, 1] > 0.9
+
+
+def test_lifted_rows_do_not_depend_on_their_batch(rng):
+    rows = rng.integers(-(2**20), 2**20, (300, 48)).astype(float)
+    lift = lift_on(Grid(20), 48)
+    whole = lift(rows)
+    assert np.array_equal(whole, np.rint(whole))
+    assert np.array_equal(whole, np.concatenate([lift(rows[[i]]) for i in range(300)]))
+
+
+def test_signs_are_fixed():
+    assert signs(3, 4).tolist() == signs(3, 4).tolist()
+    assert set(np.unique(signs(50, 50))) == {-1.0, 1.0}
+    assert abs(signs(300, 300).mean()) < 0.02
+
+
+@pytest.mark.parametrize("settings", [{}, {"key_scale": np.full(6, 64.0)}], ids=["unit", "table"])
+def test_lifted_moments_do_not_depend_on_order_or_batching(rows, settings, rng):
+    X, y = rows
+    if settings:
+        X = 40.0 * X
+    settings = {"selection_rows": FEW, **settings}
+    whole = FaastClassifier(**settings).fit(X, y)
+    streamed = FaastClassifier(**settings)
+    for part in np.array_split(rng.permutation(150), 11):
+        streamed.partial_fit(X[part], y[part])
+    merged = FaastClassifier(**settings).fit(X[:30], y[:30])  # all of these are kept
+    merged.merge(FaastClassifier(**settings).fit(X[30:], y[30:]))
+    assert whole.learned_.memory.learned.lifted is not None
+    assert_same_bits(whole, streamed)
+    assert_same_bits(whole, merged)
+
+
+def test_forgotten_rows_leave_the_lifted_moments(rows):
+    X, y = rows
+    kept = FaastClassifier(selection_rows=FEW).fit(X[:100], y[:100])
+    before = kept.learned_.memory.learned.lifted.moments.copy()
+    kept.partial_fit(X[100:], y[100:]).forget(X[100:], y[100:])
+    assert kept.learned_.memory.learned.lifted.moments == before
+
+
+def test_curved_classes_need_the_lift_and_get_it(rng):
+    X = rng.uniform(-1, 1, (6000, 2))
+    y = np.where(X[:, 0] * X[:, 1] > 0, "same", "opposite")
+    model = FaastClassifier().fit(X[:5000], y[:5000])
+    assert model.score(X[5000:], y[5000:]) > 0.95
+    table = FaastClassifier().fit(50 * X[:5000], y[:5000])
+    assert table.score(50 * X[5000:], y[5000:]) > 0.95
+    few = FaastClassifier().fit(X[:2000], y[:2000])  # all kept, lifted when solved
+    assert few.score(X[5000:], y[5000:]) > 0.95
+
+
+def test_a_loaded_model_reads_its_lift(rng, tmp_path):
+    from faast import load
+
+    X = rng.uniform(-1, 1, (2000, 2))
+    y = X[:, 0] * X[:, 1] > 0
+    model = FaastClassifier().fit(X, y)
+    for kept in (model, model.compact()):
+        kept.save(tmp_path / "model")
+        loaded = load(tmp_path / "model")
+        assert np.array_equal(loaded.decision_function(X), model.decision_function(X))
