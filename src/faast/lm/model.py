@@ -15,12 +15,12 @@ from faast.lm.backbone import Backbone, grid_scale, model_inputs
 from faast.lm.checks import require_finite, require_tokens
 from faast.lm.config import MemoryConfig
 from faast.lm.folding import fold
-from faast.lm.named import NamedMemory, averaging, places
+from faast.lm.named import NamedMemory, averaging, places, read_by_row
 from faast.lm.natural_output import NaturalOutput
 from faast.lm.outputs import Lesson
 from faast.lm.pairs import next_token_pairs
 from faast.lm.readout import Readout
-from faast.lm.selection import DEFAULT, as_names, rows_by_name, select, selected
+from faast.lm.selection import as_names, select, selected
 
 if TYPE_CHECKING:
     import os
@@ -333,37 +333,12 @@ class FaastForCausalLM(nn.Module):
     def _lessons(
         self, input_ids: Tensor, attention_mask: Tensor | None, answer_mask: Tensor | None
     ) -> dict[str, Lesson]:
-        """Run the model untouched, and cut what it saw by the memories that the rows belong to."""
         require_tokens(self._backbone, input_ids)
         pairs = next_token_pairs(input_ids, attention_mask, answer_mask)
         inputs = model_inputs(self.base, input_ids, attention_mask)
         states = self._attachment.hidden_states(self.base, inputs)
         require_finite(states, pairs)
-        names = selected(self)
-        if len(set(names)) == 1:
-            return {names[0]: Lesson(input_ids, pairs, states)}
-        lessons = {}
-        for name, rows in rows_by_name(names, len(input_ids)).items():
-            at = rows.to(input_ids.device)
-            some = {place: hidden[rows.to(hidden.device)] for place, hidden in states.items()}
-            taught = pairs.taught[at]
-            if bool(taught.any()):
-                targets = input_ids[at, 1:][taught]
-                lessons[name] = Lesson(input_ids[at], type(pairs)(taught, targets), some)
-        return lessons
+        return Lesson(input_ids, pairs, states).by_name(selected(self))
 
     def _read(self, place: Place, hidden: Tensor) -> Tensor:
-        names = selected(self)
-        if len(set(names)) == 1:
-            known = self._memories.get(names[0])
-            return hidden if known is None else known.read(place, hidden)
-        out = hidden.clone()
-        for name, rows in rows_by_name(names, len(hidden)).items():
-            known = self._memories.get(name)
-            if known is not None:
-                at = rows.to(hidden.device)
-                out[at] = known.read(place, hidden[at])
-        return out
-
-
-__all__ = ["DEFAULT", "FaastForCausalLM"]
+        return read_by_row(self._memories, selected(self), place, hidden)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from faast.lm.holdout import HeldOut
 from faast.lm.middle import BankMiddle, ExactMiddle, MiddleMemory
 from faast.lm.natural_output import NaturalOutput
 from faast.lm.outputs import BankOutput, Lesson, OutputMemory
+from faast.lm.selection import Names, rows_by_name
 from faast.state import State
 
 if TYPE_CHECKING:
@@ -125,6 +127,20 @@ class NamedMemory:
     def _each(self, change: Callable[[Any], Any]) -> NamedMemory:
         middle = tuple(change(part) for part in self.middle)
         return NamedMemory(middle, None if self.output is None else change(self.output))
+
+
+def read_by_row(
+    memories: Mapping[str, NamedMemory], names: Names, place: Place, hidden: Tensor
+) -> Tensor:
+    """Let every row of a batch (rows, ..., d) read its own memory; unknown names read none."""
+    if len(set(names)) == 1:
+        known = memories.get(names[0])
+        return hidden if known is None else known.read(place, hidden)
+    out = hidden.clone()
+    for name, rows in rows_by_name(names, len(hidden)).items():
+        if name in memories:
+            out[rows] = memories[name].read(place, hidden[rows])
+    return out
 
 
 def averaging(config: MemoryConfig, *, training: bool) -> BlockAverage:

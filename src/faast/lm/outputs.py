@@ -11,10 +11,11 @@ from torch import Tensor
 
 from faast.lm.attachment import LAST, Place, Recording
 from faast.lm.bank import BlockAverage, PairBank
+from faast.lm.pairs import Pairs
+from faast.lm.selection import Names, rows_by_name
 
 if TYPE_CHECKING:
     from faast.lm.backbone import Backbone
-    from faast.lm.pairs import Pairs
     from faast.state import State
 
 
@@ -37,6 +38,18 @@ class Lesson:
     input_ids: Tensor
     pairs: Pairs
     states: Recording
+
+    def by_name(self, names: Names) -> dict[str, Lesson]:
+        """Cut the lesson by the memories that its rows belong to."""
+        if len(set(names)) == 1:
+            return {names[0]: self}
+        lessons = {}
+        for name, rows in rows_by_name(names, len(self.input_ids)).items():
+            ids, taught = self.input_ids[rows], self.pairs.taught[rows]
+            if bool(taught.any()):
+                states = {place: hidden[rows] for place, hidden in self.states.items()}
+                lessons[name] = Lesson(ids, Pairs(taught, ids[:, 1:][taught]), states)
+        return lessons
 
 
 class OutputMemory(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 
 class Readout(nn.Module):
@@ -23,8 +24,9 @@ class Readout(nn.Module):
 
     def __init__(self, hidden_size: int, dropout: float) -> None:
         super().__init__()
-        self.scorer = nn.Linear(2 * hidden_size, 1, bias=False)
-        self.out_proj = nn.Linear(hidden_size, hidden_size, bias=False)
+        # not initialised at random: that would draw from the global generator
+        self.scorer = skip_init(nn.Linear, 2 * hidden_size, 1, bias=False)  # type: ignore[no-untyped-call]
+        self.out_proj = skip_init(nn.Linear, hidden_size, hidden_size, bias=False)  # type: ignore[no-untyped-call]
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.scorer.weight)
         nn.init.zeros_(self.out_proj.weight)

@@ -7,9 +7,6 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -51,7 +48,7 @@ def as_names(name: str | Sequence[str]) -> Names:
     return names
 
 
-def rows_by_name(names: Names, n_rows: int) -> dict[str, Tensor]:
+def rows_by_name(names: Names, n_rows: int) -> dict[str, list[int]]:
     """Rows of a batch by the memory they read.
 
     A batch that beams or several returned sequences multiplied repeats each row's name.
@@ -68,6 +65,6 @@ def rows_by_name(names: Names, n_rows: int) -> dict[str, Tensor]:
         )
     owners = [name for name in names for _ in range(n_rows // len(names))]
     return {
-        name: torch.tensor([row for row, owner in enumerate(owners) if owner == name])
+        name: [row for row, owner in enumerate(owners) if owner == name]
         for name in dict.fromkeys(owners)
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
+from torch.nn.utils import skip_init
 
 from faast.lm.baselines.base import Adapted, Training, bytes_of
 
@@ -24,7 +25,8 @@ class LinearProjection:
         """Train the projection; see `Adapter`."""
         head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
         width = head.weight.shape[1]
-        projection = nn.Linear(width, width, device=head.weight.device, dtype=head.weight.dtype)
+        like = {"device": head.weight.device, "dtype": head.weight.dtype}
+        projection = skip_init(nn.Linear, width, width, **like)  # type: ignore[no-untyped-call]
         nn.init.zeros_(projection.weight)
         nn.init.zeros_(projection.bias)
 

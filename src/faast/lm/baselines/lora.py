@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
+
 from faast.lm.baselines.base import Adapted, Training, bytes_of
 from faast.optional import require
 
@@ -39,7 +41,9 @@ class LoRA:
         config = peft.LoraConfig(
             r=rank, lora_alpha=2 * rank, target_modules=list(self.targets), task_type="CAUSAL_LM"
         )
-        adapted = peft.get_peft_model(model, config)
+        with torch.random.fork_rng():
+            torch.manual_seed(self.training.seed)
+            adapted = peft.get_peft_model(model, config)
         parameters = [p for p in adapted.parameters() if p.requires_grad]
         self.training.run(adapted, parameters, windows)
         return Adapted(adapted.eval(), bytes_of(parameters))
