@@ -27,6 +27,7 @@ PROJECTION_BITS = 8
 """z is kept to 2**-8: a few thousandths of what a unit row projects to."""
 
 MOST_PROJECTIONS = 512
+PER_FEATURE = 2
 MOST_SHIFTS = 6
 WIDEST = 3584
 """Lifted columns at most, the row's own among them: the state grows with their square."""
@@ -54,7 +55,7 @@ class Lift:
     """
 
     def __init__(self, n_features: int, bits: int, bounded: bool) -> None:
-        n_projections = min(MOST_PROJECTIONS, 4 * n_features)
+        n_projections = min(MOST_PROJECTIONS, PER_FEATURE * n_features)
         room = (WIDEST - n_features) // n_projections
         self.n_shifts = max(0, min(MOST_SHIFTS, room, n_projections // 2))
         self.width = n_features + self.n_shifts * n_projections

@@ -218,9 +218,5 @@ def _span(
     """Return a basis of what the rows span, (d, r), and in it the rows less offsets, weighted."""
     root = np.sqrt(rows.weights)[:, None]
     weighted = root * (rows.keys - centre) / scale
-    squares, left = scipy.linalg.eigh(
-        weighted @ weighted.T, driver="evd", overwrite_a=True, check_finite=False
-    )
-    kept = above_noise(squares, len(squares))
-    span = weighted.T @ (left[:, kept] / np.sqrt(squares[kept]))
+    span: FloatArray = np.linalg.qr(weighted.T)[0]
     return span, root * ((rows.keys - offsets) / scale) @ span
