@@ -1,0 +1,213 @@
+"""One pass of natural gradient steps over a stream of blocks; see `Natural`."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from faast._typing import AnyArray, FloatArray, IntArray
+from faast.solvers.fisher import Fisher
+from faast.solvers.natural import Natural
+from faast.solvers.softmax import loss, probabilities
+from faast.state import State
+from faast.stream import Examples, sampled
+from faast.weights import FastWeights
+
+DAMPINGS = np.array([0.01, 0.03, 0.1, 0.3, 1.0])
+"""Half-decades from trusting every direction to the gradient alone."""
+
+USUAL = 2
+"""The damping where no block has chosen one."""
+
+STEPS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Octaves round the Bayes step."""
+
+FIRST_BLOCK = 64
+GROWTH = 16
+"""Blocks are a 16th of what was seen, and FIRST_BLOCK rows at least."""
+
+MEMORY = 8
+"""The average is over about the last 8th of the rows."""
+
+NEWTON_STEPS = 8
+
+
+class NaturalPass:
+    """What the blocks so far have left.
+
+    Attributes
+    ----------
+    A : ndarray of shape (C, d + 1), float32
+        The iterate, on keys [x / unit; 1].
+    average : ndarray of shape (C, d + 1), float32
+    unit : float
+        Root mean square norm of the first block's rows.
+    seen : int
+        Rows learned.
+    fisher : Fisher
+    sample : Examples
+        Of keys.
+    losses : list of float
+        Of each block before it was learned, by the step that suited it best.
+    chosen : list of [damping's index, step]
+    """
+
+    def __init__(self, settings: Natural, n_classes: int, n_features: int) -> None:
+        width = n_features + 1
+        self.settings = settings
+        self.unit, self.seen = 1.0, 0
+        self.A: AnyArray = np.zeros((n_classes, width), np.float32)
+        self.average: AnyArray = self.A
+        self.fisher = Fisher.nothing(n_classes, width)
+        self.sample = Examples.none(width)
+        self.losses: list[float] = []
+        self.chosen: list[tuple[int, float]] = []
+        self._directions: AnyArray | None = None
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of the next block."""
+        return max(FIRST_BLOCK, self.seen // GROWTH)
+
+    def learn(self, block: Examples) -> None:
+        """Let a block of rows choose among the steps proposed, then learn it."""
+        if not self.seen:
+            squares = np.einsum("ij,ij->i", block.keys, block.keys, dtype=np.float64)
+            self.unit = float(np.sqrt(squares.mean())) or 1.0
+        keys = np.hstack([block.keys / np.float32(self.unit), np.ones((len(block), 1), np.float32)])
+        block = replace(block, keys=keys)
+        logits = keys @ self.A.T
+        value, step, index = loss(logits, block), 0.0, 0
+        if self.seen:
+            for i, direction in enumerate(self._proposed()):
+                along = keys @ direction.T
+                tried = [(loss(logits + eta * along, block), eta, i) for eta in STEPS]
+                value, step, index = min((value, step, index), *tried)
+            self.chosen.append((index, step))
+            self._move(index, step, len(block))
+        self.losses.append(value)
+        self.fisher.add(keys, probabilities(keys @ self.A.T), block.weights)
+        self.sample = sampled(self.sample, block, self.settings.window)
+        self.seen += len(block)
+        self._directions = None
+
+    def finish(self, rows: Examples) -> None:
+        """Learn the last rows, too few for a block among them; a short pass is split in two."""
+        while len(rows):
+            size = self.block_rows
+            if not self.seen and len(rows) < 2 * size:
+                size = (len(rows) + 1) // 2
+            elif len(rows) < 1.5 * size:
+                size = len(rows)
+            self.learn(rows.take(slice(size)))
+            rows = rows.take(slice(size, None))
+
+    def weights(self) -> FastWeights:
+        """Take the step chosen last once more; return the average or the sample's optimum."""
+        last, sample, fisher = copy(self), self.sample, self.fisher
+        index, step = self.chosen[-1] if self.chosen else (USUAL, 1.0)
+        last._move(index, step, self.block_rows)
+        used = [i for i, eta in self.chosen[len(self.chosen) // 2 :] if eta] or [USUAL]
+        damping = float(np.exp(np.median(np.log(DAMPINGS[used]))))
+        optimum, gain = last._optimum(damping)
+        eigenvalues = fisher.eigenvalues
+        free = (len(self.A) - 1) * float((eigenvalues / (eigenvalues + damping)).sum())
+        A = last.average if gain <= free / (2.0 * len(sample)) else optimum
+        P = probabilities(sample.keys @ A.T)
+        own = P[np.arange(len(P)), sample.codes]
+        missed = sample.weights @ ((P * P).sum(axis=1) - 2.0 * own + 1.0)
+        kept = eigenvalues[eigenvalues > 1e-6]
+        return FastWeights(
+            matrix=A[:, :-1].T.astype(np.float64) / self.unit,
+            bias=A[:, -1].astype(np.float64),
+            rank=len(kept),
+            condition=float(np.sqrt(kept[-1] / kept[0])) if len(kept) else 1.0,
+            explained=float(np.clip(1.0 - missed / sample.weights.sum(), 0.0, 1.0)),
+            strength=damping,
+        )
+
+    def _move(self, index: int, step: float, n_rows: int) -> None:
+        if step:
+            self.A = self.A + np.float32(step) * self._proposed()[index]
+        share = MEMORY * n_rows / (self.seen + MEMORY * n_rows)
+        self.average = self.average + np.float32(share) * (self.A - self.average)
+
+    def _proposed(self) -> AnyArray:
+        """One direction for each damping."""
+        if self._directions is None:
+            self._directions = self._directions_at(self.A, DAMPINGS)
+        return self._directions
+
+    def _directions_at(self, A: AnyArray, dampings: FloatArray) -> AnyArray:
+        sample = self.sample
+        if not self.fisher.mass > 0:  # one class only: nothing to tell apart
+            return np.zeros((len(dampings), *A.shape), np.float32)
+        V = -probabilities(sample.keys @ A.T)
+        V[np.arange(len(V)), sample.codes] += 1.0
+        gradient = (V * sample.weights[:, None]).T @ sample.keys
+        pull = self.fisher.pull(A) * float(sample.weights.sum())
+        return self.fisher.directions(gradient, pull, dampings)
+
+    def _optimum(self, damping: float) -> tuple[AnyArray, float]:
+        """Walk from the average to the optimum of the sample; also return what the walk gains."""
+        sample, fisher, A = self.sample, self.fisher, self.average
+        keys, strength = sample.keys, 0.5 * damping
+
+        def objective(logits: AnyArray, A: AnyArray) -> float:
+            return loss(logits, sample) + strength * float((fisher.pull(A) * A).sum())
+
+        logits = keys @ A.T
+        start = now = objective(logits, A)
+        for _ in range(NEWTON_STEPS):
+            (direction,) = self._directions_at(A, np.array([damping]))
+            along = keys @ direction.T
+            tried = [(objective(logits + c * along, A + c * direction), c) for c in STEPS]
+            now, c = min((now, 0.0), *tried)
+            if not c:
+                break
+            A, logits = A + np.float32(c) * direction, logits + np.float32(c) * along
+        return A, start - now
+
+    def widen(self, columns: IntArray, n_classes: int) -> None:
+        """Move class c to columns[c] of n_classes; new classes start at zero."""
+        A, average = (np.zeros((n_classes, self.A.shape[1]), np.float32) for _ in range(2))
+        A[columns], average[columns] = self.A, self.average
+        self.A, self.average, self._directions = A, average, None
+        self.fisher = self.fisher.widened(columns, n_classes)
+        self.sample = self.sample.recoded(columns)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(tensor.nbytes for tensor in self.to_state().tensors.values())
+
+    def copy(self) -> NaturalPass:
+        """Return a copy that can learn on by itself."""
+        twin = copy(self)
+        n_classes = len(self.A)
+        twin.fisher = self.fisher.widened(np.arange(n_classes), n_classes)
+        twin.losses, twin.chosen = list(self.losses), list(self.chosen)
+        return twin
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        parts = {"fisher": self.fisher.to_state(), "sample": self.sample.to_state()}
+        metadata: dict[str, Any] = {"losses": self.losses, "chosen": self.chosen}
+        state = State.joined(parts, **metadata, seen=self.seen, unit=self.unit)
+        return State({**state.tensors, "A": self.A, "average": self.average}, state.metadata)
+
+    @classmethod
+    def from_state(cls, state: State, settings: Natural) -> NaturalPass:
+        """Restore what `to_state` returned."""
+        A = state.tensors["A"]
+        restored = cls(settings, len(A), A.shape[1] - 1)
+        restored.A, restored.average = A, state.tensors["average"]
+        restored.fisher = Fisher.from_state(state.part("fisher"))
+        restored.sample = Examples.from_state(state.part("sample"))
+        restored.losses = [float(value) for value in state.metadata["losses"]]
+        restored.chosen = [(int(i), float(eta)) for i, eta in state.metadata["chosen"]]
+        restored.seen, restored.unit = int(state.metadata["seen"]), float(state.metadata["unit"])
+        return restored
