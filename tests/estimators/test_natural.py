@@ -149,6 +149,22 @@ def test_what_is_exact_for_moments_only_is_refused(digits):
         FaastRegressor(Natural()).fit(rows, labels)
 
 
+def test_class_embeddings_are_where_it_starts(digits):
+    rows, labels, queries, answers = digits
+    means = {c: rows[labels == c].mean(axis=0) for c in range(10)}
+    few = slice(20)
+    with_them = FaastClassifier(Natural(), class_embeddings=means).fit(rows[few], labels[few])
+    without = FaastClassifier(Natural()).fit(rows[few], labels[few])
+    assert with_them.score(queries, answers) > max(0.8, without.score(queries, answers))
+    misleading = {c: means[(c + 1) % 10] for c in range(10)}
+    wary = FaastClassifier(Natural(), class_embeddings=misleading).fit(rows, labels)
+    assert wary.online_losses_[0] <= np.log(10) + 1e-6
+    assert wary.score(queries, answers) > 0.9
+    unseen = FaastClassifier(Natural(), class_embeddings=means)
+    unseen.fit(rows[labels < 9], labels[labels < 9])
+    assert unseen.classes_.tolist() == list(range(10))
+
+
 def test_one_class_only_then_another(digits):
     rows = digits[0]
     model = FaastClassifier(Natural()).fit(rows[:3], ["only"] * 3)

@@ -176,14 +176,13 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         """Begin, for targets of this kind."""
         if isinstance(self.solver, Natural):
             self._require_plain()
-            return NaturalMemory(self.solver)
+            return NaturalMemory(self.solver, self._embeddings(y) if y.ndim == 1 else None)
         memory = self._new_memory(value_scale=ONE_HOT_SCALE, lifts=self._rule.auto and y.ndim == 1)
         return ClassMemory(memory, y.ndim == 2, self._embeddings(y))
 
     def _require_plain(self) -> None:
         """Refuse what needs moments."""
         asked = {
-            "class_embeddings": self.class_embeddings is not None,
             'class_weight="balanced"': self.class_weight == "balanced",
             "novelty=True": self.novelty,
         }

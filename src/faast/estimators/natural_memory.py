@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -30,6 +31,8 @@ class NaturalMemory:
     Parameters
     ----------
     solver : Natural
+    embeddings : mapping of label to ndarray of shape (d,), optional
+        Classes that are known before any row, and where the pass starts.
 
     Attributes
     ----------
@@ -39,9 +42,13 @@ class NaturalMemory:
         Rows learned, or the sum of their weights.
     """
 
-    def __init__(self, solver: Natural) -> None:
+    def __init__(
+        self, solver: Natural, embeddings: Mapping[Hashable, FloatArray] | None = None
+    ) -> None:
         self._solver = solver
-        self.classes: AnyArray = as_labels([])
+        self._embeddings = dict(embeddings) if embeddings else {}
+        named = as_labels(list(self._embeddings))
+        self.classes: AnyArray = union(named, named)
         self.n_rows = 0.0
         self._n_numbered = 0
         self._pass: NaturalPass | None = None
@@ -128,15 +135,19 @@ class NaturalMemory:
     def _numbered(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> Examples:
         """Give rows their numbers and class codes; new classes are added."""
         classes = union(self.classes, y)
-        moved = positions(self.classes, classes)
         if self._pass is None:
             self._shuffling = self._waiting = Examples.none(X.shape[1])
+            self._pass = NaturalPass(self._solver, len(classes), X.shape[1])
+            if self._embeddings:
+                vectors = np.stack(list(self._embeddings.values()))
+                among = positions(as_labels(list(self._embeddings)), classes)
+                self._pass.zero_shot[among, :-1] = vectors - vectors.mean(axis=0)
         else:
+            moved = positions(self.classes, classes)
             self._pass.widen(moved, len(classes))
             self._shuffling = self._shuffling.recoded(moved)
             self._waiting = self._waiting.recoded(moved)
         self.classes = classes
-        self._pass = self._pass or NaturalPass(self._solver, len(classes), X.shape[1])
         taken = np.ones(len(y)) if weights is None else weights
         self.n_rows += float(taken.sum())
         numbers = np.arange(self._n_numbered, self._n_numbered + len(y))

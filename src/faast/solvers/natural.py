@@ -28,6 +28,9 @@ class Natural:
       ICML 2013). If it leaves the likelihood-ratio region of the sample's own optimum (Wilks 1938),
       the stream was not exchangeable, and the optimum is the answer.
 
+    With class embeddings e_c the pass starts at scores s xᵀ(e_c - mean e), s chosen by the first
+    block with 0 among the choices, and the prior pulls there.
+
     Moments do not determine the result, so rows cannot be forgotten, and two memories cannot be
     merged: these promises are those of the solvers that work from moments.
 
@@ -40,7 +43,7 @@ class Natural:
         streams may be sorted by class. Much longer sorted streams lose some accuracy all the same.
     """
 
-    window: int = 32768
+    window: int = 65536
     buffer: int = 8192
 
     def __post_init__(self) -> None:

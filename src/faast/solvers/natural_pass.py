@@ -25,6 +25,9 @@ USUAL = 2
 STEPS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Octaves round the Bayes step."""
 
+SCALES = (0.0, *(2.0**power for power in range(-4, 11)))
+"""Inverse temperatures of class embeddings; CLIP's own is 100."""
+
 FIRST_BLOCK = 64
 GROWTH = 16
 """Blocks are a 16th of what was seen, and FIRST_BLOCK rows at least."""
@@ -33,6 +36,7 @@ MEMORY = 8
 """The average is over about the last 8th of the rows."""
 
 NEWTON_STEPS = 8
+MATRICES = ("A", "average", "origin", "zero_shot")
 
 
 class NaturalPass:
@@ -42,7 +46,10 @@ class NaturalPass:
     ----------
     A : ndarray of shape (C, d + 1), float32
         The iterate, on keys [x / unit; 1].
-    average : ndarray of shape (C, d + 1), float32
+    average, origin : ndarray of shape (C, d + 1), float32
+        The origin is where the prior pulls to: what the class embeddings say, or 0.
+    zero_shot : ndarray of shape (C, d + 1), float32
+        Centred class embeddings; zeros where there are none.
     unit : float
         Root mean square norm of the first block's rows.
     seen : int
@@ -58,9 +65,11 @@ class NaturalPass:
     def __init__(self, settings: Natural, n_classes: int, n_features: int) -> None:
         width = n_features + 1
         self.settings = settings
+        self.zero_shot: AnyArray = np.zeros((n_classes, width), np.float32)
         self.unit, self.seen = 1.0, 0
         self.A: AnyArray = np.zeros((n_classes, width), np.float32)
         self.average: AnyArray = self.A
+        self.origin: AnyArray = self.A
         self.fisher = Fisher.nothing(n_classes, width)
         self.sample = Examples.none(width)
         self.losses: list[float] = []
@@ -79,6 +88,8 @@ class NaturalPass:
             self.unit = float(np.sqrt(squares.mean())) or 1.0
         keys = np.hstack([block.keys / np.float32(self.unit), np.ones((len(block), 1), np.float32)])
         block = replace(block, keys=keys)
+        if not self.seen:
+            self._start(block)
         logits = keys @ self.A.T
         value, step, index = loss(logits, block), 0.0, 0
         if self.seen:
@@ -93,6 +104,12 @@ class NaturalPass:
         self.sample = sampled(self.sample, block, self.settings.window)
         self.seen += len(block)
         self._directions = None
+
+    def _start(self, block: Examples) -> None:
+        """Trust the class embeddings as far as the first block says, 0 included."""
+        along = block.keys @ self.zero_shot.T * np.float32(self.unit)
+        _, scale = min((loss(scale * along, block), scale) for scale in SCALES)
+        self.A = self.average = self.origin = np.float32(scale * self.unit) * self.zero_shot
 
     def finish(self, rows: Examples) -> None:
         """Learn the last rows, too few for a block among them; a short pass is split in two."""
@@ -148,7 +165,7 @@ class NaturalPass:
         V = -probabilities(sample.keys @ A.T)
         V[np.arange(len(V)), sample.codes] += 1.0
         gradient = (V * sample.weights[:, None]).T @ sample.keys
-        pull = self.fisher.pull(A) * float(sample.weights.sum())
+        pull = self.fisher.pull(A - self.origin) * float(sample.weights.sum())
         return self.fisher.directions(gradient, pull, dampings)
 
     def _optimum(self, damping: float) -> tuple[AnyArray, float]:
@@ -157,7 +174,9 @@ class NaturalPass:
         keys, strength = sample.keys, 0.5 * damping
 
         def objective(logits: AnyArray, A: AnyArray) -> float:
-            return loss(logits, sample) + strength * float((fisher.pull(A) * A).sum())
+            return loss(logits, sample) + strength * float(
+                (fisher.pull(A - self.origin) * (A - self.origin)).sum()
+            )
 
         logits = keys @ A.T
         start = now = objective(logits, A)
@@ -173,9 +192,11 @@ class NaturalPass:
 
     def widen(self, columns: IntArray, n_classes: int) -> None:
         """Move class c to columns[c] of n_classes; new classes start at zero."""
-        A, average = (np.zeros((n_classes, self.A.shape[1]), np.float32) for _ in range(2))
-        A[columns], average[columns] = self.A, self.average
-        self.A, self.average, self._directions = A, average, None
+        for name in MATRICES:
+            wider = np.zeros((n_classes, self.A.shape[1]), np.float32)
+            wider[columns] = getattr(self, name)
+            setattr(self, name, wider)
+        self._directions = None
         self.fisher = self.fisher.widened(columns, n_classes)
         self.sample = self.sample.recoded(columns)
 
@@ -197,14 +218,16 @@ class NaturalPass:
         parts = {"fisher": self.fisher.to_state(), "sample": self.sample.to_state()}
         metadata: dict[str, Any] = {"losses": self.losses, "chosen": self.chosen}
         state = State.joined(parts, **metadata, seen=self.seen, unit=self.unit)
-        return State({**state.tensors, "A": self.A, "average": self.average}, state.metadata)
+        matrices = {name: getattr(self, name) for name in MATRICES}
+        return State({**state.tensors, **matrices}, state.metadata)
 
     @classmethod
     def from_state(cls, state: State, settings: Natural) -> NaturalPass:
         """Restore what `to_state` returned."""
-        A = state.tensors["A"]
-        restored = cls(settings, len(A), A.shape[1] - 1)
-        restored.A, restored.average = A, state.tensors["average"]
+        n_classes, width = state.tensors["A"].shape
+        restored = cls(settings, n_classes, width - 1)
+        for name in MATRICES:
+            setattr(restored, name, state.tensors[name])
         restored.fisher = Fisher.from_state(state.part("fisher"))
         restored.sample = Examples.from_state(state.part("sample"))
         restored.losses = [float(value) for value in state.metadata["losses"]]
