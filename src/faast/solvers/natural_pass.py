@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from faast._typing import AnyArray, FloatArray, IntArray
+from faast._typing import AnyArray, IntArray
 from faast.solvers.fisher import Fisher
 from faast.solvers.natural import Natural
+from faast.solvers.posterior import STEPS, Posterior
 from faast.solvers.softmax import loss, probabilities
 from faast.state import State
 from faast.stream import Examples, sampled
@@ -22,9 +22,6 @@ DAMPINGS = np.array([0.01, 0.03, 0.1, 0.3, 1.0])
 USUAL = 2
 """The damping where no block has chosen one."""
 
-STEPS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Octaves round the Bayes step."""
-
 SCALES = (0.0, *(2.0**power for power in range(-4, 11)))
 """Inverse temperatures of class embeddings; CLIP's own is 100."""
 
@@ -35,7 +32,6 @@ GROWTH = 16
 MEMORY = 8
 """The average is over about the last 8th of the rows."""
 
-NEWTON_STEPS = 8
 MATRICES = ("A", "average", "origin", "zero_shot")
 
 
@@ -129,7 +125,7 @@ class NaturalPass:
         last._move(index, step, self.block_rows)
         used = [i for i, eta in self.chosen[len(self.chosen) // 2 :] if eta] or [USUAL]
         damping = float(np.exp(np.median(np.log(DAMPINGS[used]))))
-        optimum, gain = last._optimum(damping)
+        optimum, gain = self._posterior().optimum(last.average, damping)
         eigenvalues = fisher.eigenvalues
         free = (len(self.A) - 1) * float((eigenvalues / (eigenvalues + damping)).sum())
         A = last.average if gain <= free / (2.0 * len(sample)) else optimum
@@ -155,40 +151,11 @@ class NaturalPass:
     def _proposed(self) -> AnyArray:
         """One direction for each damping."""
         if self._directions is None:
-            self._directions = self._directions_at(self.A, DAMPINGS)
+            self._directions = self._posterior().directions(self.A, DAMPINGS)
         return self._directions
 
-    def _directions_at(self, A: AnyArray, dampings: FloatArray) -> AnyArray:
-        sample = self.sample
-        if not self.fisher.mass > 0:  # one class only: nothing to tell apart
-            return np.zeros((len(dampings), *A.shape), np.float32)
-        V = -probabilities(sample.keys @ A.T)
-        V[np.arange(len(V)), sample.codes] += 1.0
-        gradient = (V * sample.weights[:, None]).T @ sample.keys
-        pull = self.fisher.pull(A - self.origin) * float(sample.weights.sum())
-        return self.fisher.directions(gradient, pull, dampings)
-
-    def _optimum(self, damping: float) -> tuple[AnyArray, float]:
-        """Walk from the average to the optimum of the sample; also return what the walk gains."""
-        sample, fisher, A = self.sample, self.fisher, self.average
-        keys, strength = sample.keys, 0.5 * damping
-
-        def objective(logits: AnyArray, A: AnyArray) -> float:
-            return loss(logits, sample) + strength * float(
-                (fisher.pull(A - self.origin) * (A - self.origin)).sum()
-            )
-
-        logits = keys @ A.T
-        start = now = objective(logits, A)
-        for _ in range(NEWTON_STEPS):
-            (direction,) = self._directions_at(A, np.array([damping]))
-            along = keys @ direction.T
-            tried = [(objective(logits + c * along, A + c * direction), c) for c in STEPS]
-            now, c = min((now, 0.0), *tried)
-            if not c:
-                break
-            A, logits = A + np.float32(c) * direction, logits + np.float32(c) * along
-        return A, start - now
+    def _posterior(self) -> Posterior:
+        return Posterior(self.sample, self.fisher, self.origin)
 
     def widen(self, columns: IntArray, n_classes: int) -> None:
         """Move class c to columns[c] of n_classes; new classes start at zero."""
@@ -216,18 +183,17 @@ class NaturalPass:
     def to_state(self) -> State:
         """Return what a file keeps."""
         parts = {"fisher": self.fisher.to_state(), "sample": self.sample.to_state()}
-        metadata: dict[str, Any] = {"losses": self.losses, "chosen": self.chosen}
-        state = State.joined(parts, **metadata, seen=self.seen, unit=self.unit)
-        matrices = {name: getattr(self, name) for name in MATRICES}
-        return State({**state.tensors, **matrices}, state.metadata)
+        parts["matrices"] = State({name: getattr(self, name) for name in MATRICES}, {})
+        names = ("losses", "chosen", "seen", "unit")
+        return State.joined(parts, **{name: getattr(self, name) for name in names})
 
     @classmethod
     def from_state(cls, state: State, settings: Natural) -> NaturalPass:
         """Restore what `to_state` returned."""
-        n_classes, width = state.tensors["A"].shape
-        restored = cls(settings, n_classes, width - 1)
+        matrices = state.part("matrices").tensors
+        restored = cls(settings, len(matrices["A"]), matrices["A"].shape[1] - 1)
         for name in MATRICES:
-            setattr(restored, name, state.tensors[name])
+            setattr(restored, name, matrices[name])
         restored.fisher = Fisher.from_state(state.part("fisher"))
         restored.sample = Examples.from_state(state.part("sample"))
         restored.losses = [float(value) for value in state.metadata["losses"]]
