@@ -12,6 +12,7 @@ from faast.moments import Moments as Moments
 from faast.persistence import ModelFileError as ModelFileError
 from faast.persistence import load as load
 from faast.solvers import Discriminant as Discriminant
+from faast.solvers import Natural as Natural
 from faast.solvers import PseudoInverse as PseudoInverse
 from faast.solvers import Ridge as Ridge
 from faast.weights import FastWeights as FastWeights

@@ -14,7 +14,7 @@ from faast._typing import AnyArray, FloatArray
 from faast._version import __version__
 from faast.inputs import as_weights, check_finite, is_tensor, to_numpy
 from faast.memory import AssociativeMemory
-from faast.solvers import Ridge, Solver, describe_solver, solver_from
+from faast.solvers import Natural, Ridge, Solver, describe_solver, solver_from
 
 COMPACTED = (
     "this model was compacted: it holds weights only and can neither learn nor forget; keep the "
@@ -29,7 +29,7 @@ class MemoryEstimator(BaseEstimator):
     `_new_memory` and keep what they learned in ``learned_``.
     """
 
-    solver: Solver | str
+    solver: Solver | Natural | str
     selection_rows: int
     key_scale: float | AnyArray | None
 

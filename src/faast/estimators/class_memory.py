@@ -10,6 +10,7 @@ import numpy as np
 from faast._typing import AnyArray, FloatArray, IntArray
 from faast.estimators.head import Head, HeadRule
 from faast.estimators.labels import as_labels, describe_labels, labels_from, positions, union
+from faast.estimators.natural_memory import SEQUENTIAL, NaturalMemory
 from faast.inputs import to_numpy
 from faast.memory import AssociativeMemory
 from faast.state import State
@@ -78,8 +79,10 @@ class ClassMemory:
             classes = union(filled, self._named)
             self.memory, self.classes = self._arranged(classes), classes
 
-    def merge(self, other: ClassMemory) -> None:
+    def merge(self, other: ClassMemory | NaturalMemory) -> None:
         """Learn everything another class memory has learned; the classes are united."""
+        if isinstance(other, NaturalMemory):
+            raise ValueError(SEQUENTIAL)
         if self.multilabel != other.multilabel:
             raise ValueError("cannot merge a multi-label classifier with a single-label one")
         classes = union(self.classes, other.classes)
@@ -103,6 +106,16 @@ class ClassMemory:
             return None
         mean: FloatArray = np.mean(list(self._embeddings.values()), axis=0)
         return np.stack([self._embeddings.get(c, mean) for c in self.classes.tolist()])
+
+    @property
+    def n_rows(self) -> float:
+        """Rows learned, or the sum of their weights."""
+        return self.memory.count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that learning on and forgetting need."""
+        return self.memory.nbytes
 
     def places(self, hashes: AnyArray, y: AnyArray) -> IntArray | None:
         """Find rows, given by hash and label, among the kept ones; None where one is missing."""

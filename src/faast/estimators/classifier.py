@@ -17,10 +17,11 @@ from faast.estimators.base import COMPACTED, MemoryEstimator, without_weightless
 from faast.estimators.class_memory import ONE_HOT_SCALE, ClassMemory, as_targets
 from faast.estimators.head import Head, HeadRule
 from faast.estimators.labels import as_labels, describe_labels, distinct, labels_from
+from faast.estimators.natural_memory import NaturalMemory
 from faast.inputs import as_rows, as_weights, to_numpy
 from faast.memory import SELECTION_ROWS
 from faast.persistence import persistent
-from faast.solvers import Solver
+from faast.solvers import Natural, Solver
 from faast.state import State
 from faast.weights import FastWeights
 
@@ -34,8 +35,9 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     Parameters
     ----------
-    solver : "auto" or Solver
-        "auto" chooses by leave-one-out; nothing is to be tuned.
+    solver : "auto", Solver or Natural
+        "auto" chooses by leave-one-out; nothing is to be tuned. `Natural` is sequential: the order
+        of rows matters, and nothing can be forgotten or merged.
     class_embeddings : mapping of label to vector, or ndarray of shape (C, d), optional
         What the frozen model already says (zero-shot), weighed against the rows and fading as they
         arrive. Its labels are classes before any row is learned. An array belongs to the sorted
@@ -78,7 +80,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
 
     def __init__(
         self,
-        solver: Solver | str = "auto",
+        solver: Solver | Natural | str = "auto",
         class_embeddings: AnyArray | Mapping[Hashable, AnyArray] | None = None,
         class_weight: Mapping[Hashable, float] | str | None = None,
         novelty: bool = False,
@@ -95,7 +97,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         self.selection_rows = selection_rows
         self.key_scale = key_scale
 
-    learned_: ClassMemory | None
+    learned_: ClassMemory | NaturalMemory | None
     _last_fit: tuple[AnyArray, AnyArray] | None = None
     _head: Head
 
@@ -158,18 +160,38 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         if first:
             if not len(X):
                 raise ValueError("fit needs at least one row of a weight other than zero")
-            memory = self._new_memory(
-                value_scale=ONE_HOT_SCALE, lifts=self._rule.auto and y.ndim == 1
-            )
-            learned = ClassMemory(memory, y.ndim == 2, self._embeddings(y))
+            learned = self._nothing(y)
         else:
             learned = self._learned()
         learned.learn(X, y, weights)
         self.learned_ = learned
         if first:
+            self._last_fit = None
             few = len(X) <= self.selection_rows and y.ndim == 1
-            self._last_fit = (learned.memory.hashes(X), y) if few else None
+            if few and isinstance(learned, ClassMemory):
+                self._last_fit = learned.memory.hashes(X), y
         return self
+
+    def _nothing(self, y: AnyArray) -> ClassMemory | NaturalMemory:
+        """Begin, for targets of this kind."""
+        if isinstance(self.solver, Natural):
+            self._require_plain()
+            return NaturalMemory(self.solver, self._embeddings(y) if y.ndim == 1 else None)
+        memory = self._new_memory(value_scale=ONE_HOT_SCALE, lifts=self._rule.auto and y.ndim == 1)
+        return ClassMemory(memory, y.ndim == 2, self._embeddings(y))
+
+    def _require_plain(self) -> None:
+        """Refuse what needs moments."""
+        asked = {
+            'class_weight="balanced"': self.class_weight == "balanced",
+            "novelty=True": self.novelty,
+        }
+        for name, given in asked.items():
+            if given:
+                raise ValueError(
+                    f"{name} needs a solver that works from moments, such as the default; "
+                    "Natural() learns from a stream"
+                )
 
     def _checked(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool
@@ -213,13 +235,27 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
     @property
     def n_rows_(self) -> float:
         """Rows learned, or the sum of their weights; nothing is known of it once compacted."""
-        return self._learned().memory.count
+        return self._learned().n_rows
 
     @property
     def nbytes(self) -> int:
         """Bytes held in memory: weights alone once compacted, else with all that was learned."""
         held = self._fitted().nbytes
-        return held if self.learned_ is None else held + self.learned_.memory.nbytes
+        return held if self.learned_ is None else held + self.learned_.nbytes
+
+    @property
+    def online_losses_(self) -> list[float]:
+        """Log-loss of each block before it was learned, by the step it chose; of `Natural` only.
+
+        Raises
+        ------
+        AttributeError
+            Another solver.
+        """
+        learned = self._learned()
+        if not isinstance(learned, NaturalMemory):
+            raise AttributeError("online_losses_ are there with solver=Natural() only")
+        return learned.online_losses
 
     @property
     def loo_proba_(self) -> FloatArray:
@@ -384,7 +420,8 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         restored = cls(**cls._settings_from(state.metadata["settings"]))
         restored.n_features_in_ = int(state.metadata["n_features"])
         if "learned" in state.metadata:
-            restored.learned_ = ClassMemory.from_state(state.part("learned"), restored._rule)
+            kind = NaturalMemory if isinstance(restored.solver, Natural) else ClassMemory
+            restored.learned_ = kind.from_state(state.part("learned"), restored._rule)
         else:
             restored.learned_, restored._head = None, Head.from_state(state.part("head"))
         return restored
@@ -443,7 +480,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
                 )
         return named
 
-    def _learned(self) -> ClassMemory:
+    def _learned(self) -> ClassMemory | NaturalMemory:
         check_is_fitted(self)
         if self.learned_ is None:
             raise ValueError(COMPACTED)

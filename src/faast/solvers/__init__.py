@@ -1,20 +1,20 @@
 """Solvers: moments in, fast weights out."""
 
-from dataclasses import asdict
 from typing import Any
 
 from faast.solvers.base import Solver
 from faast.solvers.discriminant import Discriminant
+from faast.solvers.natural import Natural
 from faast.solvers.pseudo_inverse import PseudoInverse
 from faast.solvers.ridge import Ridge
 
-SOLVERS: dict[str, type[Solver]] = {
-    solver.__name__: solver for solver in (PseudoInverse, Ridge, Discriminant)
+SOLVERS: dict[str, type[Solver | Natural]] = {
+    solver.__name__: solver for solver in (PseudoInverse, Ridge, Discriminant, Natural)
 }
 """The solvers that a file can name."""
 
 
-def describe_solver(solver: Solver) -> dict[str, Any]:
+def describe_solver(solver: Solver | Natural) -> dict[str, Any]:
     """Return the name and settings of a solver, as a file keeps them.
 
     Raises
@@ -27,12 +27,12 @@ def describe_solver(solver: Solver) -> dict[str, Any]:
         raise ValueError(
             f"a file can only name the library's own solvers ({', '.join(SOLVERS)}), got {name}"
         )
-    return {"name": name, "settings": asdict(solver)}  # type: ignore[call-overload]
+    return {"name": name, "settings": vars(solver).copy()}
 
 
-def solver_from(description: dict[str, Any]) -> Solver:
+def solver_from(description: dict[str, Any]) -> Any:
     """Rebuild a solver from its description."""
     return SOLVERS[description["name"]](**description["settings"])
 
 
-__all__ = ["SOLVERS", "Discriminant", "PseudoInverse", "Ridge", "Solver"]
+__all__ = ["SOLVERS", "Discriminant", "Natural", "PseudoInverse", "Ridge", "Solver"]
