@@ -68,6 +68,18 @@ def test_lifted_moments_do_not_depend_on_order_or_batching(rows, settings, rng):
     assert_same_bits(whole, merged)
 
 
+def test_rows_that_are_all_kept_are_lifted_the_same_in_any_order(rng):
+    X, y = rng.standard_normal((1100, 4)) / 4, rng.integers(0, 3, 1100)
+    order = rng.permutation(1100)
+    whole, shuffled = FaastClassifier().fit(X, y), FaastClassifier()
+    for part in np.array_split(order, 5):
+        shuffled.partial_fit(X[part], y[part])
+    extra = X[:50] + 0.01
+    shuffled.partial_fit(extra, y[:50]).forget(extra, y[:50])
+    assert whole.learned_.head(whole._rule).lifted is not None
+    assert_same_bits(whole, shuffled)
+
+
 def test_forgotten_rows_leave_the_lifted_moments(rows):
     X, y = rows
     kept = FaastClassifier(selection_rows=FEW).fit(X[:100], y[:100])

@@ -39,3 +39,8 @@ def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) ->
 
     found = minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-3})
     return spread * float(np.exp(found.x))
+
+
+def strangeness(logits: FloatArray) -> FloatArray:
+    """Return -log p_c of each row in each class, (n, C): large where a class does not fit."""
+    return -log_softmax(logits, axis=1)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
-from faast.confidence import fit_temperature
+from faast.confidence import fit_temperature, strangeness
 from faast.estimators.labels import describe_labels, labels_from
 from faast.memory import AssociativeMemory
+from faast.novelty import Novelty
 from faast.readout import LiftedWeights
 from faast.selection import select
 from faast.solvers.balance import equal_priors
 from faast.state import State
+from faast.tails import Tail
 from faast.weights import FastWeights
 
 PAPER_PRIOR_ROWS = 40.0
@@ -34,6 +37,10 @@ class Head:
     temperature : float
     loo_scores : ndarray of shape (n, C), or None
         Scores of the kept rows without themselves; not kept in files.
+    conformity : Tail or None
+        Of the kept rows' `strangeness` in their own class, without themselves.
+    novelty : Novelty or None
+        Where it was asked for.
     """
 
     classes: AnyArray
@@ -42,6 +49,8 @@ class Head:
     lifted: LiftedWeights | None
     temperature: float
     loo_scores: FloatArray | None = None
+    conformity: Tail | None = None
+    novelty: Novelty | None = None
 
     def read(self, X: AnyArray) -> FloatArray:
         """Score rows: (n, d) to (n, C)."""
@@ -51,13 +60,16 @@ class Head:
     @property
     def nbytes(self) -> int:
         """Bytes that prediction needs."""
-        return self.weights.nbytes + (0 if self.lifted is None else self.lifted.nbytes)
+        held = self.weights.nbytes + (0 if self.lifted is None else self.lifted.nbytes)
+        return held if self.novelty is None else held + self.novelty.nbytes
 
     def to_state(self) -> State:
         """Return what a file keeps."""
         parts = {"weights": self.weights.to_state()}
-        if self.lifted is not None:
-            parts["lifted"] = self.lifted.to_state()
+        for name in ("lifted", "conformity", "novelty"):
+            part = getattr(self, name)
+            if part is not None:
+                parts[name] = part.to_state()
         return State.joined(
             parts,
             classes=describe_labels(self.classes),
@@ -69,13 +81,21 @@ class Head:
     def from_state(cls, state: State) -> Head:
         """Restore what `to_state` returned."""
         metadata = state.metadata
-        lifted = LiftedWeights.from_state(state.part("lifted")) if "lifted" in metadata else None
+        optional: dict[str, type[LiftedWeights | Tail | Novelty]] = {
+            "lifted": LiftedWeights,
+            "conformity": Tail,
+            "novelty": Novelty,
+        }
+        parts: dict[str, Any] = {
+            name: kind.from_state(state.part(name)) if name in metadata else None
+            for name, kind in optional.items()
+        }
         return cls(
-            labels_from(metadata["classes"]),
-            bool(metadata["multilabel"]),
-            FastWeights.from_state(state.part("weights")),
-            lifted,
-            float(metadata["temperature"]),
+            classes=labels_from(metadata["classes"]),
+            multilabel=bool(metadata["multilabel"]),
+            weights=FastWeights.from_state(state.part("weights")),
+            temperature=float(metadata["temperature"]),
+            **parts,
         )
 
 
@@ -92,11 +112,14 @@ class HeadRule:
         made equal.
     prior_count : float or None
         The paper's N0 for class embeddings beside a named solver; 40 a class where None.
+    novelty : bool
+        Measure what `Novelty` needs.
     """
 
     auto: bool
     balanced: bool
     prior_count: float | None
+    novelty: bool
 
     def solve(
         self,
@@ -106,6 +129,22 @@ class HeadRule:
         multilabel: bool,
     ) -> Head:
         """Solve a memory whose values are the classes' columns."""
+        head = self._solved(memory, classes, embeddings, multilabel)
+        learned, scores = memory.learned, head.loo_scores
+        if multilabel or learned is None or scores is None or not len(scores):
+            return head
+        logits, codes = scores / head.temperature, learned.rows.values.argmax(axis=1)
+        own = strangeness(logits)[np.arange(len(codes)), codes]
+        novelty = Novelty.of(learned.moments, learned.rows, logits) if self.novelty else None
+        return replace(head, conformity=Tail.of(own, learned.rows.weights), novelty=novelty)
+
+    def _solved(
+        self,
+        memory: AssociativeMemory,
+        classes: AnyArray,
+        embeddings: FloatArray | None,
+        multilabel: bool,
+    ) -> Head:
         learned = memory.learned
         if learned is None or memory.count == 0:
             if embeddings is None:
