@@ -142,7 +142,7 @@ def write_report(groups: list[Measured], absent: list[str], command: str, archiv
         "`faast.baselines` with their own published tuning, which sees the support only. Methods that "
         "take no prior stand without it in the groups with one. Seconds are processor time of one "
         "thread from rows to a model that answers.",
-        *([f"{archive.reused} measurements of peers are taken from an earlier run (`--reuse`)."] if archive.reused else []),
+        *([f"{archive.reused} measurements of peers are taken from an earlier run (`--reuse`), so ours did not take turns with them."] if archive.reused else []),
         *absent,
         "",
         *targets(groups),

@@ -17,6 +17,9 @@ MANY_ROWS = 2_000
 SLOW = 20.0
 """Seconds above which a method is measured once."""
 
+ORACLE_SECONDS = 2.0
+"""Above, the best strength on test is not looked for."""
+
 
 def case_section(measured: Measured) -> list[str]:
     case, ours = measured.case, measured.ours
@@ -37,6 +40,9 @@ def case_section(measured: Measured) -> list[str]:
             size(result.bytes),
         ])  # fmt: skip
     header = ["", "accuracy (%)", "ours minus it", "ECE (%)", "seconds", "times ours", "bytes"]
+    strength = ""
+    if not np.isnan(measured.regret):
+        strength = f"The best strength on test gains {measured.regret:.2f} points. "
     reached = "no projection of up to 20 epochs is as accurate"
     if measured.reached:
         reached = "one of {} epochs is the first as accurate, in {:.3g} s".format(*measured.reached)
@@ -44,9 +50,8 @@ def case_section(measured: Measured) -> list[str]:
     return [
         f"## {case.title}",
         "",
-        f"{shape}. Ours with all that learning on and forgetting need: {size(ours.state_bytes)}. The "
-        f"best strength on test gains {measured.regret:.2f} points. Time saved against the trained "
-        f"projection: {measured.saved:.1f}%; {reached}.",
+        f"{shape}. Ours with all that learning on and forgetting need: {size(ours.state_bytes)}. "
+        f"{strength}Time saved against the trained projection: {measured.saved:.1f}%; {reached}.",
         "",
         *table(header, rows),
     ]
@@ -85,8 +90,9 @@ def targets(cases: list[Measured]) -> list[str]:
     ]
     told = f"{len(large) - len(failed)} of {len(large)}" + (f"; not: {'; '.join(failed)}" if failed else "")  # fmt: skip
     rows.append(["90% of the trained projection's time saved at equal or better accuracy, sets of 1,000 rows or more", told, verdict(not failed)])  # fmt: skip
-    mean = float(np.mean([m.regret for m in cases]))
-    rows.append(["Within 0.5 of the strength that is best on test, in the mean", f"{mean:.2f}", verdict(mean <= 0.5)])  # fmt: skip
+    known = [m.regret for m in cases if not np.isnan(m.regret)]
+    mean = float(np.mean(known or [np.nan]))
+    rows.append([f"Within 0.5 of the strength that is best on test, in the mean of the {len(known)} sets where one solve takes at most {ORACLE_SECONDS:.0f} s", f"{mean:.2f}", verdict(mean <= 0.5 if known else None)])  # fmt: skip
     return ["## Targets", "", *table(["target", "measured", ""], rows)]
 
 
@@ -130,8 +136,8 @@ def write_report(
         "linear-projection trains 20 epochs on all rows. Methods that take no prior stand without it "
         f"in the tables with one. Seconds: processor time of one thread, median of {repeats} runs in turns; "
         f"those above {SLOW:.0f} s are marked * and run once, as are peers on more than {SVM_ROWS:,} rows. ± is half a 95% interval, paired over test rows. "
-        "Novelty is not measured here.",
-        *([f"{archive.reused} measurements of peers are taken from an earlier run (`--reuse`)."] if archive.reused else []),
+        "Peers' seconds include their own choice of parameters (logistic: 26 fits).",
+        *([f"{archive.reused} measurements of peers are taken from an earlier run (`--reuse`), so ours did not take turns with them."] if archive.reused else []),
         *absent,
         "",
         *targets(cases),
