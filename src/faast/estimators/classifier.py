@@ -156,7 +156,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
         X, y, weights = self._checked(X, y, sample_weight, first=first)
         if first:
-            if not len(X):
+            if not len(X) and self.class_embeddings is None:
                 raise ValueError("fit needs at least one row of a weight other than zero")
             memory = self._new_memory(
                 value_scale=ONE_HOT_SCALE, lifts=self._rule.auto and y.ndim == 1
