@@ -179,3 +179,28 @@ def test_pictures(pictures):
     edges = [picture // 2 for picture in pictures]
     model = ImageClassifier().add([*bright, *edges], ["plain"] * 2 + ["busy"] * 5)
     assert [p.label for p in model.predict([bright[0] - 5, edges[1]])] == ["plain", "busy"]
+
+
+@pytest.mark.parametrize("classes", [("card", "top_up"), ("card", "cash", "top_up")])
+def test_a_plain_pipeline_answers_alike(model, classes):
+    if "cash" in classes:
+        model.add(MORE, MORE_LABELS)
+    pipeline = model.to_pipeline()
+    assert pipeline.predict(TEXTS).tolist() == [answer.label for answer in model.predict(TEXTS)]
+    np.testing.assert_allclose(
+        pipeline.predict_proba(TEXTS),
+        model.classifier.predict_proba(model.encode(TEXTS)),
+        atol=1e-9,
+    )
+    assert pipeline.classes_.tolist() == list(classes)
+
+
+def test_a_pipeline_lifts_where_the_classifier_does():
+    texts = [f"{word} number {i}" for i in range(520) for word in ("card", "money")]
+    encoder = load_encoder("hashing", n_features=64)
+    model = TextClassifier(encoder).add(texts, [text.split()[0] for text in texts])
+    pipeline = model.to_pipeline()
+    assert list(pipeline.named_steps) == ["encoder", "lift", "head"]
+    asked = ["my card", "no money", "money card"]
+    expected = model.classifier.predict_proba(model.encode(asked))
+    np.testing.assert_allclose(pipeline.predict_proba(asked), expected, atol=1e-9)

@@ -10,16 +10,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from faast import persistence
 from faast._typing import AnyArray
 from faast._version import __version__
 from faast.classifiers.naming import Named, embed_names, is_name, name_classes
 from faast.classifiers.opened import OpenedEncoder
+from faast.classifiers.pipeline import as_pipeline
 from faast.classifiers.results import Explanation, Prediction, explain
 from faast.encoders import CachedEncoder, Encoder
 from faast.encoders.base import Features, Modality
 from faast.estimators import FaastClassifier
+from faast.estimators.graph import write_onnx
 from faast.estimators.labels import as_labels
 from faast.state import State
 
@@ -188,6 +191,14 @@ class EncodedClassifier:
             self._unnamed.n_features_in_ = self.classifier.n_features_in_
             self._unnamed.learned_ = learned.without_embeddings()
         return self._unnamed
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write what predicts as an ONNX graph of encoded rows, which it scales to norm 1."""
+        write_onnx(self.classifier._fitted(), path, normalise=True)
+
+    def to_pipeline(self) -> Pipeline:
+        """Return a plain scikit-learn pipeline of the same answers, which learns no more."""
+        return as_pipeline(self.encoder, self.classifier._fitted())
 
     # -- the encoder and the file --------------------------------------------------------------
 
