@@ -6,18 +6,16 @@ import copy
 import os
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from faast import persistence
 from faast._typing import AnyArray
 from faast._version import __version__
 from faast.classifiers.naming import Named, embed_names, is_name, name_classes
 from faast.classifiers.opened import OpenedEncoder
-from faast.classifiers.pipeline import as_pipeline
 from faast.classifiers.results import Explanation, Prediction, explain
 from faast.encoders import CachedEncoder, Encoder
 from faast.encoders.base import Features, Modality
@@ -25,6 +23,9 @@ from faast.estimators import FaastClassifier
 from faast.estimators.graph import write_onnx
 from faast.estimators.labels import as_labels
 from faast.state import State
+
+if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
+    from sklearn.pipeline import Pipeline
 
 
 class EncodedClassifier:
@@ -198,6 +199,8 @@ class EncodedClassifier:
 
     def to_pipeline(self) -> Pipeline:
         """Return a plain scikit-learn pipeline of the same answers, which learns no more."""
+        from faast.classifiers.pipeline import as_pipeline
+
         return as_pipeline(self.encoder, self.classifier._fitted())
 
     # -- the encoder and the file --------------------------------------------------------------

@@ -70,7 +70,9 @@ class ClassMemory:
         if not self.multilabel:
             unknown = y[positions(y, self.classes) < 0]
             if len(unknown):
-                raise ValueError(f"class {unknown.tolist()[0]!r} was never learned, so it has no rows here")
+                raise ValueError(
+                    f"class {unknown.tolist()[0]!r} was never learned, so it has no rows here"
+                )
         self.memory.forget(X, self._values(y, self.classes), weights)
         self._head = None
         if not self.multilabel:
