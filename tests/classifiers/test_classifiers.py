@@ -101,6 +101,10 @@ def test_explaining_says_what_an_answer_is_made_of(model):
     assert sum(found.scores.values()) == pytest.approx(1.0)
     assert found.rows == {"card": 4.0, "top_up": 4.0}
     assert found.prior_share == 0.0
+    assert found.novelty is None
+    kept = TextClassifier(novelty=True)
+    kept.add(TEXTS, LABELS)
+    assert kept.explain("π ≈ 3.14").novelty > kept.explain(TEXTS[0]).novelty
     spoken = TextClassifier(class_names=True).add(["it is lost", "it failed"], ["card", "top_up"])
     assert 0.5 < spoken.explain("my card is gone").prior_share < 1.0
 

@@ -81,6 +81,15 @@ def test_predictions_as_csv_and_json_from_file_and_stdin(folder, model, ran, fac
     assert labelled["rows"] == 40
 
 
+def test_novelty_where_it_was_asked_for(folder, ran):
+    ran("learn", "reviews.csv", "-o", "model", "--novelty", cwd=folder)
+    shown = ran("predict", "model", "reviews.csv", cwd=folder)
+    known = [float(row["novelty"]) for row in csv.DictReader(io.StringIO(shown))]
+    shown = ran("predict", "model", "--row", "π ≈ 3.14159265358979", cwd=folder)
+    (strange,) = csv.DictReader(io.StringIO(shown))
+    assert float(strange["novelty"]) > max(known)
+
+
 def test_evaluation_measures_and_draws(folder, model, ran, facts):
     pytest.importorskip("matplotlib")
     found = facts("evaluate", "model", "test.csv", "--plot", "matrix.png", cwd=folder)
@@ -216,12 +225,13 @@ def test_an_interrupt_leaves_the_old_file(folder, model):
         file.writelines(f"row number {i} of a long file,{i % 7}\n" for i in range(100_000))
     before = model.read_bytes()
     learning = subprocess.Popen(
-        [sys.executable, "-m", "faast", "learn", "long.csv", "-o", "model"],
+        [sys.executable, "-m", "faast", "learn", "long.csv", "-o", "model", "--keep-features"],
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(4.0)
+    while not list(folder.glob("model.features/*/*")) and learning.poll() is None:
+        time.sleep(0.05)  # until rows are being read
     learning.send_signal(signal.SIGINT)
     _, stderr = learning.communicate(timeout=60)
     assert (learning.returncode, stderr) == (130, "interrupted\n")

@@ -39,6 +39,7 @@ class EncodedClassifier:
         labels: Sequence[str] = (),
         *,
         class_names: bool | None = None,
+        novelty: bool = False,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
         self._opened = OpenedEncoder.of(encoder)
@@ -49,7 +50,7 @@ class EncodedClassifier:
             )
         self._prepare(labels, self.encoder.semantic if class_names is None else class_names, cache)
         named = embed_names(self.encoder, self.labels, {})
-        self.classifier = FaastClassifier(class_embeddings=named or None)
+        self.classifier = FaastClassifier(class_embeddings=named or None, novelty=novelty)
         if named:  # answers by name alone, before any row
             nothing = np.empty((0, self.encoder.n_features), np.float32)
             self.classifier.partial_fit(nothing, as_labels(self.labels)[:0])

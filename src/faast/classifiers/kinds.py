@@ -30,6 +30,8 @@ class TextClassifier(EncodedClassifier):
     class_names : bool, optional
         Let the names of learned classes speak too, beside their rows. By default where the encoder
         is semantic, that is, puts a name near its rows. Names are labels that hold a letter.
+    novelty : bool
+        Keep what tells rows of no known class; see `FaastClassifier.novelty_score`.
     cache : path-like, optional
         Folder that keeps the features of learned rows, so that rows can be forgotten whose encoder
         gives other last bits in another batch; see `CachedEncoder`.
@@ -62,9 +64,10 @@ class TextClassifier(EncodedClassifier):
         labels: Sequence[str] = (),
         *,
         class_names: bool | None = None,
+        novelty: bool = False,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        super().__init__(encoder, labels, class_names=class_names, cache=cache)
+        super().__init__(encoder, labels, class_names=class_names, novelty=novelty, cache=cache)
 
 
 @persistent("image-classifier")
@@ -76,7 +79,7 @@ class ImageClassifier(EncodedClassifier):
     encoder : str or Encoder
         "pixels" needs no weights and serves small pictures; "clip:NAME" knows meanings, names of
         classes included.
-    labels, class_names, cache
+    labels, class_names, novelty, cache
         See `TextClassifier`.
 
     Raises
@@ -93,6 +96,7 @@ class ImageClassifier(EncodedClassifier):
         labels: Sequence[str] = (),
         *,
         class_names: bool | None = None,
+        novelty: bool = False,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        super().__init__(encoder, labels, class_names=class_names, cache=cache)
+        super().__init__(encoder, labels, class_names=class_names, novelty=novelty, cache=cache)

@@ -41,7 +41,7 @@ class Explanation:
         How much of the label's lead over the mean class, in log-probability, is gone without what
         the names of the classes say: 0 (rows alone) to 1 (names alone).
     novelty : float or None
-        How unlike all learned rows the row is, 0 to 1; None where the classifier does not keep it.
+        How unlike the learned rows the row is, larger for more; None unless asked for.
     """
 
     label: Hashable
@@ -87,8 +87,7 @@ def explain(
 
 def novelty_of(classifier: FaastClassifier, features: AnyArray) -> FloatArray | None:
     """Return the novelty of rows, shape (n,), where the classifier keeps what it needs."""
-    score = getattr(classifier, "novelty_score", None)
-    return score(features) if score is not None and classifier.novelty else None
+    return None if classifier._fitted().novelty is None else classifier.novelty_score(features)
 
 
 def _lead(classifier: FaastClassifier, features: AnyArray, label: Hashable) -> float:

@@ -31,13 +31,19 @@ class Learner:
     model: FaastClassifier | EncodedClassifier
 
     @classmethod
-    def of_rows(cls, modality: Modality) -> Self:
+    def of_rows(cls, modality: Modality, novelty: bool = False) -> Self:
         """Make a model for rows of a kind, with the encoder that needs no weights."""
         kinds = {"text": TextClassifier, "image": ImageClassifier, "features": FaastClassifier}
-        return cls(kinds[modality]())
+        return cls(kinds[modality](novelty=novelty))
 
     @classmethod
-    def of_encoder(cls, name: str, revision: str | None, class_names: bool | None) -> Self:
+    def of_encoder(
+        cls,
+        name: str,
+        revision: str | None = None,
+        class_names: bool | None = None,
+        novelty: bool = False,
+    ) -> Self:
         """Make a model with an encoder.
 
         Raises
@@ -50,7 +56,7 @@ class Learner:
         if encoder.modality == "features":
             raise ValueError("tables of numbers need no encoder; leave --encoder out")
         kind = TextClassifier if encoder.modality == "text" else ImageClassifier
-        return cls(kind(encoder, class_names=class_names))
+        return cls(kind(encoder, class_names=class_names, novelty=novelty))
 
     @classmethod
     def load(cls, path: Path) -> Self:

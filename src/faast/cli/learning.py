@@ -55,6 +55,9 @@ def learn(
             show_default=False,
         ),
     ] = None,
+    novelty: Annotated[
+        bool, typer.Option("--novelty", help="Keep what tells rows of no known class.")
+    ] = False,
     keep_features: Annotated[
         bool,
         typer.Option(
@@ -66,12 +69,12 @@ def learn(
     """Learn labelled rows and write a model file."""
     started = time.perf_counter()
     if encoder is not None:
-        learner = Learner.of_encoder(encoder, revision, class_names)
+        learner = Learner.of_encoder(encoder, revision, class_names, novelty)
     elif train == "-":
-        learner = Learner.of_rows("text")
+        learner = Learner.of_rows("text", novelty)
     else:
         reader = open_reader(train, format=format, split=split)
-        learner = Learner.of_rows(guess_modality(reader, text_column, label_column))
+        learner = Learner.of_rows(guess_modality(reader, text_column, label_column), novelty)
     if keep_features:
         learner.keep_features(cache_of(output))
     source = opened(learner, train, text_column, label_column, on_error, format, split)
