@@ -4,6 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.checkpoints import bert as bert
+from tests.checkpoints import clip as clip
+from tests.checkpoints import dinov2 as dinov2
+from tests.checkpoints import siglip as siglip
+from tests.checkpoints import tokenizer as tokenizer
+from tests.checkpoints import torch as torch
+
 
 def shared_folder() -> Path | None:
     """Reference data that is not part of the project, where this machine has it."""
@@ -31,3 +38,10 @@ def unit_rows(rng):
     rows = rng.standard_normal((60, 12))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows, np.eye(4)[rng.integers(0, 4, 60)]
+
+
+@pytest.fixture
+def pictures():
+    """Five random pictures of different sizes."""
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (12 + i, 20, 3), dtype=np.uint8) for i in range(5)]

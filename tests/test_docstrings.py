@@ -5,7 +5,12 @@ import importlib
 
 import pytest
 
-MODULES = ["faast.memory", "faast.estimators.classifier", "faast.estimators.regressor"]
+MODULES = [
+    "faast.classifiers.kinds",
+    "faast.memory",
+    "faast.estimators.classifier",
+    "faast.estimators.regressor",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -5,6 +5,8 @@ costs one matrix product however many examples were learned.
 """
 
 from faast._version import __version__ as __version__
+from faast.classifiers import ImageClassifier as ImageClassifier
+from faast.classifiers import TextClassifier as TextClassifier
 from faast.estimators import FaastClassifier as FaastClassifier
 from faast.estimators import FaastRegressor as FaastRegressor
 from faast.memory import AssociativeMemory as AssociativeMemory

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from faast._typing import FloatArray, IntArray
+from faast._typing import AnyArray, FloatArray, IntArray
 
 LOG_BOUNDS = (-10.0, 10.0)
 """Range of the logarithm of the temperature, relative to the spread of the scores."""
@@ -44,3 +44,24 @@ def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) ->
 def strangeness(logits: FloatArray) -> FloatArray:
     """Return -log p_c of each row in each class, (n, C): large where a class does not fit."""
     return -log_softmax(logits, axis=1)
+
+
+def calibration_error(confidence: FloatArray, correct: AnyArray, n_bins: int = 15) -> float:
+    """Return the expected calibration error of predictions (Naeini et al. 2015).
+
+    Parameters
+    ----------
+    confidence : ndarray of shape (n,)
+        Probability of the predicted label.
+    correct : ndarray of shape (n,), bool
+    n_bins : int
+        Bins of equal width.
+
+    Returns
+    -------
+    float
+        Mean distance of a bin's accuracy from its mean confidence, weighted by its rows.
+    """
+    bins = np.minimum((confidence * n_bins).astype(np.int64), n_bins - 1)
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=n_bins)
+    return float(np.abs(gaps).sum() / len(confidence))

@@ -52,6 +52,12 @@ class Lift:
         Columns of a lifted row.
     key_scale : ndarray of shape (width,)
         Grid scale of lifted rows in `Moments` of the same bits.
+    signs : ndarray of shape (d, p)
+        S.
+    per_row_unit : float
+        Units of z in one of rowᵀS.
+    n_shifts : int
+        m.
     """
 
     def __init__(self, n_features: int, bits: int, bounded: bool) -> None:
@@ -60,9 +66,9 @@ class Lift:
         self.n_shifts = max(0, min(MOST_SHIFTS, room, n_projections // 2))
         self.width = n_features + self.n_shifts * n_projections
         shrink = 0 if bounded else int(np.ceil(np.log2(max(n_features, 4)) / 2)) - 1
-        self._per_row_unit = 2.0 ** (PROJECTION_BITS - bits - shrink)
+        self.per_row_unit = 2.0 ** (PROJECTION_BITS - bits - shrink)
         self._bits = bits
-        self._signs = signs(n_features, n_projections)
+        self.signs = signs(n_features, n_projections)
         product_scale = 2.0 ** (bits - 2 * PROJECTION_BITS)
         self.key_scale: FloatArray = np.where(
             np.arange(self.width) < n_features, 1.0, product_scale
@@ -86,7 +92,7 @@ class Lift:
         ndarray of shape (n, width), float64
             In units of the lifted grid: integers again.
         """
-        z = np.rint(rows @ self._signs * self._per_row_unit)
+        z = np.rint(rows @ self.signs * self.per_row_unit)
         parts = [rows, *(z * np.roll(z, -shift, axis=1) for shift in range(1, self.n_shifts + 1))]
         return np.concatenate(parts, axis=1)
 

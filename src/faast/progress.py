@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from contextlib import contextmanager
+from threading import Timer
+from typing import TYPE_CHECKING, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:  # drawing is imported where something may be drawn
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -35,10 +37,21 @@ def follow(
     console : rich.console.Console, optional
         Standard error.
     """
-    console = console or Console(stderr=True)
-    if not (enabled and console.is_terminal):
+    if not enabled:
         yield from steps
         return
+    console = console or _standard_error()
+    if not console.is_terminal:
+        yield from steps
+        return
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
     task = bar.add_task(description, total=None)
@@ -53,3 +66,39 @@ def follow(
                 bar.update(task, completed=done, total=1.0)
     finally:
         bar.stop()
+
+
+@contextmanager
+def busy(description: str, console: Console | None = None) -> Iterator[None]:
+    """Show a moving line on standard error while one step, of unknown length, takes long.
+
+    Parameters
+    ----------
+    description : str
+    console : rich.console.Console, optional
+        Standard error.
+    """
+    console = console or _standard_error()
+    if not console.is_terminal:
+        yield
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    bar.add_task(description, total=None)
+    waiting = Timer(QUIET_SECONDS, bar.start)
+    waiting.daemon = True
+    waiting.start()
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        waiting.join()
+        bar.stop()
+
+
+def _standard_error() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)

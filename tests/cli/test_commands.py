@@ -1,32 +1,8 @@
-"""The command line as a user meets it: real files, real processes, exit codes and messages."""
-
-import json
-import subprocess
-import sys
+"""The command line on tables of numbers: files, exit codes and messages."""
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
-
-
-def run(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "faast", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def ran(*arguments, cwd):
-    done = run(*arguments, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def facts(*arguments, cwd):
-    return json.loads(ran(*arguments, "--json", cwd=cwd))
 
 
 def write_csv(path, rows, labels):
@@ -52,7 +28,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_learn_evaluate_predict_inspect(folder):
+def test_learn_evaluate_predict_inspect(folder, facts, ran):
     learned = facts("learn", "train.npz", "-o", "model", cwd=folder)
     assert learned["rows"] == 600
     assert learned["classes"] == 10
@@ -68,13 +44,13 @@ def test_learn_evaluate_predict_inspect(folder):
     assert "600" in ran("inspect", "model", cwd=folder)
 
 
-def test_csv_with_text_labels(folder):
+def test_csv_with_text_labels(folder, facts, ran):
     ran("learn", "train.csv", "-o", "from_csv", cwd=folder)
     assert facts("evaluate", "from_csv", "test.csv", cwd=folder)["accuracy"] > 0.8
     assert facts("inspect", "from_csv", cwd=folder)["labels"][0] == "digit 0"
 
 
-def test_merge_then_forget_is_the_first_model_again(folder):
+def test_merge_then_forget_is_the_first_model_again(folder, facts, ran):
     ran("learn", "train.npz", "-o", "first", cwd=folder)
     ran("learn", "more.npz", "-o", "second", cwd=folder)
     assert facts("merge", "first", "second", "-o", "both", cwd=folder)["rows"] == 1000
@@ -82,14 +58,14 @@ def test_merge_then_forget_is_the_first_model_again(folder):
     assert (folder / "both").read_bytes() == (folder / "first").read_bytes()
 
 
-def test_every_json_result_is_one_flat_object(folder):
+def test_every_json_result_is_one_flat_object(folder, facts, ran):
     ran("learn", "train.npz", "-o", "flat", cwd=folder)
     for arguments in (("evaluate", "flat", "test.npz"), ("inspect", "flat"), ("demo",)):
         result = facts(*arguments, cwd=folder)
         assert not any(isinstance(value, dict) for value in result.values())
 
 
-def test_demo_shows_what_it_promises(folder):
+def test_demo_shows_what_it_promises(folder, facts, ran):
     shown = ran("demo", cwd=folder)
     assert "bitwise what it was" in shown.replace("\n", " ")
     assert "new class 9" in shown
@@ -104,17 +80,20 @@ def test_demo_shows_what_it_promises(folder):
     [
         (("learn", "absent.csv", "-o", "x"), "there is no file absent.csv"),
         (("learn", "train.npz", "-o", "x", "--label-column", "kind"), "no column 'kind'"),
-        (("learn", "notes.txt", "-o", "x"), "neither .csv nor .npz"),
-        (("learn", "broken.csv", "-o", "x"), "broken.csv line 3: could not convert string"),
-        (("learn", "ragged.csv", "-o", "x"), "ragged.csv line 2: 1 fields, the header has 3"),
+        (("learn", "notes.txt", "-o", "x"), "notes.txt has no column 'label'"),
+        (
+            ("learn", "broken.csv", "-o", "x"),
+            "broken.csv, line 3: the features are not all numbers: could",
+        ),
+        (("learn", "ragged.csv", "-o", "x"), "ragged.csv, line 2: 1 fields, the header has 3"),
         (("learn", "empty.csv", "-o", "x"), "is empty"),
-        (("learn", "nan.csv", "-o", "x"), "row 0 of X contains NaN"),
-        (("learn", "pickled.npz", "-o", "x"), "plain arrays"),
+        (("learn", "nan.csv", "-o", "x"), "nan.csv, line 2: the features hold NaN"),
+        (("learn", "pickled.npz", "-o", "x"), "holds Python objects"),
         (("evaluate", "notes.txt", "test.npz"), "no complete safetensors file"),
         (("predict", "nowhere", "test.npz"), "there is no model file"),
     ],
 )
-def test_failures_are_one_line_and_exit_status_one(folder, arguments, message):
+def test_failures_are_one_line_and_exit_status_one(folder, run, arguments, message):
     (folder / "notes.txt").write_text("not a table")
     (folder / "broken.csv").write_text("a,b,label\n1,2,x\n1,two,x\n")
     (folder / "ragged.csv").write_text("a,b,label\n1\n")
@@ -122,22 +101,22 @@ def test_failures_are_one_line_and_exit_status_one(folder, arguments, message):
     (folder / "nan.csv").write_text("a,b,label\n1,nan,x\n1,2,x\n")
     np.savez(folder / "pickled.npz", features=np.array([{"a": 1}], dtype=object))
     done = run(*arguments, cwd=folder)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
     assert not (folder / "x").exists()
 
 
-def test_wrong_usage_exits_with_status_two(folder):
-    assert run("learn", cwd=folder).returncode == 2
-    assert run("no-such-command", cwd=folder).returncode == 2
+def test_wrong_usage_exits_with_status_two(folder, run):
+    assert run("learn", cwd=folder).exit_code == 2
+    assert run("no-such-command", cwd=folder).exit_code == 2
 
 
-def test_forgetting_strangers_leaves_the_model_file_alone(folder):
+def test_forgetting_strangers_leaves_the_model_file_alone(folder, ran, run):
     ran("learn", "train.npz", "-o", "kept", cwd=folder)
     before = (folder / "kept").read_bytes()
     done = run("forget", "kept", "more.npz", cwd=folder)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "never learned" in done.stderr
     assert (folder / "kept").read_bytes() == before

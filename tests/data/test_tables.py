@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from faast.data import DataError, open_rows
+from faast.data import DataError, guess_modality, open_reader, open_rows
 
 
 def read(source):
@@ -178,3 +178,29 @@ def test_streams_in_small_memory_and_says_how_far_it_is(write):
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert sum(len(batch.rows) for batch in source) == 60_000  # a second pass begins again
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("text,label\n12,x\n", "text"),
+        ("question,label\nwhy?,x\n", "text"),
+        ("a,b,label\n1,2.5,x\n", "features"),
+        ("a,b,y\n1,2,x\n", "features"),
+        ("a,b,label\n1\n", "features"),
+        ("file_name,label\ncat.png,x\n", "image"),
+        ("picture,label\ncat.PNG,x\n", "image"),
+        ("title,body,label\nso,so,x\n", "text"),
+    ],
+)
+def test_what_rows_evidently_are(tmp_path, content, kind):
+    (tmp_path / "table.csv").write_text(content)
+    assert guess_modality(open_reader(tmp_path / "table.csv")) == kind
+
+
+def test_a_label_column_is_left_aside_where_there_is_one(tmp_path):
+    (tmp_path / "labelled.csv").write_text("question,y\nwhy?,x\n")
+    (tmp_path / "bare.csv").write_text("question\nwhy?\n")
+    for name in ("labelled.csv", "bare.csv"):
+        (batch,) = open_rows(tmp_path / name, labelled=False)
+        assert (batch.rows, batch.labels) == (["why?"], None)

@@ -3,24 +3,29 @@
 import typer
 
 from faast import __version__
-from faast.cli import demo, models
+from faast.cli import asking, comparing, demo, files, learning, measuring
+from faast.cli.examples import epilog
 
 app = typer.Typer(
     help="Teach a frozen model new answers in one pass: learn, forget and merge labelled rows.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo.demo)
 for command in (
-    models.learn,
-    models.predict,
-    models.evaluate,
-    models.forget,
-    models.merge,
-    models.inspect,
+    demo.demo,
+    learning.learn,
+    learning.add,
+    asking.predict,
+    measuring.evaluate,
+    learning.forget,
+    learning.merge,
+    files.inspect,
+    files.export,
+    comparing.compare,
 ):
-    app.command()(command)
+    app.command(epilog=epilog(command.__name__))(command)
 
 
 def _version(value: bool) -> None:
@@ -40,4 +45,4 @@ def _main(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="faast")

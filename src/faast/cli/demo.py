@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -14,7 +14,8 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from faast import FaastClassifier
 from faast._typing import AnyArray
-from faast.cli.output import JSON, emit, one_line_errors, show_table
+from faast.cli.options import Json
+from faast.cli.output import emit, one_line_errors, show_table
 from faast.persistence import content_hash
 
 HELD_OUT = 500
@@ -25,7 +26,7 @@ Rows = tuple[AnyArray, AnyArray]
 
 
 @one_line_errors
-def demo(json: Annotated[bool, JSON] = False) -> None:
+def demo(json: Json = False) -> None:
     """Watch handwritten digits being learned in one pass, and compare with backprop."""
     console = Console(stderr=json)
     learnable, held_out = _digits()

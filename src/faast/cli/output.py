@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
+from sklearn.exceptions import NotFittedError
 
+from faast.encoders import RowsNotLearnedError
 from faast.weights import FastWeights
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 
-JSON = typer.Option("--json", help="Put one flat JSON object on stdout.")
-OUTPUT = typer.Option("--output", "-o", help="Model file to write.")
+INTERRUPTED = 130
+EXPECTED = (ValueError, OSError, OverflowError, ImportError, NotFittedError, RowsNotLearnedError)
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Report expected failures as one line on stderr and exit status 1."""
+    """Report expected failures as one line on stderr and exit status 1; Ctrl-C as 130."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (ValueError, OSError, OverflowError) as error:
+        except BrokenPipeError:  # whoever read standard output has had enough
+            raise
+        except KeyboardInterrupt as error:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+        except EXPECTED as error:
             message = " ".join(str(error).split())
             typer.echo(f"error: {message}", err=True)
             raise typer.Exit(1) from error
@@ -67,14 +71,6 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     for row in rows:
         table.add_row(*row)
     Console().print(table)
-
-
-@contextmanager
-def progress_over(items: Sequence[T], description: str) -> Iterator[Iterator[T]]:
-    """Walk items with a progress bar on stderr, silent where that is no terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield iter(bar.track(items, description=description))
 
 
 def describe_weights(weights: FastWeights) -> dict[str, Any]:

@@ -43,19 +43,23 @@ def choose_columns(
     row_column: str | None,
     label_column: str | None,
     name: str,
+    labelled: bool = True,
 ) -> Columns:
     """Choose among the columns of a file.
 
     A row column that is not named is a usual one, or the only one beside the label. A table of
-    features may also spread its rows over all columns beside the label.
+    features may also spread its rows over all columns beside the label. Unless `labelled`, the
+    label column is left aside, and need not be there.
 
     Raises
     ------
     DataError
         A named column is missing, or none is evidently the row column.
     """
-    if label_column == LABELS[0]:
-        label_column = next((column for column in LABELS if column in present), label_column)
+    label_column = resolve_label(present, label_column)
+    if not labelled:
+        present = [column for column in present if column != label_column]
+        label_column = None
     for column in (row_column, label_column):
         if column is not None and column not in present:
             raise DataError(
@@ -77,3 +81,10 @@ def choose_columns(
         )
     labels = [] if label_column is None else [label_column]
     return Columns(row_column, label_column, [row_column, *labels])
+
+
+def resolve_label(present: Sequence[str], label_column: str | None) -> str | None:
+    """Return the label column: for the usual name, whichever usual one is there."""
+    if label_column != LABELS[0]:
+        return label_column
+    return next((column for column in LABELS if column in present), label_column)

@@ -39,6 +39,7 @@ def open_rows(
     modality: Modality = "text",
     row_column: str | None = None,
     label_column: str | None = "label",
+    labelled: bool = True,
     format: str | None = None,
     split: str | None = None,
     encoding: str = "utf-8",
@@ -59,8 +60,11 @@ def open_rows(
         label.
     label_column : str or None
         Column of the labels; None where there are none to read.
+    labelled : bool
+        False leaves the label column aside, where there is one.
     format : {"csv", "tsv", "jsonl", "parquet", "npz", "lines"}, optional
-        By the suffix; for standard input "csv" with labels, and else "lines" (each line a row).
+        By the suffix; for standard input "lines" (each line a row) of text without labels, and else
+        "csv".
     split : str, optional
         Which part of a dictionary of datasets.
     encoding : str
@@ -83,22 +87,36 @@ def open_rows(
     >>> for rows, labels, numbers in source:  # doctest: +SKIP
     ...     classifier.add(rows, labels)
     """
+    if source == "-" and format is None:
+        format = "lines" if modality == "text" and not (labelled and label_column) else "csv"
+    reader = open_reader(source, format=format, split=split, encoding=encoding)
+    in_folder = isinstance(source, str | os.PathLike) and Path(source).is_file()
+    folder = Path(source).parent if in_folder else None
+    return RowSource(
+        reader, modality, row_column, label_column, on_error, folder, labelled=labelled
+    )
+
+
+def open_reader(
+    source: Any,
+    *,
+    format: str | None = None,
+    split: str | None = None,
+    encoding: str = "utf-8",
+) -> Reader:
+    """Open records; see `open_rows`, which makes rows of them."""
     if not isinstance(source, str | os.PathLike):
-        reader: Reader = dataset_reader(source, split, "dataset")
-        return RowSource(reader, modality, row_column, label_column, on_error)
-    path = None if source == "-" else Path(source)
-    if path is not None and path.is_dir():
+        return dataset_reader(source, split, "dataset")
+    if source == "-":
+        return _file_reader(None, format or "csv", encoding)
+    path = Path(source)
+    if path.is_dir():
         saved = any((path / name).is_file() for name in _SAVED_DATASET)
-        reader = saved_dataset(path, split) if saved else PictureFolderReader(path)
-        return RowSource(reader, modality, row_column, label_column, on_error)
-    reader = _file_reader(path, format or _format_of(path, label_column), encoding)
-    folder = path.parent if path is not None else None
-    return RowSource(reader, modality, row_column, label_column, on_error, folder)
+        return saved_dataset(path, split) if saved else PictureFolderReader(path)
+    return _file_reader(path, format or _format_of(path), encoding)
 
 
-def _format_of(path: Path | None, label_column: str | None) -> str:
-    if path is None:
-        return "lines" if label_column is None else "csv"
+def _format_of(path: Path) -> str:
     if not path.is_file():
         raise DataError(f"there is no file {path}")
     found = SUFFIXES.get(path.suffix.lower())

@@ -46,6 +46,8 @@ class RowSource:
     modality : {"text", "image", "features"}
     row_column, label_column : str, optional
         A row column that is not named is found; without a label column no labels are read.
+    labelled : bool
+        False leaves the label column aside, where there is one.
     on_error : {"raise", "skip"}
         What to do about a row that cannot be read.
     folder : pathlib.Path
@@ -72,11 +74,13 @@ class RowSource:
         label_column: str | None = "label",
         on_error: OnError = "raise",
         folder: Path | None = None,
+        labelled: bool = True,
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}')
         self.reader, self.modality, self.on_error = reader, modality, on_error
         self.row_column, self.label_column = row_column, label_column
+        self.labelled = labelled and label_column is not None
         self.folder = folder or Path()
         self.skipped = 0
         self.messages: list[str] = []
@@ -94,7 +98,6 @@ class RowSource:
 
     def __iter__(self) -> Iterator[Batch]:
         self.skipped, self.messages, self._width = 0, [], 0
-        labelled = self.label_column is not None
         rows: list[Any] = []
         labels: list[Hashable] = []
         numbers: list[int] = []
@@ -104,10 +107,10 @@ class RowSource:
             numbers.append(number)
             labels.append(label)
             if len(rows) == WINDOW_ROWS:
-                yield Batch(rows, labels if labelled else None, numbers)
+                yield Batch(rows, labels if self.labelled else None, numbers)
                 rows, labels, numbers, found = [], [], [], True
         if rows:
-            yield Batch(rows, labels if labelled else None, numbers)
+            yield Batch(rows, labels if self.labelled else None, numbers)
         elif not found:
             skipped = f" ({self.skipped} could not be read)" if self.skipped else ""
             raise DataError(f"{self.name} holds no rows{skipped}")
@@ -118,7 +121,12 @@ class RowSource:
         def choose(present: Any) -> list[str]:
             chosen.append(
                 choose_columns(
-                    present, self.modality, self.row_column, self.label_column, self.name
+                    present,
+                    self.modality,
+                    self.row_column,
+                    self.label_column,
+                    self.name,
+                    self.labelled,
                 )
             )
             return chosen[0].wanted

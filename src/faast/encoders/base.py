@@ -36,11 +36,14 @@ class Encoder(ABC):
     reproducible : bool
         The same row gives the same bits whatever batch it sits in, so rows can be forgotten without
         a cache of the features that were learned.
+    semantic : bool
+        The name of a class lies near its rows, so that names make a useful prior.
     """
 
     name: str
     modality: Modality
     reproducible: bool = False
+    semantic: bool = False
 
     @property
     @abstractmethod

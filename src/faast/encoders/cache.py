@@ -38,7 +38,7 @@ class CachedEncoder(Encoder):
     def __init__(self, encoder: Encoder, folder: str | os.PathLike[str]) -> None:
         self.encoder = encoder
         self.name, self.modality = encoder.name, encoder.modality
-        self.reproducible = encoder.reproducible
+        self.reproducible, self.semantic = encoder.reproducible, encoder.semantic
         self.folder = Path(folder) / encoder.fingerprint
         self.folder.mkdir(parents=True, exist_ok=True)
         self._files: list[Path] = []

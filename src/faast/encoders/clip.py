@@ -53,6 +53,7 @@ class ClipEncoder(Encoder):
     """
 
     modality: Modality = "image"
+    semantic = True
 
     def __init__(
         self,

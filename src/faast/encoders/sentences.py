@@ -53,6 +53,7 @@ class SentenceEncoder(Encoder):
     """
 
     modality: Modality = "text"
+    semantic = True
 
     def __init__(
         self,

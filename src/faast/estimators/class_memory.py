@@ -13,6 +13,7 @@ from faast.estimators.labels import as_labels, describe_labels, labels_from, pos
 from faast.estimators.natural_memory import SEQUENTIAL, NaturalMemory
 from faast.inputs import to_numpy
 from faast.memory import AssociativeMemory
+from faast.rows import ROUNDING
 from faast.state import State
 
 ONE_HOT_SCALE = 2.0**20
@@ -45,8 +46,7 @@ class ClassMemory:
     ) -> None:
         self.memory = memory
         self.multilabel = multilabel
-        self._embeddings = dict(embeddings) if embeddings else None
-        self._named = as_labels(list(self._embeddings or []))
+        self._name(embeddings)
         self.classes: AnyArray = union(self._named, self._named)
         self._head: tuple[HeadRule, Head] | None = None
 
@@ -71,11 +71,13 @@ class ClassMemory:
         if not self.multilabel:
             unknown = y[positions(y, self.classes) < 0]
             if len(unknown):
-                raise ValueError(f"class {unknown[0]!r} was never learned, so it has no rows here")
+                raise ValueError(
+                    f"class {unknown.tolist()[0]!r} was never learned, so it has no rows here"
+                )
         self.memory.forget(X, self._values(y, self.classes), weights)
         self._head = None
         if not self.multilabel:
-            filled = self.classes[self.counts > 1e-9]
+            filled = self.classes[self.counts > ROUNDING]
             classes = union(filled, self._named)
             self.memory, self.classes = self._arranged(classes), classes
 
@@ -89,6 +91,37 @@ class ClassMemory:
         memory = self._arranged(classes)
         memory.merge(other._arranged(classes))
         self.memory, self.classes, self._head = memory, classes, None
+
+    @property
+    def embeddings(self) -> dict[Hashable, FloatArray]:
+        """The embedding of each class that has one, shape (d,)."""
+        return dict(self._embeddings or {})
+
+    def embed(self, embeddings: Mapping[Hashable, FloatArray]) -> None:
+        """Take these embeddings, of shape (d,), in place of all that there were.
+
+        Classes with neither rows nor an embedding disappear.
+        """
+        filled = self.classes[self.counts > ROUNDING]
+        self._name(embeddings)
+        classes = union(filled, self._named)
+        self.memory, self.classes, self._head = self._arranged(classes), classes, None
+
+    def without_embeddings(self) -> ClassMemory:
+        """Return what the rows alone say: a view on the same memory, to be read only."""
+        bare = ClassMemory(self.memory, self.multilabel)
+        bare.classes = self.classes
+        bare.embed({})
+        return bare
+
+    def rename(self, labels: Mapping[Hashable, Hashable]) -> None:
+        """Give classes other labels, one to one; those that are not named keep theirs."""
+        renamed = as_labels([labels.get(label, label) for label in self.classes.tolist()])
+        embeddings = {labels.get(label, label): v for label, v in self.embeddings.items()}
+        self.classes = renamed
+        classes = union(renamed, renamed)
+        self.memory, self.classes, self._head = self._arranged(classes), classes, None
+        self._name(embeddings)
 
     @property
     def counts(self) -> FloatArray:
@@ -161,6 +194,10 @@ class ClassMemory:
         restored.classes = labels_from(state.metadata["classes"])
         restored._head = rule, Head.from_state(state.part("head"))
         return restored
+
+    def _name(self, embeddings: Mapping[Hashable, FloatArray] | None) -> None:
+        self._embeddings = dict(embeddings) if embeddings else None
+        self._named = as_labels(list(self._embeddings or []))
 
     def _arranged(self, classes: AnyArray) -> AssociativeMemory:
         """Return the memory with one column a class, a copy where anything moves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from faast._typing import AnyArray, FloatArray
 from faast.confidence import strangeness
 from faast.estimators.base import COMPACTED, MemoryEstimator, without_weightless
 from faast.estimators.class_memory import ONE_HOT_SCALE, ClassMemory, as_targets
+from faast.estimators.graph import write_onnx
 from faast.estimators.head import Head, HeadRule
 from faast.estimators.labels import as_labels, describe_labels, distinct, labels_from
 from faast.estimators.natural_memory import NaturalMemory
@@ -158,7 +160,7 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
         X, y, weights = self._checked(X, y, sample_weight, first=first)
         if first:
-            if not len(X):
+            if not len(X) and self.class_embeddings is None:
                 raise ValueError("fit needs at least one row of a weight other than zero")
             learned = self._nothing(y)
         else:
@@ -405,6 +407,10 @@ class FaastClassifier(ClassifierMixin, MemoryEstimator):
         twin.n_features_in_ = self.n_features_in_
         twin.learned_, twin._head = None, head
         return twin
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write what predicts as an ONNX graph; see `write_onnx`."""
+        write_onnx(self._fitted(), path)
 
     def to_state(self) -> State:
         """Return what a file keeps."""

@@ -51,7 +51,9 @@ def union(left: AnyArray, right: AnyArray) -> AnyArray:
 def distinct(labels: AnyArray) -> AnyArray:
     """Return the sorted distinct labels; labels of mixed kinds sort by kind, then value."""
     if labels.dtype != object:
-        return np.unique(labels)
+        found = np.unique(labels)
+        # The width of the longest label that there is, not of one that there was.
+        return np.asarray(found.tolist()) if found.dtype.kind == "U" and len(found) else found
     return _object_array(sorted(set(labels.tolist()), key=_mixed_key))
 
 

@@ -162,6 +162,6 @@ def dual_spectrum(rows: RowArrays, centred: bool) -> Spectrum:
 
 def above_noise(eigenvalues: FloatArray, size: int) -> slice:
     """Select, in descending order, the eigenvalues that are more than rounding noise."""
-    noise = eigenvalues[-1] * size * EPSILON if size else 0.0
+    noise = eigenvalues[-1] * size * EPSILON if len(eigenvalues) else 0.0
     first = int(np.searchsorted(eigenvalues, max(noise, 0.0), side="right"))
     return slice(None, first - len(eigenvalues) - 1 if first else None, -1)

@@ -1,6 +1,5 @@
 """Tiny random checkpoints, saved as a hub would hold them."""
 
-import numpy as np
 import pytest
 
 
@@ -144,10 +143,3 @@ def dinov2(torch, tmp_path_factory):
         size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}
     ).save_pretrained(folder)
     return folder
-
-
-@pytest.fixture
-def pictures():
-    """Five random pictures of different sizes."""
-    random = np.random.default_rng(0)
-    return [random.integers(0, 256, (12 + i, 20, 3), dtype=np.uint8) for i in range(5)]

@@ -1,0 +1,107 @@
+"""`faast predict`: answers for rows."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from faast._typing import AnyArray
+from faast.classifiers.results import novelty_of
+from faast.cli.learner import Learner
+from faast.cli.options import (
+    DATA_HELP,
+    Format,
+    Json,
+    LabelColumn,
+    Model,
+    OnError,
+    RowColumn,
+    Skip,
+    Split,
+)
+from faast.cli.output import emit, one_line_errors
+from faast.cli.reading import batches, opened
+from faast.data import RowSource
+
+Answers = dict[str, list[Any]]
+"""Columns of answers, one value a row."""
+
+PLURAL = {"probability": "probabilities", "novelty": "novelties"}
+
+
+@one_line_errors
+def predict(
+    model: Model,
+    data: Annotated[str | None, typer.Argument(help=DATA_HELP, show_default=False)] = None,
+    row: Annotated[
+        str | None,
+        typer.Option(help="One row instead of a file: a text, a picture file, or numbers."),
+    ] = None,
+    text_column: RowColumn = None,
+    label_column: LabelColumn = "label",
+    on_error: Skip = OnError.STOP,
+    format: Format = None,
+    split: Split = None,
+    json: Json = False,
+) -> None:
+    """Predict a label and its probability for every row: CSV on stdout."""
+    if (data is None) == (row is None):
+        raise ValueError("name either a file of rows or one row with --row")
+    learner = Learner.load(model)
+    learner.open_encoder()
+    if row is not None:
+        parts = iter([_answers(learner, _one_row(learner, row))])
+    else:
+        source = opened(
+            learner, str(data), text_column, label_column, on_error, format, split, labelled=False
+        )
+        parts = _read_answers(learner, source, numbered=on_error is OnError.SKIP)
+    if json:
+        emit(_collected(parts), json)
+        return
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for number, answers in enumerate(parts):
+        if number == 0:
+            writer.writerow(answers)
+        shown = answers | {"probability": [f"{p:.6f}" for p in answers["probability"]]}
+        writer.writerows(zip(*shown.values(), strict=True))
+
+
+def _read_answers(learner: Learner, source: RowSource, numbered: bool) -> Iterator[Answers]:
+    """Answer batch after batch; where rows may be missing, each answer says of which line it is."""
+    for batch in batches(source, "Predicting"):
+        place: Answers = {source.reader.unit: batch.numbers} if numbered else {}
+        yield place | _answers(learner, learner.features(batch.rows))
+
+
+def _collected(parts: Iterable[Answers]) -> dict[str, Any]:
+    columns: Answers = {}
+    for answers in parts:
+        for name, values in answers.items():
+            columns.setdefault(PLURAL.get(name, f"{name}s"), []).extend(values)
+    return {"rows": len(columns["labels"]), **columns}
+
+
+def _answers(learner: Learner, features: AnyArray) -> Answers:
+    classifier = learner.classifier
+    probabilities = classifier.predict_proba(features)
+    answers: Answers = {
+        "label": classifier.classes_[probabilities.argmax(axis=1)].tolist(),
+        "probability": probabilities.max(axis=1).tolist(),
+    }
+    novelty = novelty_of(classifier, features)
+    return answers if novelty is None else answers | {"novelty": novelty.tolist()}
+
+
+def _one_row(learner: Learner, row: str) -> AnyArray:
+    if learner.modality != "features":
+        return learner.features([row])
+    try:
+        return np.array([[float(number) for number in row.split(",")]])
+    except ValueError as error:
+        raise ValueError(f"--row must be numbers with commas between, {error}") from error

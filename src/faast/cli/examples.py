@@ -1,0 +1,39 @@
+"""Examples that ``--help`` shows; tests run them in this order."""
+
+from __future__ import annotations
+
+EXAMPLES = {
+    "demo": ["faast demo"],
+    "learn": [
+        "faast learn reviews.csv -o reviews.faast",
+        "faast learn pictures/ -o pictures.faast",
+        "faast learn features.npz -o features.faast",
+        "faast learn reviews.csv -o meanings.faast --encoder minilm --keep-features",
+    ],
+    "add": [
+        "faast add reviews.faast more.csv",
+        "cat more.csv | faast add meanings.faast - -o grown.faast",
+    ],
+    "predict": [
+        "faast predict reviews.faast new.txt",
+        'faast predict reviews.faast --row "worth every penny"',
+        "cat new.txt | faast predict meanings.faast - --json",
+    ],
+    "evaluate": [
+        "faast evaluate reviews.faast test.csv",
+        "faast evaluate reviews.faast test.csv --plot confusion.png --json",
+    ],
+    "forget": ["faast forget reviews.faast more.csv"],
+    "merge": ["faast merge reviews.faast other.faast -o both.faast"],
+    "inspect": ["faast inspect reviews.faast"],
+    "export": ["faast export reviews.faast --onnx reviews.onnx"],
+    "compare": [
+        "faast compare reviews.csv test.csv",
+        "faast compare reviews.csv test.csv --encoder minilm --method gda --method logistic",
+    ],
+}
+
+
+def epilog(command: str) -> str:
+    """Return the examples of a command, one a line."""
+    return "\n".join(["\b", "Examples:", *(f"  $ {example}" for example in EXAMPLES[command])])

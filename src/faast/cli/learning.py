@@ -1,0 +1,199 @@
+"""Commands that change what a model has learned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from faast._typing import AnyArray
+from faast.cli.learner import Learner, cache_of
+from faast.cli.options import (
+    Data,
+    EncoderName,
+    Format,
+    Json,
+    LabelColumn,
+    Model,
+    OnError,
+    OtherOutput,
+    Output,
+    Revision,
+    RowColumn,
+    Skip,
+    Split,
+)
+from faast.cli.output import emit, one_line_errors
+from faast.cli.reading import batches, labels_like, name_integers, opened
+from faast.data import RowSource, guess_modality, open_reader
+
+LEARN_ROWS = 8192
+"""Encoded rows learned at a time: merging sums costs as much as that many rows."""
+
+
+@one_line_errors
+def learn(
+    train: Data,
+    output: Output,
+    encoder: EncoderName = None,
+    text_column: RowColumn = None,
+    label_column: LabelColumn = "label",
+    on_error: Skip = OnError.STOP,
+    format: Format = None,
+    split: Split = None,
+    revision: Revision = None,
+    class_names: Annotated[
+        bool | None,
+        typer.Option(
+            "--class-names/--no-class-names",
+            help="Whether names of classes speak beside their rows; so they do by default where "
+            "the encoder knows meanings.",
+            show_default=False,
+        ),
+    ] = None,
+    novelty: Annotated[
+        bool, typer.Option("--novelty", help="Keep what tells rows of no known class.")
+    ] = False,
+    keep_features: Annotated[
+        bool,
+        typer.Option(
+            help="Keep features in OUTPUT.features, to forget rows of minilm, st, clip or hf."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Learn labelled rows and write a model file."""
+    started = time.perf_counter()
+    if encoder is not None:
+        learner = Learner.of_encoder(encoder, revision, class_names, novelty)
+    elif train == "-":
+        learner = Learner.of_rows("text", novelty)
+    else:
+        reader = open_reader(train, format=format, split=split)
+        learner = Learner.of_rows(guess_modality(reader, text_column, label_column), novelty)
+    if keep_features:
+        learner.keep_features(cache_of(output))
+    source = opened(learner, train, text_column, label_column, on_error, format, split)
+    emit(_learn(learner, source, output, started), json)
+
+
+@one_line_errors
+def add(
+    model: Model,
+    data: Data,
+    output: OtherOutput = None,
+    text_column: RowColumn = None,
+    label_column: LabelColumn = "label",
+    on_error: Skip = OnError.STOP,
+    format: Format = None,
+    split: Split = None,
+    json: Json = False,
+) -> None:
+    """Learn more rows, of known or new classes."""
+    started = time.perf_counter()
+    learner = Learner.load(model)
+    learner.open_encoder()
+    source = opened(learner, data, text_column, label_column, on_error, format, split)
+    emit(_learn(learner, source, output or model, started), json)
+
+
+@one_line_errors
+def forget(
+    model: Model,
+    data: Data,
+    output: OtherOutput = None,
+    text_column: RowColumn = None,
+    label_column: LabelColumn = "label",
+    on_error: Skip = OnError.STOP,
+    format: Format = None,
+    split: Split = None,
+    json: Json = False,
+) -> None:
+    """Take learned rows back, as if they had never been seen."""
+    learner = Learner.load(model)
+    learner.open_encoder()
+    source = opened(learner, data, text_column, label_column, on_error, format, split)
+    n_rows = 0
+    for batch in batches(source, "Forgetting"):
+        learner.forget(batch.rows, labels_like(learner.classifier, batch.labels or []))
+        n_rows += len(batch.rows)
+    classifier = learner.classifier
+    if not len(classifier.classes_):
+        raise ValueError("nothing would be left of the model; delete its file instead")
+    learner.solve_and_save(output or model)
+    emit(
+        {
+            "model": str(output or model),
+            "rows_forgotten": n_rows,
+            "rows_skipped": source.skipped,
+            "rows_left": classifier.n_rows_,
+            "classes": len(classifier.classes_),
+        },
+        json,
+    )
+
+
+@one_line_errors
+def merge(
+    first: Model,
+    second: Annotated[Path, typer.Argument(help="Second model file.", show_default=False)],
+    output: Output,
+    json: Json = False,
+) -> None:
+    """Merge two models into one that has learned the rows of both."""
+    learner = Learner.load(first)
+    learner.merge(Learner.load(second))
+    learner.solve_and_save(output)
+    classifier = learner.classifier
+    emit(
+        {
+            "model": str(output),
+            "rows": classifier.n_rows_,
+            "classes": len(classifier.classes_),
+        },
+        json,
+    )
+
+
+def _learn(learner: Learner, source: RowSource, output: Path, started: float) -> dict[str, Any]:
+    """Learn all rows of a source, write the model, and say what was done."""
+    fresh = not learner.is_fitted
+    n_rows, learning_seconds = 0, 0.0
+    waiting: list[tuple[AnyArray, list[Hashable]]] = []
+
+    def flush() -> float:
+        began = time.perf_counter()
+        if waiting:
+            labels = [label for _, part in waiting for label in part]
+            learner.learn(np.concatenate([features for features, _ in waiting]), labels)
+            waiting.clear()
+        return time.perf_counter() - began
+
+    for batch in batches(source, "Learning"):
+        labels = batch.labels or []
+        labels = labels if fresh else labels_like(learner.classifier, labels)
+        waiting.append((learner.features_to_learn(batch.rows), labels))
+        n_rows += len(batch.rows)
+        if sum(len(part) for _, part in waiting) >= LEARN_ROWS:
+            learning_seconds += flush()
+    learning_seconds += flush()
+    began = time.perf_counter()
+    if fresh:
+        name_integers(learner.classifier, source)
+    learner.solve_and_save(output)
+    ended = time.perf_counter()
+    classifier = learner.classifier
+    return {
+        "model": str(output),
+        "rows": n_rows,
+        "rows_skipped": source.skipped,
+        "features": classifier.n_features_in_,
+        "classes": len(classifier.classes_),
+        "seconds": ended - started,
+        "learning_seconds": learning_seconds + ended - began,
+        "model_bytes": output.stat().st_size,
+    }

@@ -1,0 +1,123 @@
+"""`faast evaluate`: how good the answers are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from sklearn.metrics import confusion_matrix, f1_score
+
+from faast._typing import AnyArray, FloatArray, IntArray
+from faast.cli.learner import Learner
+from faast.cli.options import (
+    Data,
+    Format,
+    Json,
+    LabelColumn,
+    Model,
+    OnError,
+    RowColumn,
+    Skip,
+    Split,
+)
+from faast.cli.output import emit, one_line_errors, show_table
+from faast.cli.plots import draw_confusion
+from faast.cli.reading import batches, labels_like, opened
+from faast.confidence import calibration_error
+from faast.estimators.labels import as_labels, positions, union
+
+FULL_TABLE = 12
+"""Classes up to which the whole confusion matrix is shown; past it, what is confused most."""
+
+MOST_CONFUSED = 10
+
+
+@one_line_errors
+def evaluate(
+    model: Model,
+    data: Data,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the confusion matrix into this picture file.")
+    ] = None,
+    text_column: RowColumn = None,
+    label_column: LabelColumn = "label",
+    on_error: Skip = OnError.STOP,
+    format: Format = None,
+    split: Split = None,
+    json: Json = False,
+) -> None:
+    """Measure accuracy, macro F1, calibration and confusions on labelled rows."""
+    started = time.perf_counter()
+    learner = Learner.load(model)
+    learner.open_encoder()
+    classifier = learner.classifier
+    source = opened(learner, data, text_column, label_column, on_error, format, split)
+    labels: list[Any] = []
+    found: list[FloatArray] = []
+    for batch in batches(source, "Evaluating"):
+        labels += labels_like(classifier, batch.labels or [])
+        found.append(classifier.predict_proba(learner.features(batch.rows)))
+    probabilities = np.concatenate(found)
+    facts, classes, confusion = measure(as_labels(labels), classifier.classes_, probabilities)
+    facts |= {"rows_skipped": source.skipped, "seconds": time.perf_counter() - started}
+    if plot is not None:
+        draw_confusion(confusion, classes, plot)
+        facts["plot"] = str(plot)
+    if json:
+        emit(facts | {"labels": classes, "confusion": confusion.tolist()}, json)
+        return
+    emit(facts, json)
+    _show(confusion, [str(label) for label in classes])
+
+
+def measure(
+    labels: AnyArray, known: AnyArray, probabilities: FloatArray
+) -> tuple[dict[str, Any], list[Any], IntArray]:
+    """Compare labels with predictions.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    known : ndarray of shape (C,)
+        Classes of the columns of `probabilities`.
+    probabilities : ndarray of shape (n, C)
+
+    Returns
+    -------
+    facts : dict
+    classes : list
+        Known ones and others that the labels hold, sorted.
+    confusion : ndarray of shape (len(classes), len(classes)), int
+        Rows are true, columns predicted.
+    """
+    classes = union(known, labels)
+    true = positions(labels, classes)
+    predicted = positions(known, classes)[probabilities.argmax(axis=1)]
+    correct = true == predicted
+    facts = {
+        "rows": len(labels),
+        "accuracy": float(np.mean(correct)),
+        "macro_f1": float(f1_score(true, predicted, average="macro")),
+        "calibration_error": calibration_error(probabilities.max(axis=1), correct),
+    }
+    matrix = confusion_matrix(true, predicted, labels=np.arange(len(classes)))
+    return facts, classes.tolist(), matrix
+
+
+def _show(confusion: IntArray, classes: Sequence[str]) -> None:
+    if len(classes) <= FULL_TABLE:
+        cells = [[name, *map(str, row)] for name, row in zip(classes, confusion, strict=True)]
+        show_table("confusions", ["true, down; predicted, across", *classes], cells)
+        return
+    off = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-off, axis=None, kind="stable")[:MOST_CONFUSED]
+    pairs = [divmod(int(place), len(classes)) for place in order]
+    rows = [[classes[i], classes[j], str(off[i, j])] for i, j in pairs if off[i, j]]
+    if rows:
+        show_table("most confused", ["true", "predicted", "rows"], rows)
+    Console(stderr=True).print("the whole matrix: --json, or --plot FILE")

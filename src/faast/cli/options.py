@@ -1,0 +1,69 @@
+"""Arguments and options that commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faast.encoders.loading import FAMILIES, PLAIN
+
+
+class OnError(StrEnum):
+    """What to do about a row that cannot be read."""
+
+    STOP = "raise"
+    SKIP = "skip"
+
+
+def _encoders() -> list[str]:
+    return [*(name for name in PLAIN if name != "precomputed"), *(f"{key}:" for key in FAMILIES)]
+
+
+DATA_HELP = (
+    "File of rows (.csv, .tsv, .jsonl, .parquet, .npz), folder of pictures with a sub-folder a "
+    "class, folder of a saved dataset, or - for standard input."
+)
+
+Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
+Model = Annotated[Path, typer.Argument(help="Model file.", show_default=False)]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Model file to write.", show_default=False)
+]
+OtherOutput = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write here instead of over MODEL.")
+]
+EncoderName = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        autocompletion=_encoders,
+        help="hashing, pixels, minilm, st:NAME, clip:NAME or hf:NAME; hashing for texts, pixels "
+        "for pictures and none for tables of numbers when it is not named.",
+    ),
+]
+Revision = Annotated[
+    str | None, typer.Option(help="Branch, tag or commit of the encoder's checkpoint.")
+]
+RowColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column",
+        "--row-column",
+        help="Column that holds the rows; text, sentence, path, image or features, or the only one "
+        "beside the label, when it is not named.",
+    ),
+]
+LabelColumn = Annotated[
+    str, typer.Option("--label-column", help="Column (or array) that holds the labels.")
+]
+Split = Annotated[str | None, typer.Option(help="Which part of a saved dataset that has several.")]
+Format = Annotated[
+    str | None, typer.Option(help="csv, tsv, jsonl, parquet, npz or lines; by the suffix if not.")
+]
+Skip = Annotated[
+    OnError, typer.Option("--on-error", help="What to do about a row that cannot be read.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Put one flat JSON object on stdout.")]

@@ -1,0 +1,73 @@
+"""Rows for a command: opened, followed by a bar, their labels of the model's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+import typer
+
+from faast import FaastClassifier
+from faast.cli.learner import Learner
+from faast.cli.options import OnError
+from faast.data import Batch, RowSource, open_rows
+from faast.data.delimited import DelimitedReader
+from faast.progress import follow
+
+
+def opened(
+    learner: Learner,
+    data: str,
+    row_column: str | None,
+    label_column: str,
+    on_error: OnError,
+    format: str | None,
+    split: str | None,
+    *,
+    labelled: bool = True,
+) -> RowSource:
+    """Open rows of the learner's kind; see `open_rows`."""
+    return open_rows(
+        data,
+        modality=learner.modality,
+        row_column=row_column,
+        label_column=label_column,
+        labelled=labelled,
+        on_error=on_error.value,
+        format=format,
+        split=split,
+    )
+
+
+def batches(source: RowSource, description: str) -> Iterator[Batch]:
+    """Read batches with a bar; afterwards say on stderr which rows were skipped."""
+    yield from follow(source, lambda: source.fraction, description, enabled=True)
+    for message in source.messages:
+        typer.echo(f"skipped: {message}", err=True)
+    if source.skipped > len(source.messages):
+        typer.echo(f"skipped: {source.skipped - len(source.messages)} rows more", err=True)
+
+
+def labels_like(classifier: FaastClassifier, labels: Sequence[Hashable]) -> list[Hashable]:
+    """Read labels that a text file wrote as integers, where the classifier's are integers."""
+    if classifier.classes_.dtype.kind not in "iu":
+        return list(labels)
+    return [_integer(label) for label in labels]
+
+
+def name_integers(classifier: FaastClassifier, source: RowSource) -> None:
+    """Make labels integers where all that a text file had are: text has no kinds."""
+    learned = classifier.learned_
+    if not isinstance(source.reader, DelimitedReader) or learned is None:
+        return
+    renamed = {label: _integer(label) for label in learned.classes.tolist()}
+    if not any(isinstance(label, str) for label in renamed.values()):
+        learned.rename(renamed)
+
+
+def _integer(label: Hashable) -> Hashable:
+    try:
+        number = int(str(label))
+    except ValueError:
+        return label
+    small = abs(number) < 2**63 and str(number) == str(label)
+    return number if small else label

@@ -1,0 +1,138 @@
+"""Models on the Hugging Face hub, or in folders laid out like there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from faast import persistence
+from faast._version import __version__
+from faast.classifiers import EncodedClassifier
+from faast.estimators import FaastClassifier
+from faast.estimators.class_memory import ClassMemory
+from faast.estimators.labels import describe_labels
+from faast.optional import require
+
+_hub: Any = require("huggingface_hub", "hub")
+
+MODEL_FILE = "model.faast"
+SHOWN_CLASSES = 50
+
+
+class HubModel(  # type: ignore[call-arg]  # an option of the base class
+    _hub.ModelHubMixin,
+    library_name="faast",
+    tags=["faast", "few-shot", "fast-weights"],
+):
+    """A classifier with ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``.
+
+    Parameters
+    ----------
+    model : FaastClassifier, TextClassifier or ImageClassifier
+    results : mapping of str to float, optional
+        Measured figures for the model card, such as those of ``faast evaluate --json``.
+
+    Notes
+    -----
+    One file holds all, in the format of `faast.load` and checked as strictly. The encoder is
+    named in it and loaded from where it came from.
+    """
+
+    def __init__(
+        self,
+        model: FaastClassifier | EncodedClassifier,
+        results: Mapping[str, float] | None = None,
+    ) -> None:
+        self.model = model
+        self.results = dict(results or {})
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        self.model.save(save_directory / MODEL_FILE)
+
+    @classmethod
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+        results: Mapping[str, float] | None = None,
+    ) -> Self:
+        path = os.path.join(model_id, MODEL_FILE)  # noqa: PTH118 a name on the hub is no path
+        if not Path(model_id).is_dir():
+            path = _hub.hf_hub_download(
+                model_id,
+                MODEL_FILE,
+                revision=revision,
+                cache_dir=cache_dir,
+                force_download=force_download,
+                local_files_only=local_files_only,
+                token=token,
+                library_name="faast",
+                library_version=__version__,
+            )
+        return cls(persistence.load(path), results)
+
+    def generate_model_card(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the model card: what was learned, its hash, and the results."""
+        header = self._hub_mixin_info.model_card_data.to_yaml()
+        return _hub.ModelCard(f"---\n{header}\n---\n\n{describe(self.model, self.results)}")
+
+
+def describe(model: FaastClassifier | EncodedClassifier, results: Mapping[str, float]) -> str:
+    """Write the text of a model card.
+
+    Parameters
+    ----------
+    model : FaastClassifier, TextClassifier or ImageClassifier
+    results : mapping of str to float
+    """
+    classifier = model.classifier if isinstance(model, EncodedClassifier) else model
+    classes = [str(label) for label in classifier.classes_.tolist()]
+    more = f" and {len(classes) - SHOWN_CLASSES} more" if len(classes) > SHOWN_CLASSES else ""
+    facts = {
+        "encoder": model.encoder_name if isinstance(model, EncodedClassifier) else "none",
+        "rows": f"{model.modality} rows" if isinstance(model, EncodedClassifier) else "features",
+        "classes": ", ".join(classes[:SHOWN_CLASSES]) + more,
+    }
+    learned = classifier.learned_
+    if learned is not None:
+        facts["rows learned"] = f"{classifier.n_rows_:g}"
+        facts["data hash"] = f"`{data_hash(learned)}`, alike for these rows in any order"
+    lines = [
+        f"# {type(model).__name__}",
+        "",
+        "Fast weights on frozen features, learned in closed form in one pass.",
+        "",
+        *_table(facts),
+        "",
+        "## Results",
+        "",
+        *(_table(results) if results else ["Not measured."]),
+        "",
+        "## Use",
+        "",
+        "```python",
+        "from faast.hub import HubModel",
+        "",
+        "model = HubModel.from_pretrained(NAME).model",
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def data_hash(learned: ClassMemory) -> str:
+    """Hash the sums and kept rows that were learned: SHA-256 in hexadecimal."""
+    state = learned.memory.to_state()
+    tensors = {name: tensor for name, tensor in state.tensors.items() if "weights." not in name}
+    return persistence.content_hash(tensors, {"classes": describe_labels(learned.classes)})
+
+
+def _table(facts: Mapping[str, object]) -> list[str]:
+    return ["| | |", "|---|---|", *(f"| {name} | {fact} |" for name, fact in facts.items())]

@@ -1,0 +1,72 @@
+"""Models in folders laid out as on the hub."""
+
+import json
+
+import pytest
+
+from faast import FaastClassifier, ModelFileError, TextClassifier
+
+pytest.importorskip("huggingface_hub")
+
+from faast.hub import MODEL_FILE, HubModel, data_hash
+
+TEXTS = ["lost my card", "card stolen", "top up failed", "cannot top up"]
+LABELS = ["card", "card", "top_up", "top_up"]
+
+
+@pytest.fixture
+def model():
+    return TextClassifier().add(TEXTS, LABELS)
+
+
+def test_a_model_comes_back_as_it_was(model, tmp_path):
+    HubModel(model, {"accuracy": 0.913}).save_pretrained(tmp_path / "cards")
+    restored = HubModel.from_pretrained(tmp_path / "cards")
+    assert restored.model.predict(TEXTS) == model.predict(TEXTS)
+    assert restored.results == {"accuracy": 0.913}
+    restored.model.add(["hello"], ["greeting"]).forget(["hello"], ["greeting"])
+    restored.model.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "cards" / MODEL_FILE).read_bytes()
+
+
+def test_the_card_says_what_was_learned_and_measured(model, tmp_path):
+    HubModel(model, {"accuracy": 0.913}).save_pretrained(tmp_path)
+    card = (tmp_path / "README.md").read_text()
+    assert "library_name: faast" in card
+    for shown in (
+        "TextClassifier",
+        "| encoder | hashing |",
+        "card, top_up",
+        "| accuracy | 0.913 |",
+    ):
+        assert shown in card
+    assert data_hash(model.classifier.learned_) in card
+
+
+def test_the_data_hash_knows_rows_and_not_their_order(model):
+    backwards = TextClassifier().add(TEXTS[::-1], LABELS[::-1])
+    backwards.predict(TEXTS)
+    assert data_hash(backwards.classifier.learned_) == data_hash(model.classifier.learned_)
+    model.add(["hello"], ["card"])
+    assert data_hash(backwards.classifier.learned_) != data_hash(model.classifier.learned_)
+
+
+def test_a_damaged_or_missing_file_is_refused(model, tmp_path):
+    HubModel(model).save_pretrained(tmp_path)
+    path = tmp_path / MODEL_FILE
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ModelFileError):
+        HubModel.from_pretrained(tmp_path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        HubModel.from_pretrained(tmp_path)
+
+
+def test_features_alone_and_compacted(unit_rows, tmp_path):
+    rows, one_hot = unit_rows
+    classifier = FaastClassifier().fit(rows, one_hot.argmax(axis=1))
+    HubModel(classifier.compact()).save_pretrained(tmp_path)
+    assert "Not measured." in (tmp_path / "README.md").read_text()
+    assert json.loads((tmp_path / "config.json").read_text()) == {"results": None}
+    restored = HubModel.from_pretrained(tmp_path).model
+    assert (restored.predict(rows) == classifier.predict(rows)).all()
