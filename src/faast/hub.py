@@ -103,6 +103,7 @@ def describe(model: FaastClassifier | EncodedClassifier, results: Mapping[str, f
     learned = classifier.learned_
     if learned is not None:
         facts["rows learned"] = f"{classifier.n_rows_:g}"
+    if isinstance(learned, ClassMemory):
         facts["data hash"] = f"`{data_hash(learned)}`, alike for these rows in any order"
     lines = [
         f"# {type(model).__name__}",

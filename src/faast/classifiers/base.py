@@ -20,6 +20,7 @@ from faast.classifiers.results import Explanation, Prediction, explain
 from faast.encoders import CachedEncoder, Encoder
 from faast.encoders.base import Features, Modality
 from faast.estimators import FaastClassifier
+from faast.estimators.class_memory import ClassMemory
 from faast.estimators.graph import write_onnx
 from faast.estimators.labels import as_labels
 from faast.state import State
@@ -186,7 +187,7 @@ class EncodedClassifier:
 
     def _without_names(self) -> FaastClassifier | None:
         learned = self.classifier.learned_
-        if learned is None or not learned.embeddings:
+        if not isinstance(learned, ClassMemory) or not learned.embeddings:
             return self.classifier
         if self._unnamed is None and learned.memory.count:
             self._unnamed = clone(self.classifier)

@@ -10,6 +10,7 @@ import numpy as np
 
 from faast._typing import AnyArray, FloatArray
 from faast.estimators import FaastClassifier
+from faast.estimators.class_memory import ClassMemory
 
 
 class Prediction(NamedTuple):
@@ -68,11 +69,13 @@ def explain(
     order = np.argsort(-probabilities, kind="stable")
     classes = classifier.classes_[order].tolist()
     learned = classifier.learned_
-    counts = np.zeros(len(order)) if learned is None else learned.counts[order]
+    counts = np.zeros(len(order))
+    if isinstance(learned, ClassMemory):
+        counts = learned.counts[order]
     share = 0.0
     if unnamed is None:
         share = 1.0
-    elif learned is not None and learned.embeddings:
+    elif isinstance(learned, ClassMemory) and learned.embeddings:
         whole, rows = (_lead(model, features, classes[0]) for model in (classifier, unnamed))
         share = min(max(1.0 - rows / whole, 0.0), 1.0) if whole > 0 else 0.0
     novelty = novelty_of(classifier, features)

@@ -11,6 +11,7 @@ from faast.cli.learner import Learner
 from faast.cli.options import OnError
 from faast.data import Batch, RowSource, open_rows
 from faast.data.delimited import DelimitedReader
+from faast.estimators.class_memory import ClassMemory
 from faast.progress import follow
 
 
@@ -57,7 +58,7 @@ def labels_like(classifier: FaastClassifier, labels: Sequence[Hashable]) -> list
 def name_integers(classifier: FaastClassifier, source: RowSource) -> None:
     """Make labels integers where all that a text file had are: text has no kinds."""
     learned = classifier.learned_
-    if not isinstance(source.reader, DelimitedReader) or learned is None:
+    if not isinstance(source.reader, DelimitedReader) or not isinstance(learned, ClassMemory):
         return
     renamed = {label: _integer(label) for label in learned.classes.tolist()}
     if not any(isinstance(label, str) for label in renamed.values()):

@@ -11,7 +11,6 @@ from faast._typing import AnyArray, FloatArray, IntArray
 from faast.estimators.head import Head, HeadRule
 from faast.estimators.labels import as_labels, describe_labels, labels_from, positions, union
 from faast.estimators.natural_memory import SEQUENTIAL, NaturalMemory
-from faast.inputs import to_numpy
 from faast.memory import AssociativeMemory
 from faast.rows import ROUNDING
 from faast.state import State
@@ -224,37 +223,3 @@ class ClassMemory:
             raise ValueError(
                 f"this model learned {len(self.classes)} indicator columns, got {y.shape[1]}"
             )
-
-
-def as_targets(y: Any) -> AnyArray:
-    """Check the targets of a classifier.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,), or indicator matrix of shape (n, C) with C > 1
-
-    Returns
-    -------
-    ndarray of shape (n,), labels of their own dtype; or of shape (n, C), uint8
-
-    Raises
-    ------
-    ValueError
-        See `as_labels`; or an entry of a matrix is neither 0 nor 1 (named by its row).
-    """
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    if not isinstance(y, list | tuple):
-        y = to_numpy(y)
-    elif any(isinstance(label, tuple) for label in y):  # tuples are labels, not rows
-        return as_labels(y)
-    if np.ndim(y) != 2 or np.shape(y)[1] == 1:
-        return as_labels(y)
-    indicator = np.asarray(y)
-    wrong = np.flatnonzero(~np.isin(indicator, (0, 1)).all(axis=1))
-    if wrong.size:
-        raise ValueError(
-            f"row {wrong[0]} of y holds something other than 0 and 1; a matrix y must be a "
-            "multi-label indicator"
-        )
-    return indicator.astype(np.uint8)
