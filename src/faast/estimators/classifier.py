@@ -347,5 +347,5 @@ class FaastClassifier(ClassifierMixin, HeadPredictions):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = not isinstance(self.solver, Natural)
         return tags
