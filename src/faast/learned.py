@@ -162,9 +162,7 @@ class _Collector:
         return Learned(part, self._kept, lifted, self._lifts)
 
     def _settle(self, part: Moments) -> None:
-        everything = self._kept.limited(EVERY_ROW)
-        for block in self._staged:
-            everything = everything.plus(block)
+        everything = self._kept.limited(EVERY_ROW).plus(*self._staged)
         kept, self._staged = everything.limited(self._capacity), []
         if self._lifts and self._kept.complete and not kept.complete:
             # the last moment that all rows are at hand

@@ -103,15 +103,16 @@ class KeptRows:
         """Bytes held."""
         return self.keys.nbytes + self.values.nbytes + self.weights.nbytes
 
-    def plus(self, other: KeptRows) -> KeptRows:
+    def plus(self, *others: KeptRows) -> KeptRows:
         """Return the multiset union."""
+        parts = (self, *others)
         return KeptRows(
-            np.concatenate([self.keys, other.keys]),
-            np.concatenate([self.values, other.values]),
-            np.concatenate([self.weights, other.weights]),
-            min(self.capacity, other.capacity),
-            min(self.bar, other.bar),
-            np.concatenate([self.hashes, other.hashes]),
+            np.concatenate([part.keys for part in parts]),
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.weights for part in parts]),
+            min(part.capacity for part in parts),
+            min(part.bar for part in parts),
+            np.concatenate([part.hashes for part in parts]),
         )
 
     def minus(self, other: KeptRows) -> KeptRows:
