@@ -135,7 +135,7 @@ class _Collector:
         shape = like.moments.n_features, like.moments.n_values
         self._capacity, self._lifts = capacity, like.lifts
         self._kept = KeptRows.none(*shape, capacity, like.rows.bar)
-        self._staged: list[KeptRows] = []
+        self._staged: list[tuple[AnyArray, ...]] = []
         self._lifted: LiftedMoments | None = None
 
     def visit(
@@ -145,12 +145,10 @@ class _Collector:
         hashes = hash_rows(keys)
         below = np.flatnonzero(hashes < self._kept.bar)
         taken = np.ones(len(below)) if weights is None else weights[below]
-        self._staged.append(
-            KeptRows(keys[below], values[below], taken, EVERY_ROW, self._kept.bar, hashes[below])
-        )
+        self._staged.append((keys[below], values[below], taken, hashes[below]))
         if self._lifts and not self._kept.complete:
             self._lifted = (self._lifted or LiftedMoments(part)).add(keys, values, weights)
-        if sum(map(len, self._staged)) > self._capacity:
+        if sum(len(block[0]) for block in self._staged) > self._capacity:
             self._settle(part)
 
     def finish(self, part: Moments) -> Learned:
@@ -162,7 +160,10 @@ class _Collector:
         return Learned(part, self._kept, lifted, self._lifts)
 
     def _settle(self, part: Moments) -> None:
-        everything = self._kept.limited(EVERY_ROW).plus(*self._staged)
+        held = self._kept
+        blocks = [(held.keys, held.values, held.weights, held.hashes), *self._staged]
+        keys, values, weights, hashes = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        everything = KeptRows(keys, values, weights, EVERY_ROW, held.bar, hashes)
         kept, self._staged = everything.limited(self._capacity), []
         if self._lifts and self._kept.complete and not kept.complete:
             # the last moment that all rows are at hand

@@ -103,9 +103,9 @@ class KeptRows:
         """Bytes held."""
         return self.keys.nbytes + self.values.nbytes + self.weights.nbytes
 
-    def plus(self, *others: KeptRows) -> KeptRows:
+    def plus(self, other: KeptRows) -> KeptRows:
         """Return the multiset union."""
-        parts = (self, *others)
+        parts = (self, other)
         return KeptRows(
             np.concatenate([part.keys for part in parts]),
             np.concatenate([part.values for part in parts]),
@@ -199,6 +199,8 @@ def _merge_repeated(
             "a row to forget was never learned, or not so often; forgetting needs the identical "
             "key and value that were learned"
         )
+    if np.all(weights > ROUNDING):
+        return keys, values, weights, hashes
     present = np.flatnonzero(weights > ROUNDING)
     return keys[present], values[present], weights[present], hashes[present]
 
