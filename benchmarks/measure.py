@@ -16,9 +16,9 @@ import faast
 from data import CACHE
 from faast import FaastClassifier
 from faast.baselines import BASELINES
+from faast.confidence import calibration_error
 
 OURS = "faast"
-BINS = 15
 
 Embeddings = Mapping[Hashable, np.ndarray] | None
 
@@ -74,7 +74,7 @@ def measure(make: Callable[[], Any], support: tuple, test: tuple) -> Measurement
     hits = model.predict(rows) == labels
     ece = np.nan
     if hasattr(model, "predict_proba"):
-        ece = calibration_error(model.predict_proba(rows), hits)
+        ece = calibration_error(model.predict_proba(rows).max(axis=1), hits)
     if isinstance(model, FaastClassifier):
         return Measurement(hits, ece, seconds, model.compact().nbytes, model.nbytes)
     return Measurement(hits, ece, seconds, model.stored_bytes_)
@@ -86,14 +86,6 @@ def fitted(model: Any, support: tuple) -> Any:
     if isinstance(model, FaastClassifier):
         _ = model.weights_
     return model
-
-
-def calibration_error(probabilities: np.ndarray, hits: np.ndarray) -> float:
-    """Mean distance of confidence and accuracy over bins of equal width (Guo et al., 2017)."""
-    confidence = probabilities.max(axis=1)
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=hits - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(hits))
 
 
 def warm_up(methods: list[str]) -> None:
