@@ -142,14 +142,22 @@ class _Collector:
         self, part: Moments, keys: FloatArray, values: FloatArray, weights: FloatArray | None
     ) -> None:
         """Take a block of rows on the grid of `part`."""
-        hashes = hash_rows(keys)
-        below = np.flatnonzero(hashes < self._kept.bar)
-        taken = np.ones(len(below)) if weights is None else weights[below]
-        self._staged.append((keys[below], values[below], taken, hashes[below]))
+        if self._kept.bar:
+            self._stage(keys, values, weights, np.float64 if part.grid is None else np.int32)
         if self._lifts and not self._kept.complete:
             self._lifted = (self._lifted or LiftedMoments(part)).add(keys, values, weights)
         if sum(len(block[0]) for block in self._staged) > self._capacity:
             self._settle(part)
+
+    def _stage(
+        self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, dtype: type
+    ) -> None:
+        hashes = hash_rows(keys)
+        below = np.flatnonzero(hashes < self._kept.bar)
+        taken = np.ones(len(below)) if weights is None else weights[below]
+        self._staged.append(
+            (keys[below].astype(dtype), values[below].astype(dtype), taken, hashes[below])
+        )
 
     def finish(self, part: Moments) -> Learned:
         """Return what was collected beside the moments of the same rows."""
@@ -163,10 +171,8 @@ class _Collector:
         held = self._kept
         blocks = [(held.keys, held.values, held.weights, held.hashes), *self._staged]
         keys, values, weights, hashes = (np.concatenate(part) for part in zip(*blocks, strict=True))
-        everything = KeptRows(keys, values, weights, EVERY_ROW, held.bar, hashes)
-        kept, self._staged = everything.limited(self._capacity), []
-        if self._lifts and self._kept.complete and not kept.complete:
+        self._staged = []
+        self._kept = KeptRows(keys, values, weights, self._capacity, held.bar, hashes)
+        if self._lifts and held.complete and not self._kept.complete:
             # the last moment that all rows are at hand
-            lifted = LiftedMoments(part)
-            self._lifted = lifted.add(everything.keys, everything.values, everything.weights)
-        self._kept = kept
+            self._lifted = LiftedMoments(part).add(keys, values, weights)

@@ -110,7 +110,7 @@ class LiftedMoments:
                 values, weights = block.values[rows].astype(np.float64), block.weights[rows]
                 unweighted = None if np.all(weights == 1.0) else weights
                 peak = max(float(np.abs(lifted).max()), float(np.abs(values).max()))
-                sums.add_certified(lifted, values, unweighted, peak)
+                sums.add(lifted, values, unweighted, peak)
         moments = Moments(
             lift.width,
             like.n_values,

@@ -124,7 +124,8 @@ class AssociativeMemory:
     def learn(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Learn rows; parameters, errors and the state after an error as for `Moments.add`."""
         like, batches = self._prepared(keys, values, weights)
-        return self._set(like.plus(summed(batches, like)))
+        part = summed(batches, like)
+        return self._set(part if self.learned is None else like.plus(part))
 
     def forget(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.

@@ -13,6 +13,7 @@ from faast.grids import Grids
 from faast.inputs import Batch, iterate_batches, to_numpy
 from faast.state import State
 from faast.sums import BlockSums, Sums, add_sums, diagonals, empty_sums
+from faast.threads import threads_for
 
 Visitor = Callable[["Moments", FloatArray, FloatArray, FloatArray | None], None]
 """Sees each block of keys, values (in grid units) and weights, reused after; and on what grid."""
@@ -93,13 +94,18 @@ class Moments:
     @property
     def gram(self) -> FloatArray:
         """Sum of key keyᵀ: ndarray of shape (d, d)."""
-        lower = self._sums["gram"] / np.outer(self._key_units, self._key_units)
-        return lower + np.tril(lower, -1).T
+        units = self._key_units
+        gram = self._sums["gram"] / units
+        gram /= units[:, None]
+        gram += np.tril(gram, -1).T
+        return gram
 
     @property
     def cross(self) -> FloatArray:
         """Sum of key valueᵀ: ndarray of shape (d, m)."""
-        return self._sums["cross"] / np.outer(self._key_units, self._value_units)
+        cross: FloatArray = self._sums["cross"] / self._value_units
+        cross /= self._key_units[:, None]
+        return cross
 
     @property
     def key_sum(self) -> FloatArray:
@@ -176,8 +182,8 @@ class Moments:
         ValueError
             Other widths, another grid or other scales.
         """
-        grids = self._fitting(other)
-        self._sums, self._grids = add_sums(self._sums, other._sums), grids
+        both = self + other
+        self._sums, self._grids = both._sums, both._grids
         return self
 
     def unmerge(self, other: Moments) -> Self:
@@ -194,7 +200,10 @@ class Moments:
         return self
 
     def __add__(self, other: Moments) -> Moments:
-        return self.copy().merge(other)
+        grids = self._fitting(other)
+        both = self._empty_like().replaced(add_sums(self._sums, other._sums))
+        both._grids = grids
+        return both
 
     def decay(self, factor: float) -> Self:
         """Multiply everything seen so far by a factor; leaves the grid.
@@ -240,9 +249,7 @@ class Moments:
 
     def copy(self) -> Moments:
         """Return an independent copy."""
-        twin = self._empty_like()
-        twin._sums = {name: s.copy() for name, s in self._sums.items()}
-        return twin
+        return self._empty_like().replaced(dict(self._sums))  # sums are never changed in place
 
     def summed(self, batches: Iterable[Batch], visit: Visitor | None = None) -> Moments:
         """Sum batches into a new Moments on this one's grid, leaving this one as it is.
@@ -265,6 +272,7 @@ class Moments:
             key_grid, value_grid = part._grids.key, part._grids.value
             assert key_grid is not None
             assert value_grid is not None
+            products = batch.keys.shape[0] * self.n_features * (self.n_features + self.n_values)
             for start in range(0, batch.keys.shape[0], BLOCK_ROWS):
                 block = slice(start, start + BLOCK_ROWS)
                 raw_keys, raw_values = to_numpy(batch.keys[block]), to_numpy(batch.values[block])
@@ -276,7 +284,8 @@ class Moments:
                     value_grid.round(raw_values, grid_values, "values", first_row),
                 )
                 block_weights = None if batch.weights is None else batch.weights[block]
-                sums.add_certified(grid_keys, grid_values, block_weights, peak)
+                with threads_for(products):
+                    sums.add(grid_keys, grid_values, block_weights, peak)
                 if visit is not None:
                     visit(part, grid_keys, grid_values, block_weights)
         part._sums = sums.finish()

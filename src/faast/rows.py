@@ -68,6 +68,9 @@ class KeptRows:
         hashes = hash_rows(keys) if hashes is None else hashes
         order = np.flatnonzero(hashes < bar)
         order = order[np.argsort(hashes[order], kind="stable")]
+        if np.all(weights > ROUNDING):  # then no row takes another back, and the lowest suffice
+            bar = min(bar, _bar_of(hashes[order], capacity))
+            order = order[: np.searchsorted(hashes[order], bar)]
         keys, values, weights, hashes = keys[order], values[order], weights[order], hashes[order]
         keys, values, weights, hashes = _merge_repeated(keys, values, weights, hashes)
         if len(keys) > capacity:
@@ -83,6 +86,7 @@ class KeptRows:
         cls, n_features: int, n_values: int, capacity: int, bar: np.uint64 = OPEN_BAR
     ) -> KeptRows:
         """Return the empty multiset."""
+        bar = bar if capacity else np.uint64(0)
         return cls(np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity, bar)
 
     @classmethod
@@ -175,6 +179,12 @@ def hash_rows(keys: AnyArray) -> AnyArray:
     return mix64(bits @ factors) >> np.uint64(1)
 
 
+def _bar_of(hashes: AnyArray, capacity: int) -> np.uint64:
+    """Return the highest bar that leaves at most `capacity` different hashes of these, sorted."""
+    first = np.flatnonzero(hashes[1:] != hashes[:-1]) + 1
+    return np.uint64(hashes[first[capacity - 1]]) if 0 < capacity <= len(first) else OPEN_BAR
+
+
 def _merge_repeated(
     keys: AnyArray, values: AnyArray, weights: FloatArray, hashes: AnyArray
 ) -> tuple[AnyArray, AnyArray, FloatArray, AnyArray]:
@@ -207,5 +217,7 @@ def _merge_repeated(
 
 def _compact(rows: AnyArray) -> AnyArray:
     """Store grid rows as int32, plain float64 rows as they are."""
+    if rows.dtype == np.int32:
+        return rows
     as_int = rows.astype(np.int32, copy=False)
     return as_int if np.array_equal(as_int, rows) else rows

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 from faast._typing import FloatArray, IntArray
 from faast.moments import Moments
@@ -106,9 +105,7 @@ class GaussianClasses:
             scatter -= (centres.T * (count if one_shot else counts)) @ centres
             scatter /= np.outer(scale, scale)
         means[seen] = (means[seen] - centre) / scale
-        eigenvalues, turn = scipy.linalg.eigh(
-            scatter, driver="evd", overwrite_a=True, check_finite=False
-        )
+        eigenvalues, turn = np.linalg.eigh(scatter)
         basis = turn if span is None else span @ turn
         eigenvalues = np.maximum(eigenvalues, 0.0)
         return cls(counts, centre, eigenvalues, basis, means @ basis, one_shot, scale)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 
 from faast._typing import FloatArray
 from faast.moments import Moments
@@ -117,7 +116,7 @@ def primal_spectrum(moments: Moments, centred: bool) -> Spectrum:
         gram -= np.outer(moments.key_sum, key_mean)
         cross -= np.outer(moments.key_sum, value_mean)
         value_squares = value_squares - moments.value_sum * value_mean
-    eigenvalues, basis = scipy.linalg.eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
+    eigenvalues, basis = np.linalg.eigh(gram)
     kept = above_noise(eigenvalues, moments.n_features)
     eigenvalues, basis = eigenvalues[kept], basis[:, kept]
     return Spectrum(
@@ -142,9 +141,7 @@ def dual_spectrum(rows: RowArrays, centred: bool) -> Spectrum:
         keys, values = keys - key_mean, values - value_mean
     root = np.sqrt(weights)[:, None]
     keys, values = root * keys, root * values
-    eigenvalues, left = scipy.linalg.eigh(
-        keys @ keys.T, driver="evd", overwrite_a=True, check_finite=False
-    )
+    eigenvalues, left = np.linalg.eigh(keys @ keys.T)
     kept = above_noise(eigenvalues, len(keys))
     eigenvalues, left = eigenvalues[kept], left[:, kept]
     singular = np.sqrt(eigenvalues)
