@@ -263,8 +263,7 @@ class Moments:
         """
         part = self._empty_like()
         sums = BlockSums(self.n_features, self.n_values, exact=self.grid is not None)
-        key_buffer = np.empty((BLOCK_ROWS, self.n_features))
-        value_buffer = np.empty((BLOCK_ROWS, self.n_values))
+        key_buffer, value_buffer = np.empty((0, self.n_features)), np.empty((0, self.n_values))
         for batch in batches:
             if not batch.keys.shape[0]:
                 continue
@@ -272,6 +271,11 @@ class Moments:
             key_grid, value_grid = part._grids.key, part._grids.value
             assert key_grid is not None
             assert value_grid is not None
+            n_rows = min(BLOCK_ROWS, batch.keys.shape[0])
+            key_buffer, value_buffer = (
+                _at_least(n_rows, key_buffer),
+                _at_least(n_rows, value_buffer),
+            )
             products = batch.keys.shape[0] * self.n_features * (self.n_features + self.n_values)
             for start in range(0, batch.keys.shape[0], BLOCK_ROWS):
                 block = slice(start, start + BLOCK_ROWS)
@@ -363,6 +367,10 @@ class Moments:
             if mine != theirs:
                 raise ValueError(f"cannot combine moments with {name}={mine} and {name}={theirs}")
         return self._grids.joined(other._grids)
+
+
+def _at_least(n_rows: int, buffer: FloatArray) -> FloatArray:
+    return buffer if len(buffer) >= n_rows else np.empty((n_rows, buffer.shape[1]))
 
 
 def _positive(number: int, name: str) -> int:
