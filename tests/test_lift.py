@@ -68,6 +68,21 @@ def test_lifted_moments_do_not_depend_on_order_or_batching(rows, settings, rng):
     assert_same_bits(whole, merged)
 
 
+def test_fewer_shifts_are_the_first_columns_of_all(rows):
+    X, y = rows
+    few = FaastClassifier(selection_rows=FEW).fit(X, y).learned_.memory.learned.lifted
+    some, every = few.leading(2), few.moments
+    assert some.n_features < every.n_features == lift_on(Grid(20), 6).width
+    assert some == every.leading(some.n_features)
+    assert few.leading(2) == some  # from the sums, which are there now
+
+
+def test_wide_rows_are_not_lifted(rng):
+    X, y = rng.standard_normal((1300, 1100)) / 33, rng.integers(0, 3, 1300)
+    model = FaastClassifier(selection_rows=1200).fit(X, y)
+    assert model.learned_.memory.learned.lifted is None
+
+
 def test_rows_that_are_all_kept_are_lifted_the_same_in_any_order(rng):
     X, y = rng.standard_normal((1100, 4)) / 4, rng.integers(0, 3, 1100)
     order = rng.permutation(1100)

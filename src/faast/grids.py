@@ -81,6 +81,12 @@ class Grids:
         rearranged = np.where(columns < 0, scale.max(), scale[columns])
         return replace(self, value=Grid(self.bits, rearranged))
 
+    def leading(self, n_features: int) -> Grids:
+        """Keep the first columns of keys."""
+        if self.key is None or not np.ndim(self.key.scale):
+            return self
+        return replace(self, key=Grid(self.bits, np.asarray(self.key.scale)[:n_features]))
+
     def key_units(self, n_features: int) -> FloatArray:
         """Grid units in 1.0 of each key column."""
         return np.broadcast_to((self.key or Grid(self.bits)).per_unit, n_features)

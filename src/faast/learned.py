@@ -9,6 +9,7 @@ import numpy as np
 
 from faast._typing import AnyArray, FloatArray
 from faast.inputs import Batch
+from faast.lift import most_shifts
 from faast.lifted import LiftedMoments
 from faast.moments import Moments
 from faast.rows import KeptRows, hash_rows
@@ -43,7 +44,8 @@ class Learned:
     def nothing(cls, moments: Moments, capacity: int, lifts: bool) -> Learned:
         """Begin with empty moments."""
         rows = KeptRows.none(moments.n_features, moments.n_values, capacity)
-        return cls(moments, rows, None, lifts and moments.grid is not None)
+        can = moments.grid is not None and most_shifts(moments.n_features) > 0
+        return cls(moments, rows, None, lifts and can)
 
     def plus(self, other: Learned) -> Learned:
         """Return what both have learned together."""

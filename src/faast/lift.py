@@ -32,6 +32,31 @@ MOST_SHIFTS = 6
 WIDEST = 3584
 """Lifted columns at most, the row's own among them: the state grows with their square."""
 
+MOST_FEATURES = 1024
+"""Wider rows are not lifted: they leave little to gain, and their lifted sums are the largest."""
+
+ROWS_A_COLUMN = 5
+"""Fewer rows than this a lifted column cost more time than they are seen to gain accuracy."""
+
+
+def most_shifts(n_features: int) -> int:
+    """Return how many shifts the lift of such rows has, 0 where they are not lifted."""
+    if n_features > MOST_FEATURES:
+        return 0
+    n_projections = projections(n_features)
+    return min(MOST_SHIFTS, (WIDEST - n_features) // n_projections, n_projections // 2)
+
+
+def shifts_for(n_rows: float, n_features: int) -> int:
+    """Return how many shifts so many rows are worth: the lift's first columns, at least a shift."""
+    worth = (n_rows / ROWS_A_COLUMN - n_features) / projections(n_features)
+    return min(max(1, int(worth)), most_shifts(n_features))
+
+
+def projections(n_features: int) -> int:
+    """Return p."""
+    return min(MOST_PROJECTIONS, PER_FEATURE * n_features)
+
 
 class Lift:
     """Rows beside their products.
@@ -45,6 +70,8 @@ class Lift:
     bounded : bool
         Rows have norm up to 2; else entries up to about 1 (a scale a column), and the projection
         is halved until a row of such entries projects like one of norm 2.
+    n_shifts : int
+        m. The columns of fewer shifts come first among those of more.
 
     Attributes
     ----------
@@ -56,15 +83,12 @@ class Lift:
         S.
     per_row_unit : float
         Units of z in one of rowᵀS.
-    n_shifts : int
-        m.
     """
 
-    def __init__(self, n_features: int, bits: int, bounded: bool) -> None:
-        n_projections = min(MOST_PROJECTIONS, PER_FEATURE * n_features)
-        room = (WIDEST - n_features) // n_projections
-        self.n_shifts = max(0, min(MOST_SHIFTS, room, n_projections // 2))
-        self.width = n_features + self.n_shifts * n_projections
+    def __init__(self, n_features: int, bits: int, bounded: bool, n_shifts: int) -> None:
+        n_projections = projections(n_features)
+        self.n_shifts = n_shifts
+        self.width = n_features + n_shifts * n_projections
         shrink = 0 if bounded else int(np.ceil(np.log2(max(n_features, 4)) / 2)) - 1
         self.per_row_unit = 2.0 ** (PROJECTION_BITS - bits - shrink)
         self._bits = bits
@@ -97,15 +121,16 @@ class Lift:
         return np.concatenate(parts, axis=1)
 
 
-def lift_on(grid: Grid, n_features: int) -> Lift:
-    """Return the lift of rows on a grid."""
+def lift_on(grid: Grid, n_features: int, n_shifts: int | None = None) -> Lift:
+    """Return the lift of rows on a grid, by default with all its shifts."""
     assert grid.bits is not None
-    return _lift(n_features, grid.bits, np.ndim(grid.scale) == 0)
+    shifts = most_shifts(n_features) if n_shifts is None else n_shifts
+    return _lift(n_features, grid.bits, np.ndim(grid.scale) == 0, shifts)
 
 
-@lru_cache(maxsize=4)
-def _lift(n_features: int, bits: int, bounded: bool) -> Lift:
-    return Lift(n_features, bits, bounded)
+@lru_cache(maxsize=8)
+def _lift(n_features: int, bits: int, bounded: bool, n_shifts: int) -> Lift:
+    return Lift(n_features, bits, bounded, n_shifts)
 
 
 def signs(n_rows: int, n_columns: int) -> FloatArray:

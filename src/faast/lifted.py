@@ -8,7 +8,7 @@ import numpy as np
 
 from faast._typing import AnyArray, FloatArray
 from faast.grid import BLOCK_ROWS
-from faast.lift import lift_on
+from faast.lift import Lift, lift_on, most_shifts
 from faast.moments import Moments
 from faast.sums import BlockSums
 
@@ -72,6 +72,12 @@ class LiftedMoments:
         assert self._sums is not None
         return self._sums
 
+    def leading(self, n_shifts: int) -> Moments:
+        """Return the sums of the first shifts; rows that wait are lifted no further."""
+        if self._sums is None:
+            return self._total(n_shifts)
+        return self.moments.leading(self._lift(n_shifts).width)
+
     def take_values(self, columns: AnyArray) -> LiftedMoments:
         """Rearrange the columns of values; see `Moments.take_values`."""
         like = self._like.copy().take_values(columns)
@@ -88,20 +94,23 @@ class LiftedMoments:
         return waiting + (0 if self._sums is None else self._sums.nbytes)
 
     def _settle(self) -> None:
+        self._sums, self._waiting = self._total(most_shifts(self._like.n_features)), ()
+
+    def _total(self, n_shifts: int) -> Moments:
+        """Add the waiting rows to the sums, if there are some, of so many shifts."""
         total = self._sums
         for sign in (1, -1):
             blocks = [block for block in self._waiting if block.sign == sign]
-            if total is None or blocks:
-                part = self._summed(blocks)
-                if total is None:
-                    total = part
-                else:
-                    total = total.copy()
-                    total = total.merge(part) if sign > 0 else total.unmerge(part)
-        self._sums, self._waiting = total, ()
+            if total is None:
+                total = self._summed(blocks, n_shifts)
+            elif blocks:
+                part = self._summed(blocks, n_shifts)
+                total = total + part if sign > 0 else total.copy().unmerge(part)
+        assert total is not None
+        return total
 
-    def _summed(self, blocks: list[Block]) -> Moments:
-        like, lift = self._like, lift_on(self._like.key_grid, self._like.n_features)
+    def _summed(self, blocks: list[Block], n_shifts: int) -> Moments:
+        like, lift = self._like, self._lift(n_shifts)
         sums = BlockSums(lift.width, like.n_values, exact=True)
         for block in blocks:
             for start in range(0, len(block.keys), BLOCK_ROWS):
@@ -119,3 +128,6 @@ class LiftedMoments:
             grid=like.grid,
         )
         return moments.replaced(sums.finish())
+
+    def _lift(self, n_shifts: int) -> Lift:
+        return lift_on(self._like.key_grid, self._like.n_features, n_shifts)

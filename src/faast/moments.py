@@ -245,6 +245,20 @@ class Moments:
         self.n_values = len(columns)
         return self
 
+    def leading(self, n_features: int) -> Moments:
+        """Return the moments of the first columns of the keys."""
+        first = Moments(n_features, self.n_values, grid=self.grid)
+        first._grids = self._grids.leading(n_features)
+        keys = slice(n_features)
+        return first.replaced(
+            {
+                **self._sums,
+                "gram": self._sums["gram"][keys, keys],
+                "cross": self._sums["cross"][keys],
+                "key_sum": self._sums["key_sum"][keys],
+            }
+        )
+
     # -- the rest ------------------------------------------------------------------------------
 
     def copy(self) -> Moments:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from faast._typing import FloatArray
 from faast.grid import BLOCK_ROWS, Grid
 from faast.inputs import as_rows, check_finite, to_numpy
-from faast.lift import lift_on
+from faast.lift import Lift, lift_on, projections
 from faast.state import State
 from faast.weights import FastWeights
 
@@ -30,16 +30,26 @@ class LiftedWeights:
     key_grid: Grid
     weights: FastWeights
 
+    @classmethod
+    def of(cls, key_grid: Grid, n_features: int, weights: FastWeights) -> LiftedWeights:
+        """Take weights on lifted rows in the units of their moments."""
+        units = _lift_of(weights, key_grid, n_features).per_unit
+        return cls(key_grid, replace(weights, matrix=weights.matrix / units[:, None]))
+
     def read(self, queries: Any) -> FloatArray:
         """Read queries: array-like of shape (n, d) to ndarray of shape (n, m), float64."""
         rows = to_numpy(as_rows(queries, "queries"))
         check_finite(rows, "queries")
-        lift = lift_on(self.key_grid, rows.shape[1])
+        lift = self.lift(rows.shape[1])
         blocks = [
             lift(self.key_grid.rounded(rows[start : start + BLOCK_ROWS])) @ self.weights.matrix
             for start in range(0, len(rows), BLOCK_ROWS)
         ]
         return np.concatenate([np.zeros((0, len(self.weights.bias))), *blocks]) + self.weights.bias
+
+    def lift(self, n_features: int) -> Lift:
+        """Return the lift of rows of this width that the weights read."""
+        return _lift_of(self.weights, self.key_grid, n_features)
 
     @property
     def nbytes(self) -> int:
@@ -61,3 +71,8 @@ class LiftedWeights:
         scale = tensors.pop("key_scale")
         grid = Grid(metadata.pop("bits"), scale if scale.ndim else float(scale))
         return cls(grid, FastWeights.from_state(State(tensors, metadata)))
+
+
+def _lift_of(weights: FastWeights, key_grid: Grid, n_features: int) -> Lift:
+    n_shifts = (len(weights.matrix) - n_features) // projections(n_features)
+    return lift_on(key_grid, n_features, n_shifts)

@@ -37,7 +37,6 @@ from scipy.special import softmax
 
 from faast._typing import AnyArray, FloatArray, IntArray
 from faast.learned import Learned
-from faast.lift import lift_on
 from faast.readout import LiftedWeights
 from faast.rows import RowArrays
 from faast.scales import Expert, fit_scales, gaussian_slope
@@ -258,10 +257,8 @@ def _joined(
         scores = scores + scales[-1] * (kept.keys @ zero_shot)
     if not lifted:
         return Selected(plain, None, scores)
-    grid = learned.moments.key_grid
-    units = lift_on(grid, learned.moments.n_features).per_unit
-    in_units = replace(lifted[0], matrix=lifted[0].matrix / units[:, None])
-    return Selected(plain, LiftedWeights(grid, in_units), scores)
+    in_units = LiftedWeights.of(learned.moments.key_grid, plain.matrix.shape[0], lifted[0])
+    return Selected(plain, in_units, scores)
 
 
 def _scaled(weights: FastWeights, scale: float) -> FastWeights:

@@ -8,7 +8,7 @@ import numpy as np
 
 from faast._typing import FloatArray, IntArray
 from faast.learned import Learned
-from faast.lift import lift_on
+from faast.lift import lift_on, shifts_for
 from faast.moments import Moments
 from faast.rows import RowArrays
 from faast.solvers.gaussian import TINY, ClassesLeftOut, GaussianClasses
@@ -55,9 +55,11 @@ class Side:
 
 
 def lifted_side(learned: Learned, kept: RowArrays, balanced: bool) -> Side:
-    """Lift what was learned."""
-    lifted = learned.with_lifted().moments
-    lift = lift_on(learned.moments.key_grid, learned.moments.n_features)
+    """Lift what was learned, as far as there are rows enough."""
+    moments = learned.moments
+    n_shifts = shifts_for(moments.count, moments.n_features)
+    lifted = learned.with_lifted().leading(n_shifts)
+    lift = lift_on(moments.key_grid, moments.n_features, n_shifts)
     keys, _ = lifted.from_grid(lift(learned.rows.keys.astype(np.float64)), learned.rows.values)
     return Side.of(lifted, kept._replace(keys=keys), learned, spread(lifted), balanced)
 

@@ -15,7 +15,6 @@ from faast.encoders import Encoder
 from faast.encoders.base import Features
 from faast.estimators.head import Head
 from faast.inputs import check_finite
-from faast.lift import lift_on
 from faast.readout import LiftedWeights
 
 
@@ -61,9 +60,8 @@ class LiftTransformer(TransformerMixin, BaseEstimator):
     def transform(self, X: AnyArray) -> FloatArray:
         """Lift rows: (n, d) to (n, d + width)."""
         check_finite(X, "X")
-        grid = self.lifted.key_grid
-        lift = lift_on(grid, X.shape[1])
-        return np.concatenate([X, lift(grid.rounded(X))], axis=1)
+        lift = self.lifted.lift(X.shape[1])
+        return np.concatenate([X, lift(self.lifted.key_grid.rounded(X))], axis=1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

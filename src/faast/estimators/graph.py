@@ -10,7 +10,6 @@ import numpy as np
 
 from faast._typing import AnyArray
 from faast.estimators.head import Head
-from faast.lift import lift_on
 from faast.optional import require
 from faast.persistence import write_whole
 from faast.readout import LiftedWeights
@@ -104,7 +103,7 @@ class _Graph:
 
     def lifted(self, rows: str, lifted: LiftedWeights, width: int) -> str:
         """Read lifted rows, rounding where `Lift` rounds."""
-        lift = lift_on(lifted.key_grid, width)
+        lift = lifted.lift(width)
         per_unit = self.constant(np.asarray(lifted.key_grid.per_unit, np.float64))
         units = self.add("Round", self.add("Mul", rows, per_unit))
         signs = self.cast(self.constant(lift.signs.astype(np.int8)), "DOUBLE")
