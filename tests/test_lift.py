@@ -77,6 +77,23 @@ def test_fewer_shifts_are_the_first_columns_of_all(rows):
     assert few.leading(2) == some  # from the sums, which are there now
 
 
+def test_queries_may_lie_anywhere(rows, tmp_path):
+    runtime, _ = pytest.importorskip("onnxruntime"), pytest.importorskip("onnx")
+    X, y = rows
+    X = X * 40.0  # a table: each column has a scale of its own
+    model = FaastClassifier(selection_rows=FEW, key_scale=64.0).fit(
+        np.tile(X, (8, 1)), np.tile(y, 8)
+    )
+    assert model.learned_.head(model._rule).lifted is not None
+    far = np.float32([[1e4, 0, 0, 0, 0, 0], [-1e9, 1, 1, 1, 1, 1]])
+    assert np.allclose(model.predict_proba(far).sum(axis=1), 1.0)
+    model.to_onnx(tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    assert np.array_equal(
+        session.run(None, {session.get_inputs()[0].name: far})[0], model.predict(far)
+    )
+
+
 def test_wide_rows_are_not_lifted(rng):
     X, y = rng.standard_normal((1300, 1100)) / 33, rng.integers(0, 3, 1300)
     model = FaastClassifier(selection_rows=1200).fit(X, y)

@@ -21,6 +21,9 @@ from faast.inputs import to_numpy
 EXACT_LIMIT = 2.0**53
 """Float64 sums of integers are exact up to here."""
 
+LARGEST_QUERY = 2.0**26
+"""In grid units; `Grid.round` takes rows a little larger."""
+
 MAX_BITS = 24
 
 BLOCK_ROWS = 1024
@@ -98,6 +101,11 @@ class Grid:
         out = np.empty(rows.shape)
         self.round(rows, out)
         return out
+
+    def nearest(self, rows: AnyArray) -> FloatArray:
+        """Return queries in grid units; entries that no learned row could have are cut off."""
+        units = np.multiply(rows, self.per_unit, dtype=np.float64)
+        return np.rint(np.clip(units, -LARGEST_QUERY, LARGEST_QUERY))
 
     def same_as(self, other: Grid) -> bool:
         """Tell whether two grids round alike."""

@@ -38,6 +38,9 @@ MOST_FEATURES = 1024
 ROWS_A_COLUMN = 5
 """Fewer rows than this a lifted column cost more time than they are seen to gain accuracy."""
 
+CHEAP_COLUMNS = 512
+"""So many are solved in a blink, however few the rows."""
+
 
 def most_shifts(n_features: int) -> int:
     """Return how many shifts the lift of such rows has, 0 where they are not lifted."""
@@ -49,7 +52,8 @@ def most_shifts(n_features: int) -> int:
 
 def shifts_for(n_rows: float, n_features: int) -> int:
     """Return how many shifts so many rows are worth: the lift's first columns, at least a shift."""
-    worth = (n_rows / ROWS_A_COLUMN - n_features) / projections(n_features)
+    columns = max(n_rows / ROWS_A_COLUMN, CHEAP_COLUMNS)
+    worth = (columns - n_features) / projections(n_features)
     return min(max(1, int(worth)), most_shifts(n_features))
 
 

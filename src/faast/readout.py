@@ -42,7 +42,7 @@ class LiftedWeights:
         check_finite(rows, "queries")
         lift = self.lift(rows.shape[1])
         blocks = [
-            lift(self.key_grid.rounded(rows[start : start + BLOCK_ROWS])) @ self.weights.matrix
+            lift(self.key_grid.nearest(rows[start : start + BLOCK_ROWS])) @ self.weights.matrix
             for start in range(0, len(rows), BLOCK_ROWS)
         ]
         return np.concatenate([np.zeros((0, len(self.weights.bias))), *blocks]) + self.weights.bias

@@ -61,7 +61,7 @@ class LiftTransformer(TransformerMixin, BaseEstimator):
         """Lift rows: (n, d) to (n, d + width)."""
         check_finite(X, "X")
         lift = self.lifted.lift(X.shape[1])
-        return np.concatenate([X, lift(self.lifted.key_grid.rounded(X))], axis=1)
+        return np.concatenate([X, lift(self.lifted.key_grid.nearest(X))], axis=1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -10,6 +10,7 @@ import numpy as np
 
 from faast._typing import AnyArray
 from faast.estimators.head import Head
+from faast.grid import LARGEST_QUERY
 from faast.optional import require
 from faast.persistence import write_whole
 from faast.readout import LiftedWeights
@@ -105,7 +106,9 @@ class _Graph:
         """Read lifted rows, rounding where `Lift` rounds."""
         lift = lifted.lift(width)
         per_unit = self.constant(np.asarray(lifted.key_grid.per_unit, np.float64))
-        units = self.add("Round", self.add("Mul", rows, per_unit))
+        most = self.constant(np.float64(LARGEST_QUERY))
+        units = self.add("Clip", self.add("Mul", rows, per_unit), self.add("Neg", most), most)
+        units = self.add("Round", units)
         signs = self.cast(self.constant(lift.signs.astype(np.int8)), "DOUBLE")
         sums = self.add("MatMul", units, signs)
         z = self.add("Round", self.add("Mul", sums, self.constant(np.float64(lift.per_row_unit))))
