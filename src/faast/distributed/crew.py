@@ -1,0 +1,63 @@
+"""Workers of one run, and who has which part."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from faast.distributed.parts import Part
+from faast.distributed.worker import Worker
+
+RESTARTS = 8
+"""A worker process that dies is started again, and its parts learned again, this many times."""
+
+PARTS_AHEAD = 2
+"""Parts that a worker holds: one at work, and the next."""
+
+
+class Crew:
+    """Actors that learn parts; each gets its next part when it is done with one.
+
+    Parameters
+    ----------
+    ray : module
+    n_workers : int
+    n_gpus : float
+        Of each worker.
+    *arguments
+        Of `Worker`.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows of the parts that are done.
+    """
+
+    def __init__(self, ray: Any, n_workers: int, n_gpus: float, *arguments: Any) -> None:
+        self._ray = ray
+        kind = ray.remote(Worker).options(
+            max_restarts=RESTARTS, max_task_retries=RESTARTS, num_gpus=n_gpus
+        )
+        actors = [kind.remote(*arguments) for _ in range(n_workers)]
+        self._free = deque(actors * PARTS_AHEAD)
+        self._busy: dict[Any, Any] = {}
+        self.n_rows = 0
+
+    def learn(self, part: Part) -> Any:
+        """Hand a part to a worker, as soon as one is free; return a reference to what it leaves."""
+        if not self._free:
+            self._wait()
+        actor = self._free.popleft()
+        n_rows, partial = actor.learn.options(num_returns=2).remote(part)
+        self._busy[n_rows] = actor
+        return partial
+
+    def finish(self) -> None:
+        """Wait until all parts are done."""
+        while self._busy:
+            self._wait()
+
+    def _wait(self) -> None:
+        (done, *_), _ = self._ray.wait(list(self._busy))
+        self._free.append(self._busy.pop(done))
+        self.n_rows += self._ray.get(done)
