@@ -79,9 +79,7 @@ def _agreed(shares: list[_Share]) -> Grids:
         ("grid", [share.grids.bits for share in shares]),
     ):
         if len(set(found)) > 1:
-            raise ValueError(
-                f"cannot add up moments whose {name} differ between processes: {found}"
-            )
+            raise ValueError(f"cannot add up moments with different {name} a process: {found}")
     joined = reduce(Grids.joined, (share.grids for share in shares))
     if all(share.exact for share in shares):
         for name in shares[0].squares:

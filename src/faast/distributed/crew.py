@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 from faast.distributed.parts import Part
@@ -15,15 +16,28 @@ PARTS_AHEAD = 2
 """Parts that a worker holds: one at work, and the next."""
 
 
+@dataclass(frozen=True)
+class Room:
+    """How many workers, and how many GPUs each."""
+
+    n_workers: int
+    n_gpus: int
+
+    @classmethod
+    def on(cls, ray: Any, floats: bool, n_workers: int | None) -> Room:
+        """Take a worker a GPU where there are some to use, else one a core, unless told."""
+        found = ray.cluster_resources()
+        n_gpus = 1 if floats and found.get("GPU") else 0
+        return cls(n_workers or max(1, int(found.get("GPU" if n_gpus else "CPU", 1))), n_gpus)
+
+
 class Crew:
     """Actors that learn parts; each gets its next part when it is done with one.
 
     Parameters
     ----------
     ray : module
-    n_workers : int
-    n_gpus : float
-        Of each worker.
+    room : Room
     *arguments
         Of `Worker`.
 
@@ -33,13 +47,13 @@ class Crew:
         Rows of the parts that are done.
     """
 
-    def __init__(self, ray: Any, n_workers: int, n_gpus: float, *arguments: Any) -> None:
+    def __init__(self, ray: Any, room: Room, *arguments: Any) -> None:
         self._ray = ray
         kind = ray.remote(Worker).options(
-            max_restarts=RESTARTS, max_task_retries=RESTARTS, num_gpus=n_gpus
+            max_restarts=RESTARTS, max_task_retries=RESTARTS, num_gpus=room.n_gpus
         )
-        actors = [kind.remote(*arguments) for _ in range(n_workers)]
-        self._free = deque(actors * PARTS_AHEAD)
+        self._actors = [kind.remote(*arguments) for _ in range(room.n_workers)]
+        self._free = deque(self._actors * PARTS_AHEAD)
         self._busy: dict[Any, Any] = {}
         self.n_rows = 0
 
@@ -56,6 +70,11 @@ class Crew:
         """Wait until all parts are done."""
         while self._busy:
             self._wait()
+
+    def dismiss(self) -> None:
+        """Stop the workers, whatever they are doing."""
+        for actor in self._actors:
+            self._ray.kill(actor)
 
     def _wait(self) -> None:
         (done, *_), _ = self._ray.wait(list(self._busy))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from faast.data import Batch
 from faast.encoders.base import WINDOW_ROWS
@@ -54,5 +55,11 @@ def cut(batches: Iterable[Batch], part_rows: int) -> Iterator[Part]:
     windows, n_windows = iter(batches), windows_in(part_rows)
     index = 0
     while part := list(islice(windows, n_windows)):
-        yield Part(index, part)
+        yield Part(index, [_absolute(batch) for batch in part])
         index += 1
+
+
+def _absolute(batch: Batch) -> Batch:
+    """Name files in full: workers may be at home in another folder."""
+    rows = [row.resolve() if isinstance(row, Path) else row for row in batch.rows]
+    return batch._replace(rows=rows)

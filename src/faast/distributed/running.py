@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from faast._version import __version__
 from faast.classifiers import EncodedClassifier
+from faast.classifiers.chunks import chunks
 from faast.classifiers.naming import embed_names, is_name
 from faast.classifiers.opened import OpenedEncoder
-from faast.data import DataError
-from faast.distributed.crew import Crew
+from faast.data import Batch, DataError
+from faast.distributed.crew import Crew, Room
 from faast.distributed.partial import Partial
 from faast.distributed.parts import Part
 from faast.distributed.saved import SavedPartials, Span
 from faast.distributed.tree import MergeTree
-from faast.distributed.worker import Worker, merge
+from faast.distributed.worker import merge
 from faast.estimators import FaastClassifier
 
 Model = FaastClassifier | EncodedClassifier
+NO_ROWS = "the dataset holds no rows"
 
 
 def describe_run(model: Model, part_rows: int, **rows: Any) -> dict[str, Any]:
@@ -68,56 +71,71 @@ def learn_parts(
     ValueError
         A row cannot be read, encoded or learned.
     """
-    opened, classifier = _recipe(model)
-    unread = iter(parts)
-    first = next(unread, None)
-    if first is None:
-        raise DataError("the dataset holds no rows")
-    begun = None  # features of encoders have norm 1, and so a grid that is known
-    if opened is None:
-        begun = Worker(None, classifier).begin(first)
-    n_gpus = _gpus(ray, model)
-    crew = Crew(ray, workers or _places(ray, n_gpus), n_gpus, opened, classifier, begun, saved)
-    root = _root(ray, crew, chain([first], unread), saved)
+    opened, classifier = recipe(model)
+    unread, begun = iter(parts), None
+    if opened is None:  # features of encoders have norm 1, and so a grid that is known
+        pulled, begun = _begun(unread, classifier)
+        unread = chain(pulled, unread)
+    room = Room.on(ray, computes_floats(model), workers)
+    crew = Crew(ray, room, opened, classifier, begun, saved)
+    try:
+        root = _root(ray, crew, unread, saved)
+    finally:
+        crew.dismiss()
     _adopt(model, copy.deepcopy(root))  # out of the memory that Ray shares
+
+
+def _begun(unread: Iterator[Part], classifier: FaastClassifier) -> tuple[list[Part], Partial]:
+    """Learn the first rows of features here, to know their grid; return the parts that had them."""
+    pulled: list[Part] = []
+
+    def batches() -> Iterator[Batch]:
+        for part in unread:
+            pulled.append(part)
+            yield from part.batches
+
+    for features, labels in chunks(batches(), np.asarray):
+        return pulled, Partial.of(clone(classifier).fit(features, labels)).emptied()
+    raise DataError(NO_ROWS)
 
 
 def _root(ray: Any, crew: Crew, parts: Iterable[Part], saved: SavedPartials | None) -> Partial:
     """Learn the parts that are not saved, and return what all have left."""
     merge_task = ray.remote(merge).options(num_cpus=0)  # workers may hold every core
     tree = MergeTree(lambda left, right, span: merge_task.remote(left, right, span, saved))
-    spans = {} if saved is None else saved.spans()
     done = 0
     for part in parts:
         if part.index < done:
             continue
-        if saved is not None and part.index in spans:
-            span = spans[part.index]
+        span = None if saved is None else saved.widest(part.index)
+        if saved is not None and span is not None:
             tree.push(span, ray.put(saved.load(span)))
         else:
             span = Span(part.index, part.index + 1)
             tree.push(span, crew.learn(part))
+        if saved is not None:
+            saved.prune()
         done = span.stop
+    if not done:
+        raise DataError(NO_ROWS)
     crew.finish()
-    return ray.get(tree.root)
+    root: Partial = ray.get(tree.root)
+    if saved is not None:
+        saved.prune()
+    return root
 
 
-def _recipe(model: Model) -> tuple[OpenedEncoder | None, FaastClassifier]:
-    """Return what workers encode and learn with."""
+def recipe(model: Model) -> tuple[OpenedEncoder | None, FaastClassifier]:
+    """Return the encoder of a model, not yet opened, and the settings of its classifier."""
     if isinstance(model, FaastClassifier):
         return None, clone(model).set_params(class_embeddings=None)
     opened = OpenedEncoder(model._opened.settings, model.fingerprint)
     return opened, clone(model.classifier).set_params(class_embeddings=None)
 
 
-def _gpus(ray: Any, model: Model) -> int:
-    """Return GPUs a worker: one where there are some, unless integers are all it computes with."""
-    exact = isinstance(model, FaastClassifier) or model.encoder.reproducible
-    return 0 if exact or not ray.cluster_resources().get("GPU") else 1
-
-
-def _places(ray: Any, n_gpus: int) -> int:
-    return max(1, int(ray.cluster_resources().get("GPU" if n_gpus else "CPU", 1)))
+def computes_floats(model: Model) -> bool:
+    """Tell whether the encoder of a model can use a GPU; there may be none."""
+    return not isinstance(model, FaastClassifier) and not model.encoder.reproducible
 
 
 def _adopt(model: Model, partial: Partial) -> None:

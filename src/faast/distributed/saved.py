@@ -27,8 +27,8 @@ class Span(NamedTuple):
 class SavedPartials:
     """A folder of partial states, each named by the parts that it covers.
 
-    A state that covers several parts takes the place of the states it was merged from, so that
-    the folder does not grow with the data.
+    A state that covers several parts makes the states it was merged from superfluous: with those
+    taken away, the folder does not grow with the data.
 
     Attributes
     ----------
@@ -65,14 +65,18 @@ class SavedPartials:
                 f"{folder} holds what another run has learned ({name} was {found.get(name)!r}, "
                 f"now it is {run.get(name)!r}); name an empty folder"
             )
-        return cls(folder)
+        return cls(folder.resolve())  # workers may be at home in another folder
 
     def save(self, partial: Partial, span: Span) -> None:
-        """Keep a state, in place of those that it covers."""
+        """Keep a state."""
         persistence.save(partial, self._path(span), __version__)
-        for other in self._found():
-            if other != span and span.start <= other.start and other.stop <= span.stop:
-                self._path(other).unlink(missing_ok=True)
+
+    def prune(self) -> None:
+        """Take away states that a wider one covers."""
+        found = set(self._found())
+        for span in found:
+            if any(o != span and o.start <= span.start and span.stop <= o.stop for o in found):
+                self._path(span).unlink()
 
     def load(self, span: Span) -> Partial:
         """Read a state."""
@@ -80,9 +84,9 @@ class SavedPartials:
         assert isinstance(partial, Partial)
         return partial
 
-    def spans(self) -> dict[int, Span]:
-        """Find the widest state from each part on, by the part that it begins with."""
-        return {span.start: span for span in sorted(self._found())}
+    def widest(self, start: int) -> Span | None:
+        """Find the state of most parts among those that begin with a certain one."""
+        return max((span for span in self._found() if span.start == start), default=None)
 
     def _found(self) -> Iterator[Span]:
         for path in self.folder.glob(f"*{SUFFIX}"):

@@ -38,7 +38,7 @@ def session(address: str = LOCAL) -> Iterator[Any]:
         if ray.is_initialized():
             yield ray
             return
-        quiet = {"logging_level": "ERROR", "log_to_driver": False}
+        quiet = {"logging_level": "CRITICAL", "log_to_driver": False}
         if address == LOCAL:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent unless asked
             ray.init(address=LOCAL, include_dashboard=False, **quiet)

@@ -57,11 +57,6 @@ class Worker:
             classifier.partial_fit(features, labels)
         return Partial.of(classifier)
 
-    def begin(self, part: Part) -> Partial:
-        """Return a state without rows, on the grid that the first rows decide."""
-        features, labels = next(chunks(part.batches, self._encode))
-        return Partial.of(clone(self.classifier).fit(features, labels)).emptied()
-
     def _encode(self, rows: Sequence[Any]) -> AnyArray:
         return np.asarray(rows) if self.opened is None else self.opened.encoder.encode(rows)
 
