@@ -16,6 +16,7 @@ from faast.distributed.files import Files
 from faast.distributed.parts import Part, cut
 from faast.distributed.running import learn_parts
 from faast.distributed.saved import SavedPartials
+from faast.distributed.session import session
 from tests.distributed.conftest import write_rows
 
 PART_ROWS = 1024
@@ -50,11 +51,19 @@ def kill_a_worker():
     raise AssertionError("no worker runs")
 
 
-def test_a_dataset_is_cut_by_row_not_by_block(ray, table, encoder, alone, content):
-    rows = [{"text": text, "label": label} for text, label in zip(*table, strict=True)]
-    dataset = ray.data.from_items(rows, override_num_blocks=3)
+def test_a_dataset_is_cut_by_row_not_by_file(ray, table, encoder, alone, content, tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    whole = arrow.table(dict(zip(("text", "label"), table, strict=True)))
+    for number, (start, stop) in enumerate([(0, 100), (100, 3000), (3000, 5000)]):
+        parquet.write_table(whole.slice(start, stop - start), tmp_path / f"{number}.parquet")
+    dataset = ray.data.read_parquet(str(tmp_path))
     model = learn_dataset(dataset, encoder, workers=1, part_rows=2 * PART_ROWS)
     assert content(model) == content(alone)
+
+
+def test_workers_that_are_lost_for_good_are_reported(ray):
+    with pytest.raises(ChildProcessError, match="Ray lost workers for good"), session():
+        raise ray.exceptions.ActorDiedError
 
 
 def test_a_run_that_was_stopped_goes_on(ray, file, encoder, alone, content, tmp_path):
@@ -74,7 +83,7 @@ def test_a_run_that_was_stopped_goes_on(ray, file, encoder, alone, content, tmp_
 
     with pytest.raises(InterruptedError):
         learn_parts(
-            ray, TextClassifier(encoder), until(6), 1, SavedPartials.open(folder, {"run": 1})
+            ray, TextClassifier(encoder), until(4), 1, SavedPartials.open(folder, {"run": 1})
         )
     assert SavedPartials.open(folder, {"run": 1}).widest(0)
     model = TextClassifier(encoder)
@@ -98,7 +107,7 @@ def test_features_of_any_size_take_the_grid_of_the_first_rows(ray, tmp_path, con
 
 def test_files_follow_each_other_each_in_windows_of_its_own(file):
     sizes = [len(batch.rows) for batch in Files([file, file], "text", None, "label")]
-    assert sizes == [*[1024] * 6, 856] * 2
+    assert sizes == [*[1024] * 4, 904] * 2
 
 
 def test_a_row_that_cannot_be_learned_is_named(ray, table, encoder):

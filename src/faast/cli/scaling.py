@@ -32,4 +32,4 @@ def learn_on_ray(learner: Learner, source: RowSource, address: str, resume: Path
         saved = SavedPartials.open(resume, run)
     with session(address) as ray:
         parts = cut(batches(source, "Learning"), PART_ROWS)
-        learn_parts(ray, learner.model, parts, saved=saved)
+        learn_parts(ray, learner.model, parts, saved=saved, progress=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +41,6 @@ class Crew:
     room : Room
     *arguments
         Of `Worker`.
-
-    Attributes
-    ----------
-    n_rows : int
-        Rows of the parts that are done.
     """
 
     def __init__(self, ray: Any, room: Room, *arguments: Any) -> None:
@@ -55,21 +51,28 @@ class Crew:
         self._actors = [kind.remote(*arguments) for _ in range(room.n_workers)]
         self._free = deque(self._actors * PARTS_AHEAD)
         self._busy: dict[Any, Any] = {}
-        self.n_rows = 0
+        self._n_parts = 0
+
+    @property
+    def fraction(self) -> float:
+        """How many of the parts that were handed out are done, 0 to 1."""
+        return 1 - len(self._busy) / max(1, self._n_parts)
 
     def learn(self, part: Part) -> Any:
         """Hand a part to a worker, as soon as one is free; return a reference to what it leaves."""
         if not self._free:
             self._wait()
         actor = self._free.popleft()
-        n_rows, partial = actor.learn.options(num_returns=2).remote(part)
-        self._busy[n_rows] = actor
+        receipt, partial = actor.learn.options(num_returns=2).remote(part)
+        self._busy[receipt] = actor
+        self._n_parts += 1
         return partial
 
-    def finish(self) -> None:
-        """Wait until all parts are done."""
+    def finish(self) -> Iterator[None]:
+        """Wait until all parts are done, one step a part."""
         while self._busy:
             self._wait()
+            yield
 
     def dismiss(self) -> None:
         """Stop the workers, whatever they are doing."""
@@ -79,4 +82,4 @@ class Crew:
     def _wait(self) -> None:
         (done, *_), _ = self._ray.wait(list(self._busy))
         self._free.append(self._busy.pop(done))
-        self.n_rows += self._ray.get(done)
+        self._ray.get(done)  # raises what the worker raised

@@ -96,7 +96,7 @@ def learn_dataset(
         else:
             batches = follow(files, lambda: files.fraction, "Learning", enabled=progress)
             parts = cut(batches, part_rows)
-        learn_parts(ray, model, parts, workers, saved)
+        learn_parts(ray, model, parts, workers, saved, progress=progress)
     return model
 
 

@@ -37,13 +37,11 @@ class Partial:
         """Take what a classifier has learned."""
         memory = classifier.learned_
         assert isinstance(memory, ClassMemory)
-        assert memory.memory.learned is not None
-        return cls(memory.classes, memory.memory.learned)
-
-    @property
-    def n_rows(self) -> int:
-        """Rows learned."""
-        return int(self.learned.moments.count)
+        learned = memory.memory.learned
+        assert learned is not None
+        if learned.lifted is not None:
+            _ = learned.lifted.moments  # rows that wait are summed here, not where sums are merged
+        return cls(memory.classes, learned)
 
     def plus(self, other: Partial) -> Partial:
         """Return what both have learned together; the classes are united.

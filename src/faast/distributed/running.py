@@ -24,6 +24,7 @@ from faast.distributed.saved import SavedPartials, Span
 from faast.distributed.tree import MergeTree
 from faast.distributed.worker import merge
 from faast.estimators import FaastClassifier
+from faast.progress import follow
 
 Model = FaastClassifier | EncodedClassifier
 NO_ROWS = "the dataset holds no rows"
@@ -51,6 +52,8 @@ def learn_parts(
     parts: Iterable[Part],
     workers: int | None = None,
     saved: SavedPartials | None = None,
+    *,
+    progress: bool = False,
 ) -> None:
     """Let a model that has learned no row learn all parts.
 
@@ -65,6 +68,8 @@ def learn_parts(
         One a GPU for encoders that use them, else one a processor core, unless given.
     saved : SavedPartials, optional
         Where finished parts are kept, and not learned again.
+    progress : bool
+        Show a bar while the last parts are waited for.
 
     Raises
     ------
@@ -79,9 +84,14 @@ def learn_parts(
     room = Room.on(ray, computes_floats(model), workers)
     crew = Crew(ray, room, opened, classifier, begun, saved)
     try:
-        root = _root(ray, crew, unread, saved)
+        tree = _planted(ray, crew, unread, saved)
+        for _ in follow(crew.finish(), lambda: crew.fraction, "Learning", enabled=progress):
+            pass
+        root = ray.get(tree.root)
     finally:
         crew.dismiss()
+    if saved is not None:
+        saved.prune()
     _adopt(model, copy.deepcopy(root))  # out of the memory that Ray shares
 
 
@@ -99,8 +109,8 @@ def _begun(unread: Iterator[Part], classifier: FaastClassifier) -> tuple[list[Pa
     raise DataError(NO_ROWS)
 
 
-def _root(ray: Any, crew: Crew, parts: Iterable[Part], saved: SavedPartials | None) -> Partial:
-    """Learn the parts that are not saved, and return what all have left."""
+def _planted(ray: Any, crew: Crew, parts: Iterable[Part], saved: SavedPartials | None) -> MergeTree:
+    """Hand out the parts that are not saved, and let what all leave be merged."""
     merge_task = ray.remote(merge).options(num_cpus=0)  # workers may hold every core
     tree = MergeTree(lambda left, right, span: merge_task.remote(left, right, span, saved))
     done = 0
@@ -118,11 +128,7 @@ def _root(ray: Any, crew: Crew, parts: Iterable[Part], saved: SavedPartials | No
         done = span.stop
     if not done:
         raise DataError(NO_ROWS)
-    crew.finish()
-    root: Partial = ray.get(tree.root)
-    if saved is not None:
-        saved.prune()
-    return root
+    return tree
 
 
 def recipe(model: Model) -> tuple[OpenedEncoder | None, FaastClassifier]:

@@ -32,6 +32,8 @@ def session(address: str = LOCAL) -> Iterator[Any]:
         Ray is not installed.
     ConnectionError
         There is no cluster at this address.
+    ChildProcessError
+        Workers, or what they held, were lost more often than they are started again.
     """
     ray = require("ray", "ray")
     with _plain_errors(ray):
@@ -59,4 +61,16 @@ def _plain_errors(ray: Any) -> Iterator[None]:
         cause = error
         while isinstance(cause, ray.exceptions.RayTaskError):
             cause = cause.cause
-        raise cause from None
+        if not isinstance(cause, ray.exceptions.RayError):
+            raise cause from None
+        raise _lost(cause) from error
+    except ray.exceptions.RayError as error:
+        raise _lost(error) from error
+
+
+def _lost(error: Exception) -> ChildProcessError:
+    reason = str(error).strip().partition("\n")[0]
+    return ChildProcessError(
+        f"Ray lost workers for good ({type(error).__name__}: {reason}); often memory ran out: take "
+        "fewer workers or smaller parts"
+    )

@@ -42,20 +42,16 @@ class Worker:
         self.opened, self.classifier, self.begun, self.saved = opened, classifier, begun, saved
 
     def learn(self, part: Part) -> tuple[int, Partial]:
-        """Learn a part from nothing; return how many rows it has, and what they left."""
-        partial = self.partial(part)
-        if self.saved is not None:
-            self.saved.save(partial, Span(part.index, part.index + 1))
-        return partial.n_rows, partial
-
-    def partial(self, part: Part) -> Partial:
-        """Return what the rows of a part leave."""
+        """Learn a part from nothing; return its index, as a receipt, and what its rows leave."""
         classifier = clone(self.classifier)
         if self.begun is not None:
             self.begun.into(classifier)
         for features, labels in chunks(part.batches, self._encode):
             classifier.partial_fit(features, labels)
-        return Partial.of(classifier)
+        partial = Partial.of(classifier)
+        if self.saved is not None:
+            self.saved.save(partial, Span(part.index, part.index + 1))
+        return part.index, partial
 
     def _encode(self, rows: Sequence[Any]) -> AnyArray:
         return np.asarray(rows) if self.opened is None else self.opened.encoder.encode(rows)
