@@ -39,10 +39,10 @@ def encoder():
 
 @pytest.fixture(scope="session")
 def table():
-    """5,000 short texts, more than a memory keeps, and their labels: one comes late."""
+    """6,000 short texts, more than a memory keeps, and their labels: one comes late."""
     rng = np.random.default_rng(0)
-    codes = np.sort(rng.integers(0, CLASSES, 5000)[:, None], axis=0)[:, 0]
-    numbers = rng.integers(0, 60, (5000, 5)) + 30 * codes[:, None]
+    codes = np.sort(rng.integers(0, CLASSES, 6000)[:, None], axis=0)[:, 0]
+    numbers = rng.integers(0, 60, (6000, 5)) + 30 * codes[:, None]
     texts = [" ".join(f"word{n}" for n in row) for row in numbers.tolist()]
     return texts, [f"class {code}" for code in codes.tolist()]
 

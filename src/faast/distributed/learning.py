@@ -60,7 +60,7 @@ def learn_dataset(
         Rows of a part, a multiple of 1,024. It does not change the result.
     resume : path-like, optional
         Folder, seen by all workers, that keeps what parts have left: a run that was stopped does
-        not learn them again.
+        not learn them again. Another run is refused; a dataset is known by its columns and files.
     progress : bool
         Show a bar on the terminal, if there is one, when it takes longer than a second.
 
@@ -86,7 +86,11 @@ def learn_dataset(
     files = None if _is_dataset(source) else Files(listed_paths(source), *columns)
     saved = None
     if resume is not None:
-        rows = source.columns() if files is None else [describe_file(path) for path in files.paths]
+        rows = (
+            [source.columns(), source.input_files()]
+            if files is None
+            else [describe_file(path) for path in files.paths]
+        )
         run = describe_run(model, part_rows, rows=rows, columns=columns)
         saved = SavedPartials.open(Path(resume), run)
     with session(address) as ray:
