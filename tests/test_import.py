@@ -14,7 +14,7 @@ def modules_after(statement):
 
 def test_importing_the_library_loads_no_heavy_package():
     loaded = modules_after("import faast")
-    heavy = {"torch", "transformers", "sentence_transformers", "matplotlib", "rich", "typer"}
+    heavy = {"torch", "transformers", "sentence_transformers", "matplotlib", "ray", "rich", "typer"}
     assert not loaded & heavy
 
 

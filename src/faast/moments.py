@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from faast._typing import AnyArray, FloatArray
+from faast.collective import all_reduced
 from faast.grid import BLOCK_ROWS, Grid
 from faast.grids import Grids
 from faast.inputs import Batch, iterate_batches, to_numpy
@@ -204,6 +205,32 @@ class Moments:
         both = self._empty_like().replaced(add_sums(self._sums, other._sums))
         both._grids = grids
         return both
+
+    def all_reduce(self, group: Any = None) -> Self:
+        """Add up the moments of all processes of torch.distributed; each then holds the total.
+
+        Every process calls it once, when its rows are added: a second call would count them again.
+
+        Parameters
+        ----------
+        group : torch.distributed.ProcessGroup, optional
+            All processes, unless given.
+
+        Raises
+        ------
+        RuntimeError
+            torch.distributed has not been initialised.
+        ValueError
+            Other widths, another grid or other scales on some process.
+        OverflowError
+            The sums would leave 64-bit integers.
+
+        Notes
+        -----
+        An error is raised on every process alike, and leaves the moments as they were.
+        """
+        self._sums, self._grids = all_reduced(self._sums, self._grids, group)
+        return self
 
     def decay(self, factor: float) -> Self:
         """Multiply everything seen so far by a factor; leaves the grid.

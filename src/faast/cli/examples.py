@@ -9,6 +9,7 @@ EXAMPLES = {
         "faast learn pictures/ -o pictures.faast",
         "faast learn features.npz -o features.faast",
         "faast learn reviews.csv -o meanings.faast --encoder minilm --keep-features",
+        "faast learn reviews.csv -o reviews.faast --ray local",
     ],
     "add": [
         "faast add reviews.faast more.csv",

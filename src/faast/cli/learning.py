@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from faast._typing import AnyArray
+from faast.classifiers.chunks import chunks
 from faast.cli.learner import Learner, cache_of
 from faast.cli.options import (
     Data,
@@ -29,10 +27,8 @@ from faast.cli.options import (
 )
 from faast.cli.output import emit, one_line_errors
 from faast.cli.reading import batches, labels_like, name_integers, opened
+from faast.cli.scaling import learn_on_ray
 from faast.data import RowSource, guess_modality, open_reader
-
-LEARN_ROWS = 8192
-"""Encoded rows learned at a time: merging sums costs as much as that many rows."""
 
 
 @one_line_errors
@@ -64,6 +60,21 @@ def learn(
             help="Keep features in OUTPUT.features, to forget rows of minilm, st, clip or hf."
         ),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Learn on Ray: local starts it on this machine; auto, HOST:PORT or "
+            "ray://HOST:PORT name a cluster.",
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --ray: folder that keeps what was learned so far; the same command goes on "
+            "from there."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Learn labelled rows and write a model file."""
@@ -75,10 +86,19 @@ def learn(
     else:
         reader = open_reader(train, format=format, split=split)
         learner = Learner.of_rows(guess_modality(reader, text_column, label_column), novelty)
+    if keep_features and ray is not None:
+        raise ValueError("workers of --ray keep no features; leave --keep-features out")
     if keep_features:
         learner.keep_features(cache_of(output))
+    if resume is not None and ray is None:
+        raise ValueError("--resume keeps what workers have learned; say where they are with --ray")
     source = opened(learner, train, text_column, label_column, on_error, format, split)
-    emit(_learn(learner, source, output, started), json)
+    if ray is None:
+        emit(_learn(learner, source, output, started), json)
+        return
+    learn_on_ray(learner, source, ray, resume)
+    facts = _written(learner, source, output, int(learner.classifier.n_rows_), fresh=True)
+    emit(facts | {"seconds": time.perf_counter() - started}, json)
 
 
 @one_line_errors
@@ -163,37 +183,33 @@ def _learn(learner: Learner, source: RowSource, output: Path, started: float) ->
     """Learn all rows of a source, write the model, and say what was done."""
     fresh = not learner.is_fitted
     n_rows, learning_seconds = 0, 0.0
-    waiting: list[tuple[AnyArray, list[Hashable]]] = []
-
-    def flush() -> float:
+    for features, labels in chunks(batches(source, "Learning"), learner.features_to_learn):
         began = time.perf_counter()
-        if waiting:
-            labels = [label for _, part in waiting for label in part]
-            learner.learn(np.concatenate([features for features, _ in waiting]), labels)
-            waiting.clear()
-        return time.perf_counter() - began
-
-    for batch in batches(source, "Learning"):
-        labels = batch.labels or []
-        labels = labels if fresh else labels_like(learner.classifier, labels)
-        waiting.append((learner.features_to_learn(batch.rows), labels))
-        n_rows += len(batch.rows)
-        if sum(len(part) for _, part in waiting) >= LEARN_ROWS:
-            learning_seconds += flush()
-    learning_seconds += flush()
+        learner.learn(features, labels if fresh else labels_like(learner.classifier, labels))
+        learning_seconds += time.perf_counter() - began
+        n_rows += len(labels)
     began = time.perf_counter()
-    if fresh:
-        name_integers(learner.classifier, source)
-    learner.solve_and_save(output)
+    facts = _written(learner, source, output, n_rows, fresh)
     ended = time.perf_counter()
+    return facts | {
+        "seconds": ended - started,
+        "learning_seconds": learning_seconds + ended - began,
+    }
+
+
+def _written(
+    learner: Learner, source: RowSource, output: Path, n_rows: int, fresh: bool
+) -> dict[str, Any]:
+    """Write the model of a source that was learned, and say what was done."""
     classifier = learner.classifier
+    if fresh:
+        name_integers(classifier, source)
+    learner.solve_and_save(output)
     return {
         "model": str(output),
         "rows": n_rows,
         "rows_skipped": source.skipped,
         "features": classifier.n_features_in_,
         "classes": len(classifier.classes_),
-        "seconds": ended - started,
-        "learning_seconds": learning_seconds + ended - began,
         "model_bytes": output.stat().st_size,
     }

@@ -1,0 +1,65 @@
+"""What runs on Ray's workers: an encoder that learns parts, and merges of what they left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from faast._typing import AnyArray
+from faast.classifiers.chunks import chunks
+from faast.classifiers.opened import OpenedEncoder
+from faast.distributed.partial import Partial
+from faast.distributed.parts import Part
+from faast.distributed.saved import SavedPartials, Span
+from faast.estimators import FaastClassifier
+
+
+class Worker:
+    """Learns parts; as an actor it opens the encoder once.
+
+    Parameters
+    ----------
+    opened : OpenedEncoder or None
+        None where rows are features already.
+    classifier : FaastClassifier
+        Settings; not fitted.
+    begun : Partial or None
+        A state without rows whose grid is to be used.
+    saved : SavedPartials or None
+        Where to keep what a part has left.
+    """
+
+    def __init__(
+        self,
+        opened: OpenedEncoder | None,
+        classifier: FaastClassifier,
+        begun: Partial | None = None,
+        saved: SavedPartials | None = None,
+    ) -> None:
+        self.opened, self.classifier, self.begun, self.saved = opened, classifier, begun, saved
+
+    def learn(self, part: Part) -> tuple[int, Partial]:
+        """Learn a part from nothing; return its index, as a receipt, and what its rows leave."""
+        classifier = clone(self.classifier)
+        if self.begun is not None:
+            self.begun.into(classifier)
+        for features, labels in chunks(part.batches, self._encode):
+            classifier.partial_fit(features, labels)
+        partial = Partial.of(classifier)
+        if self.saved is not None:
+            self.saved.save(partial, Span(part.index, part.index + 1))
+        return part.index, partial
+
+    def _encode(self, rows: Sequence[Any]) -> AnyArray:
+        return np.asarray(rows) if self.opened is None else self.opened.encoder.encode(rows)
+
+
+def merge(left: Partial, right: Partial, span: Span, saved: SavedPartials | None) -> Partial:
+    """Add up what neighbouring parts have left; `span` covers both."""
+    both = left.plus(right)
+    if saved is not None:
+        saved.save(both, span)
+    return both
