@@ -18,6 +18,7 @@ from faast.lm.folding import fold
 from faast.lm.named import NamedMemory, averaging, places, read_by_row
 from faast.lm.natural_output import NaturalOutput
 from faast.lm.outputs import Lesson
+from faast.lm.packing import packed_inputs, require_separation
 from faast.lm.pairs import next_token_pairs
 from faast.lm.readout import Readout
 from faast.lm.selection import as_names, select, selected
@@ -103,6 +104,7 @@ class FaastForCausalLM(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         answer_mask: Tensor | None = None,
+        document_ids: Tensor | None = None,
     ) -> Self:
         """Learn the next tokens of a batch in one forward pass.
 
@@ -113,13 +115,18 @@ class FaastForCausalLM(nn.Module):
             Non-zero where a token is real.
         answer_mask : Tensor of shape (batch, length), optional
             Non-zero on the tokens to learn to say; all real ones by default.
+        document_ids : Tensor of shape (batch, length), integer, optional
+            Where rows hold several documents: which of them each token belongs to. Documents
+            neither see nor teach each other.
 
         Raises
         ------
         TypeError, ValueError
             Tokens the model cannot take, nothing to learn, or NaN in the model's hidden states.
+        UnsupportedModelError
+            The model cannot keep documents of one row apart.
         """
-        lessons = self._lessons(input_ids, attention_mask, answer_mask)
+        lessons = self._lessons(input_ids, attention_mask, answer_mask, document_ids)
         changed = {name: self._memory(name).learned(lesson) for name, lesson in lessons.items()}
         self._memories.update(changed)
         return self
@@ -129,6 +136,7 @@ class FaastForCausalLM(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         answer_mask: Tensor | None = None,
+        document_ids: Tensor | None = None,
     ) -> Self:
         """Forget a batch that was learned; parameters as for `learn`.
 
@@ -137,7 +145,7 @@ class FaastForCausalLM(nn.Module):
         ForgettingError
             The memory cannot forget: natural, or averaged by blocks.
         """
-        lessons = self._lessons(input_ids, attention_mask, answer_mask)
+        lessons = self._lessons(input_ids, attention_mask, answer_mask, document_ids)
         changed = {name: self._memory(name).forgotten(lesson) for name, lesson in lessons.items()}
         self._memories.update(changed)
         return self
@@ -331,11 +339,19 @@ class FaastForCausalLM(nn.Module):
         return fresh.averaged_by(averaging(self.memory_config, training=self.training))
 
     def _lessons(
-        self, input_ids: Tensor, attention_mask: Tensor | None, answer_mask: Tensor | None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        answer_mask: Tensor | None,
+        document_ids: Tensor | None,
     ) -> dict[str, Lesson]:
         require_tokens(self._backbone, input_ids)
-        pairs = next_token_pairs(input_ids, attention_mask, answer_mask)
-        inputs = model_inputs(self.base, input_ids, attention_mask)
+        pairs = next_token_pairs(input_ids, attention_mask, answer_mask, document_ids)
+        if document_ids is None:
+            inputs = model_inputs(self.base, input_ids, attention_mask)
+        else:
+            require_separation(self._backbone, self._attachment)
+            inputs = packed_inputs(input_ids, attention_mask, document_ids)
         states = self._attachment.hidden_states(self.base, inputs)
         require_finite(states, pairs)
         return Lesson(input_ids, pairs, states).by_name(selected(self))
