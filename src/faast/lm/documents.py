@@ -62,7 +62,7 @@ def text_document(tokenizer: PreTrainedTokenizerBase, text: str) -> Document:
     tokenizer : PreTrainedTokenizerBase
     text : str
     """
-    tokens = _ended(tokenizer, _ids(tokenizer, text))
+    tokens = _ended(tokenizer, prompt_tokens(tokenizer, text))
     return Document(tokens, torch.ones_like(tokens, dtype=torch.bool))
 
 
@@ -80,9 +80,16 @@ def answer_document(tokenizer: PreTrainedTokenizerBase, prompt: str, answer: str
     Both are tokenised as one text; the answer's tokens are those that the prompt alone does not
     begin with.
     """
-    tokens = _ended(tokenizer, _ids(tokenizer, prompt + answer))
-    start = shared_prefix([tokens.tolist(), _ids(tokenizer, prompt)])
+    tokens = _ended(tokenizer, prompt_tokens(tokenizer, prompt + answer))
+    start = shared_prefix([tokens.tolist(), prompt_tokens(tokenizer, prompt)])
     return Document(tokens, torch.arange(len(tokens)) >= start)
+
+
+def prompt_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Tokenise a text that something may follow: begun as the tokenizer does, not ended."""
+    found: Any = tokenizer(text, verbose=False)["input_ids"]
+    ends = len(found) > 0 and found[-1] == tokenizer.eos_token_id
+    return list(found[:-1] if ends else found)
 
 
 def shared_prefix(sequences: Sequence[Sequence[int]]) -> int:
@@ -167,12 +174,6 @@ def _batch(rows: Sequence[Sequence[Document]]) -> DocumentBatch:
         sizes = torch.tensor([len(document.tokens) for document in row])
         owners[index, :end] = torch.arange(1, len(row) + 1).repeat_interleave(sizes)
     return DocumentBatch(input_ids, owners > 0, answers, owners)
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    found: Any = tokenizer(text, verbose=False)["input_ids"]
-    ends = len(found) > 0 and found[-1] == tokenizer.eos_token_id
-    return found[:-1] if ends else found  # some tokenizers end every text
 
 
 def _ended(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> Tensor:
