@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,6 @@ def _sentences(path: Path) -> Iterator[str]:
     for line in TextFile(path).lines():
         segment = SEGMENT.match(line)
         if segment:
-            yield segment[1].strip()
+            yield unescape(segment[1]).strip()
         elif path.suffix != ".xml" and not ("tags" in path.name and TAGGED.match(line)):
             yield line.strip()
