@@ -225,9 +225,13 @@ class FaastForCausalLM(nn.Module):
             require_tokens(self._backbone, input_ids)
         return self.base(input_ids=input_ids, **inputs)
 
-    def generate(self, *args: Any, **kwargs: Any) -> Any:
+    def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
         """Generate with the memories; parameters and returns are the model's own."""
-        return self.base.generate(*args, **kwargs)
+        prompt = kwargs.get("input_ids") if inputs is None else inputs
+        if prompt is not None:
+            require_tokens(self._backbone, prompt)
+        generator: Any = self.base
+        return generator.generate(inputs, **kwargs)
 
     def fold(self) -> PreTrainedModel:
         """Return an independent plain model with the selected memory merged into its head.

@@ -51,6 +51,8 @@ def next_token_pairs(
 
     Raises
     ------
+    TypeError
+        A mask that is no tensor.
     ValueError
         Shapes that differ, or nothing left to learn.
     """
@@ -76,6 +78,8 @@ def _like(name: str, given: Tensor | None, input_ids: Tensor) -> Tensor:
     """Return what was given for every token; ones where nothing was."""
     if given is None:
         return torch.ones_like(input_ids)
+    if not isinstance(given, Tensor):
+        raise TypeError(f"{name} must be a tensor like input_ids, got {type(given).__name__}")
     if given.shape != input_ids.shape:
         raise ValueError(
             f"{name} must have the shape of input_ids, {tuple(input_ids.shape)}, got "
