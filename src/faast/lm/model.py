@@ -11,15 +11,13 @@ from torch import Tensor, nn
 from faast.lm import storage
 from faast.lm.anatomy import middle_places
 from faast.lm.attachment import Attachment, Place
-from faast.lm.backbone import Backbone, grid_scale, model_inputs
-from faast.lm.checks import require_finite, require_tokens
+from faast.lm.backbone import Backbone, grid_scale
+from faast.lm.checks import require_tokens
 from faast.lm.config import MemoryConfig
 from faast.lm.folding import fold
+from faast.lm.gathering import gathered
 from faast.lm.named import NamedMemory, averaging, places, read_by_row
 from faast.lm.natural_output import NaturalOutput
-from faast.lm.outputs import Lesson
-from faast.lm.packing import packed_inputs, require_separation
-from faast.lm.pairs import next_token_pairs
 from faast.lm.readout import Readout
 from faast.lm.selection import as_names, select, selected
 
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from transformers import PreTrainedModel
+
+    from faast.lm.outputs import Lesson
 
 
 class FaastForCausalLM(nn.Module):
@@ -342,23 +342,9 @@ class FaastForCausalLM(nn.Module):
         fresh = NamedMemory.empty(self._backbone, self.memory_config, readouts, self._scales)
         return fresh.averaged_by(averaging(self.memory_config, training=self.training))
 
-    def _lessons(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None,
-        answer_mask: Tensor | None,
-        document_ids: Tensor | None,
-    ) -> dict[str, Lesson]:
-        require_tokens(self._backbone, input_ids)
-        pairs = next_token_pairs(input_ids, attention_mask, answer_mask, document_ids)
-        if document_ids is None:
-            inputs = model_inputs(self.base, input_ids, attention_mask)
-        else:
-            require_separation(self._backbone, self._attachment)
-            inputs = packed_inputs(input_ids, attention_mask, document_ids)
-        states = self._attachment.hidden_states(self.base, inputs)
-        require_finite(states, pairs)
-        return Lesson(input_ids, pairs, states).by_name(selected(self))
+    def _lessons(self, input_ids: Tensor, *masks: Tensor | None) -> dict[str, Lesson]:
+        lesson = gathered(self._backbone, self._attachment, input_ids, *masks)
+        return lesson.by_name(selected(self))
 
     def _read(self, place: Place, hidden: Tensor) -> Tensor:
         return read_by_row(self._memories, selected(self), place, hidden)
