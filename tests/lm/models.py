@@ -1,7 +1,10 @@
 """Random models of a few thousand parameters."""
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 VOCABULARY = 97
 
@@ -25,3 +28,20 @@ def tiny(kind, seed=0, **settings):
             if parameter.ndim > 1 and "norm" not in name:
                 torch.nn.init.normal_(parameter, std=0.15)
     return model.eval()
+
+
+def word_tokenizer(words):
+    """A tokenizer with one token a word, within the vocabulary of `tiny`."""
+    vocabulary = {
+        word: number for number, word in enumerate(["<pad>", "<unk>", "</s>", *words.split()])
+    }
+    assert len(vocabulary) <= VOCABULARY
+    model = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    model.pre_tokenizer = WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=model,
+        pad_token="<pad>",
+        unk_token="<unk>",
+        eos_token="</s>",
+        clean_up_tokenization_spaces=False,
+    )

@@ -193,12 +193,33 @@ def test_wrong_input_is_explained_and_changes_nothing(natural, tokens):
         ({"input_ids": tokens.repeat(1, 4)}, ValueError, "80 tokens, the model has 64 positions"),
         ({"input_ids": tokens, "answer_mask": 0 * tokens}, ValueError, "no token to learn"),
         ({"input_ids": tokens, "attention_mask": tokens[:, 1:]}, ValueError, "shape of input_ids"),
+        ({"input_ids": tokens.bool()}, TypeError, "integers"),
+        ({"input_ids": tokens, "attention_mask": 0 * tokens}, ValueError, "no token to learn"),
+        ({"input_ids": tokens, "answer_mask": [[1] * 20] * 12}, TypeError, "answer_mask must be"),
+        ({"input_ids": tokens, "document_ids": tokens[:4]}, ValueError, "document_ids must have"),
     ]
     for arguments, error, message in wrong:
         with pytest.raises(error, match=message):
             natural.learn(**arguments)
     assert natural.memory_size == size
     assert torch.equal(logits(natural, tokens), before)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda tokens: tokens.float(), TypeError, "integers"),
+        (lambda tokens: tokens.to("meta"), ValueError, "on meta"),
+        (lambda tokens: tokens + VOCABULARY, ValueError, "tokenizer"),
+        (lambda tokens: tokens.repeat(1, 4), ValueError, "64 positions"),
+    ],
+)
+def test_wrong_prompts_are_explained_before_the_model_runs(natural, tokens, change, error, message):
+    for ask in (natural, natural.generate):
+        with pytest.raises(error, match=message):
+            ask(change(tokens))
+    with pytest.raises(error, match=message):
+        natural.generate(input_ids=change(tokens), max_new_tokens=2)
 
 
 @pytest.mark.parametrize("config", [MemoryConfig(), EXACT, MemoryConfig.paper()])
@@ -258,6 +279,16 @@ def test_a_memory_of_another_backbone_is_refused(natural, tokens, tmp_path):
     with pytest.raises(ModelFileError, match="another backbone"):
         FaastForCausalLM.from_pretrained(tmp_path, base=other)
     assert not other.lm_head._forward_pre_hooks
+
+
+def test_memories_of_another_backbone_are_not_merged(exact, tokens):
+    other = tiny(
+        "llama", seed=1, intermediate_size=48, num_key_value_heads=2, max_position_embeddings=64
+    )
+    before = logits(exact.learn(tokens[:6]), tokens)
+    with pytest.raises(ModelFileError, match="another backbone"):
+        exact.merge(FaastForCausalLM.from_base(other, EXACT).learn(tokens[6:]))
+    assert torch.equal(logits(exact, tokens), before)
 
 
 def test_damaged_files_are_refused(natural, llama, tokens, tmp_path):

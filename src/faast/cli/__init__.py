@@ -4,7 +4,8 @@ import typer
 
 from faast import __version__
 from faast.cli import asking, comparing, demo, files, learning, measuring
-from faast.cli.examples import epilog
+from faast.cli.examples import EXAMPLES, epilog
+from faast.cli.lm import app as lm
 
 app = typer.Typer(
     help="Teach a frozen model new answers in one pass: learn, forget and merge labelled rows.",
@@ -25,7 +26,8 @@ for command in (
     files.export,
     comparing.compare,
 ):
-    app.command(epilog=epilog(command.__name__))(command)
+    app.command(epilog=epilog(EXAMPLES[command.__name__]))(command)
+app.add_typer(lm, name="lm")
 
 
 def _version(value: bool) -> None:

@@ -35,6 +35,6 @@ EXAMPLES = {
 }
 
 
-def epilog(command: str) -> str:
+def epilog(examples: list[str]) -> str:
     """Return the examples of a command, one a line."""
-    return "\n".join(["\b", "Examples:", *(f"  $ {example}" for example in EXAMPLES[command])])
+    return "\n".join(["\b", "Examples:", *(f"  $ {example}" for example in examples)])

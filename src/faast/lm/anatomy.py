@@ -74,8 +74,15 @@ def dissect(model: PreTrainedModel) -> Anatomy:
         embeddings=cast("nn.Embedding", model.get_input_embeddings()),
         head=head,
         hidden_size=int(config.hidden_size),
-        n_positions=_first_integer(config, POSITION_FIELDS),
+        n_positions=longest_sequence(model.config),
     )
+
+
+def longest_sequence(config: Any) -> int | None:
+    """Return how many positions a model's configuration states, None where it states none."""
+    text = config.get_text_config(decoder=True)
+    values = (getattr(text, name, None) for name in POSITION_FIELDS)
+    return next((int(value) for value in values if isinstance(value, int) and value > 0), None)
 
 
 def middle_places(n_blocks: int, middle_layers: int) -> tuple[int, ...]:
@@ -104,8 +111,3 @@ def _find_blocks(model: nn.Module, n_blocks: int) -> tuple[nn.Module, nn.ModuleL
     raise UnsupportedModelError(
         f"{type(model).__name__} has no list of {n_blocks} blocks (num_hidden_layers) to attach to"
     )
-
-
-def _first_integer(config: Any, names: tuple[str, ...]) -> int | None:
-    values = (getattr(config, name, None) for name in names)
-    return next((int(value) for value in values if isinstance(value, int) and value > 0), None)

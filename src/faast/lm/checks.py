@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from faast.lm.backbone import Backbone
     from faast.lm.pairs import Pairs
 
+INTEGERS = (torch.int32, torch.int64)
+"""What an embedding takes."""
+
 
 def require_tokens(backbone: Backbone, input_ids: Tensor) -> None:
     """Check token ids before the model runs.
@@ -24,7 +27,7 @@ def require_tokens(backbone: Backbone, input_ids: Tensor) -> None:
         Another device, tokens outside the vocabulary, or more tokens than positions.
     """
     dtype = getattr(input_ids, "dtype", None)
-    if getattr(dtype, "is_floating_point", True):
+    if dtype not in INTEGERS:
         given = dtype or type(input_ids).__name__
         raise TypeError(
             f"input_ids must be a tensor of integers (batch, length), got {given}; a tokenizer "

@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from faast.lm import storage
 from faast.lm.anatomy import middle_places
 from faast.lm.attachment import Attachment, Place
-from faast.lm.backbone import Backbone, grid_scale, model_inputs
-from faast.lm.checks import require_finite, require_tokens
+from faast.lm.backbone import Backbone, grid_scale
+from faast.lm.checks import require_tokens
 from faast.lm.config import MemoryConfig
 from faast.lm.folding import fold
+from faast.lm.gathering import gathered
 from faast.lm.named import NamedMemory, averaging, places, read_by_row
 from faast.lm.natural_output import NaturalOutput
-from faast.lm.outputs import Lesson
-from faast.lm.pairs import next_token_pairs
 from faast.lm.readout import Readout
 from faast.lm.selection import as_names, select, selected
 
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from transformers import PreTrainedModel
+
+    from faast.lm.outputs import Lesson
 
 
 class FaastForCausalLM(nn.Module):
@@ -103,6 +104,7 @@ class FaastForCausalLM(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         answer_mask: Tensor | None = None,
+        document_ids: Tensor | None = None,
     ) -> Self:
         """Learn the next tokens of a batch in one forward pass.
 
@@ -113,13 +115,18 @@ class FaastForCausalLM(nn.Module):
             Non-zero where a token is real.
         answer_mask : Tensor of shape (batch, length), optional
             Non-zero on the tokens to learn to say; all real ones by default.
+        document_ids : Tensor of shape (batch, length), integer, optional
+            Where rows hold several documents: which of them each token belongs to. Documents
+            neither see nor teach each other.
 
         Raises
         ------
         TypeError, ValueError
             Tokens the model cannot take, nothing to learn, or NaN in the model's hidden states.
+        UnsupportedModelError
+            The model cannot keep documents of one row apart.
         """
-        lessons = self._lessons(input_ids, attention_mask, answer_mask)
+        lessons = self._lessons(input_ids, attention_mask, answer_mask, document_ids)
         changed = {name: self._memory(name).learned(lesson) for name, lesson in lessons.items()}
         self._memories.update(changed)
         return self
@@ -129,6 +136,7 @@ class FaastForCausalLM(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         answer_mask: Tensor | None = None,
+        document_ids: Tensor | None = None,
     ) -> Self:
         """Forget a batch that was learned; parameters as for `learn`.
 
@@ -137,7 +145,7 @@ class FaastForCausalLM(nn.Module):
         ForgettingError
             The memory cannot forget: natural, or averaged by blocks.
         """
-        lessons = self._lessons(input_ids, attention_mask, answer_mask)
+        lessons = self._lessons(input_ids, attention_mask, answer_mask, document_ids)
         changed = {name: self._memory(name).forgotten(lesson) for name, lesson in lessons.items()}
         self._memories.update(changed)
         return self
@@ -217,9 +225,13 @@ class FaastForCausalLM(nn.Module):
             require_tokens(self._backbone, input_ids)
         return self.base(input_ids=input_ids, **inputs)
 
-    def generate(self, *args: Any, **kwargs: Any) -> Any:
+    def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
         """Generate with the memories; parameters and returns are the model's own."""
-        return self.base.generate(*args, **kwargs)
+        prompt = kwargs.get("input_ids") if inputs is None else inputs
+        if prompt is not None:
+            require_tokens(self._backbone, prompt)
+        generator: Any = self.base
+        return generator.generate(inputs, **kwargs)
 
     def fold(self) -> PreTrainedModel:
         """Return an independent plain model with the selected memory merged into its head.
@@ -330,15 +342,9 @@ class FaastForCausalLM(nn.Module):
         fresh = NamedMemory.empty(self._backbone, self.memory_config, readouts, self._scales)
         return fresh.averaged_by(averaging(self.memory_config, training=self.training))
 
-    def _lessons(
-        self, input_ids: Tensor, attention_mask: Tensor | None, answer_mask: Tensor | None
-    ) -> dict[str, Lesson]:
-        require_tokens(self._backbone, input_ids)
-        pairs = next_token_pairs(input_ids, attention_mask, answer_mask)
-        inputs = model_inputs(self.base, input_ids, attention_mask)
-        states = self._attachment.hidden_states(self.base, inputs)
-        require_finite(states, pairs)
-        return Lesson(input_ids, pairs, states).by_name(selected(self))
+    def _lessons(self, input_ids: Tensor, *masks: Tensor | None) -> dict[str, Lesson]:
+        lesson = gathered(self._backbone, self._attachment, input_ids, *masks)
+        return lesson.by_name(selected(self))
 
     def _read(self, place: Place, hidden: Tensor) -> Tensor:
         return read_by_row(self._memories, selected(self), place, hidden)

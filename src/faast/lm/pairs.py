@@ -32,9 +32,12 @@ class Pairs(NamedTuple):
 
 
 def next_token_pairs(
-    input_ids: Tensor, attention_mask: Tensor | None = None, answer_mask: Tensor | None = None
+    input_ids: Tensor,
+    attention_mask: Tensor | None = None,
+    answer_mask: Tensor | None = None,
+    document_ids: Tensor | None = None,
 ) -> Pairs:
-    """Pair each real token with the next real one.
+    """Pair each real token with the next real one of its document.
 
     Parameters
     ----------
@@ -43,9 +46,13 @@ def next_token_pairs(
         Non-zero where a token is real.
     answer_mask : Tensor of shape (batch, length), optional
         Non-zero where a token is an answer: only answers are learned, whatever precedes them.
+    document_ids : Tensor of shape (batch, length), optional
+        Which document of its row each token belongs to.
 
     Raises
     ------
+    TypeError
+        A mask that is no tensor.
     ValueError
         Shapes that differ, or nothing left to learn.
     """
@@ -54,23 +61,28 @@ def next_token_pairs(
             "input_ids must have shape (batch, length) with at least two tokens a row, got "
             f"{tuple(input_ids.shape)}"
         )
-    real = _mask("attention_mask", attention_mask, input_ids)
-    answer = _mask("answer_mask", answer_mask, input_ids)
-    taught = real[:, :-1] & real[:, 1:] & answer[:, 1:]
+    real = _like("attention_mask", attention_mask, input_ids).bool()
+    answer = _like("answer_mask", answer_mask, input_ids).bool()
+    document = _like("document_ids", document_ids, input_ids)
+    alike = document[:, :-1] == document[:, 1:]
+    taught = real[:, :-1] & real[:, 1:] & answer[:, 1:] & alike
     if not bool(taught.any()):
         raise ValueError(
-            "there is no token to learn: no position has a real next token that the answer_mask "
-            "selects; set answer_mask to 1 on the tokens of the answers themselves"
+            "there is no token to learn: no position has a real next token, of its document, that "
+            "the answer_mask selects; set answer_mask to 1 on the tokens of the answers themselves"
         )
     return Pairs(taught, input_ids[:, 1:][taught])
 
 
-def _mask(name: str, mask: Tensor | None, input_ids: Tensor) -> Tensor:
-    if mask is None:
-        return torch.ones_like(input_ids, dtype=torch.bool)
-    if mask.shape != input_ids.shape:
+def _like(name: str, given: Tensor | None, input_ids: Tensor) -> Tensor:
+    """Return what was given for every token; ones where nothing was."""
+    if given is None:
+        return torch.ones_like(input_ids)
+    if not isinstance(given, Tensor):
+        raise TypeError(f"{name} must be a tensor like input_ids, got {type(given).__name__}")
+    if given.shape != input_ids.shape:
         raise ValueError(
             f"{name} must have the shape of input_ids, {tuple(input_ids.shape)}, got "
-            f"{tuple(mask.shape)}"
+            f"{tuple(given.shape)}"
         )
-    return mask.to(input_ids.device).bool()
+    return given.to(input_ids.device)

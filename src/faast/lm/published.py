@@ -136,6 +136,15 @@ def _readout_weights(model: FaastForCausalLM) -> Iterator[tuple[str, Tensor]]:
         yield OUT_PROJ.format(index), readout.out_proj.weight
 
 
+def is_published(folder: Path) -> bool:
+    """Return whether a directory says that it holds a checkpoint in the published layout."""
+    try:
+        _fields(folder)
+    except ModelFileError:
+        return False
+    return True
+
+
 def _fields(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG_FILE
     if not path.is_file():

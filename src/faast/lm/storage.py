@@ -72,6 +72,11 @@ def save(model: FaastForCausalLM, directory: Source) -> None:
     persistence.write_whole(folder / CONFIG_FILE, text.encode())
 
 
+def holds_memories(source: Source) -> bool:
+    """Return whether a directory holds memories rather than a plain model."""
+    return (Path(source) / MEMORY_FILE).is_file() or published.is_published(Path(source))
+
+
 def load(cls: type[M], source: Source, base: PreTrainedModel | Source | None, **loading: Any) -> M:
     """Load a directory or a hub repository; see `FaastForCausalLM.from_pretrained`."""
     folder = Path(source)

@@ -1,0 +1,20 @@
+"""`faast lm`: language models that learn from texts in one pass."""
+
+import typer
+
+from faast.cli.examples import epilog
+from faast.cli.lm import asking, learning
+from faast.cli.lm.examples import EXAMPLES
+
+app = typer.Typer(
+    help="Language models: learn texts, answers and chats in one pass, and ask.",
+    no_args_is_help=True,
+)
+for command in (
+    learning.learn,
+    asking.perplexity,
+    asking.generate,
+    asking.classify,
+    learning.fold,
+):
+    app.command(epilog=epilog(EXAMPLES[command.__name__]))(command)

@@ -1,0 +1,1 @@
+"""Protocols that measure what was learned, as the papers define them."""

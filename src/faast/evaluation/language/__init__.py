@@ -1,0 +1,1 @@
+"""Tasks for language models: records, prompts made of them, answers, and their scores."""

@@ -1,0 +1,145 @@
+"""`faast lm` as a shell runs it: files in, memories and answers out."""
+
+import json
+import shlex
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from faast.cli.lm import app
+from faast.cli.lm.examples import EXAMPLES, SENTIMENT
+
+TEMPLATES = shlex.split(SENTIMENT)
+
+
+def test_every_example_of_the_help_runs(folder, ran):
+    pytest.importorskip("sacrebleu")
+    for command, examples in EXAMPLES.items():
+        shown = ran("lm", command, "--help", cwd=folder)
+        for example in examples:
+            assert f"  $ {example}\n" in shown
+            ran(*shlex.split(example)[1:], cwd=folder)
+    assert {command.callback.__name__ for command in app.registered_commands} == set(EXAMPLES)
+
+
+def test_a_learned_text_is_less_perplexing_and_so_is_the_folded_model(folder, facts):
+    frozen = facts("lm", "perplexity", "stories", "plays.txt", cwd=folder)
+    learned = facts("lm", "learn", "stories", "plays.txt", "-o", "plays", cwd=folder)
+    assert learned["documents"] == 1
+    assert learned["learned_tokens"] == learned["tokens"] - frozen["windows"] - 1
+    after = facts("lm", "perplexity", "plays", "plays.txt", cwd=folder)
+    assert after["perplexity"] < 0.7 * frozen["perplexity"]
+    assert after["learned_tokens"] == learned["learned_tokens"]
+    folded = facts("lm", "fold", "plays", "-o", "folded", cwd=folder)
+    assert folded["architecture"] == "LlamaForCausalLM"
+    plain = facts("lm", "perplexity", "folded", "plays.txt", cwd=folder)
+    assert plain["perplexity"] == pytest.approx(after["perplexity"], rel=1e-4)
+
+
+def test_learning_goes_on_from_a_memory(folder, facts):
+    first = facts("lm", "learn", "stories", "plays.txt", "-o", "one", cwd=folder)
+    second = facts("lm", "learn", "one", "plays.txt", "-o", "two", cwd=folder)
+    assert second["memory_tokens"] == 2 * first["memory_tokens"]
+
+
+def test_reviews_are_classified_as_they_were_labelled(folder, facts):
+    facts("lm", "learn", "stories", "reviews.csv", "-o", "critic", *TEMPLATES, cwd=folder)
+    found = facts("lm", "classify", "critic", "reviews.csv", *TEMPLATES, cwd=folder)
+    assert found["choices"] == ["bad", "good"]
+    assert found["rows"] == len(found["labels"]) == 48
+    assert found["accuracy"] >= 0.9
+
+
+@pytest.mark.parametrize("kind", ["pseudoinverse", "paper"])
+def test_other_kinds_of_memory_are_kept(folder, facts, kind):
+    texts = ("stories", "plays.txt", "-o", "plays", "--memory", kind)
+    learned = facts("lm", "learn", *texts, cwd=folder)
+    again = facts("lm", "perplexity", "plays", "plays.txt", cwd=folder)
+    assert again["learned_tokens"] == learned["learned_tokens"]
+
+
+def test_unlabelled_rows_are_classified_among_named_choices(folder, ran, run):
+    ran("lm", "learn", "stories", "reviews.csv", "-o", "critic", *TEMPLATES, cwd=folder)
+    named = ["--choice", "good", "--choice", "bad"]
+    said = ran("lm", "classify", "critic", "new.csv", *TEMPLATES, *named, cwd=folder)
+    header, *rows = said.splitlines()
+    assert header == "label,probability"
+    assert [row.partition(",")[0] for row in rows] == ["good", "bad"]
+    done = run("lm", "classify", "critic", "new.csv", *TEMPLATES, cwd=folder)
+    assert "name the choices with --choice" in done.stderr
+
+
+def test_answers_are_generated_and_scored(folder, facts, ran):
+    pytest.importorskip("sacrebleu")
+    ran("lm", "learn", "stories", "questions.jsonl", "-o", "answers", cwd=folder)
+    ask = ["questions.jsonl", "--max-new-tokens", "8"]
+    before = facts("lm", "generate", "stories", *ask, cwd=folder)
+    after = facts("lm", "generate", "answers", *ask, cwd=folder)
+    assert len(after["texts"]) == 20
+    assert after["bleu"] > before["bleu"] + 10
+    assert after["exact_match"] >= 0.5
+    shown = ran("lm", "generate", "answers", *ask, cwd=folder)
+    assert shown.splitlines() == ["text", *after["texts"]]
+
+
+def test_chats_teach_the_assistants_turns(folder, facts):
+    tokenizer = AutoTokenizer.from_pretrained(folder / "stories")
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }} </s> {% endfor %}"
+    tokenizer.save_pretrained(folder / "stories")
+    chat = [
+        {"role": "user", "content": "the king sees"},
+        {"role": "assistant", "content": "his horse"},
+    ]
+    (folder / "chats.jsonl").write_text(json.dumps({"messages": chat}) + "\n")
+    learned = facts("lm", "learn", "stories", "chats.jsonl", "-o", "chatty", cwd=folder)
+    assert learned["tokens"] == 7
+    assert learned["learned_tokens"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("learn", "./nowhere", "plays.txt", "-o", "x"), "there is no folder ./nowhere"),
+        (("learn", "stories", "absent.txt", "-o", "x"), "cannot read absent.txt"),
+        (("learn", "stories", "absent.csv", "-o", "x"), "there is no file absent.csv"),
+        (("learn", "stories", "reviews.csv", "-o", "x", "--prompt", "{text}"), "go together"),
+        (("learn", "stories", "wide.csv", "-o", "x"), "the columns are a, b; expected messages"),
+        (("learn", "stories", "chat.jsonl", "-o", "x"), "no chat template"),
+        (("learn", "stories", "plays.txt", "-o", "x", "--window", "65"), "the model has 64 pos"),
+        (("learn", "stories", "plays.txt", "-o", "x", "--device", "moon"), "'moon' cannot be used"),
+        (("learn", "stories", "reviews.csv", "-o", "x", "--prompt", "{", "--answer", "a"), "brace"),
+        (("learn", "plays", "plays.txt", "-o", "x", "--memory", "paper"), "settings of its own"),
+        (("perplexity", "stories", "short.txt"), "needs at least one window"),
+        (("generate", "stories"), "name either records or one text"),
+        (("generate", "stories", "--prompt", "a", "--max-new-tokens", "64"), "leave no room"),
+        (("classify", "stories", "new.csv"), "has no column 'prompt'"),
+        (
+            ("classify", "stories", "new.csv", "--prompt", "{text}", "--answer", "a"),
+            "must hold one column",
+        ),
+        (("fold", "stories", "-o", "x"), "has learned nothing"),
+        (("fold", "paper", "-o", "x"), "before the final norm"),
+    ],
+)
+def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, message):
+    (folder / "wide.csv").write_text("a,b\n1,2\n")
+    (folder / "chat.jsonl").write_text('{"messages": [{"role": "assistant", "content": "a"}]}\n')
+    (folder / "short.txt").write_text("the king\n")
+    if arguments[1] in ("plays", "paper"):
+        kind = {"plays": "natural", "paper": "paper"}[arguments[1]]
+        texts = ("stories", "plays.txt", "-o", arguments[1], "--memory", kind)
+        ran("lm", "learn", *texts, cwd=folder)
+    done = run("lm", *arguments, cwd=folder)
+    assert done.exit_code == 1, done.output
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+    assert not (folder / "x").exists()
+
+
+def test_a_folded_model_needs_nothing_of_ours(folder, ran):
+    ran("lm", "learn", "stories", "plays.txt", "-o", "plays", cwd=folder)
+    ran("lm", "fold", "plays", "-o", "folded", cwd=folder)
+    plain = AutoModelForCausalLM.from_pretrained(folder / "folded")
+    tokens = AutoTokenizer.from_pretrained(folder / "folded")("the king", return_tensors="pt")
+    assert plain(**tokens).logits.shape[-1] == 97
