@@ -16,7 +16,6 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
-from torch.utils.data import Dataset
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -26,7 +25,7 @@ from transformers import (
     default_data_collator,
 )
 
-from faast.lm.packing import packed
+from faast.lm.text_windows import text_windows
 from report import RESULTS, one_thread, provenance, table
 from texts import BACKBONES, HELD_OUT_REVIEWS, reviews
 
@@ -50,20 +49,6 @@ SIZES = {
         "num_attention_heads": 8,
     },
 }
-
-
-class Windows(Dataset):
-    """Windows of tokens, each its own labels."""
-
-    def __init__(self, windows: Tensor) -> None:
-        self.windows = windows
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        window = self.windows[index]
-        return {"input_ids": window, "labels": window}
 
 
 def train_tokenizer(documents: Iterator[str], vocab_size: int) -> PreTrainedTokenizerFast:
@@ -96,6 +81,10 @@ def build(size: str, end: int) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
+def rows(windows: Tensor) -> list[dict[str, Tensor]]:
+    return [{"input_ids": window, "labels": window} for window in windows]
+
+
 def train(model: LlamaForCausalLM, windows: Tensor, test: Tensor, folder: str) -> Trainer:
     """One pass over the windows; AdamW, cosine schedule."""
     batch = STEP_TOKENS // WINDOW
@@ -122,8 +111,8 @@ def train(model: LlamaForCausalLM, windows: Tensor, test: Tensor, folder: str) -
     trainer = Trainer(
         model,
         arguments,
-        train_dataset=Windows(windows),
-        eval_dataset=Windows(test),
+        train_dataset=rows(windows),
+        eval_dataset=rows(test),
         data_collator=default_data_collator,
     )
     trainer.train()
@@ -139,8 +128,8 @@ def main() -> None:
         one_thread()
     documents = reviews(held_out=False)
     tokenizer = train_tokenizer(iter(documents), SIZES[arguments.size]["vocab_size"])
-    windows = packed(tokenizer, documents, WINDOW)
-    test = packed(tokenizer, reviews(held_out=True), WINDOW)[-TEST_WINDOWS:]
+    windows = text_windows(tokenizer, documents, WINDOW)
+    test = text_windows(tokenizer, reviews(held_out=True), WINDOW)[-TEST_WINDOWS:]
     order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
     chosen = windows[order[: arguments.tokens // WINDOW]]
     model = build(arguments.size, tokenizer.eos_token_id)

@@ -9,20 +9,9 @@ from tests.lm.models import tiny
 STEPS = 6
 
 
-class Rows(torch.utils.data.Dataset):
-    def __init__(self, tokens, **columns):
-        self.columns = {"input_ids": tokens, **columns}
-
-    def __len__(self):
-        return len(self.columns["input_ids"])
-
-    def __getitem__(self, index):
-        return {name: column[index] for name, column in self.columns.items()}
-
-
 @pytest.fixture
 def rows(tokens):
-    return Rows(tokens.repeat(2, 1))
+    return [{"input_ids": row} for row in tokens.repeat(2, 1)]
 
 
 def attached(base, **settings):
@@ -39,7 +28,6 @@ def arguments(folder, **changes):
         "max_steps": STEPS,
         "per_device_train_batch_size": 4,
         "logging_steps": 1,
-        "dataloader_pin_memory": False,
     }
     return paper_arguments(folder, **{**settings, **changes})
 
@@ -118,7 +106,10 @@ def test_padding_teaches_nothing(llama, tokens, tmp_path):
         losses(
             pretrain(
                 attached(llama),
-                Rows(torch.where(mask == 1, tokens, padding), attention_mask=mask),
+                [
+                    {"input_ids": torch.where(real == 1, row, padding), "attention_mask": real}
+                    for row, real in zip(tokens, mask, strict=True)
+                ],
                 arguments(tmp_path / str(padding)),
             )
         )
@@ -137,7 +128,7 @@ def test_what_does_not_fit_is_refused(llama, rows, tokens, tmp_path):
         pretrain(model.learn(tokens), rows, arguments(tmp_path))
     model.reset()
     with pytest.raises(ValueError, match="positions"):
-        pretrain(model, Rows(tokens.repeat(1, 4)), arguments(tmp_path))
+        pretrain(model, [{"input_ids": row} for row in tokens.repeat(1, 4)], arguments(tmp_path))
     assert not model.training
     assert model.memory_size == 0
     assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ import typer
 from faast import __version__
 from faast.cli import asking, comparing, demo, files, learning, measuring
 from faast.cli.examples import epilog
+from faast.cli.lm import lm
 
 app = typer.Typer(
     help="Teach a frozen model new answers in one pass: learn, forget and merge labelled rows.",
@@ -26,6 +27,7 @@ for command in (
     comparing.compare,
 ):
     app.command(epilog=epilog(command.__name__))(command)
+app.add_typer(lm, name="lm")
 
 
 def _version(value: bool) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import closing, nullcontext
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
+import torch
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
@@ -17,9 +18,8 @@ from faast.progress import follow
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from torch.utils.data import Dataset
     from transformers import TrainerControl, TrainerState
 
     from faast.lm.model import FaastForCausalLM
@@ -42,13 +42,14 @@ def paper_arguments(folder: str | os.PathLike[str], **changes: Any) -> TrainingA
         "num_train_epochs": 1,
         "report_to": "none",
         "disable_tqdm": True,
+        "dataloader_pin_memory": torch.accelerator.is_available(),
     }
     return TrainingArguments(output_dir=str(folder), **{**fixed, **changes})
 
 
 def pretrain(
     model: FaastForCausalLM,
-    windows: Dataset[dict[str, Tensor]],
+    windows: Sequence[Mapping[str, Tensor]],
     arguments: TrainingArguments,
     *,
     resume: bool = False,
@@ -62,8 +63,9 @@ def pretrain(
     ----------
     model : FaastForCausalLM
         Its readouts are trained in place, in float32; it has learned nothing before and after.
-    windows : Dataset
-        Rows with "input_ids" and, where they are padded, "attention_mask", of one length.
+    windows : sequence of mappings
+        Any map-style data set: rows with "input_ids" and, where they are padded, "attention_mask",
+        of one length.
     arguments : TrainingArguments
         As for any ``Trainer``: bfloat16, accumulation, activation checkpointing, trackers. For
         several GPUs start one process each with ``accelerate launch`` or ``torchrun``: every
@@ -89,7 +91,7 @@ def pretrain(
     dtype = model.dtype
     model.to(arguments.device).readouts.float()
     try:
-        trainer = Trainer(LearnThenPredict(model), arguments, train_dataset=windows)
+        trainer = Trainer(LearnThenPredict(model), arguments, train_dataset=cast("Any", windows))
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(_KeepMemories(model))
         if checkpoint is not None:

@@ -1,4 +1,4 @@
-"""Texts packed into windows of equal length, as language models are trained on."""
+"""Texts one after another, cut into windows: what language models are trained on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def packed(tokenizer: PreTrainedTokenizerBase, documents: Sequence[str], window: int) -> Tensor:
+def text_windows(
+    tokenizer: PreTrainedTokenizerBase, documents: Sequence[str], window: int
+) -> Tensor:
     """Tokenise documents and cut them, one after another, into windows.
 
     Parameters
