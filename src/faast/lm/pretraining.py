@@ -42,6 +42,7 @@ def paper_arguments(folder: str | os.PathLike[str], **changes: Any) -> TrainingA
         "num_train_epochs": 1,
         "report_to": "none",
         "disable_tqdm": True,
+        "ddp_find_unused_parameters": False,
         "dataloader_pin_memory": torch.accelerator.is_available(),
     }
     return TrainingArguments(output_dir=str(folder), **{**fixed, **changes})
@@ -105,6 +106,7 @@ def pretrain(
     if trainer.is_world_process_zero():
         published.save(model, str(arguments.output_dir))
         trainer.save_state()
+    trainer.accelerator.wait_for_everyone()
     return trainer.state.log_history
 
 
