@@ -1,3 +1,6 @@
+import random
+
+import numpy as np
 import pytest
 import torch
 
@@ -97,6 +100,18 @@ def test_bfloat16_follows_float32(base, rows, tmp_path):
         pretrain(attached(base, dropout=0.0), rows, arguments(tmp_path / "half", bf16=True))
     )
     assert half == pytest.approx(full, rel=0.05)
+
+
+def test_global_random_states_are_left_alone(llama, rows, tmp_path):
+    def drawn():
+        legacy = np.random.get_state()[1].tolist()  # noqa: NPY002
+        return random.getstate(), legacy, torch.random.get_rng_state()
+
+    before = drawn()
+    pretrain(attached(llama), rows, arguments(tmp_path))
+    after = drawn()
+    assert after[:2] == before[:2]
+    assert torch.equal(after[2], before[2])
 
 
 def test_padding_teaches_nothing(llama, tokens, tmp_path):

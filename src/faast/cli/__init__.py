@@ -5,7 +5,7 @@ import typer
 from faast import __version__
 from faast.cli import asking, comparing, demo, files, learning, measuring
 from faast.cli.examples import epilog
-from faast.cli.lm import lm
+from faast.cli.lm import app as lm
 
 app = typer.Typer(
     help="Teach a frozen model new answers in one pass: learn, forget and merge labelled rows.",

@@ -13,6 +13,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.trainer_utils import get_last_checkpoint
 
 from faast.lm import published, storage
+from faast.lm.random_state import kept_random_states
 from faast.lm.recompute import recomputed
 from faast.progress import follow
 
@@ -92,14 +93,8 @@ def pretrain(
     dtype = model.dtype
     model.to(arguments.device).readouts.float()
     try:
-        trainer = Trainer(LearnThenPredict(model), arguments, train_dataset=cast("Any", windows))
-        trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(_KeepMemories(model))
-        if checkpoint is not None:
-            storage.restore(model, _memories(checkpoint, arguments))
-        with closing(_Progress()) as progress:
-            trainer.add_callback(progress)
-            trainer.train(resume_from_checkpoint=checkpoint)
+        with kept_random_states():
+            trainer = _trained(model, windows, arguments, checkpoint)
     finally:
         model.train(False).reset()
         model.readouts.to(dtype)
@@ -108,6 +103,23 @@ def pretrain(
         trainer.save_state()
     trainer.accelerator.wait_for_everyone()
     return trainer.state.log_history
+
+
+def _trained(
+    model: FaastForCausalLM,
+    windows: Sequence[Mapping[str, Tensor]],
+    arguments: TrainingArguments,
+    checkpoint: str | None,
+) -> Trainer:
+    trainer = Trainer(LearnThenPredict(model), arguments, train_dataset=cast("Any", windows))
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_KeepMemories(model))
+    if checkpoint is not None:
+        storage.restore(model, _memories(checkpoint, arguments))
+    with closing(_Progress()) as progress:
+        trainer.add_callback(progress)
+        trainer.train(resume_from_checkpoint=checkpoint)
+    return trainer
 
 
 class LearnThenPredict(nn.Module):

@@ -1,8 +1,8 @@
-"""The commands of `faast lm`: memories inside language models."""
+"""`faast lm`: language models that learn from texts in one pass."""
 
 import typer
 
 from faast.cli.lm.pretrain import pretrain
 
-lm = typer.Typer(help="Teach a frozen language model in one pass.", no_args_is_help=True)
-lm.command()(pretrain)
+app = typer.Typer(help="Language models: memories inside a frozen decoder.", no_args_is_help=True)
+app.command()(pretrain)

@@ -10,21 +10,27 @@ import typer
 
 from faast.cli.options import Json
 from faast.cli.output import emit, one_line_errors
+from faast.optional import require
 
 
 @one_line_errors
 def pretrain(
-    texts: Annotated[
-        list[Path],
-        typer.Argument(help="Text files, each one document.", show_default=False),
-    ],
-    base: Annotated[
+    model: Annotated[
         str,
-        typer.Option(help="Path or hub id of the language model, which stays frozen."),
+        typer.Argument(
+            metavar="MODEL",
+            help="Name or folder of a Hugging Face model, which stays frozen.",
+            show_default=False,
+        ),
+    ],
+    texts: Annotated[
+        list[Path], typer.Argument(help="Text files, each one document.", show_default=False)
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="Folder for checkpoints and the result."),
+        typer.Option(
+            "--output", "-o", help="Folder for checkpoints and the result.", show_default=False
+        ),
     ],
     middle_layers: Annotated[int, typer.Option(min=1, help="Memories between blocks.")] = 1,
     alpha: Annotated[float, typer.Option(help="Spectral filter when read: rtol = N^-alpha.")] = 1.0,
@@ -45,8 +51,9 @@ def pretrain(
     json: Json = False,
 ) -> None:
     """Train readouts by the next-token loss; start it with `accelerate launch` for several GPUs."""
-    from transformers import AutoTokenizer
-
+    transformers = require("transformers", "lm")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     from faast.lm import FaastForCausalLM, MemoryConfig
     from faast.lm.pretraining import paper_arguments
     from faast.lm.pretraining import pretrain as train
@@ -54,8 +61,8 @@ def pretrain(
 
     started = time.perf_counter()
     documents = [text.read_text(encoding="utf-8") for text in texts]
-    windows = text_windows(AutoTokenizer.from_pretrained(base), documents, window)
-    model = FaastForCausalLM.from_base(base, MemoryConfig.paper(middle_layers, alpha))
+    windows = text_windows(transformers.AutoTokenizer.from_pretrained(model), documents, window)
+    attached = FaastForCausalLM.from_base(model, MemoryConfig.paper(middle_layers, alpha))
     arguments = paper_arguments(
         output,
         per_device_train_batch_size=batch_size,
@@ -67,15 +74,15 @@ def pretrain(
         save_steps=save_steps,
         logging_steps=logging_steps,
     )
-    history = train(model, [{"input_ids": row} for row in windows], arguments, resume=resume)
+    history = train(attached, [{"input_ids": row} for row in windows], arguments, resume=resume)
     losses = [entry["loss"] for entry in history if "loss" in entry]
     emit(
         {
             "output": str(output),
-            "base": base,
+            "model": model,
             "tokens": windows.numel(),
             "steps": int(history[-1]["step"]),
-            "trained_parameters": sum(weight.numel() for weight in model.readouts.parameters()),
+            "trained_parameters": sum(weight.numel() for weight in attached.readouts.parameters()),
             "first_loss": losses[0] if losses else None,
             "last_loss": losses[-1] if losses else None,
             "seconds": time.perf_counter() - started,
