@@ -3,6 +3,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.pretraining import paper_arguments, pretrain
@@ -61,11 +62,13 @@ def test_only_readouts_change_and_the_loss_falls(base, rows, tmp_path):
     assert model.memory_size == 0
 
 
-def test_what_is_written_reads_back(base, rows, tokens, tmp_path):
-    base.save_pretrained(tmp_path / "base")
-    model = attached(base)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_written_reads_back(base, dtype, rows, tokens, tmp_path):
+    base.to(dtype).save_pretrained(tmp_path / "base")
+    model = attached(AutoModelForCausalLM.from_pretrained(tmp_path / "base"))
     pretrain(model, rows, arguments(tmp_path / "out"))
     again = FaastForCausalLM.from_pretrained(tmp_path / "out", base=tmp_path / "base")
+    assert again.dtype == model.readouts[0].out_proj.weight.dtype == dtype
     assert again.memory_config == model.memory_config
     expected = model.learn(tokens[:6])(tokens[6:]).logits
     assert torch.equal(again.learn(tokens[:6])(tokens[6:]).logits, expected)
