@@ -111,7 +111,8 @@ class BlockAverage:
         inverse = pseudo_inverse(keys.detach(), self.alpha).to(values.dtype)
         count = folded_count * self.discount
         total = count + len(keys)
-        piece = inverse @ values
+        with torch.autocast(keys.device.type, enabled=False):
+            piece = inverse @ values
         return folded.to(piece.device) * (count / total) + piece * (len(keys) / total), total
 
 

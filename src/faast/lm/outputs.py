@@ -155,4 +155,5 @@ class BankOutput:
 def interpolated(hidden: Tensor, weights: Tensor, interpolation: float) -> Tensor:
     """Return h (1 - r) + (h W) r in float32, cast back."""
     full = hidden.to(weights.dtype)
-    return torch.lerp(full, full @ weights.to(full.device), interpolation).to(hidden.dtype)
+    with torch.autocast(full.device.type, enabled=False):
+        return torch.lerp(full, full @ weights.to(full.device), interpolation).to(hidden.dtype)

@@ -86,10 +86,7 @@ def load(cls: type[M], source: Source, base: PreTrainedModel | Source | None, **
         folder = Path(snapshot_download(str(source)))
     if not (folder / MEMORY_FILE).is_file():
         return published.load(cls, folder, base, **loading)
-    content = persistence.load(folder / MEMORY_FILE)
-    if not isinstance(content, MemoryFile):
-        raise ModelFileError(f"{folder / MEMORY_FILE} holds no memories of a language model")
-    state = content.state
+    state = _read(folder)
     name = base if base is not None else state.metadata["base"]
     if not isinstance(name, PreTrainedModel) and not str(name):
         raise ModelFileError(
@@ -104,6 +101,28 @@ def load(cls: type[M], source: Source, base: PreTrainedModel | Source | None, **
         model.detach()
         raise ModelFileError(f"{folder} is incomplete or inconsistent: {error}") from error
     return model
+
+
+def restore(model: FaastForCausalLM, directory: Source) -> None:
+    """Put saved memories and readouts into a model of the same backbone and settings.
+
+    Raises
+    ------
+    ModelFileError
+        Damaged, or saved from another backbone or with other settings; the model is as before.
+    """
+    folder = Path(directory)
+    state = _read(folder)
+    require_backbone(model._backbone, state.metadata["fingerprint"])
+    config = MemoryConfig(**state.metadata["config"])
+    if config != model.memory_config:
+        raise ModelFileError(
+            f"{folder} was saved with other settings: {config}, the model has {model.memory_config}"
+        )
+    try:
+        _restore(model, state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelFileError(f"{folder} is incomplete or inconsistent: {error}") from error
 
 
 def load_base(base: PreTrainedModel | Source, **loading: Any) -> PreTrainedModel:
@@ -131,11 +150,18 @@ def require_backbone(backbone: Backbone, fingerprint: list[float]) -> None:
         )
 
 
+def _read(folder: Path) -> State:
+    content = persistence.load(folder / MEMORY_FILE)
+    if not isinstance(content, MemoryFile):
+        raise ModelFileError(f"{folder / MEMORY_FILE} holds no memories of a language model")
+    return content.state
+
+
 def _restore(model: FaastForCausalLM, state: State) -> None:
+    saved = state.part("memories")
+    memories = {
+        name: model._memory(name).from_state(saved.part(name)) for name in state.metadata["names"]
+    }
     readouts = state.part("readouts").tensors
     model.readouts.load_state_dict({n: torch.from_numpy(array) for n, array in readouts.items()})
-    memories = state.part("memories")
-    model._memories = {
-        name: model._memory(name).from_state(memories.part(name))
-        for name in state.metadata["names"]
-    }
+    model._memories = memories

@@ -3,7 +3,7 @@
 import typer
 
 from faast.cli.examples import epilog
-from faast.cli.lm import asking, learning
+from faast.cli.lm import asking, learning, pretrain
 from faast.cli.lm.examples import EXAMPLES
 
 app = typer.Typer(
@@ -16,5 +16,6 @@ for command in (
     asking.generate,
     asking.classify,
     learning.fold,
+    pretrain.pretrain,
 ):
     app.command(epilog=epilog(EXAMPLES[command.__name__]))(command)

@@ -24,4 +24,5 @@ EXAMPLES = {
         f"faast lm classify critic new.csv {SENTIMENT} --choice good --choice bad --json",
     ],
     "fold": ["faast lm fold plays -o folded"],
+    "pretrain": ["faast lm pretrain stories/ plays.txt -o readouts --window 16"],
 }

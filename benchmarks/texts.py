@@ -1,0 +1,24 @@
+"""The texts that language models learn from and are tested on."""
+
+from __future__ import annotations
+
+import lzma
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("FAAST_SHARED") or REPOSITORY.parent / "shared") / "data" / "lm"
+CACHE = Path(os.environ.get("FAAST_CACHE") or Path("~/.cache/faast").expanduser())
+BACKBONES = CACHE / "backbones"
+HELD_OUT_REVIEWS = 2_000
+
+
+def read(name: str) -> str:
+    with lzma.open(SHARED / f"{name}.txt.xz", "rt", encoding="utf-8") as file:
+        return file.read()
+
+
+def reviews(*, held_out: bool) -> list[str]:
+    """Film reviews that no model was pretrained on, or all others."""
+    documents = read("imdb_unsup_40k").split("\n\n")
+    return documents[-HELD_OUT_REVIEWS:] if held_out else documents[:-HELD_OUT_REVIEWS]
