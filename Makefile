@@ -22,6 +22,7 @@ bench: .venv/full ## regenerate results/
 	$(BIN)/python benchmarks/novelty.py
 	$(BIN)/python benchmarks/raw.py
 	$(BIN)/python benchmarks/scale_out.py
+	$(BIN)/python benchmarks/lm.py
 	$(BIN)/python benchmarks/readme.py
 
 clean:

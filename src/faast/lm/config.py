@@ -38,6 +38,9 @@ class MemoryConfig:
         Factor on the count of what was folded in, while readouts are trained.
     dropout : float
         On the middle reads, while readouts are trained.
+    lift : bool
+        Let a natural memory read products of random projections too: more capacity, more state and
+        time, and no folding.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class MemoryConfig:
     block_size: int = 8_192
     discount: float = 0.9
     dropout: float = 0.1
+    lift: bool = False
 
     def __post_init__(self) -> None:
         if self.output not in ("natural", "pseudoinverse", None):
@@ -66,6 +70,8 @@ class MemoryConfig:
             raise ValueError("output=None and middle_layers=0 leave no memory at all")
         if self.output == "natural" and not self.exact:
             raise ValueError('exact=False averages pseudo-inverses; use output="pseudoinverse"')
+        if self.lift and self.output != "natural":
+            raise ValueError(f'lift=True lifts the keys of output="natural", not {self.output!r}')
         if self.alpha is not None and not self.alpha > 0:
             raise ValueError(f"alpha must be positive, got {self.alpha}")
         _in_unit_interval("interpolation", self.interpolation)

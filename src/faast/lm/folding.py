@@ -49,6 +49,10 @@ def fold(backbone: Backbone, memory: NamedMemory) -> PreTrainedModel:
             "a pseudo-inverse reads before the final norm, which is not linear; only "
             'MemoryConfig(output="natural") folds'
         )
+    if isinstance(output, NaturalOutput) and output.count and output.lift is not None:
+        raise FoldingError(
+            "lifted keys are no linear map of what feeds the head; learn with lift=False to fold"
+        )
     shared = {id(one): one for one in attachments(backbone.model)}
     plain = copy.deepcopy(backbone.model, shared)  # without a copy of the memories themselves
     strip(plain)

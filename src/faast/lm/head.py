@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-CHUNK_LOGITS = 2**22
-"""Logits held at once in float32 (16 MB): no tokens x vocabulary beyond a chunk."""
+CHUNK_LOGITS = 2**23
+"""Logits held at once in float32 (32 MB): no tokens x vocabulary beyond a chunk."""
 
 
 class Statistics(NamedTuple):

@@ -169,7 +169,7 @@ def _empty_output(
     if config.output is None:
         return None
     if config.output == "natural":
-        return NaturalOutput.empty(backbone)
+        return NaturalOutput.empty(backbone, lifted=config.lift)
     if config.exact:
         values = backbone.token_values(backbone.probe_tokens()[0])
         pairs = ExactPairs.empty(PAPER_ALPHA, scales[LAST], grid_scale(values))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from faast.lm.head import OutputHead
+    from faast.lm.key_lift import KeyLift
 
 FIRST_BLOCK = 512
 LARGEST_BLOCK = 4096
@@ -19,7 +20,7 @@ GROWTH = 1.2
 STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Steps that the line search compares, in units of the step before."""
 LARGEST_STEP = 2.0
-PROBE_ROWS = 512
+PROBE_ROWS = 256
 KEY_DAMPING = 0.1
 CURVATURE_DAMPING = 0.01
 PRIOR_ROWS = 512
@@ -49,7 +50,7 @@ class NaturalState:
     Attributes
     ----------
     iterate, average : Tensor of shape (D, d), float32
-        A and its average over the pass. D is d, or d + 1 where keys are [h; 1].
+        A and its average over the pass. D is d, d + 1 where keys are [h; 1], more where lifted.
     direction : Tensor of shape (D, d)
         Newton step of the last block, its length not yet chosen.
     step : float
@@ -65,6 +66,8 @@ class NaturalState:
         Decayed mean losses, before learning, of the frozen model and of the average.
     online_loss, online_rows : float, int
         Loss, before learning, of the rows that probed the blocks, summed; their number.
+    lift : KeyLift or None
+        Makes the keys, where they are not [h] or [h; 1].
     """
 
     iterate: Tensor
@@ -79,9 +82,16 @@ class NaturalState:
     scores: tuple[float, ...] = (0.0, 0.0)
     online_loss: float = 0.0
     online_rows: int = 0
+    lift: KeyLift | None = None
 
     @classmethod
-    def empty(cls, n_keys: int, n_outputs: int, device: torch.device | str = "cpu") -> NaturalState:
+    def empty(
+        cls,
+        n_keys: int,
+        n_outputs: int,
+        device: torch.device | str = "cpu",
+        lift: KeyLift | None = None,
+    ) -> NaturalState:
         """Nothing learned: keys of width `n_keys`, outputs of width `n_outputs`."""
         weights = torch.zeros(n_keys, n_outputs, device=device)
         return cls(
@@ -90,6 +100,7 @@ class NaturalState:
             weights,
             torch.zeros(n_keys, n_keys, dtype=torch.float64, device=device),
             torch.zeros(n_outputs, n_outputs, dtype=torch.float64, device=device),
+            lift=lift,
         )
 
     @property
@@ -156,7 +167,9 @@ class NaturalState:
         return replace(state, direction=share * state.direction)
 
     def keys(self, rows: Tensor) -> Tensor:
-        """Keys of rows: h, or [h; 1]."""
+        """Keys of rows: h, [h; 1], or the lift of h."""
+        if self.lift is not None:
+            return self.lift(rows)
         if self.iterate.shape[0] == rows.shape[1]:
             return rows
         return torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from faast.lm.attachment import HEAD
+from faast.lm.key_lift import KeyLift
 from faast.lm.natural import NaturalState, Shift
 from faast.lm.outputs import ForgettingError, Lesson
 from faast.state import State
@@ -42,12 +43,13 @@ class NaturalOutput:
     place = HEAD
 
     @classmethod
-    def empty(cls, backbone: Backbone) -> NaturalOutput:
-        """Nothing learned; with a bias where the plain model has a place for it."""
+    def empty(cls, backbone: Backbone, *, lifted: bool = False) -> NaturalOutput:
+        """Nothing learned; lifted, or with a bias where the plain model has a place for it."""
         width, device = backbone.head.weight.shape[1], backbone.device
-        n_keys = width + (backbone.bias_home is not None)
+        lift = KeyLift(width, device) if lifted else None
+        n_keys = lift.n_keys if lift else width + (backbone.bias_home is not None)
         return cls(
-            NaturalState.empty(n_keys, width, device),
+            NaturalState.empty(n_keys, width, device, lift),
             torch.empty(0, width, device=device),
             torch.empty(0, dtype=torch.long, device=device),
             backbone,
@@ -70,9 +72,19 @@ class NaturalOutput:
         return self.state.finished(self.backbone.head, self.rows, self.targets)
 
     @cached_property
+    def weights(self) -> Tensor:
+        """What reads keys, shape (D, d), float32."""
+        return self.finished.chosen
+
+    @property
+    def lift(self) -> KeyLift | None:
+        """Makes the keys, where they are lifted."""
+        return self.state.lift
+
+    @cached_property
     def shift(self) -> Shift:
-        """What the memory adds: matrix (d, d) and bias (d,), float32."""
-        weights = self.finished.chosen
+        """What a memory without a lift adds: matrix (d, d) and bias (d,), float32."""
+        weights = self.weights
         width = weights.shape[1]
         bias = weights[width] if len(weights) > width else weights.new_zeros(width)
         return Shift(weights[:width], bias)
@@ -81,8 +93,10 @@ class NaturalOutput:
         """Shift what feeds the head; a no-op while the memory is empty."""
         if not self.count:
             return hidden
+        full = hidden.float()
+        if self.lift is not None:
+            return (full + self.lift(full) @ self.weights.to(hidden.device)).to(hidden.dtype)
         matrix, bias = (part.to(hidden.device) for part in self.shift)
-        full = hidden.to(matrix.dtype)
         return (full + (full @ matrix + bias)).to(hidden.dtype)
 
     def learned(self, lesson: Lesson) -> NaturalOutput:
@@ -134,7 +148,7 @@ class NaturalOutput:
         rows, targets = tensors.pop("rows"), tensors.pop("targets")
         scalars: dict[str, Any] = {name: state.metadata[name] for name in SCALARS}
         scalars["scores"] = tuple(state.metadata["scores"])
-        learned = NaturalState(**{**tensors, **scalars})
+        learned = NaturalState(**{**tensors, **scalars}, lift=self.lift)
         if learned.iterate.shape != self.state.iterate.shape:
             raise ValueError(
                 f"the memory has weights of shape {tuple(learned.iterate.shape)}, this backbone "

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from faast.lm.baselines.base import Adapted, Training, bytes_of
+from faast.lm.baselines.base import Adapted
+from faast.lm.baselines.training import Training, bytes_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class HeadTuning:
     """Every output embedding is trained, apart from the input embeddings."""
 
-    training: Training = field(default_factory=lambda: Training(learning_rate=1e-3))
+    training: Training = field(default_factory=lambda: Training((3e-4, 1e-3, 3e-3)))
 
     def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
         """Train the head; see `Adapter`."""

@@ -1,14 +1,17 @@
-"""A linear layer h + P h + b in front of the head, trained by backprop."""
+"""Linear layers h + P h + b at the places of memories, trained by backprop."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 from torch.nn.utils import skip_init
 
-from faast.lm.baselines.base import Adapted, Training, bytes_of
+from faast.lm.anatomy import dissect, middle_places
+from faast.lm.attachment import HEAD, Attachment, Place
+from faast.lm.baselines.base import Adapted
+from faast.lm.baselines.training import Training, bytes_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,23 +20,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LinearProjection:
-    """The paper's trained rival: the same place and shape as a natural memory."""
+    """The paper's trained rival: the places and shapes of memories.
 
+    Attributes
+    ----------
+    middle_layers : int
+        Layers in front of evenly spaced blocks, beside the one in front of the head.
+    training : Training
+    """
+
+    middle_layers: int = 0
     training: Training = field(default_factory=Training)
 
     def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
-        """Train the projection; see `Adapter`."""
-        head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-        width = head.weight.shape[1]
-        like = {"device": head.weight.device, "dtype": head.weight.dtype}
-        projection = skip_init(nn.Linear, width, width, **like)  # type: ignore[no-untyped-call]
-        nn.init.zeros_(projection.weight)
-        nn.init.zeros_(projection.bias)
+        """Train the projections; see `Adapter`."""
+        anatomy = dissect(model)
+        places: tuple[Place, ...] = (*middle_places(len(anatomy.blocks), self.middle_layers), HEAD)
+        like = {"device": model.device, "dtype": model.dtype}
+        layers: dict[Place, nn.Module] = {}
+        for place in places:
+            width = anatomy.head.weight.shape[1] if place == HEAD else anatomy.hidden_size
+            layer = skip_init(nn.Linear, width, width, **like)  # type: ignore[no-untyped-call]
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+            layers[place] = layer
 
-        def project(_module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-            return (args[0] + projection(args[0]), *args[1:])
+        def project(place: Place, hidden: Tensor) -> Tensor:
+            projected: Tensor = layers[place](hidden)
+            return hidden + projected
 
-        head.register_forward_pre_hook(project)
-        parameters = list(projection.parameters())
+        Attachment(anatomy, places, project)
+        parameters = [weight for layer in layers.values() for weight in layer.parameters()]
         self.training.run(model, parameters, windows)
         return Adapted(model, bytes_of(parameters))
