@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from faast.lift import Lift
+from faast.lift import Lift, most_shifts
 from faast.lm.anatomy import UnsupportedModelError
 
 BITS = 20
@@ -37,10 +37,10 @@ class KeyLift:
     """
 
     def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
-        like = Lift(width, BITS, bounded=True)
+        like = Lift(width, BITS, bounded=True, n_shifts=most_shifts(width))
         if not like.n_shifts:
             raise UnsupportedModelError(
-                f"rows of {width} numbers leave no room for a lift beside them; use lift=False"
+                f"rows of {width} numbers are too wide to be lifted; use lift=False"
             )
         self._signs = torch.from_numpy(like.signs).float().to(device)
         self._n_shifts = like.n_shifts
