@@ -21,6 +21,7 @@ bench: .venv/full ## regenerate results/
 	$(BIN)/python benchmarks/full_data.py
 	$(BIN)/python benchmarks/novelty.py
 	$(BIN)/python benchmarks/raw.py
+	$(BIN)/python benchmarks/lm_tasks.py
 	$(BIN)/python benchmarks/readme.py
 
 clean:
