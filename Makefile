@@ -23,6 +23,7 @@ bench: .venv/full ## regenerate results/
 	$(BIN)/python benchmarks/raw.py
 	$(BIN)/python benchmarks/scale_out.py
 	$(BIN)/python benchmarks/lm.py
+	$(BIN)/python benchmarks/lm_tasks.py
 	$(BIN)/python benchmarks/readme.py
 
 clean:

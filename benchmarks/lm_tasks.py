@@ -14,17 +14,23 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import transformers
+from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 from faast.cli import app
+from faast.evaluation.language.few_shot import draw_shots, learned_shots, shown_shots
 from faast.evaluation.language.loading import Records, parallel_text, sentiment
 from faast.evaluation.language.prompts import Template
+from faast.lm import FaastForCausalLM
 from report import RESULTS, one_thread, provenance, table
 
 SHARED = Path(os.environ.get("FAAST_SHARED", Path(__file__).parents[2] / "shared"))
 MODEL = SHARED / "data" / "models" / "tinystories-656k"
 MEMORIES = {"natural": "**natural**", "pseudoinverse": "pseudo-inverse, exact", "paper": "paper's"}
-LEARNED, ASKED = 4000, 1000
+LEARNED, ASKED = 2000, 500
+SHOTS, QUESTIONS = (1, 2, 5), 200
 
 
 @dataclass(frozen=True)
@@ -140,8 +146,34 @@ def rows(task: Task, folder: Path) -> list[list[str]]:
     return found
 
 
+def few_shot(task: Task) -> list[list[str]]:
+    """Accuracy with a few examples of each answer for every question, learned or shown."""
+    tokenizer = AutoTokenizer.from_pretrained(MODEL)
+    model = FaastForCausalLM.from_base(MODEL)
+    support = [task.template.example(row) for row in task.learned]
+    questions = [task.template.example(row) for row in spread(task.asked, QUESTIONS)]
+    prompts = [question.prompt for question in questions]
+    answers = sorted({question.answer for question in questions})
+    expected = np.array([answers.index(question.answer) for question in questions])
+    found = []
+    for shots in SHOTS:
+        drawn = list(draw_shots(support, len(prompts), shots))
+        row = [str(shots)]
+        for answer in (learned_shots, shown_shots):
+            began = time.process_time()
+            probabilities = answer(model, tokenizer, prompts, drawn, answers)
+            seconds = (time.process_time() - began) / len(prompts)
+            accuracy = np.mean(probabilities.argmax(axis=1) == expected)
+            row += [f"{accuracy:.3f}", f"{1000 * seconds:.0f}"]
+        found.append(row)
+        print(task.name, *row, flush=True)
+    return found
+
+
 def main() -> None:
     one_thread()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     lines = [
         "# Tasks for a small language model",
         "",
@@ -160,6 +192,14 @@ def main() -> None:
             found = rows(task, Path(folder))
         lines += [f"## {task.name}", ""]
         lines += table(["memory", *header, "tokens learned", "learning, s", "asking, s"], found)
+        if task.name == "SST-2":
+            lines += [
+                f"{QUESTIONS} questions, each with its own few examples of each answer: learned by a "
+                "fresh natural memory, or shown in the prompt (in-context learning).",
+                "",
+            ]
+            header = ["examples", "learned", "ms a question", "shown", "ms a question"]
+            lines += table(header, few_shot(task))
     (RESULTS / "lm_tasks.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 

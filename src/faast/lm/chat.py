@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +12,7 @@ from jinja2 import TemplateError
 from faast.lm.documents import Document, shared_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from transformers import PreTrainedTokenizerBase
 
@@ -45,6 +46,10 @@ def chat_document(
         raise ValueError(
             "the tokenizer has no chat template; use one of a chat model, or give prompts and "
             "answers instead of messages"
+        )
+    if isinstance(messages, str) or not all(isinstance(one, Mapping) for one in messages):
+        raise ValueError(
+            'a chat must be a list of messages such as {"role": "user", "content": "..."}'
         )
     if not any(message.get("role") == ASSISTANT for message in messages):
         raise ValueError(

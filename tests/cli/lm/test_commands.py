@@ -25,8 +25,8 @@ def test_every_example_of_the_help_runs(folder, ran):
 def test_a_learned_text_is_less_perplexing_and_so_is_the_folded_model(folder, facts):
     frozen = facts("lm", "perplexity", "stories", "plays.txt", cwd=folder)
     learned = facts("lm", "learn", "stories", "plays.txt", "-o", "plays", cwd=folder)
-    assert learned["documents"] == 1
-    assert learned["learned_tokens"] == learned["tokens"] - frozen["windows"] - 1
+    assert learned["tokens"] == frozen["tokens"]
+    assert learned["learned_tokens"] == learned["tokens"] - learned["windows"]
     after = facts("lm", "perplexity", "plays", "plays.txt", cwd=folder)
     assert after["perplexity"] < 0.7 * frozen["perplexity"]
     assert after["learned_tokens"] == learned["learned_tokens"]
@@ -104,7 +104,10 @@ def test_chats_teach_the_assistants_turns(folder, facts):
         (("learn", "stories", "absent.csv", "-o", "x"), "there is no file absent.csv"),
         (("learn", "stories", "reviews.csv", "-o", "x", "--prompt", "{text}"), "go together"),
         (("learn", "stories", "wide.csv", "-o", "x"), "the columns are a, b; expected messages"),
-        (("learn", "stories", "chat.jsonl", "-o", "x"), "no chat template"),
+        (("learn", "stories", "chat.jsonl", "-o", "x"), "chat.jsonl, line 1: the tokenizer has no"),
+        (("learn", "stories", "gap.jsonl", "-o", "x"), "gap.jsonl, line 2: 'answer' has no value"),
+        (("learn", "stories", "odd.csv", "-o", "x"), "odd.csv, line 3: the text is empty"),
+        (("learn", "stories", "latin.txt", "-o", "x"), "latin.txt: the text is not valid"),
         (("learn", "stories", "plays.txt", "-o", "x", "--window", "65"), "the model has 64 pos"),
         (("learn", "stories", "plays.txt", "-o", "x", "--device", "moon"), "'moon' cannot be used"),
         (("learn", "stories", "reviews.csv", "-o", "x", "--prompt", "{", "--answer", "a"), "brace"),
@@ -124,6 +127,11 @@ def test_chats_teach_the_assistants_turns(folder, facts):
 def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, message):
     (folder / "wide.csv").write_text("a,b\n1,2\n")
     (folder / "chat.jsonl").write_text('{"messages": [{"role": "assistant", "content": "a"}]}\n')
+    (folder / "gap.jsonl").write_text(
+        '{"prompt": "a", "answer": "good"}\n{"prompt": "a", "answer": null}\n'
+    )
+    (folder / "odd.csv").write_text('text\ngood\n" "\n')
+    (folder / "latin.txt").write_bytes("König".encode("latin1"))
     (folder / "short.txt").write_text("the king\n")
     if arguments[1] in ("plays", "paper"):
         kind = {"plays": "natural", "paper": "paper"}[arguments[1]]

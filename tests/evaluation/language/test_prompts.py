@@ -17,3 +17,8 @@ def test_templates_are_filled_with_the_fields_of_a_record():
 def test_braces_without_a_column_are_refused(text):
     with pytest.raises(ValueError, match="brace"):
         Template("{text}", text)
+
+
+def test_a_field_without_a_value_is_refused():
+    with pytest.raises(ValueError, match="'label' has no value"):
+        SENTIMENT.example({"text": "good", "label": None})

@@ -59,7 +59,7 @@ def perplexity(
 
     from faast.lm import perplexity as measuring
 
-    found = documents(texts, opened.tokenizer, None, split, "Reading")
+    found = documents(texts, opened.tokenizer, split)
     tokens = torch.cat([document.tokens for document in found])
     length = opened.window(window)
     value = measuring.perplexity(opened.model, tokens.to(opened.model.device), length, batch_size)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from faast.cli.lm.opening import Opened, open_model
+from faast.cli.lm.opening import open_model
 from faast.cli.lm.options import (
     TEXT_HELP,
     Answer,
@@ -23,7 +23,7 @@ from faast.cli.lm.options import (
     Split,
     Window,
 )
-from faast.cli.lm.reading import documents, template_of
+from faast.cli.lm.reading import lessons, template_of
 from faast.cli.options import Json
 from faast.cli.output import emit, one_line_errors
 from faast.progress import busy
@@ -31,7 +31,7 @@ from faast.progress import busy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from faast.lm import MemoryConfig
+    from faast.lm import FaastForCausalLM, MemoryConfig
     from faast.lm.documents import Document
 
 
@@ -71,8 +71,8 @@ def learn(
     started = time.perf_counter()
     template = template_of(prompt, answer)
     opened = open_model(model, device, dtype, None if memory is None else _config(memory))
-    found = documents(texts, opened.tokenizer, template, split, "Learning")
-    facts = _learned(opened, found, opened.window(window), batch_size)
+    found = lessons(texts, opened.tokenizer, template, split, opened.window(window))
+    facts = _learned(opened.model, found, batch_size)
     opened.model.save_pretrained(output)
     emit({"memory": str(output), **facts, "seconds": time.perf_counter() - started}, json)
 
@@ -104,29 +104,21 @@ def fold(
     )
 
 
-def _learned(
-    opened: Opened, found: Iterable[Document], window: int, batch_size: int
-) -> dict[str, Any]:
-    from faast.lm.documents import padded, windows
+def _learned(model: FaastForCausalLM, found: Iterable[Document], batch_size: int) -> dict[str, Any]:
+    from faast.lm.documents import padded
 
-    model, before = opened.model, opened.model.memory_size
-    n_documents, n_tokens, seconds = 0, 0, 0.0
-
-    def parts() -> Iterable[Document]:
-        nonlocal n_documents
-        for document in found:
-            n_documents += 1
-            yield from windows(document, window)
-
-    for batch in padded(parts(), batch_size):
+    before = model.memory_size
+    n_windows, n_tokens, seconds = 0, 0, 0.0
+    for batch in padded(found, batch_size):
         began = time.perf_counter()
         model.learn(**batch.to(model.device)._asdict())
         seconds += time.perf_counter() - began
+        n_windows += len(batch.input_ids)
         n_tokens += int(batch.attention_mask.sum())
     if model.memory_size == before:
         raise ValueError("the texts hold nothing to learn: no answer follows a token")
     facts = {
-        "documents": n_documents,
+        "windows": n_windows,
         "tokens": n_tokens,
         "learned_tokens": model.memory_size - before,
         "memory_tokens": model.memory_size,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import length_hint
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from faast.data import DataError
+from faast.data.cells import text_row
 from faast.data.text_file import TextFile
 from faast.evaluation.language.prompts import Template, fields_of
 from faast.evaluation.language.records import Fields, RecordSource
@@ -45,21 +47,32 @@ def unescaped(text: str) -> str:
 
 
 def documents(
+    sources: Sequence[str], tokenizer: PreTrainedTokenizerBase, split: str | None
+) -> Iterator[Document]:
+    """Read whole documents of all sources, with a bar."""
+    for source in sources:
+        if _is_running_text(source):
+            yield _running_text(source, tokenizer)
+        else:
+            yield from _of_records(source, _Reader(tokenizer, None), split, "Reading")
+
+
+def lessons(
     sources: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
     template: Template | None,
     split: str | None,
-    description: str,
+    window: int,
 ) -> Iterator[Document]:
-    """Read documents of all sources, with a bar."""
+    """Read documents of all sources, cut into windows to learn, with a bar."""
+    from faast.lm.documents import windows
+
     for source in sources:
-        if Path(source).suffix.lower() in RUNNING:
-            yield _running_text(source, tokenizer)
+        if _is_running_text(source):
+            yield from _paced(windows(_running_text(source, tokenizer), window))
             continue
-        reader = _Reader(tokenizer, template)
-        records = RecordSource(source, reader.choose, split=split)
-        for fields in _followed(records, description):
-            yield reader.document(fields)
+        for document in _of_records(source, _Reader(tokenizer, template), split, "Learning"):
+            yield from windows(document, window)
 
 
 def asked(source: str, template: Template | None, split: str | None) -> Asked:
@@ -119,17 +132,39 @@ class _Reader:
     def _text(self, fields: Fields) -> Document:
         from faast.lm.documents import text_document
 
-        return text_document(self.tokenizer, str(fields[TEXT]))
+        return text_document(self.tokenizer, text_row(fields[TEXT]))
+
+
+def _of_records(
+    source: str, reader: _Reader, split: str | None, description: str
+) -> Iterator[Document]:
+    records = RecordSource(source, reader.choose, split=split)
+    for fields in _followed(records, description):
+        try:
+            document = reader.document(fields)
+        except ValueError as error:
+            raise DataError(f"{records.place}: {error}") from error
+        yield document
+
+
+def _is_running_text(source: str) -> bool:
+    return Path(source).suffix.lower() in RUNNING
 
 
 def _running_text(source: str, tokenizer: PreTrainedTokenizerBase) -> Document:
     from faast.lm.documents import text_document
 
     text = "".join(TextFile(Path(source)).lines())
-    if not text.strip():
-        raise DataError(f"{source} holds no text")
-    return text_document(tokenizer, text)
+    try:
+        return text_document(tokenizer, text_row(text))
+    except ValueError as error:
+        raise DataError(f"{source}: {error}") from error
 
 
 def _followed(records: RecordSource, description: str) -> Iterable[Fields]:
     return follow(records, lambda: records.fraction, description, enabled=True)
+
+
+def _paced(parts: list[Document]) -> Iterator[Document]:
+    left = iter(parts)
+    return follow(left, lambda: 1 - length_hint(left) / len(parts), "Learning", enabled=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import length_hint
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -70,18 +71,17 @@ def prompt_batches(
         )
     fitting = [prompt if limit is None else prompt[room - limit :] for prompt in prompts]
     order = sorted(range(len(prompts)), key=lambda place: len(fitting[place]))
-    done: list[int] = []
+    left = iter(order)
 
     def fraction() -> float:
-        return len(done) / len(prompts)
+        return 1 - length_hint(left) / len(order)
 
-    for places in follow(groups(order, batch_size), fraction, description, enabled=progress):
+    for places in follow(groups(left, batch_size), fraction, description, enabled=progress):
         longest = max(len(fitting[place]) for place in places)
         rows = [(longest - len(fitting[place])) * [0] + [*fitting[place]] for place in places]
         lengths = torch.tensor([len(fitting[place]) for place in places])
         mask = torch.arange(longest) >= longest - lengths[:, None]
         yield PromptBatch(places, torch.tensor(rows).to(model.device), mask.long().to(model.device))
-        done += places
 
 
 def backbone_of(model: LanguageModel) -> PreTrainedModel:

@@ -44,7 +44,16 @@ class Template:
         return list(dict.fromkeys([*fields_of(self.prompt), *fields_of(self.answer)]))
 
     def example(self, fields: Fields) -> Example:
-        """Fill both from one record."""
+        """Fill both from one record.
+
+        Raises
+        ------
+        ValueError
+            A field without a value.
+        """
+        empty = [name for name in self.columns if fields.get(name) is None]
+        if empty:
+            raise ValueError(f"{empty[0]!r} has no value; fill it in or leave the record out")
         return Example(self.prompt.format_map(fields), self.answer.format_map(fields))
 
 

@@ -44,19 +44,24 @@ class RecordSource:
     ) -> None:
         self._reader = open_reader(source, format=format, split=split)
         self._choose = choose
+        self._number = 0
 
     @property
     def fraction(self) -> float | None:
         """How much has been read."""
         return self._reader.fraction
 
+    @property
+    def place(self) -> str:
+        """Where the latest record stands, as error messages say it."""
+        return f"{self._reader.name}, {self._reader.unit} {self._number}"
+
     def __iter__(self) -> Iterator[Fields]:
         found = False
         for record in self._reader.records(self._columns):
+            self._number = record.number
             if isinstance(record, Fault):
-                raise DataError(
-                    f"{self._reader.name}, {self._reader.unit} {record.number}: {record.reason}"
-                )
+                raise DataError(f"{self.place}: {record.reason}")
             found = True
             yield record.fields
         if not found:
