@@ -141,12 +141,13 @@ def main() -> None:
     subject = Subject.of(arguments.backbone)
     stem = "lm" if arguments.backbone == MODEL else f"lm_{arguments.backbone.name}"
     command = " ".join(["python benchmarks/lm.py", *sys.argv[1:]])
-    costs = cost_section()
+    costs: tuple[list[str], list[list[object]]] = ([], [])
     measured: list[Measured] = []
     for domain in DOMAINS:
         if domain.name in arguments.domains:
             measured += measure(subject, domain, arguments.tokens)
             write(stem, measured, costs, command, subject, arguments.tokens, TEST_TOKENS)
+    write(stem, measured, cost_section(), command, subject, arguments.tokens, TEST_TOKENS)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from faast.lift import Lift, most_shifts
 from faast.lm.anatomy import UnsupportedModelError
 
 BITS = 20
-FEATURE_SCALE = 0.1
+FEATURE_SCALE = 0.03
 """Of products against the row's own coordinates: damping is in units of the mean over both."""
 
 
