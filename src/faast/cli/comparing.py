@@ -31,10 +31,10 @@ from faast.cli.output import emit, one_line_errors, show_table
 from faast.cli.reading import batches, opened
 from faast.data import RowSource, guess_modality, open_reader
 from faast.estimators.labels import as_labels
+from faast.evaluation.methods import OURS, check_methods
 from faast.progress import follow
 
 USUAL = ("nearest-mean", "k-nn", "ridge-cv", "logistic")
-OURS = "faast"
 
 
 @one_line_errors
@@ -56,9 +56,7 @@ def compare(
 ) -> None:
     """Learn TRAIN with several methods and measure each on TEST."""
     methods = method or list(USUAL)
-    for name in methods:
-        if name not in BASELINES:
-            raise ValueError(f"unknown method {name!r}; there are {', '.join(BASELINES)}")
+    check_methods(methods)
     if encoder is not None:
         learner = Learner.of_encoder(encoder, revision, class_names=False)
     else:

@@ -1,0 +1,1 @@
+"""Protocols that measure methods on the same frozen features."""
