@@ -194,11 +194,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="three sizes up to 10,000")
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, metavar="ROWS")
     parser.add_argument("--methods", nargs="+", choices=BASELINES, metavar="NAME")
     options = parser.parse_args()
     peers = options.methods or [name for name in BASELINES if name != "zero-shot"]
     costs: Costs = {}
-    listed = tasks(peers, QUICK_SIZES if options.quick else SIZES)
+    listed = tasks(peers, QUICK_SIZES if options.quick else options.sizes)
     for task, measured in measure_points(listed, options.repeats):
         print(f"{task.name}: {task.rows:,} rows", file=sys.stderr, flush=True)
         costs[task] = medians(measured)

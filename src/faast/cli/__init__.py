@@ -3,7 +3,7 @@
 import typer
 
 from faast import __version__
-from faast.cli import asking, comparing, demo, files, learning, measuring
+from faast.cli import asking, bench, comparing, demo, files, learning, measuring
 from faast.cli.examples import epilog
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for command in (
     comparing.compare,
 ):
     app.command(epilog=epilog(command.__name__))(command)
+app.add_typer(bench.app, name="bench")
 
 
 def _version(value: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from sklearn.utils import gen_batches
@@ -16,6 +16,7 @@ from faast.evaluation.methods import Labelled
 from faast.evaluation.recursive import RecursiveLeastSquares
 
 Order = Literal["given", "shuffled", "sorted", "reversed"]
+ORDERS: tuple[Order, ...] = get_args(Order)
 
 STRENGTH = 1.0
 """λ of every fixed-strength learner here, so that they differ in nothing but their arithmetic."""
