@@ -8,8 +8,7 @@ import numpy as np
 
 from data import Dataset
 from faast.baselines import BASELINES
-from measure import OURS
-from report import over_rows
+from faast.evaluation.methods import OURS, over_rows
 
 PROJECTION = "linear-projection"
 NATURAL = "faast-natural"

@@ -8,7 +8,7 @@ import numpy as np
 
 from data import CLIP, CLIP_NAMED, TEXT
 from faast.baselines import BASELINES
-from measure import OURS, takes_prior
+from faast.evaluation.methods import OURS, takes_prior
 from report import stratified
 
 METHODS = [OURS, *BASELINES]

@@ -16,8 +16,9 @@ import numpy as np
 
 from data import CLIP, CLIP_NAMED, SHOTS, TEXT, Dataset, load
 from episodes import GROUPS, METHODS, Measured, Row
+from faast.evaluation.methods import OURS, build, measure, takes_prior, warm_up
 from few_shot_report import write_plots, write_report
-from measure import OURS, Archive, build, measure, takes_prior, warm_up
+from measure import Archive
 from oracle import best_strength
 from report import RESULTS, one_thread
 

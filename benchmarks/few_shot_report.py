@@ -6,7 +6,8 @@ import numpy as np
 
 from data import CLIP
 from episodes import Measured
-from measure import OURS, Archive
+from faast.evaluation.methods import OURS
+from measure import Archive
 from plots import accuracy_against
 from report import RESULTS, plus_minus, provenance, size, stratified, table, verdict
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from cases import METHODS, NATURAL, PROJECTION, SVM_ROWS, Measured
-from measure import OURS, Archive
+from faast.evaluation.methods import OURS
+from measure import Archive
 from plots import accuracy_against
 from report import RESULTS, plus_minus, provenance, size, table, verdict
 

@@ -57,3 +57,30 @@ def accuracy_against(
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=min(8, len(handles)))
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def lines_against(
+    label: str,
+    panels: dict[str, dict[str, list[tuple[float, float]]]],
+    path: Path,
+    *,
+    ours: str,
+) -> None:
+    """Draw quantities that grow, both axes logarithmic, one panel a quantity, ours on top."""
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(5.5 * len(panels), 4.5), layout="constrained", squeeze=False
+    )
+    for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+        for method, points in lines.items():
+            main = method == ours
+            axis.plot(
+                *zip(*points, strict=True),
+                label=method,
+                linewidth=2.5 if main else 1.2,
+                marker="o" if main else ".",
+            )
+        axis.set(title=title, xlabel=label, xscale="log", yscale="log")
+        axis.grid(alpha=0.3)
+    axes[0, 0].legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -65,11 +65,6 @@ def stratified(values: np.ndarray) -> tuple[float, float]:
     return float(values.mean()), float(student.ppf(0.975, n_sets * (n_draws - 1)) * error)
 
 
-def over_rows(values: np.ndarray) -> tuple[float, float]:
-    """Mean over test rows and half its 95% interval."""
-    return float(values.mean()), float(1.96 * values.std() / np.sqrt(len(values)))
-
-
 def plus_minus(mean: float, half: float, digits: int = 1, sign: bool = False) -> str:
     text = f"{mean:{'+' if sign else ''}.{digits}f}"
     return text if np.isnan(half) else f"{text} ±{half:.{digits}f}"

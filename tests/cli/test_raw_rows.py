@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from faast.cli import app
+from faast.cli import app, bench
 from faast.cli.examples import EXAMPLES
 
 WORDS = {
@@ -153,15 +153,17 @@ def test_examples_of_the_help_run(folder, pictures, ran, run, monkeypatch):
     np.savez(folder / "features.npz", features=features, label=np.arange(20) % 2)
     ran("learn", "more.csv", "-o", "other.faast", cwd=folder)
     for command, examples in EXAMPLES.items():
-        shown = ran(command, "--help", cwd=folder)
+        shown = ran(*command.split(), "--help", cwd=folder)
         for example in examples:
             assert f"  $ {example}\n" in shown
-            if command == "demo":  # long, and tested by itself
+            if command in ("demo", "bench efficiency"):  # long, and tested by themselves
                 continue
             piped, _, rest = example.rpartition(" | ")
             stdin = (folder / piped.removeprefix("cat ")).read_text() if piped else None
             ran(*shlex.split(rest)[1:], cwd=folder, stdin=stdin)
-    assert {command.callback.__name__ for command in app.registered_commands} == set(EXAMPLES)
+    named = {command.callback.__name__ for command in app.registered_commands}
+    named |= {f"bench {command.name}" for command in bench.app.registered_commands}
+    assert named == set(EXAMPLES)
 
 
 @pytest.mark.parametrize(

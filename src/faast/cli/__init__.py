@@ -3,7 +3,7 @@
 import typer
 
 from faast import __version__
-from faast.cli import asking, comparing, demo, files, learning, measuring
+from faast.cli import asking, bench, comparing, demo, files, learning, measuring
 from faast.cli.examples import EXAMPLES, epilog
 from faast.cli.lm import app as lm
 
@@ -27,6 +27,7 @@ for command in (
     comparing.compare,
 ):
     app.command(epilog=epilog(EXAMPLES[command.__name__]))(command)
+app.add_typer(bench.app, name="bench")
 app.add_typer(lm, name="lm")
 
 

@@ -31,10 +31,10 @@ from faast.cli.output import emit, one_line_errors, show_table
 from faast.cli.reading import batches, opened
 from faast.data import RowSource, guess_modality, open_reader
 from faast.estimators.labels import as_labels
+from faast.evaluation.methods import OURS, Labelled, check_methods
 from faast.progress import follow
 
 USUAL = ("nearest-mean", "k-nn", "ridge-cv", "logistic")
-OURS = "faast"
 
 
 @one_line_errors
@@ -56,18 +56,10 @@ def compare(
 ) -> None:
     """Learn TRAIN with several methods and measure each on TEST."""
     methods = method or list(USUAL)
-    for name in methods:
-        if name not in BASELINES:
-            raise ValueError(f"unknown method {name!r}; there are {', '.join(BASELINES)}")
-    if encoder is not None:
-        learner = Learner.of_encoder(encoder, revision, class_names=False)
-    else:
-        reader = open_reader(train, format=format, split=split)
-        learner = Learner.of_rows(guess_modality(reader, text_column, label_column))
-    rows = [
-        _encoded(learner, opened(learner, data, text_column, label_column, on_error, format, split))
-        for data in (train, test)
-    ]
+    check_methods(methods)
+    rows = encoded_pair(
+        train, test, encoder, text_column, label_column, format, split, on_error, revision
+    )
     measured: dict[str, dict[str, Any]] = {}
     steps = [OURS, *methods]
     for name in follow(steps, lambda: len(measured) / len(steps), "Comparing", enabled=True):
@@ -94,6 +86,32 @@ def compare(
             for name, facts in measured.items()
         ],
     )
+
+
+def encoded_pair(
+    train: str,
+    test: str,
+    encoder: str | None,
+    text_column: str | None,
+    label_column: str,
+    format: str | None,
+    split: str | None,
+    on_error: OnError = OnError.STOP,
+    revision: str | None = None,
+) -> tuple[Labelled, Labelled]:
+    """Read two files of rows and encode them alike, without a prior."""
+    if encoder is not None:
+        learner = Learner.of_encoder(encoder, revision, class_names=False)
+    else:
+        reader = open_reader(train, format=format, split=split)
+        learner = Learner.of_rows(guess_modality(reader, text_column, label_column))
+
+    def encoded(data: str) -> Labelled:
+        return _encoded(
+            learner, opened(learner, data, text_column, label_column, on_error, format, split)
+        )
+
+    return encoded(train), encoded(test)
 
 
 def _encoded(learner: Learner, source: RowSource) -> tuple[AnyArray, AnyArray]:

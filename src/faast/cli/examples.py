@@ -32,6 +32,10 @@ EXAMPLES = {
         "faast compare reviews.csv test.csv",
         "faast compare reviews.csv test.csv --encoder minilm --method gda --method logistic",
     ],
+    "bench few-shot": ["faast bench few-shot reviews.csv test.csv --shots 5 --queries 5 --quick"],
+    "bench full": ["faast bench full reviews.csv test.csv --method gda"],
+    "bench streaming": ["faast bench streaming features.npz features.npz --tasks 2"],
+    "bench efficiency": ["faast bench efficiency --quick --method k-nn"],
 }
 
 

@@ -47,7 +47,7 @@ def chat_document(
             "the tokenizer has no chat template; use one of a chat model, or give prompts and "
             "answers instead of messages"
         )
-    if isinstance(messages, str) or not all(isinstance(one, Mapping) for one in messages):
+    if not all(isinstance(message, Mapping) for message in messages):  # a string's are strings
         raise ValueError(
             'a chat must be a list of messages such as {"role": "user", "content": "..."}'
         )

@@ -1,0 +1,91 @@
+"""Classes that arrive in tasks, and rows in other orders, beside inexact ways to keep learning.
+
+Run ``make bench``, or ``python benchmarks/continual.py [--quick] [--sets cifar10 ...]``; it writes
+results/continual.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from data import Dataset, load
+from faast.evaluation.continual import (
+    ORDERS,
+    RIVALS,
+    STRENGTH,
+    arrange,
+    class_incremental,
+    streamed,
+)
+from report import RESULTS, one_thread, provenance, table
+
+SETS = ("cifar10", "caltech101", "banking77")
+TASKS = {"cifar10": 5}
+BLOCK = 1024
+
+
+def smaller(dataset: Dataset, rows: int) -> Dataset:
+    kept = arrange(dataset.train_labels, "shuffled")[:rows]
+    return replace(dataset, train=dataset.train[kept], train_labels=dataset.train_labels[kept])
+
+
+def tasks(dataset: Dataset) -> list[str]:
+    train, test = (dataset.train, dataset.train_labels), (dataset.test, dataset.test_labels)
+    rows = []
+    for done in class_incremental(train, test, TASKS.get(dataset.name, 10), block=BLOCK):
+        print(f"{dataset.name}: {done.classes} classes", file=sys.stderr)
+        rows.append(
+            [
+                done.classes,
+                f"{100 * done.accuracy:.2f}",
+                f"{100 * done.joint:.2f}",
+                "yes" if done.identical else "**no**",
+                *(f"{100 * accuracy:.2f}" for accuracy in done.rivals.values()),
+            ]
+        )
+    return table(["classes", "faast, task by task", "faast, jointly", "same floats", *RIVALS], rows)
+
+
+def orders(dataset: Dataset) -> list[str]:
+    train = dataset.train, dataset.train_labels
+    first = streamed(train, "given", batch=len(train[0])).predict_proba(dataset.test)
+    rows = []
+    for order in ORDERS:
+        print(f"{dataset.name}: {order}", file=sys.stderr)
+        now = streamed(train, order, batch=max(1, len(train[0]) // 7)).predict_proba(dataset.test)
+        rows.append([order, f"{np.abs(now - first).max():.3g}"])
+    return table(["order", "largest difference of a probability"], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="5,000 rows of a set at most")
+    parser.add_argument("--sets", nargs="+", default=SETS, metavar="NAME")
+    options = parser.parse_args()
+    one_thread()
+    sets, absent = load(tuple(options.sets))
+    lines = [
+        "# Continual learning: classes in tasks, rows in any order",
+        "",
+        provenance(" ".join(["python benchmarks/continual.py", *sys.argv[1:]])),
+        "",
+        "Accuracy (%) after each task on test rows of the classes so far; classes in random order, "
+        f"seed 0. The last three columns learn one-hot classes in blocks of {BLOCK} rows, the first "
+        f"two of them with the same fixed strength {STRENGTH:g}. Orders: seven batches against one "
+        "call with all rows as given; 0 means that every probability is the same float.",
+        "",
+        *(f"- {line}" for line in absent),
+        "",
+    ]
+    for name, dataset in sets.items():
+        used = smaller(dataset, 5_000) if options.quick else dataset
+        lines += [f"## {name}: {len(used.train):,} rows", "", *tasks(used), *orders(used)]
+        (RESULTS / "continual.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What adapting and answering cost as rows grow; every point in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+from faast.evaluation.methods import OURS
+
+SIZES = (10, 100, 1_000, 10_000, 50_000, 100_000, 1_000_000)
+QUICK_SIZES = (10, 1_000, 10_000)
+
+CAPS = {
+    "tip-adapter": 1_000,
+    "kernel-svm": 10_000,
+    "logistic": 10_000,
+    "linear-projection": 10_000,
+    "linear-sgd": 100_000,
+    "linear-attention": 100_000,
+    "softmax-memory": 100_000,
+    "random-relu-ridge": 10_000,
+    "ridge-cv": 100_000,
+    "k-nn": 100_000,
+}
+"""Rows past which a method is not measured: fitting or answering takes too long there."""
+
+MEMORIES = ("k-nn", "softmax-memory", "linear-attention", "tip-adapter")
+"""Methods that read their rows again for every query."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One point to measure.
+
+    Attributes
+    ----------
+    method : str
+        ``faast`` or a key of `BASELINES`.
+    solver : str
+        Of ours: ``auto`` or ``ridge``; ignored by peers.
+    rows, features, classes, seed : int
+        Of the synthetic unit rows.
+    """
+
+    method: str
+    rows: int
+    solver: str = "auto"
+    features: int = 64
+    classes: int = 10
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """The method, with the solver where it is not the default."""
+        return self.method if self.solver == "auto" else f"{self.method} ({self.solver})"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one point cost.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of 1,000 test rows named right.
+    seconds : float
+        From rows to a model that can answer, by the clock.
+    peak_bytes : int
+        Growth of the resident peak while adapting.
+    traced_bytes : int
+        Peak of what Python and numpy allocated while adapting, in a second fit.
+    bytes, state_bytes : int
+        Held to predict; held to go on learning (0 where the method cannot).
+    p50_1, p99_1, p50_256, p99_256 : float
+        Seconds a call at batch 1 and 256.
+    """
+
+    accuracy: float
+    seconds: float
+    peak_bytes: int
+    traced_bytes: int
+    bytes: int
+    state_bytes: int
+    p50_1: float
+    p99_1: float
+    p50_256: float
+    p99_256: float
+
+    def throughput(self, batch: int) -> float:
+        """Rows a second at batch 1 or 256."""
+        return batch / (self.p50_1 if batch == 1 else self.p50_256)
+
+
+def tasks(methods: Sequence[str], sizes: Sequence[int]) -> list[Task]:
+    """List the points, those of one size side by side; ours also with a fixed solver."""
+    listed = []
+    for rows in sizes:
+        listed += [Task(OURS, rows), Task(OURS, rows, solver="ridge")]
+        listed += [Task(name, rows) for name in methods if rows <= CAPS.get(name, rows)]
+    return listed
+
+
+def measure_points(listed: Sequence[Task], repeats: int = 1) -> Iterator[tuple[Task, list[Cost]]]:
+    """Measure each point, methods in turns within every size.
+
+    Yields
+    ------
+    Task, list of Cost
+        One cost a repeat.
+    """
+    for rows in dict.fromkeys(task.rows for task in listed):
+        group = [task for task in listed if task.rows == rows]
+        found: dict[Task, list[Cost]] = {task: [] for task in group}
+        for _ in range(repeats):
+            for task in group:
+                found[task].append(measure_apart(task))
+        yield from found.items()
+
+
+def medians(costs: Sequence[Cost]) -> Cost:
+    """Take the median of every figure."""
+    return Cost(
+        **{name: median(getattr(cost, name) for cost in costs) for name in asdict(costs[0])}
+    )
+
+
+def measure_apart(task: Task) -> Cost:
+    """Measure one point in a fresh process.
+
+    Raises
+    ------
+    RuntimeError
+        The process failed; the message carries its last line.
+    """
+    command = [sys.executable, "-m", "faast.evaluation.point", json.dumps(asdict(task))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().rsplit("\n", 1)[-1]
+        raise RuntimeError(f"{task.name} at {task.rows:,} rows failed: {last}")
+    return Cost(**json.loads(done.stdout))
