@@ -66,6 +66,7 @@ def test_only_the_assistants_turns_of_a_chat_are_learned(tokenizer, template):
     [
         (None, CHAT, "no chat template"),
         (PLAIN, CHAT[:1], "no message of the role"),
+        (PLAIN, None, "must be a list of messages"),
         (PLAIN, "hello", "must be a list of messages"),
         (PLAIN, ["hello"], "must be a list of messages"),
         ("{{ messages[-1]['content'] }} a", CHAT, "mark the assistant's turns"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,8 +12,6 @@ from jinja2 import TemplateError
 from faast.lm.documents import Document, shared_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from transformers import PreTrainedTokenizerBase
 
 ASSISTANT = "assistant"
@@ -47,7 +45,7 @@ def chat_document(
             "the tokenizer has no chat template; use one of a chat model, or give prompts and "
             "answers instead of messages"
         )
-    if not all(isinstance(message, Mapping) for message in messages):  # a string's are strings
+    if not _are_messages(messages):
         raise ValueError(
             'a chat must be a list of messages such as {"role": "user", "content": "..."}'
         )
@@ -63,6 +61,10 @@ def chat_document(
     if not bool(document.answers.any()):
         raise ValueError("the chat template renders nothing of the assistant's turns")
     return document
+
+
+def _are_messages(given: Any) -> bool:
+    return isinstance(given, Sequence) and all(isinstance(one, Mapping) for one in given)
 
 
 def _marked(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, Any]]) -> Document:
