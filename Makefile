@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-quick clean
 
 demo: .venv/light ## watch labelled rows being learned in one pass (light core only)
 	$(BIN)/faast demo
@@ -15,16 +15,25 @@ check: .venv/full ## format, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/full ## regenerate results/
+bench: .venv/full ## regenerate results/, about half an hour
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/few_shot.py
 	$(BIN)/python benchmarks/full_data.py
 	$(BIN)/python benchmarks/novelty.py
+	$(BIN)/python benchmarks/efficiency.py
+	$(BIN)/python benchmarks/continual.py
+	$(BIN)/python benchmarks/sensitivity.py
 	$(BIN)/python benchmarks/raw.py
 	$(BIN)/python benchmarks/scale_out.py
 	$(BIN)/python benchmarks/lm.py
 	$(BIN)/python benchmarks/lm_tasks.py
 	$(BIN)/python benchmarks/readme.py
+
+bench-quick: .venv/full ## a rough answer in minutes: less of everything
+	$(BIN)/python benchmarks/few_shot.py --quick
+	$(BIN)/python benchmarks/efficiency.py --quick --methods k-nn ridge-cv
+	$(BIN)/python benchmarks/continual.py --quick
+	$(BIN)/python benchmarks/sensitivity.py --quick
 
 clean:
 	rm -rf .venv

@@ -75,7 +75,7 @@ def main() -> None:
         "",
         "Accuracy (%) after each task on test rows of the classes so far; classes in random order, "
         f"seed 0. The last three columns learn one-hot classes in blocks of {BLOCK} rows, the first "
-        f"two of them with the same fixed strength {STRENGTH:g}. Orders: seven batches against one "
+        f"two of them with the fixed strength {STRENGTH:g} (the recursion has no intercept). Orders: seven batches against one "
         "call with all rows as given; 0 means that every probability is the same float.",
         "",
         *(f"- {line}" for line in absent),

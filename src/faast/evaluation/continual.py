@@ -19,7 +19,7 @@ Order = Literal["given", "shuffled", "sorted", "reversed"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 
 STRENGTH = 1.0
-"""λ of every fixed-strength learner here, so that they differ in nothing but their arithmetic."""
+"""λ of ridge and of the recursion, which differ in their arithmetic and in ridge's intercept."""
 
 
 class Memory(Protocol):
