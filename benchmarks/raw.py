@@ -21,10 +21,11 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "raw.md"
-PICTURES_A_CLASS = 400
+PICTURES_A_CLASS = 200
 
 
 def faast(*arguments):
@@ -60,11 +61,11 @@ def texts(name, encoder, shared, folder):
     grown = folder / f"{name}-{encoder}-grown"
     keep = ["--keep-features"] if encoder != "hashing" else []
     faast("learn", early, "-o", grown, "--encoder", encoder, *keep)
-    before = grown.read_bytes()
+    before = moments_in(grown)
     faast("add", grown, held)
     assert late in faast("inspect", grown)["labels"]
     faast("forget", grown, held)
-    unchanged = grown.read_bytes() == before
+    unchanged = moments_in(grown) == before
     compared = faast("compare", train, test, "--encoder", encoder, "--method", "logistic")
     return (
         f"| {name} | {encoder} | {evaluated['accuracy']:.1%} | {compared['faast_accuracy']:.1%} | "
@@ -72,6 +73,14 @@ def texts(name, encoder, shared, folder):
         f"{learned['wall']:.1f} | {learned['learning_seconds'] / learned['wall']:.1%} | "
         f"{compared['logistic_fit_seconds']:.1f} | {'yes' if unchanged else 'NO'} |"
     )
+
+
+def moments_in(model):
+    """Read the sums in a model file: exact however many rows; the sample of rows is not."""
+    with safe_open(model, "np") as file:
+        names = [name for name in file.keys() if "moments" in name]  # noqa: SIM118
+        assert names
+        return {name: file.get_tensor(name).tobytes() for name in names}
 
 
 def split_off_last_class(train, early, held):
@@ -172,18 +181,25 @@ def report(shared, folder, long_rows):
         "of the classes as prior), and on the same features without names beside logistic "
         "regression (C chosen by held-out likelihood). Learning share: of the wall time of "
         "`faast learn`, all that is neither reading nor encoding. Forgotten: a class added and "
-        "forgotten by other processes leaves the file bit for bit as before.",
+        "forgotten by other processes leaves the moments bit for bit as before.",
         "",
         "| data | encoder | accuracy | no names | logistic | calibration error | seconds to learn "
         "| learning share | logistic seconds | forgotten |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    table, notes = [], [pictures(folder), long_file(folder, long_rows)]
+    table, notes = [], []
     RESULTS.parent.mkdir(exist_ok=True)
-    for name in ("trec", "banking77"):
-        for encoder in ("minilm", "hashing"):
+
+    def write():
+        RESULTS.write_text("\n".join([*head, *table, "", *notes, ""]))
+
+    for encoder in ("minilm", "hashing"):
+        for name in ("trec", "banking77"):
             table.append(texts(name, encoder, shared, folder))
-            RESULTS.write_text("\n".join([*head, *table, "", *notes, ""]))
+            write()
+        if not notes:
+            notes += [long_file(folder, long_rows), pictures(folder)]
+            write()
 
 
 def main():
