@@ -32,7 +32,7 @@ class KeyLift:
     Raises
     ------
     UnsupportedModelError
-            Rows too wide to be lifted.
+        Rows too wide to be lifted.
     """
 
     def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
