@@ -12,6 +12,7 @@ import gc
 import lzma
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def overhead(plain: Any, model: Any, windows: torch.Tensor, rounds: int) -> floa
     return ratio(seconds["adapted"], seconds["plain"])
 
 
-def measure(subject: Subject, domain: Domain, n_tokens: int) -> list[Measured]:
+def measure(subject: Subject, domain: Domain, n_tokens: int) -> Iterator[Measured]:
     train = subject.tokens(domain.train, domain.characters)
     same = domain.test == domain.train
     test = train if same else subject.tokens(domain.test, domain.characters)
@@ -98,7 +99,6 @@ def measure(subject: Subject, domain: Domain, n_tokens: int) -> list[Measured]:
     test = test[-TEST_TOKENS:]
     windows = train[: n_tokens // subject.window * subject.window].view(-1, subject.window)
     plain = subject.fresh()
-    measured: list[Measured] = []
     natural = float("nan")
     for name, adapter in methods(subject.middle_layers).items():
         watch = Watch(
@@ -114,9 +114,7 @@ def measure(subject: Subject, domain: Domain, n_tokens: int) -> list[Measured]:
         slow = overhead(plain, adapted.model, windows[:PACE_WINDOWS], rounds)
         natural = score if name == NATURAL else natural
         reached = watch.seconds_to(natural)
-        measured.append(
-            Measured(domain.name, name, score, seconds, adapted.extra_bytes, slow, reached)
-        )
+        yield Measured(domain.name, name, score, seconds, adapted.extra_bytes, slow, reached)
         print(
             domain.name,
             name,
@@ -126,7 +124,6 @@ def measure(subject: Subject, domain: Domain, n_tokens: int) -> list[Measured]:
         )
         del adapted, base
         gc.collect()
-    return measured
 
 
 def main() -> None:
@@ -145,8 +142,9 @@ def main() -> None:
     measured: list[Measured] = []
     for domain in DOMAINS:
         if domain.name in arguments.domains:
-            measured += measure(subject, domain, arguments.tokens)
-            write(stem, measured, costs, command, subject, arguments.tokens, TEST_TOKENS)
+            for row in measure(subject, domain, arguments.tokens):
+                measured.append(row)
+                write(stem, measured, costs, command, subject, arguments.tokens, TEST_TOKENS)
     write(stem, measured, cost_section(), command, subject, arguments.tokens, TEST_TOKENS)
 
 

@@ -88,18 +88,18 @@ def methods(middle_layers: int) -> dict[str, Adapter]:
     return {
         FROZEN: ZeroShot(),
         "in-context learning": InContext(),
-        "kNN-LM": NearestTokens(),
         "the paper's output memory, training-free": Memory(MemoryConfig.paper(0, 1.0)),
         "**exact output memory**": Memory(MemoryConfig("pseudoinverse")),
         NATURAL: Memory(MemoryConfig()),
         FOLDED: Memory(MemoryConfig(), folded=True),
-        "**natural memory, lifted keys**": Memory(MemoryConfig(lift=True)),
         PROJECTION: LinearProjection(),
+        LORA: LoRA(training=Training((3e-3, 1e-2, 3e-2), epochs=8)),
+        "**natural memory, lifted keys**": Memory(MemoryConfig(lift=True)),
         f"linear projections, {middle_layers} in the middle too": LinearProjection(middle_layers),
         "whole head, by backprop": HeadTuning(),
-        "prompt tuning, as many parameters": PromptTuning(training=soft),
         "prefix tuning, as many parameters": PrefixTuning(training=soft),
-        LORA: LoRA(training=Training((3e-3, 1e-2, 3e-2), epochs=8)),
+        "prompt tuning, as many parameters": PromptTuning(training=soft),
+        "kNN-LM": NearestTokens(),
     }
 
 

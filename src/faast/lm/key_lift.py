@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from faast.lift import Lift, most_shifts
+from faast.lift import most_shifts, projections, signs
 from faast.lm.anatomy import UnsupportedModelError
 
-BITS = 20
 FEATURE_SCALE = 0.03
 """Of products against the row's own coordinates: damping is in units of the mean over both."""
 
@@ -33,18 +32,18 @@ class KeyLift:
     Raises
     ------
     UnsupportedModelError
-        Rows so wide that the lift has no room beside them.
+        Rows too wide to be lifted.
     """
 
     def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
-        like = Lift(width, BITS, bounded=True, n_shifts=most_shifts(width))
-        if not like.n_shifts:
+        self._n_shifts = most_shifts(width)
+        if not self._n_shifts:
             raise UnsupportedModelError(
                 f"rows of {width} numbers are too wide to be lifted; use lift=False"
             )
-        self._signs = torch.from_numpy(like.signs).float().to(device)
-        self._n_shifts = like.n_shifts
-        self.n_keys = like.width + 1
+        n_projections = projections(width)
+        self._signs = torch.from_numpy(signs(width, n_projections)).float().to(device)
+        self.n_keys = width + 1 + self._n_shifts * n_projections
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Lift rows (..., d), float32, to keys (..., n_keys)."""
