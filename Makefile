@@ -15,7 +15,7 @@ check: .venv/full ## format, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/full ## regenerate results/, about half an hour
+bench: .venv/full ## regenerate results/, all of it
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/few_shot.py
 	$(BIN)/python benchmarks/full_data.py

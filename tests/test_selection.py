@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 
 from faast import FaastClassifier, PseudoInverse, Ridge
 
@@ -124,3 +124,14 @@ def test_columns_of_very_different_size_are_no_trouble(rng):
     sizes = np.array([1e-3, 1e4, 1.0, 1e2])
     model = FaastClassifier().fit(X[:200] * sizes, y[:200])
     assert model.score(X[200:] * sizes, y[200:]) > 0.93
+
+
+@pytest.mark.parametrize(("shots", "standardised", "least"), [(1, True, 0.78), (2, False, 0.84)])
+def test_tables_are_scaled_as_far_as_few_rows_can_tell(rng, shots, standardised, least):
+    X, y = load_wine(return_X_y=True)  # columns from 0.1 to 1,000
+    X = (X - X.mean(axis=0)) / X.std(axis=0) if standardised else X
+    scores = []
+    for _ in range(15):
+        chosen = np.concatenate([rng.permutation(np.flatnonzero(y == c))[:shots] for c in range(3)])
+        scores.append(FaastClassifier().fit(X[chosen], y[chosen]).score(X, y))
+    assert np.mean(scores) > least

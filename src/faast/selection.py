@@ -16,7 +16,7 @@ the log-loss at left-out scores add what logistic regression would correct.
      nothing of how classes spread.
 
    Rows of mean square norm above 4 are no embeddings but tables with units: their columns are
-   divided by their standard deviation, and so are lifted columns.
+   divided by their standard deviation as far as it is known (`spread`), and so are lifted columns.
 2. Lift: past `LIFT_ROWS` rows and `LIFT_ROWS_A_CLASS`, see `faast.lift.Lift`.
 3. Scales (inverse temperatures): `fit_scales`. At one shot the memory's slope is what a new row
    would see, rho V / v with V and v the mean squares of own and other scores.

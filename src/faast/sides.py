@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import polygamma
 
 from faast._typing import FloatArray, IntArray
 from faast.learned import Learned
@@ -65,8 +66,23 @@ def lifted_side(learned: Learned, kept: RowArrays, balanced: bool) -> Side:
 
 
 def spread(moments: Moments) -> FloatArray:
-    """Measure the standard deviation of each column; 1 where a column does not vary."""
+    """Estimate the standard deviation of each column; 1 where a column does not vary.
+
+    Log-variances of n rows are off by trigamma((n - 1) / 2) in the mean square. They are shrunk
+    towards their mean by the share of this in their own variance (empirical Bayes, cf. Smyth 2004),
+    so that columns of very different units are told apart by few rows, and columns that are much
+    alike are not torn apart by chance.
+    """
     mean = moments.key_sum / moments.count
     variance = moments.gram.diagonal() / moments.count - mean**2
     noise = 1e-12 * np.maximum(moments.gram.diagonal() / moments.count, TINY)
-    return np.sqrt(np.where(variance > noise, variance, 1.0))
+    varies = variance > noise
+    if not varies.any():
+        return np.ones(len(variance))
+    logs = np.log(variance[varies])
+    chance = float(polygamma(1, max(moments.count - 1.0, TINY) / 2.0))
+    seen = float(logs.var())
+    kept = max(seen - chance, 0.0) / max(seen, TINY)
+    scale = np.ones(len(variance))
+    scale[varies] = np.exp(0.5 * (logs.mean() + kept * (logs - logs.mean())))
+    return scale
