@@ -73,16 +73,22 @@ def spread(moments: Moments) -> FloatArray:
     so that columns of very different units are told apart by few rows, and columns that are much
     alike are not torn apart by chance.
     """
-    mean = moments.key_sum / moments.count
-    variance = moments.gram.diagonal() / moments.count - mean**2
-    noise = 1e-12 * np.maximum(moments.gram.diagonal() / moments.count, TINY)
-    varies = variance > noise
+    plain = deviations(moments)
+    varies = plain > 0.0
     if not varies.any():
-        return np.ones(len(variance))
-    logs = np.log(variance[varies])
+        return np.ones(len(plain))
+    logs = 2.0 * np.log(plain[varies])
     chance = float(polygamma(1, max(moments.count - 1.0, TINY) / 2.0))
     seen = float(logs.var())
     kept = max(seen - chance, 0.0) / max(seen, TINY)
-    scale = np.ones(len(variance))
+    scale = np.ones(len(plain))
     scale[varies] = np.exp(0.5 * (logs.mean() + kept * (logs - logs.mean())))
     return scale
+
+
+def deviations(moments: Moments) -> FloatArray:
+    """Measure the standard deviation of each column; 0 where a column does not vary."""
+    mean = moments.key_sum / moments.count
+    squares = moments.gram.diagonal() / moments.count
+    variance = squares - mean**2
+    return np.sqrt(np.where(variance > 1e-12 * np.maximum(squares, TINY), variance, 0.0))

@@ -10,7 +10,7 @@ import numpy as np
 from faast._typing import AnyArray, FloatArray
 from faast.moments import Moments
 from faast.rows import KeptRows
-from faast.sides import spread
+from faast.sides import deviations
 from faast.solvers.gaussian import TINY, GaussianClasses, Metric
 from faast.solvers.spectrum import rows_in_units
 from faast.state import State
@@ -73,7 +73,8 @@ class Surroundings:
         Leaving out is exact. By Sherman and Morrison h becomes h / (1 - h); for distances see
         `ClassesLeftOut`.
         """
-        kept, scale = rows_in_units(moments, rows), spread(moments)
+        kept, scale = rows_in_units(moments, rows), deviations(moments)
+        scale[scale == 0.0] = 1.0
         classes = GaussianClasses.of(moments, kept if rows.complete else None, scale=scale)
         seen = classes.counts > 0
         means, root = classes.means[seen], np.sqrt(classes.counts[seen])

@@ -224,7 +224,7 @@ def test_features_kept_beside_the_model_let_its_rows_be_forgotten(folder, run, r
 def test_an_interrupt_leaves_the_old_file(folder, model):
     with (folder / "long.csv").open("w") as file:
         file.write("text,label\n")
-        file.writelines(f"row number {i} of a long file,{i % 7}\n" for i in range(100_000))
+        file.writelines(f"row number {i} of a long file,{i % 7}\n" for i in range(500_000))
     before = model.read_bytes()
     learning = subprocess.Popen(
         [sys.executable, "-m", "faast", "learn", "long.csv", "-o", "model", "--keep-features"],
