@@ -53,3 +53,11 @@ def test_mistakes_are_one_line(folder, run):
         assert done.exit_code == 1
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_sensitivity_lists_every_exponent_beside_ours(folder, facts):
+    found = facts("bench", "sensitivity", "train.npz", "test.npz", cwd=folder)
+    alphas = [value for name, value in found.items() if name.startswith("alpha_")]
+    assert len(alphas) == 6
+    assert found["spread"] == max(alphas) - min(alphas)
+    assert found["faast_accuracy"] > 0.5

@@ -79,3 +79,16 @@ def test_mini_imagenet_is_halved_by_class(tmp_path, rng):
     (tmp_path / "images" / "n00.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"names n00\.jpg"):
         load_mini_imagenet(tmp_path)
+
+
+def test_mini_imagenet_in_a_folder_a_class(tmp_path):
+    for name in ("wolf", "crab"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        for number in range(4):
+            (tmp_path / "test" / name / f"{number}.jpg").touch()
+    pictures = load_mini_imagenet(tmp_path)
+    assert sorted(pictures.train_labels) == ["crab", "crab", "wolf", "wolf"]
+    assert [path.parent.name for path in pictures.train] == list(pictures.train_labels)
+    assert not set(pictures.train) & set(pictures.test)
+    with pytest.raises(FileNotFoundError, match="no pictures in train"):
+        load_mini_imagenet(tmp_path, "train")

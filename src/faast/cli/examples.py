@@ -35,6 +35,7 @@ EXAMPLES = {
     "bench few-shot": ["faast bench few-shot reviews.csv test.csv --shots 5 --queries 5 --quick"],
     "bench full": ["faast bench full reviews.csv test.csv --method gda"],
     "bench streaming": ["faast bench streaming features.npz features.npz --tasks 2"],
+    "bench sensitivity": ["faast bench sensitivity features.npz features.npz"],
     "bench efficiency": ["faast bench efficiency --quick --method k-nn"],
 }
 

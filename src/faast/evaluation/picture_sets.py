@@ -102,7 +102,8 @@ def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) 
     Parameters
     ----------
     folder : path-like
-        Holds ``{split}.csv`` (columns filename, label) and the pictures in ``images/``.
+        Holds ``{split}.csv`` (columns filename, label) and the pictures in ``images/``, or a folder
+        ``{split}`` with one folder of pictures a class.
     split : str
         ``test`` in the paper: 20 classes.
     seed : int
@@ -111,7 +112,7 @@ def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) 
     Raises
     ------
     FileNotFoundError
-        The table, or a picture that it names, is not there.
+        There are no pictures, or one that the table names is missing.
     ValueError
         The table lacks a column.
 
@@ -119,7 +120,25 @@ def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) 
     ----------
     Vinyals et al., arXiv:1606.04080; split of Ravi and Larochelle (2017).
     """
-    table = Path(folder) / f"{split}.csv"
+    table, classes = Path(folder) / f"{split}.csv", Path(folder) / split
+    if table.exists():
+        named = _tabled(table)
+    else:
+        named = [(file, file.parent.name) for file in sorted(classes.glob("*/*")) if file.is_file()]
+    if not named:
+        raise FileNotFoundError(
+            f"{folder} has no pictures in {split}.csv or in one folder a class of {split}; "
+            "give the folder that the pictures unpack to"
+        )
+    labels = np.array([label for _, label in named])
+    learned, asked = halves(labels, seed)
+    paths = [path for path, _ in named]
+    return PictureSet(
+        [paths[i] for i in learned], labels[learned], [paths[i] for i in asked], labels[asked]
+    )
+
+
+def _tabled(table: Path) -> list[tuple[Path, str]]:
     with table.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         if not {"filename", "label"} <= set(rows.fieldnames or ()):
@@ -128,12 +147,7 @@ def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) 
     for path, _ in named:
         if not path.exists():
             raise FileNotFoundError(f"{table} names {path.name}, which is not in {path.parent}")
-    labels = np.array([label for _, label in named])
-    learned, asked = halves(labels, seed)
-    paths = [path for path, _ in named]
-    return PictureSet(
-        [paths[i] for i in learned], labels[learned], [paths[i] for i in asked], labels[asked]
-    )
+    return named
 
 
 def _batch(file: Path, labels: bytes, classes: AnyArray) -> tuple[AnyArray, AnyArray]:
