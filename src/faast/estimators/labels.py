@@ -6,7 +6,6 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from faast._typing import AnyArray, IntArray
@@ -34,8 +33,12 @@ def as_labels(y: Any) -> AnyArray:
         if wrong.size:
             kind_name = "NaN" if np.isnan(labels[wrong[0]]) else "inf"
             raise ValueError(f"label of row {wrong[0]} is missing (y contains {kind_name})")
-    if labels.size:
-        check_classification_targets(labels)
+        wrong = np.flatnonzero(labels != np.rint(labels))
+        if wrong.size:
+            raise ValueError(
+                f"Unknown label type: continuous (label of row {wrong[0]} is {labels[wrong[0]]}); a "
+                "classifier takes classes, FaastRegressor takes numbers"
+            )
     return labels
 
 
