@@ -13,5 +13,5 @@ def test_one_row_of_each_of_many_classes_is_nothing_to_warn_of(rng):
 
 
 def test_numbers_that_are_no_classes_are_refused_by_row():
-    with pytest.raises(ValueError, match=r"continuous \(label of row 1 is 0.5\)"):
+    with pytest.raises(ValueError, match=r"continuous \(label of row 1 is 0\.5\)"):
         as_labels(np.array([1.0, 0.5]))
