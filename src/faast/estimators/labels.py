@@ -36,8 +36,8 @@ def as_labels(y: Any) -> AnyArray:
         wrong = np.flatnonzero(labels != np.rint(labels))
         if wrong.size:
             raise ValueError(
-                f"Unknown label type: continuous (label of row {wrong[0]} is {labels[wrong[0]]}); a "
-                "classifier takes classes, FaastRegressor takes numbers"
+                f"Unknown label type: continuous (label of row {wrong[0]} is {labels[wrong[0]]}); "
+                "a classifier takes classes, FaastRegressor takes numbers"
             )
     return labels
 
