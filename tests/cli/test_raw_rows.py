@@ -229,8 +229,10 @@ def test_an_interrupt_leaves_the_old_file(folder, model):
     # a shell in the background hands down that interrupts are ignored
     heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     learning = subprocess.Popen(
-        [sys.executable, "-c", heeding + "from faast.cli import main; main()", "learn", "long.csv"]
-        + ["-o", "model", "--keep-features"],
+        [
+            *(sys.executable, "-c", heeding + "from faast.cli import main; main()"),
+            *("learn", "long.csv", "-o", "model", "--keep-features"),
+        ],
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,

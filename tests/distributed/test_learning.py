@@ -1,6 +1,7 @@
 """Learning on a local Ray gives the file of one process, whatever happens to the workers."""
 
 import os
+import time
 import shutil
 
 import numpy as np
@@ -44,10 +45,13 @@ def test_a_worker_that_is_killed_changes_nothing(ray, file, encoder, alone, cont
 
 def kill_a_worker():
     """Kill one process that learns, among those that this one has started."""
-    for process in psutil.Process().children(recursive=True):
-        if process.cmdline() and process.cmdline()[0].startswith("ray::Worker"):
-            os.kill(process.pid, 9)
-            return process.pid
+    given_up = time.monotonic() + 30
+    while time.monotonic() < given_up:
+        for process in psutil.Process().children(recursive=True):
+            if process.cmdline() and process.cmdline()[0].startswith("ray::Worker"):
+                os.kill(process.pid, 9)
+                return process.pid
+        time.sleep(0.1)
     raise AssertionError("no worker runs")
 
 
