@@ -1,8 +1,8 @@
 """Learning on a local Ray gives the file of one process, whatever happens to the workers."""
 
 import os
-import time
 import shutil
+import time
 
 import numpy as np
 import psutil
