@@ -32,7 +32,8 @@ from faast.distributed.parts import PART_ROWS, Part, cut
 from faast.distributed.running import learn_parts
 from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
-from faast.lift import Lift
+from faast.grid import Grid
+from faast.lift import lift_on
 from report import RESULTS, one_thread, provenance, size, table
 
 WAYS = {"one process": 0, "Ray, 1 worker": 1, "Ray, 2 workers": 2, "Ray, 2, one killed": 2}
@@ -165,7 +166,7 @@ class Cost:
 
     @property
     def lifted_width(self) -> int:
-        return Lift(self.n_features, 20, bounded=True).width
+        return lift_on(Grid(20), self.n_features).width
 
     @property
     def predicted(self) -> int:

@@ -120,6 +120,40 @@ def test_forgotten_rows_leave_the_lifted_moments(rows):
     assert kept.learned_.memory.learned.lifted.moments == before
 
 
+def test_a_class_may_arrive_late_while_lifted_rows_wait(rows):
+    X, y = rows
+    early = y < 2
+    grown = FaastClassifier(selection_rows=FEW).fit(X[early], y[early])
+    grown.partial_fit(X[~early], y[~early])
+    assert_same_bits(grown, FaastClassifier(selection_rows=FEW).fit(X, y))
+
+
+def test_many_lifted_rows_are_summed_in_any_order(rng, monkeypatch):
+    monkeypatch.setattr("faast.lifted.WAITING_ROWS", 100)
+    X, y = rng.standard_normal((150, 6)) / 6, rng.integers(0, 3, 150)
+    whole = FaastClassifier(selection_rows=FEW).fit(X, y)
+    streamed = FaastClassifier(selection_rows=FEW).fit(X[90:], y[90:])
+    for start in range(0, 90, 7):
+        part = slice(start, min(start + 7, 90))
+        streamed.partial_fit(X[part], y[part])
+    assert_same_bits(whole, streamed)
+    twice = FaastClassifier(selection_rows=FEW).fit(X[:60], y[:60])
+    before = tensors(twice)
+    twice.partial_fit(X[:60], y[:60]).forget(X[:60], y[:60])  # 60 distinct rows are few
+    assert "lifted.rows.keys" in " ".join(before)
+    assert_same_bits(twice, FaastClassifier(selection_rows=FEW).fit(X[:60], y[:60]))
+
+
+def test_rows_that_wait_cannot_be_forgotten_unlearned(rows):
+    X, y = rows
+    model = FaastClassifier(selection_rows=FEW).fit(X, y)
+    before = tensors(model)
+    with pytest.raises(ValueError, match="never learned"):
+        model.forget(X[:1] * 0.5, y[:1])
+    for name, tensor in tensors(model).items():
+        assert np.array_equal(tensor, before[name]), name
+
+
 def test_curved_classes_need_the_lift_and_get_it(rng):
     X = rng.uniform(-1, 1, (6000, 2))
     y = np.where(X[:, 0] * X[:, 1] > 0, "same", "opposite")

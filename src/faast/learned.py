@@ -12,11 +12,8 @@ from faast.inputs import Batch
 from faast.lift import most_shifts
 from faast.lifted import LiftedMoments
 from faast.moments import Moments
-from faast.rows import KeptRows, hash_rows
+from faast.rows import EVERY_ROW, KeptRows, hash_rows
 from faast.state import State
-
-EVERY_ROW = 2**62
-"""A capacity that no rows exceed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,7 @@ class Learned:
     def nothing(cls, moments: Moments, capacity: int, lifts: bool) -> Learned:
         """Begin with empty moments."""
         rows = KeptRows.none(moments.n_features, moments.n_values, capacity)
-        can = moments.grid is not None and most_shifts(moments.n_features) > 0
+        can = capacity > 0 and moments.grid is not None and most_shifts(moments.n_features) > 0
         return cls(moments, rows, None, lifts and can)
 
     def plus(self, other: Learned) -> Learned:
@@ -68,7 +65,7 @@ class Learned:
         moments = self.moments.copy().unmerge(other.moments)
         lifted = self.lifted
         if lifted is not None:
-            lifted = lifted.plus(other.with_lifted(), moments, sign=-1)
+            lifted = lifted.minus(other.with_lifted(), moments)
         return replace(self, moments=moments, rows=rows, lifted=lifted)
 
     def with_lifted(self) -> LiftedMoments:
@@ -100,7 +97,7 @@ class Learned:
         """Return what a file keeps."""
         parts = {"moments": self.moments.to_state(), "rows": self.rows.to_state()}
         if self.lifted is not None:
-            parts["lifted"] = self.lifted.moments.to_state()
+            parts["lifted"] = self.lifted.to_state()
         return State.joined(parts, lifts=self.lifts)
 
     @classmethod
@@ -110,7 +107,7 @@ class Learned:
         rows = KeptRows.from_state(state.part("rows"))
         lifted = None
         if "lifted" in state.metadata:
-            lifted = LiftedMoments(moments, Moments.from_state(state.part("lifted")))
+            lifted = LiftedMoments.from_state(state.part("lifted"), moments)
         return cls(moments, rows, lifted, bool(state.metadata["lifts"]))
 
 

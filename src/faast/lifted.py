@@ -1,4 +1,4 @@
-"""Moments of lifted rows, summed when enough rows wait or when someone asks."""
+"""Moments of lifted rows; few rows wait as they are, since lifted sums are large."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from faast._typing import AnyArray, FloatArray
 from faast.grid import BLOCK_ROWS
 from faast.lift import Lift, lift_on, most_shifts
 from faast.moments import Moments
+from faast.rows import EVERY_ROW, KeptRows, taken_columns
+from faast.state import State
 from faast.sums import BlockSums
 
-WAITING_ROWS = 16_384
-"""Lifted sums are large; adding rows to them one call at a time would mostly move memory."""
+WAITING_ROWS = 12_288
+"""Up to about so many, rows take less room than their lifted sums and less time to move."""
 
 
 class Block(NamedTuple):
@@ -28,14 +30,15 @@ class Block(NamedTuple):
 class LiftedMoments:
     """Immutable to its users; combining returns a new one.
 
-    Sums are exact, so it does not matter when they are made.
+    Up to `WAITING_ROWS` distinct rows wait, as a multiset; more are summed. Sums are exact, so it
+    does not matter when they are made.
 
     Parameters
     ----------
     like : Moments
         Of the rows as they are: says the grids.
     sums : Moments, optional
-        Of rows lifted before.
+        Of rows lifted before; without them, all rows wait.
     waiting : tuple of Block
     """
 
@@ -43,7 +46,9 @@ class LiftedMoments:
         self, like: Moments, sums: Moments | None = None, waiting: tuple[Block, ...] = ()
     ) -> None:
         self._like, self._sums, self._waiting = like, sums, waiting
-        if sum(len(block.keys) for block in waiting) > WAITING_ROWS:
+        if self._n_waiting > WAITING_ROWS and sums is None:
+            self._waiting = (self._gathered(),)
+        if self._n_waiting > WAITING_ROWS:
             self._settle()
 
     def add(self, keys: AnyArray, values: AnyArray, weights: FloatArray | None) -> LiftedMoments:
@@ -52,17 +57,29 @@ class LiftedMoments:
         block = Block(keys.astype(np.int32), values.astype(np.int32), counted, 1)
         return LiftedMoments(self._like, self._sums, (*self._waiting, block))
 
-    def plus(self, other: LiftedMoments, like: Moments, sign: int = 1) -> LiftedMoments:
-        """Return both together, or (sign -1) this without the other, on the grid of `like`."""
-        waiting = tuple(block._replace(sign=sign * block.sign) for block in other._waiting)
-        if self._sums is None or other._sums is None:
-            sums = other._sums if self._sums is None and sign > 0 else self._sums
-            if sums is None and other._sums is not None:
+    def plus(self, other: LiftedMoments, like: Moments) -> LiftedMoments:
+        """Return both together, on the grid of `like`."""
+        sums = self._sums or other._sums
+        if self._sums is not None and other._sums is not None:
+            sums = self._sums + other._sums
+        return LiftedMoments(like, sums, (*self._waiting, *other._waiting))
+
+    def minus(self, other: LiftedMoments, like: Moments) -> LiftedMoments:
+        """Return this without the other, on the grid of `like`.
+
+        Raises
+        ------
+        ValueError
+            The other has rows that this one has not, as far as that can be told.
+        """
+        taken = tuple(block._replace(sign=-block.sign) for block in other._waiting)
+        if self._sums is None:
+            if other._sums is not None:
                 raise ValueError("rows to forget were never all learned")
-        else:
-            mine = self._sums.copy()
-            sums = mine.merge(other._sums) if sign > 0 else mine.unmerge(other._sums)
-        return LiftedMoments(like, sums, (*self._waiting, *waiting))
+            left = LiftedMoments(like, None, (*self._waiting, *taken))._gathered()
+            return LiftedMoments(like, None, (left,))
+        sums = self._sums if other._sums is None else self._sums.copy().unmerge(other._sums)
+        return LiftedMoments(like, sums, (*self._waiting, *taken))
 
     @property
     def moments(self) -> Moments:
@@ -81,7 +98,11 @@ class LiftedMoments:
     def take_values(self, columns: AnyArray) -> LiftedMoments:
         """Rearrange the columns of values; see `Moments.take_values`."""
         like = self._like.copy().take_values(columns)
-        return LiftedMoments(like, self.moments.copy().take_values(columns))
+        sums = None if self._sums is None else self._sums.copy().take_values(columns)
+        waiting = tuple(
+            block._replace(values=taken_columns(block.values, columns)) for block in self._waiting
+        )
+        return LiftedMoments(like, sums, waiting)
 
     def decayed(self, factor: float) -> LiftedMoments:
         """Let everything count less."""
@@ -93,8 +114,39 @@ class LiftedMoments:
         waiting = sum(b.keys.nbytes + b.values.nbytes + b.weights.nbytes for b in self._waiting)
         return waiting + (0 if self._sums is None else self._sums.nbytes)
 
+    def to_state(self) -> State:
+        """Return what a file keeps: the rows while all of them wait, else the sums."""
+        if self._sums is None:
+            rows = self._gathered()
+            kept = KeptRows(rows.keys, rows.values, rows.weights, EVERY_ROW)
+            return State.joined({"rows": kept.to_state()})
+        return State.joined({"sums": self.moments.to_state()})
+
+    @classmethod
+    def from_state(cls, state: State, like: Moments) -> LiftedMoments:
+        """Restore what `to_state` returned; `like` as for the class."""
+        if "sums" in state.metadata:
+            return cls(like, Moments.from_state(state.part("sums")))
+        rows = KeptRows.from_state(state.part("rows"))
+        return cls(like, None, (Block(rows.keys, rows.values, rows.weights, 1),))
+
     def _settle(self) -> None:
         self._sums, self._waiting = self._total(most_shifts(self._like.n_features)), ()
+
+    @property
+    def _n_waiting(self) -> int:
+        return sum(len(block.keys) for block in self._waiting)
+
+    def _gathered(self) -> Block:
+        """Return the waiting rows in an order of their own, each once; none may be missing."""
+        like = self._like
+        blocks = [
+            (np.zeros((0, like.n_features), np.int32), np.zeros((0, like.n_values), np.int32), []),
+            *((block.keys, block.values, block.sign * block.weights) for block in self._waiting),
+        ]
+        keys, values, weights = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        rows = KeptRows(keys, values, weights, EVERY_ROW)
+        return Block(rows.keys, rows.values, rows.weights, 1)
 
     def _total(self, n_shifts: int) -> Moments:
         """Add the waiting rows to the sums, if there are some, of so many shifts."""

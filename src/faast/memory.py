@@ -184,17 +184,23 @@ class AssociativeMemory:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one file; `faast.load` restores it, ready to go on learning."""
-        persistence.save(self, path, __version__)
+        persistence.save(self.solved(), path, __version__)
+
+    def solved(self) -> Self:
+        """Solve now what would be solved when first read."""
+        if self.count:
+            _ = self.weights
+        return self
 
     def to_state(self) -> State:
-        """Return what a file keeps."""
+        """Return what a file keeps: fast weights too, where they are solved."""
         settings = {
             name: setting.tolist() if isinstance(setting, np.ndarray) else setting
             for name, setting in self._grid_settings.items()
         }
         parts = {} if self.learned is None else {"learned": self.learned.to_state()}
-        if self.count:
-            parts["weights"] = self.weights.to_state()
+        if self._weights is not None:
+            parts["weights"] = self._weights.to_state()
         return State.joined(
             parts,
             solver=describe_solver(self.solver),

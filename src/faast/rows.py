@@ -16,6 +16,9 @@ from faast._typing import AnyArray, FloatArray
 from faast.mixing import mix64
 from faast.state import State
 
+EVERY_ROW = 2**62
+"""A capacity that no rows exceed."""
+
 OPEN_BAR = np.uint64(2**64 - 1)
 """Hashes are below it: nothing has been left out."""
 
@@ -147,8 +150,7 @@ class KeptRows:
 
     def take_values(self, columns: AnyArray) -> KeptRows:
         """Rearrange the columns of values, -1 marking a column of zeros."""
-        columns = np.asarray(columns)
-        values = np.where(columns < 0, 0, self.values[:, columns])
+        values = taken_columns(self.values, columns)
         return KeptRows(self.keys, values, self.weights, self.capacity, self.bar, self.hashes)
 
     def to_state(self) -> State:
@@ -167,6 +169,12 @@ class KeptRows:
             int(metadata["capacity"]),
             np.uint64(metadata["bar"]),
         )
+
+
+def taken_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
+    """Rearrange columns, -1 marking a column of zeros."""
+    taken: AnyArray = np.where(columns < 0, 0, values[:, columns])
+    return taken
 
 
 def hash_rows(keys: AnyArray) -> AnyArray:

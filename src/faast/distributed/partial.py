@@ -39,8 +39,6 @@ class Partial:
         assert isinstance(memory, ClassMemory)
         learned = memory.memory.learned
         assert learned is not None
-        if learned.lifted is not None:
-            _ = learned.lifted.moments  # rows that wait are summed here, not where sums are merged
         return cls(memory.classes, learned)
 
     def plus(self, other: Partial) -> Partial:

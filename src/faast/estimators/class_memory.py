@@ -171,7 +171,7 @@ class ClassMemory:
 
     def to_state(self, rule: HeadRule) -> State:
         """Return what a file keeps."""
-        parts = {"memory": self.memory.to_state(), "head": self.head(rule).to_state()}
+        parts = {"head": self.head(rule).to_state(), "memory": self.memory.to_state()}
         metadata: dict[str, Any] = {"multilabel": self.multilabel}
         metadata["classes"] = describe_labels(self.classes)
         if self._embeddings is not None:

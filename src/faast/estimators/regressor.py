@@ -132,7 +132,8 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
 
     def to_state(self) -> State:
         """Return what a file keeps."""
-        part = {"weights": self._weights} if self.learned_ is None else {"learned": self.learned_}
+        learned = self.learned_
+        part = {"weights": self._weights} if learned is None else {"learned": learned.solved()}
         return State.joined(
             {name: kept.to_state() for name, kept in part.items()},
             n_features=self.n_features_in_,
