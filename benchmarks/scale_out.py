@@ -75,11 +75,9 @@ SETS = [
 ]
 
 
-def learn(
-    ray: Any, way: str, model: TextClassifier, path: Path, part_rows: int
-) -> tuple[float, float]:
-    """Learn a file; return seconds by the clock and of processors, from the first row to all sums."""
-    started, spent = time.perf_counter(), processor_seconds()
+def learn(ray: Any, way: str, model: TextClassifier, path: Path, part_rows: int) -> float:
+    """Learn a file; return the seconds from the first row to all sums."""
+    started = time.perf_counter()
     if way == "one process":
         for features, labels in chunks(open_rows(path), model.encode_to_learn):
             model.add_features(features, labels)
@@ -88,15 +86,7 @@ def learn(
         if "killed" in way:
             parts = killing(parts)
         learn_parts(ray, model, parts, WAYS[way])
-    seconds = time.perf_counter() - started
-    time.sleep(1)  # until workers that were dismissed are counted
-    return seconds, processor_seconds() - spent
-
-
-def processor_seconds() -> float:
-    """Sum the processor time of this process and of all that it has started, dead ones too."""
-    me = psutil.Process()
-    return sum(sum(process.cpu_times()[:4]) for process in [me, *me.children(recursive=True)])
+    return time.perf_counter() - started
 
 
 def killing(parts: Iterator[Part]) -> Iterator[Part]:
@@ -118,7 +108,7 @@ def on_one_machine(ray: Any, data: Set, repeats: int, folder: Path) -> Iterator[
     path = folder / f"{data.encoder}.csv"
     data.write(path)
     encoder = data.load()
-    turns: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    turns: dict[str, list[float]] = {way: [] for way in WAYS}
     digests = {}
     for repeat in range(repeats):
         for way in WAYS:
@@ -126,15 +116,14 @@ def on_one_machine(ray: Any, data: Set, repeats: int, folder: Path) -> Iterator[
             turns[way].append(learn(ray, way, model, path, data.part_rows))
             if not repeat:
                 digests[way] = digest(model, folder)
-    alone = min(spent for _, spent in turns["one process"])
+    alone = min(turns["one process"])
     for way in WAYS:
-        seconds, spent = (min(times) for times in zip(*turns[way], strict=True))
+        seconds = min(turns[way])
         yield [
             f"{data.encoder}, {data.n_rows:,} × {encoder.n_features}",
             way,
             f"{seconds:.1f}",
-            f"{spent:.1f}",
-            f"{spent / alone:.2f}",
+            f"{seconds / alone:.2f}",
             "yes" if digests[way] == digests["one process"] else "**no**",
         ]
 
@@ -207,18 +196,17 @@ def report(machine: list[list[object]], started: float, costs: list[Cost], repea
     lines = [
         "# Learning on Ray",
         "",
-        provenance("python benchmarks/scale_out.py"),
+        provenance(f"python benchmarks/scale_out.py --repeats {repeats}"),
         "",
         "## One machine",
         "",
-        "Seconds from the first row to all sums (solving, the same in every way, is left out), by "
-        "the clock and of all processors, which other work on the machine disturbs less; one "
+        "Seconds from the first row to all sums (solving, the same in every way, is left out); one "
         "process and each worker use one thread. Starting workers is counted: each is a new "
         f"process that imports the library. Starting Ray itself took {started:.1f} s, once. "
         f"Same file: the saved model is that of one process, byte for byte. The fastest of "
         f"{repeats} turns.",
         "",
-        *table(["rows", "way", "seconds", "processor s", "to one process", "same file"], machine),
+        *table(["rows", "way", "seconds", "to one process", "same file"], machine),
         "## What a part leaves",
         "",
         f"{PART_ROWS:,} unit rows of d features in {CLASSES} classes, already encoded, one "

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faast._typing import AnyArray, FloatArray
+from faast._typing import AnyArray
 from faast.inputs import Batch
 from faast.lift import most_shifts
 from faast.lifted import LiftedMoments
 from faast.moments import Moments
+from faast.rounding import GridBlock
 from faast.rows import EVERY_ROW, KeptRows, hash_rows
 from faast.state import State
 
@@ -137,26 +138,23 @@ class _Collector:
         self._staged: list[tuple[AnyArray, ...]] = []
         self._lifted: LiftedMoments | None = None
 
-    def visit(
-        self, part: Moments, keys: FloatArray, values: FloatArray, weights: FloatArray | None
-    ) -> None:
+    def visit(self, part: Moments, block: GridBlock) -> None:
         """Take a block of rows on the grid of `part`."""
         if self._kept.bar:
-            self._stage(keys, values, weights, np.float64 if part.grid is None else np.int32)
+            self._stage(block, np.float64 if part.grid is None else np.int32)
         if self._lifts and not self._kept.complete:
-            self._lifted = (self._lifted or LiftedMoments(part)).add(keys, values, weights)
-        if sum(len(block[0]) for block in self._staged) > self._capacity:
+            lifted = self._lifted or LiftedMoments(part)
+            self._lifted = lifted.add(block.keys, block.values, block.weights)
+        if sum(len(staged[0]) for staged in self._staged) > self._capacity:
             self._settle(part)
 
-    def _stage(
-        self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, dtype: type
-    ) -> None:
-        hashes = hash_rows(keys)
+    def _stage(self, block: GridBlock, dtype: type) -> None:
+        hashes = hash_rows(block.keys)
         below = np.flatnonzero(hashes < self._kept.bar)
-        taken = np.ones(len(below)) if weights is None else weights[below]
-        self._staged.append(
-            (keys[below].astype(dtype), values[below].astype(dtype), taken, hashes[below])
-        )
+        keys: AnyArray = block.keys[below].astype(dtype)
+        values: AnyArray = block.values[below].astype(dtype)
+        weights = np.ones(len(below)) if block.weights is None else block.weights[below]
+        self._staged.append((keys, values, weights, hashes[below]))
 
     def finish(self, part: Moments) -> Learned:
         """Return what was collected beside the moments of the same rows."""

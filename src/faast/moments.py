@@ -9,15 +9,16 @@ import numpy as np
 
 from faast._typing import AnyArray, FloatArray
 from faast.collective import all_reduced
-from faast.grid import BLOCK_ROWS, Grid
+from faast.grid import Grid
 from faast.grids import Grids
-from faast.inputs import Batch, iterate_batches, to_numpy
+from faast.inputs import Batch, iterate_batches
+from faast.rounding import GridBlock, grid_blocks
 from faast.state import State
 from faast.sums import BlockSums, Sums, add_sums, diagonals, empty_sums
 from faast.threads import threads_for
 
-Visitor = Callable[["Moments", FloatArray, FloatArray, FloatArray | None], None]
-"""Sees each block of keys, values (in grid units) and weights, reused after; and on what grid."""
+Visitor = Callable[["Moments", GridBlock], None]
+"""Sees each block, and empty moments on its grid."""
 
 
 class Moments:
@@ -300,39 +301,17 @@ class Moments:
         batches : iterable of Batch
             See `faast.inputs.iterate_batches`.
         visit : callable, optional
-            Called with every block of grid rows, for callers that keep rows.
+            Called with every block, for callers that keep rows.
         """
         part = self._empty_like()
         sums = BlockSums(self.n_features, self.n_values, exact=self.grid is not None)
-        key_buffer, value_buffer = np.empty((0, self.n_features)), np.empty((0, self.n_values))
-        for batch in batches:
-            if not batch.keys.shape[0]:
-                continue
-            part._grids = part._grids.settled(batch.keys, batch.values)
-            key_grid, value_grid = part._grids.key, part._grids.value
-            assert key_grid is not None
-            assert value_grid is not None
-            n_rows = min(BLOCK_ROWS, batch.keys.shape[0])
-            key_buffer, value_buffer = (
-                _at_least(n_rows, key_buffer),
-                _at_least(n_rows, value_buffer),
-            )
-            products = batch.keys.shape[0] * self.n_features * (self.n_features + self.n_values)
-            for start in range(0, batch.keys.shape[0], BLOCK_ROWS):
-                block = slice(start, start + BLOCK_ROWS)
-                raw_keys, raw_values = to_numpy(batch.keys[block]), to_numpy(batch.values[block])
-                grid_keys = key_buffer[: len(raw_keys)]
-                grid_values = value_buffer[: len(raw_keys)]
-                first_row = batch.first_row + start
-                peak = max(
-                    key_grid.round(raw_keys, grid_keys, "keys", first_row),
-                    value_grid.round(raw_values, grid_values, "values", first_row),
-                )
-                block_weights = None if batch.weights is None else batch.weights[block]
-                with threads_for(products):
-                    sums.add(grid_keys, grid_values, block_weights, peak)
-                if visit is not None:
-                    visit(part, grid_keys, grid_values, block_weights)
+        products = self.n_features * (self.n_features + self.n_values)
+        for block in grid_blocks(batches, part._grids):
+            part._grids = block.grids
+            with threads_for(block.batch_rows * products):
+                sums.add(block.keys, block.values, block.weights, block.peak)
+            if visit is not None:
+                visit(part, block)
         part._sums = sums.finish()
         return part
 
@@ -408,10 +387,6 @@ class Moments:
             if mine != theirs:
                 raise ValueError(f"cannot combine moments with {name}={mine} and {name}={theirs}")
         return self._grids.joined(other._grids)
-
-
-def _at_least(n_rows: int, buffer: FloatArray) -> FloatArray:
-    return buffer if len(buffer) >= n_rows else np.empty((n_rows, buffer.shape[1]))
 
 
 def _positive(number: int, name: str) -> int:
