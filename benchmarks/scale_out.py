@@ -80,7 +80,7 @@ def learn(ray: Any, way: str, model: TextClassifier, path: Path, part_rows: int)
     started = time.perf_counter()
     if way == "one process":
         for features, labels in chunks(open_rows(path), model.encode_to_learn):
-            model.add_features(features, labels)
+            model.add_features(features, labels, model.encode_names(labels))
     else:
         parts = cut(open_rows(path), part_rows)
         if "killed" in way:

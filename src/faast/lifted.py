@@ -170,7 +170,7 @@ class LiftedMoments:
                 lifted = lift(block.keys[rows].astype(np.float64))
                 values, weights = block.values[rows].astype(np.float64), block.weights[rows]
                 unweighted = None if np.all(weights == 1.0) else weights
-                peak = max(float(np.abs(lifted).max()), float(np.abs(values).max()))
+                peak = max(float(abs(end)) for part in (lifted, values) for end in _ends(part))
                 sums.add(lifted, values, unweighted, peak)
         moments = Moments(
             lift.width,
@@ -183,3 +183,7 @@ class LiftedMoments:
 
     def _lift(self, n_shifts: int) -> Lift:
         return lift_on(self._like.key_grid, self._like.n_features, n_shifts)
+
+
+def _ends(rows: FloatArray) -> tuple[float, float]:
+    return rows.min(), rows.max()

@@ -120,6 +120,11 @@ class Moments:
         return self._sums["value_sum"] / self._value_units
 
     @property
+    def key_square_sum(self) -> FloatArray:
+        """Sum of squared keys, the diagonal of the Gram matrix: ndarray of shape (d,)."""
+        return self._sums["gram"].diagonal() / self._key_units**2
+
+    @property
     def value_square_sum(self) -> FloatArray:
         """Sum of squared values: ndarray of shape (m,)."""
         return self._sums["value_square_sum"] / self._value_units**2

@@ -104,7 +104,7 @@ def select(
     """
     moments = learned.moments
     kept = rows_in_units(moments, learned.rows)
-    embedded = np.trace(moments.gram) <= 4.0 * moments.count
+    embedded = moments.key_square_sum.sum() <= 4.0 * moments.count
     plain = Side.of(moments, kept, learned, None if embedded else spread(moments), balanced)
     counts = plain.classes.counts
     if balanced:

@@ -89,6 +89,6 @@ def spread(moments: Moments) -> FloatArray:
 def deviations(moments: Moments) -> FloatArray:
     """Measure the standard deviation of each column; 0 where a column does not vary."""
     mean = moments.key_sum / moments.count
-    squares = moments.gram.diagonal() / moments.count
+    squares = moments.key_square_sum / moments.count
     variance = squares - mean**2
     return np.sqrt(np.where(variance > 1e-12 * np.maximum(squares, TINY), variance, 0.0))

@@ -88,16 +88,13 @@ class EncodedClassifier:
         TypeError, ValueError
             A row cannot be encoded, or rows and labels differ in number; nothing has been learned.
         """
-        return self.add_features(self._learning.encode(rows, progress=progress), labels)
+        features = self._learning.encode(rows, progress=progress)
+        return self.add_features(features, labels, self.encode_names(labels))
 
-    def add_features(self, features: Features, labels: Sequence[Hashable]) -> Self:
-        """Learn rows that were encoded by `encode_to_learn`: shape (n, d)."""
-        named: Named = {}
-        if self.class_names:
-            arriving = filter(is_name, as_labels(labels).tolist())
-            named = embed_names(self.encoder, arriving, self._embeddings())
+    def add_features(self, features: Features, labels: Sequence[Hashable], names: Named) -> Self:
+        """Learn rows that were encoded by `encode_to_learn`, and labels by `encode_names`."""
         self.classifier.partial_fit(features, labels)
-        self._name(named)
+        self._name(names)
         return self
 
     def forget(self, rows: Iterable[Any], labels: Sequence[Hashable]) -> Self:
@@ -143,6 +140,13 @@ class EncodedClassifier:
     def encode_to_learn(self, rows: Iterable[Any]) -> Features:
         """Encode rows for `add_features`, through the cache if there is one."""
         return self._learning.encode(rows)
+
+    def encode_names(self, labels: Sequence[Hashable]) -> Named:
+        """Embed labels for `add_features`; none where class names are not to speak."""
+        if not self.class_names:
+            return {}
+        names = filter(is_name, as_labels(labels).tolist())
+        return embed_names(self.encoder, names, self._embeddings())
 
     @property
     def _learning(self) -> Encoder:

@@ -5,6 +5,7 @@ import typer
 from faast import __version__
 from faast.cli import asking, bench, comparing, demo, files, learning, measuring
 from faast.cli.examples import EXAMPLES, epilog
+from faast.cli.groups import grouped
 from faast.cli.lm import app as lm
 
 app = typer.Typer(
@@ -26,7 +27,7 @@ for command in (
     files.export,
     comparing.compare,
 ):
-    app.command(epilog=epilog(EXAMPLES[command.__name__]))(command)
+    app.command(epilog=epilog(EXAMPLES[command.__name__]))(grouped(command))
 app.add_typer(bench.app, name="bench")
 app.add_typer(lm, name="lm")
 

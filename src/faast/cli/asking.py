@@ -13,17 +13,7 @@ import typer
 from faast._typing import AnyArray
 from faast.classifiers.results import novelty_of
 from faast.cli.learner import Learner
-from faast.cli.options import (
-    DATA_HELP,
-    Format,
-    Json,
-    LabelColumn,
-    Model,
-    OnError,
-    RowColumn,
-    Skip,
-    Split,
-)
+from faast.cli.options import DATA_HELP, READING, Json, Model, OnError, Reading
 from faast.cli.output import emit, one_line_errors
 from faast.cli.reading import batches, opened
 from faast.data import RowSource
@@ -42,11 +32,7 @@ def predict(
         str | None,
         typer.Option(help="One row instead of a file: a text, a picture file, or numbers."),
     ] = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    on_error: Skip = OnError.STOP,
-    format: Format = None,
-    split: Split = None,
+    reading: Reading = READING,
     json: Json = False,
 ) -> None:
     """Predict a label and its probability for every row: CSV on stdout."""
@@ -57,10 +43,8 @@ def predict(
     if row is not None:
         parts = iter([_answers(learner, _one_row(learner, row))])
     else:
-        source = opened(
-            learner, str(data), text_column, label_column, on_error, format, split, labelled=False
-        )
-        parts = _read_answers(learner, source, numbered=on_error is OnError.SKIP)
+        source = opened(learner, str(data), reading, labelled=False)
+        parts = _read_answers(learner, source, numbered=reading.on_error is OnError.SKIP)
     if json:
         emit(_collected(parts), json)
         return

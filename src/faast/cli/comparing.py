@@ -15,21 +15,10 @@ from faast._typing import AnyArray
 from faast.baselines import BASELINES
 from faast.cli.learner import Learner
 from faast.cli.measuring import measure
-from faast.cli.options import (
-    Data,
-    EncoderName,
-    Format,
-    Json,
-    LabelColumn,
-    OnError,
-    Revision,
-    RowColumn,
-    Skip,
-    Split,
-)
+from faast.cli.options import ENCODING, READING, Data, Encoding, Json, Reading
 from faast.cli.output import emit, one_line_errors, show_table
-from faast.cli.reading import batches, opened
-from faast.data import RowSource, guess_modality, open_reader
+from faast.cli.reading import batches, begun, opened
+from faast.data import RowSource
 from faast.estimators.labels import as_labels
 from faast.evaluation.methods import OURS, Labelled, check_methods
 from faast.progress import follow
@@ -45,21 +34,14 @@ def compare(
         list[str] | None,
         typer.Option(help=f"Beside ours; may be repeated. {', '.join(BASELINES)}."),
     ] = None,
-    encoder: EncoderName = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    on_error: Skip = OnError.STOP,
-    format: Format = None,
-    split: Split = None,
-    revision: Revision = None,
+    encoding: Encoding = ENCODING,
+    reading: Reading = READING,
     json: Json = False,
 ) -> None:
     """Learn TRAIN with several methods and measure each on TEST."""
     methods = method or list(USUAL)
     check_methods(methods)
-    rows = encoded_pair(
-        train, test, encoder, text_column, label_column, format, split, on_error, revision
-    )
+    rows = encoded_pair(train, test, encoding, reading)
     measured: dict[str, dict[str, Any]] = {}
     steps = [OURS, *methods]
     for name in follow(steps, lambda: len(measured) / len(steps), "Comparing", enabled=True):
@@ -89,29 +71,12 @@ def compare(
 
 
 def encoded_pair(
-    train: str,
-    test: str,
-    encoder: str | None,
-    text_column: str | None,
-    label_column: str,
-    format: str | None,
-    split: str | None,
-    on_error: OnError = OnError.STOP,
-    revision: str | None = None,
+    train: str, test: str, encoding: Encoding, reading: Reading
 ) -> tuple[Labelled, Labelled]:
     """Read two files of rows and encode them alike, without a prior."""
-    if encoder is not None:
-        learner = Learner.of_encoder(encoder, revision, class_names=False)
-    else:
-        reader = open_reader(train, format=format, split=split)
-        learner = Learner.of_rows(guess_modality(reader, text_column, label_column))
-
-    def encoded(data: str) -> Labelled:
-        return _encoded(
-            learner, opened(learner, data, text_column, label_column, on_error, format, split)
-        )
-
-    return encoded(train), encoded(test)
+    learner = begun(train, encoding, reading, class_names=False)
+    learned, asked = (_encoded(learner, opened(learner, data, reading)) for data in (train, test))
+    return learned, asked
 
 
 def _encoded(learner: Learner, source: RowSource) -> tuple[AnyArray, AnyArray]:

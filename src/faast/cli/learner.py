@@ -12,6 +12,7 @@ import numpy as np
 from faast import FaastClassifier, ImageClassifier, TextClassifier, load
 from faast._typing import AnyArray
 from faast.classifiers import EncodedClassifier
+from faast.classifiers.naming import Named
 from faast.encoders import load_encoder
 from faast.encoders.base import Modality
 from faast.progress import busy
@@ -133,12 +134,16 @@ class Learner:
             return np.asarray(rows)
         return self.model.encode_to_learn(rows)
 
-    def learn(self, features: AnyArray, labels: Sequence[Hashable]) -> None:
-        """Learn rows that `features_to_learn` returned."""
+    def names_to_learn(self, labels: Sequence[Hashable]) -> Named:
+        """Return the embeddings of labels whose names speak."""
+        return {} if isinstance(self.model, FaastClassifier) else self.model.encode_names(labels)
+
+    def learn(self, features: AnyArray, labels: Sequence[Hashable], names: Named) -> None:
+        """Learn rows that `features_to_learn` returned, of labels that `names_to_learn` did."""
         if isinstance(self.model, FaastClassifier):
             self.model.partial_fit(features, labels)
         else:
-            self.model.add_features(features, labels)
+            self.model.add_features(features, labels, names)
 
     def forget(self, rows: Sequence[Any], labels: Sequence[Hashable]) -> None:
         """Forget raw rows."""

@@ -11,37 +11,28 @@ import typer
 from faast.classifiers.chunks import chunks
 from faast.cli.learner import Learner, cache_of
 from faast.cli.options import (
+    ENCODING,
+    READING,
     Data,
-    EncoderName,
-    Format,
+    Encoding,
     Json,
-    LabelColumn,
     Model,
-    OnError,
     OtherOutput,
     Output,
-    Revision,
-    RowColumn,
-    Skip,
-    Split,
+    Reading,
 )
 from faast.cli.output import emit, one_line_errors
-from faast.cli.reading import batches, labels_like, name_integers, opened
+from faast.cli.reading import batches, begun, labels_like, name_integers, opened
 from faast.cli.scaling import learn_on_ray
-from faast.data import RowSource, guess_modality, open_reader
+from faast.data import RowSource
 
 
 @one_line_errors
 def learn(
     train: Data,
     output: Output,
-    encoder: EncoderName = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    on_error: Skip = OnError.STOP,
-    format: Format = None,
-    split: Split = None,
-    revision: Revision = None,
+    encoding: Encoding = ENCODING,
+    reading: Reading = READING,
     class_names: Annotated[
         bool | None,
         typer.Option(
@@ -79,20 +70,14 @@ def learn(
 ) -> None:
     """Learn labelled rows and write a model file."""
     started = time.perf_counter()
-    if encoder is not None:
-        learner = Learner.of_encoder(encoder, revision, class_names, novelty)
-    elif train == "-":
-        learner = Learner.of_rows("text", novelty)
-    else:
-        reader = open_reader(train, format=format, split=split)
-        learner = Learner.of_rows(guess_modality(reader, text_column, label_column), novelty)
+    learner = begun(train, encoding, reading, class_names, novelty)
     if keep_features and ray is not None:
         raise ValueError("workers of --ray keep no features; leave --keep-features out")
     if keep_features:
         learner.keep_features(cache_of(output))
     if resume is not None and ray is None:
         raise ValueError("--resume keeps what workers have learned; say where they are with --ray")
-    source = opened(learner, train, text_column, label_column, on_error, format, split)
+    source = opened(learner, train, reading)
     if ray is None:
         emit(_learn(learner, source, output, started), json)
         return
@@ -106,18 +91,14 @@ def add(
     model: Model,
     data: Data,
     output: OtherOutput = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    on_error: Skip = OnError.STOP,
-    format: Format = None,
-    split: Split = None,
+    reading: Reading = READING,
     json: Json = False,
 ) -> None:
     """Learn more rows, of known or new classes."""
     started = time.perf_counter()
     learner = Learner.load(model)
     learner.open_encoder()
-    source = opened(learner, data, text_column, label_column, on_error, format, split)
+    source = opened(learner, data, reading)
     emit(_learn(learner, source, output or model, started), json)
 
 
@@ -126,17 +107,13 @@ def forget(
     model: Model,
     data: Data,
     output: OtherOutput = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    on_error: Skip = OnError.STOP,
-    format: Format = None,
-    split: Split = None,
+    reading: Reading = READING,
     json: Json = False,
 ) -> None:
     """Take learned rows back, as if they had never been seen."""
     learner = Learner.load(model)
     learner.open_encoder()
-    source = opened(learner, data, text_column, label_column, on_error, format, split)
+    source = opened(learner, data, reading)
     n_rows = 0
     for batch in batches(source, "Forgetting"):
         learner.forget(batch.rows, labels_like(learner.classifier, batch.labels or []))
@@ -184,8 +161,10 @@ def _learn(learner: Learner, source: RowSource, output: Path, started: float) ->
     fresh = not learner.is_fitted
     n_rows, learning_seconds = 0, 0.0
     for features, labels in chunks(batches(source, "Learning"), learner.features_to_learn):
+        labels = labels if fresh else labels_like(learner.classifier, labels)
+        names = learner.names_to_learn(labels)
         began = time.perf_counter()
-        learner.learn(features, labels if fresh else labels_like(learner.classifier, labels))
+        learner.learn(features, labels, names)
         learning_seconds += time.perf_counter() - began
         n_rows += len(labels)
     began = time.perf_counter()

@@ -14,17 +14,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from faast._typing import AnyArray, FloatArray, IntArray
 from faast.cli.learner import Learner
-from faast.cli.options import (
-    Data,
-    Format,
-    Json,
-    LabelColumn,
-    Model,
-    OnError,
-    RowColumn,
-    Skip,
-    Split,
-)
+from faast.cli.options import READING, Data, Json, Model, Reading
 from faast.cli.output import emit, one_line_errors, show_table
 from faast.cli.plots import draw_confusion
 from faast.cli.reading import batches, labels_like, opened
@@ -44,11 +34,7 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option(help="Draw the confusion matrix into this picture file.")
     ] = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    on_error: Skip = OnError.STOP,
-    format: Format = None,
-    split: Split = None,
+    reading: Reading = READING,
     json: Json = False,
 ) -> None:
     """Measure accuracy, macro F1, calibration and confusions on labelled rows."""
@@ -56,7 +42,7 @@ def evaluate(
     learner = Learner.load(model)
     learner.open_encoder()
     classifier = learner.classifier
-    source = opened(learner, data, text_column, label_column, on_error, format, split)
+    source = opened(learner, data, reading)
     labels: list[Any] = []
     found: list[FloatArray] = []
     for batch in batches(source, "Evaluating"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,35 +36,53 @@ Output = Annotated[
 OtherOutput = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write here instead of over MODEL.")
 ]
-EncoderName = Annotated[
-    str | None,
-    typer.Option(
-        "--encoder",
-        autocompletion=_encoders,
-        help="hashing, pixels, minilm, st:NAME, clip:NAME or hf:NAME; hashing for texts, pixels "
-        "for pictures and none for tables of numbers when it is not named.",
-    ),
-]
-Revision = Annotated[
-    str | None, typer.Option(help="Branch, tag or commit of the encoder's checkpoint.")
-]
-RowColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--text-column",
-        "--row-column",
-        help="Column that holds the rows; text, sentence, path, image or features, or the only one "
-        "beside the label, when it is not named.",
-    ),
-]
-LabelColumn = Annotated[
-    str, typer.Option("--label-column", help="Column (or array) that holds the labels.")
-]
-Split = Annotated[str | None, typer.Option(help="Which part of a saved dataset that has several.")]
-Format = Annotated[
-    str | None, typer.Option(help="csv, tsv, jsonl, parquet, npz or lines; by the suffix if not.")
-]
-Skip = Annotated[
-    OnError, typer.Option("--on-error", help="What to do about a row that cannot be read.")
-]
 Json = Annotated[bool, typer.Option("--json", help="Put one flat JSON object on stdout.")]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How rows are read."""
+
+    text_column: Annotated[
+        str | None,
+        typer.Option(
+            "--text-column",
+            "--row-column",
+            help="Column that holds the rows; text, sentence, path, image or features, or the only "
+            "one beside the label, when it is not named.",
+        ),
+    ] = None
+    label_column: Annotated[
+        str, typer.Option("--label-column", help="Column (or array) that holds the labels.")
+    ] = "label"
+    on_error: Annotated[
+        OnError, typer.Option("--on-error", help="What to do about a row that cannot be read.")
+    ] = OnError.STOP
+    format: Annotated[
+        str | None,
+        typer.Option(help="csv, tsv, jsonl, parquet, npz or lines; by the suffix if not."),
+    ] = None
+    split: Annotated[
+        str | None, typer.Option(help="Which part of a saved dataset that has several.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What encodes rows."""
+
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder",
+            autocompletion=_encoders,
+            help="hashing, pixels, minilm, st:NAME, clip:NAME or hf:NAME; hashing for texts, "
+            "pixels for pictures and none for tables of numbers when it is not named.",
+        ),
+    ] = None
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of the encoder's checkpoint.")
+    ] = None
+
+
+READING, ENCODING = Reading(), Encoding()

@@ -8,34 +8,41 @@ import typer
 
 from faast import FaastClassifier
 from faast.cli.learner import Learner
-from faast.cli.options import OnError
-from faast.data import Batch, RowSource, open_rows
+from faast.cli.options import Encoding, Reading
+from faast.data import Batch, RowSource, guess_modality, open_reader, open_rows
 from faast.data.delimited import DelimitedReader
 from faast.estimators.class_memory import ClassMemory
 from faast.progress import follow
 
 
-def opened(
-    learner: Learner,
+def begun(
     data: str,
-    row_column: str | None,
-    label_column: str,
-    on_error: OnError,
-    format: str | None,
-    split: str | None,
-    *,
-    labelled: bool = True,
-) -> RowSource:
+    encoding: Encoding,
+    reading: Reading,
+    class_names: bool | None = None,
+    novelty: bool = False,
+) -> Learner:
+    """Begin a model for rows, with the encoder that is named or else the one that they need."""
+    if encoding.encoder is not None:
+        return Learner.of_encoder(encoding.encoder, encoding.revision, class_names, novelty)
+    if data == "-":
+        return Learner.of_rows("text", novelty)
+    reader = open_reader(data, format=reading.format, split=reading.split)
+    modality = guess_modality(reader, reading.text_column, reading.label_column)
+    return Learner.of_rows(modality, novelty)
+
+
+def opened(learner: Learner, data: str, reading: Reading, *, labelled: bool = True) -> RowSource:
     """Open rows of the learner's kind; see `open_rows`."""
     return open_rows(
         data,
         modality=learner.modality,
-        row_column=row_column,
-        label_column=label_column,
+        row_column=reading.text_column,
+        label_column=reading.label_column,
         labelled=labelled,
-        on_error=on_error.value,
-        format=format,
-        split=split,
+        on_error=reading.on_error.value,
+        format=reading.format,
+        split=reading.split,
     )
 
 

@@ -172,7 +172,9 @@ class ClassesLeftOut:
 
     def __init__(self, classes: GaussianClasses, rows: RowArrays) -> None:
         self._classes = classes
-        self._rows = ((rows.keys - classes.centre) / classes.scale) @ classes.basis
+        offsets = rows.keys - classes.centre
+        offsets /= classes.scale
+        self._rows = offsets @ classes.basis
         self.codes: IntArray = rows.values.argmax(axis=1)
         self._leaving = np.minimum(rows.weights, 1.0)
         self._left = classes.counts[self.codes] - self._leaving

@@ -1,16 +1,23 @@
 """`faast bench`: the protocols of the paper on one's own rows."""
 
+from collections.abc import Callable
+
 import typer
 
 from faast.cli.bench import costs, protocols, sensitivity
 from faast.cli.examples import EXAMPLES, epilog
+from faast.cli.groups import grouped
 
 app = typer.Typer(
     help="Measure ours beside other methods: few-shot, full data, streams, exponents, efficiency.",
     no_args_is_help=True,
 )
-app.command("few-shot", epilog=epilog(EXAMPLES["bench few-shot"]))(protocols.few_shot)
-app.command("full", epilog=epilog(EXAMPLES["bench full"]))(protocols.full)
-app.command("streaming", epilog=epilog(EXAMPLES["bench streaming"]))(protocols.streaming)
-app.command("efficiency", epilog=epilog(EXAMPLES["bench efficiency"]))(costs.efficiency)
-app.command("sensitivity", epilog=epilog(EXAMPLES["bench sensitivity"]))(sensitivity.sensitivity)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "few-shot": protocols.few_shot,
+    "full": protocols.full,
+    "streaming": protocols.streaming,
+    "efficiency": costs.efficiency,
+    "sensitivity": sensitivity.sensitivity,
+}
+for name, command in COMMANDS.items():
+    app.command(name, epilog=epilog(EXAMPLES[f"bench {name}"]))(grouped(command))

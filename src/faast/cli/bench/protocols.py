@@ -10,7 +10,7 @@ import typer
 
 from faast.cli.bench.options import USUAL, Methods, Quick, Seed
 from faast.cli.comparing import encoded_pair
-from faast.cli.options import Data, EncoderName, Format, Json, LabelColumn, RowColumn, Split
+from faast.cli.options import ENCODING, READING, Data, Encoding, Json, Reading
 from faast.cli.output import emit, one_line_errors, show_table
 from faast.evaluation.continual import class_incremental
 from faast.evaluation.few_shot import EpisodeResult, Episodes
@@ -39,11 +39,8 @@ def few_shot(
     episodes: Annotated[int, typer.Option(help="Supports drawn.")] = 600,
     seed: Seed = 0,
     method: Methods = None,
-    encoder: EncoderName = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    format: Format = None,
-    split: Split = None,
+    encoding: Encoding = ENCODING,
+    reading: Reading = READING,
     quick: Quick = False,
     json: Json = False,
 ) -> None:
@@ -51,7 +48,7 @@ def few_shot(
     methods = _methods(method)
     count = min(episodes, QUICK_EPISODES) if quick else episodes
     drawn = Episodes(count, ways, shots, queries, seed)
-    learned, asked = encoded_pair(train, test, encoder, text_column, label_column, format, split)
+    learned, asked = encoded_pair(train, test, encoding, reading)
     found: dict[str, EpisodeResult] = {}
 
     def fraction() -> float:
@@ -72,17 +69,14 @@ def full(
     train: Data,
     test: Data,
     method: Methods = None,
-    encoder: EncoderName = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    format: Format = None,
-    split: Split = None,
+    encoding: Encoding = ENCODING,
+    reading: Reading = READING,
     quick: Quick = False,
     json: Json = False,
 ) -> None:
     """Learn all rows of TRAIN, ask all of TEST; 95% intervals over test rows."""
     methods = [OURS] if quick and method is None else _methods(method)
-    learned, asked = encoded_pair(train, test, encoder, text_column, label_column, format, split)
+    learned, asked = encoded_pair(train, test, encoding, reading)
     warm_up(methods)
     found: dict[str, Measurement] = {}
     steps = follow(methods, lambda: len(found) / len(methods), "Comparing", enabled=True)
@@ -101,16 +95,13 @@ def streaming(
     test: Data,
     tasks: Annotated[int, typer.Option(help="Tasks that the classes arrive in.")] = 5,
     seed: Seed = 0,
-    encoder: EncoderName = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    format: Format = None,
-    split: Split = None,
+    encoding: Encoding = ENCODING,
+    reading: Reading = READING,
     quick: Quick = False,
     json: Json = False,
 ) -> None:
     """Learn classes of TRAIN task by task; beside joint training and inexact updates."""
-    learned, asked = encoded_pair(train, test, encoder, text_column, label_column, format, split)
+    learned, asked = encoded_pair(train, test, encoding, reading)
     count = min(tasks, 2) if quick else tasks
     done: list[Any] = []
     runs = class_incremental(learned, asked, count, seed=seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faast.cli.comparing import encoded_pair
-from faast.cli.options import Data, EncoderName, Format, Json, LabelColumn, RowColumn, Split
+from faast.cli.options import ENCODING, READING, Data, Encoding, Json, Reading
 from faast.cli.output import emit, one_line_errors, show_table
 from faast.evaluation.methods import OURS
 from faast.evaluation.sensitivity import sweep_alpha
@@ -13,15 +13,12 @@ from faast.evaluation.sensitivity import sweep_alpha
 def sensitivity(
     train: Data,
     test: Data,
-    encoder: EncoderName = None,
-    text_column: RowColumn = None,
-    label_column: LabelColumn = "label",
-    format: Format = None,
-    split: Split = None,
+    encoding: Encoding = ENCODING,
+    reading: Reading = READING,
     json: Json = False,
 ) -> None:
     """Learn TRAIN with each exponent of the paper, and with ours, which has none; ask TEST."""
-    learned, asked = encoded_pair(train, test, encoder, text_column, label_column, format, split)
+    learned, asked = encoded_pair(train, test, encoding, reading)
     [sweep] = sweep_alpha([learned], asked)
     if json:
         by_alpha = {f"alpha_{alpha:g}_accuracy": found for alpha, found in sweep.alphas.items()}

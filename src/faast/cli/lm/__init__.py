@@ -3,6 +3,7 @@
 import typer
 
 from faast.cli.examples import epilog
+from faast.cli.groups import grouped
 from faast.cli.lm import asking, learning, pretrain
 from faast.cli.lm.examples import EXAMPLES
 
@@ -18,4 +19,4 @@ for command in (
     learning.fold,
     pretrain.pretrain,
 ):
-    app.command(epilog=epilog(EXAMPLES[command.__name__]))(command)
+    app.command(epilog=epilog(EXAMPLES[command.__name__]))(grouped(command))

@@ -12,14 +12,12 @@ import typer
 
 from faast.cli.lm.opening import open_model
 from faast.cli.lm.options import (
+    RUNNING,
     TEXT_HELP,
     Answer,
-    BatchSize,
-    Device,
-    Dtype,
     ModelName,
-    Precision,
     Prompt,
+    Running,
     Split,
     Window,
 )
@@ -46,15 +44,13 @@ def perplexity(
         list[str], typer.Argument(metavar="TEXT...", help=TEXT_HELP, show_default=False)
     ],
     window: Window = None,
-    batch_size: BatchSize = 8,
     split: Split = None,
-    device: Device = "cpu",
-    dtype: Precision = Dtype.AUTO,
+    running: Running = RUNNING,
     json: Json = False,
 ) -> None:
     """Measure perplexity in windows that do not overlap, texts one after the other."""
     started = time.perf_counter()
-    opened = open_model(model, device, dtype)
+    opened = open_model(model, running)
     import torch
 
     from faast.lm import perplexity as measuring
@@ -62,7 +58,9 @@ def perplexity(
     found = documents(texts, opened.tokenizer, split)
     tokens = torch.cat([document.tokens for document in found])
     length = opened.window(window)
-    value = measuring.perplexity(opened.model, tokens.to(opened.model.device), length, batch_size)
+    value = measuring.perplexity(
+        opened.model, tokens.to(opened.model.device), length, running.batch_size
+    )
     emit(
         {
             "perplexity": value,
@@ -84,10 +82,8 @@ def generate(
     answer: Answer = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens to write at most.")] = 128,
     beams: Annotated[int, typer.Option(min=1, help="Beams; one is greedy.")] = 1,
-    batch_size: BatchSize = 8,
     split: Split = None,
-    device: Device = "cpu",
-    dtype: Precision = Dtype.AUTO,
+    running: Running = RUNNING,
     json: Json = False,
 ) -> None:
     """Continue one prompt, or those of records: CSV on stdout, scores beside answers."""
@@ -100,7 +96,7 @@ def generate(
         raise ValueError("name either records or one text with --prompt")
     if questions.answers is not None:
         require("sacrebleu", "evaluation")  # before the work, not after it
-    opened = open_model(model, device, dtype)
+    opened = open_model(model, running)
     from faast.evaluation.language.generation import continuations
 
     texts = continuations(
@@ -109,7 +105,7 @@ def generate(
         questions.prompts,
         max_new_tokens=max_new_tokens,
         num_beams=beams,
-        batch_size=batch_size,
+        batch_size=running.batch_size,
         progress=True,
     )
     facts = {} if questions.answers is None else _scores(texts, questions.answers)
@@ -131,10 +127,8 @@ def classify(
             show_default=False,
         ),
     ] = None,
-    batch_size: BatchSize = 8,
     split: Split = None,
-    device: Device = "cpu",
-    dtype: Precision = Dtype.AUTO,
+    running: Running = RUNNING,
     json: Json = False,
 ) -> None:
     """Choose an answer for every record by the token that tells them apart: CSV on stdout."""
@@ -146,7 +140,7 @@ def classify(
     choices = sorted(set(choice or labels or []))
     if not choices:
         raise ValueError(f"{data} has no column {column!r}; name the choices with --choice")
-    opened = open_model(model, device, dtype)
+    opened = open_model(model, running)
     from faast.evaluation.language.classification import answer_probabilities
 
     probabilities = answer_probabilities(
@@ -154,7 +148,7 @@ def classify(
         opened.tokenizer,
         questions.prompts,
         [template.answer.format_map({column: value}) for value in choices],
-        batch_size=batch_size,
+        batch_size=running.batch_size,
         progress=True,
     )
     facts: dict[str, Any] = {"rows": len(questions.prompts), "choices": choices}

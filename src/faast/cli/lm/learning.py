@@ -11,15 +11,13 @@ import typer
 
 from faast.cli.lm.opening import open_model
 from faast.cli.lm.options import (
+    RUNNING,
     TEXT_HELP,
     Answer,
-    BatchSize,
-    Device,
-    Dtype,
     Memory,
     ModelName,
-    Precision,
     Prompt,
+    Running,
     Split,
     Window,
 )
@@ -61,18 +59,16 @@ def learn(
         ),
     ] = None,
     window: Window = None,
-    batch_size: BatchSize = 8,
     split: Split = None,
-    device: Device = "cpu",
-    dtype: Precision = Dtype.AUTO,
+    running: Running = RUNNING,
     json: Json = False,
 ) -> None:
     """Learn texts, answers or chats in one pass and write a memory."""
     started = time.perf_counter()
     template = template_of(prompt, answer)
-    opened = open_model(model, device, dtype, None if memory is None else _config(memory))
+    opened = open_model(model, running, None if memory is None else _config(memory))
     found = lessons(texts, opened.tokenizer, template, split, opened.window(window))
-    facts = _learned(opened.model, found, batch_size)
+    facts = _learned(opened.model, found, running.batch_size)
     opened.model.save_pretrained(output)
     emit({"memory": str(output), **facts, "seconds": time.perf_counter() - started}, json)
 
@@ -86,7 +82,7 @@ def fold(
     json: Json = False,
 ) -> None:
     """Merge a memory into its model's output embeddings: a plain model, as fast as before."""
-    opened = open_model(memory, "cpu", Dtype.AUTO)
+    opened = open_model(memory)
     if not opened.model.names:
         raise ValueError(f"{memory} has learned nothing that could be merged into its model")
     with busy("Folding"):

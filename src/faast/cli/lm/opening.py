@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from faast.cli.lm.options import Dtype
+from faast.cli.lm.options import RUNNING, Running
 from faast.optional import require
 
 if TYPE_CHECKING:
@@ -38,15 +38,14 @@ class Opened(NamedTuple):
         return asked or min(LONGEST_WINDOW, limit)
 
 
-def open_model(name: str, device: str, dtype: Dtype, config: MemoryConfig | None = None) -> Opened:
+def open_model(name: str, running: Running = RUNNING, config: MemoryConfig | None = None) -> Opened:
     """Load a model, or a memory and the model that it was learned with.
 
     Parameters
     ----------
     name : str
         Name or folder of a model, or folder of a memory.
-    device : str
-    dtype : Dtype
+    running : Running, optional
     config : MemoryConfig, optional
         Of a model that has learned nothing.
 
@@ -65,7 +64,7 @@ def open_model(name: str, device: str, dtype: Dtype, config: MemoryConfig | None
     from faast.lm import FaastForCausalLM
     from faast.lm.storage import holds_memories
 
-    loading = {"dtype": dtype.value, "device_map": checked_device(device)}
+    loading = {"dtype": running.dtype.value, "device_map": checked_device(running.device)}
     if not holds_memories(name):
         model = FaastForCausalLM.from_base(name, config, **loading)
     elif config is not None:

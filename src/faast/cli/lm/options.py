@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -54,8 +55,20 @@ Window = Annotated[
         show_default=False,
     ),
 ]
-BatchSize = Annotated[int, typer.Option(min=1, help="Rows of a batch.")]
-Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
-Precision = Annotated[
-    Dtype, typer.Option("--dtype", help="What the model computes in; auto is what it is saved in.")
-]
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the model runs."""
+
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows of a batch.")] = 8
+    device: Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")] = (
+        "cpu"
+    )
+    dtype: Annotated[
+        Dtype,
+        typer.Option("--dtype", help="What the model computes in; auto is what it is saved in."),
+    ] = Dtype.AUTO
+
+
+RUNNING = Running()
