@@ -37,7 +37,8 @@ class AssociativeMemory:
         exact, selection included, and rows that were never learned cannot be forgotten), a sample
         past it. 0 keeps none.
     lifts : bool
-        Past the kept rows, keep moments of lifted rows too; see `faast.lift.Lift`.
+        Past the kept rows, keep moments of lifted rows too, or up to 12,288 rows themselves; see
+        `faast.lift.Lift`.
     grid, key_scale, value_scale
         See `Moments`.
 

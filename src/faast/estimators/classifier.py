@@ -53,7 +53,8 @@ class FaastClassifier(ClassifierMixin, HeadPredictions):
         memory by N / (N0 + N), else from the embeddings. 40 a class by default. With "auto" the
         rows decide instead.
     selection_rows : int
-        Rows kept for selection; see `AssociativeMemory`.
+        Rows kept for selection; see `AssociativeMemory`. With "auto", up to 12,288 rows of at most
+        1,024 features are kept as they are; past that, their lifted moments.
     key_scale : float or ndarray, optional
         Powers of two; see `Moments`. Give it where rows of norm above 2 are to be merged, or
         learned in any order with the same bits.
