@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -129,21 +130,47 @@ def content_hash(tensors: dict[str, np.ndarray[Any, Any]], metadata: dict[str, A
     return digest.hexdigest()
 
 
+def require_place(path: Path) -> None:
+    """Check that a file can be written at `path`, or over the file that is there.
+
+    Raises
+    ------
+    OSError
+        Its folder is missing, or something else than a file is there.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} in")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{path} is no file and cannot be replaced by one; name another")
+
+
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment `path` is the old one or the complete new one."""
+    """Write a file so that at any moment `path` is the old one or the complete new one.
+
+    Links are followed and permissions kept. Errors as for `require_place`.
+    """
+    require_place(path)
+    path = path.resolve()
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).chmod(_permissions(path))
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _permissions(path: Path) -> int:
+    """Return those of the file that is replaced, or those that a new one would get."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:

@@ -62,7 +62,7 @@ def pictures(tmp_path):
 def test_a_new_class_is_learned_and_forgotten_without_a_trace(folder, model, facts):
     before = model.read_bytes()
     added = facts("add", "model", "more.csv", cwd=folder)
-    assert (added["rows"], added["classes"]) == (12, 3)
+    assert (added["rows_added"], added["classes"]) == (12, 3)
     asked = facts("predict", "model", "--row", "it never arrived", cwd=folder)
     assert asked["labels"] == ["late"]
     forgotten = facts("forget", "model", "more.csv", cwd=folder)
@@ -177,7 +177,7 @@ def test_examples_of_the_help_run(folder, pictures, ran, run, monkeypatch):
         (("learn", "reviews.csv", "-o", "x", "--encoder", "precomputed"), "leave --encoder out"),
         (("learn", "reviews.csv", "-o", "x", "--encoder", "hf:no/such"), "cannot load 'no/such'"),
         (("learn", "one.csv", "-o", "x", "--keep-features"), "leave --keep-features out"),
-        (("learn", "reviews.csv", "-o", "no/such/folder"), "No such file or directory"),
+        (("learn", "reviews.csv", "-o", "no/such/model"), "there is no folder no/such"),
         (("add", "model", "gap.csv"), "gap.csv, line 3"),
         (("predict", "model"), "name either a file of rows or one row with --row"),
         (("predict", "numbers", "--row", "a,b"), "--row must be numbers"),

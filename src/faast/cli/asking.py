@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from faast.classifiers.results import novelty_of
 from faast.cli.learner import Learner
 from faast.cli.options import DATA_HELP, READING, Json, Model, OnError, Reading
 from faast.cli.output import emit, one_line_errors
-from faast.cli.reading import batches, opened
+from faast.cli.reading import batches, named, opened
 from faast.data import RowSource
+from faast.encoders.pictures import SUFFIXES
 
 Answers = dict[str, list[Any]]
 """Columns of answers, one value a row."""
@@ -40,13 +42,16 @@ def predict(
         raise ValueError("name either a file of rows or one row with --row")
     learner = Learner.load(model)
     learner.open_encoder()
-    if row is not None:
-        parts = iter([_answers(learner, _one_row(learner, row))])
+    source: RowSource | None = None
+    if row is not None or _is_picture(learner, str(data)):
+        parts = iter([_answers(learner, _one_row(learner, row or str(data)))])
     else:
         source = opened(learner, str(data), reading, labelled=False)
         parts = _read_answers(learner, source, numbered=reading.on_error is OnError.SKIP)
     if json:
-        emit(_collected(parts), json)
+        columns = _collected(parts)
+        skipped = 0 if source is None else source.skipped
+        emit({"rows": len(columns["labels"]), "rows_skipped": skipped, **columns}, json)
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
     for number, answers in enumerate(parts):
@@ -57,18 +62,26 @@ def predict(
 
 
 def _read_answers(learner: Learner, source: RowSource, numbered: bool) -> Iterator[Answers]:
-    """Answer batch after batch; where rows may be missing, each answer says of which line it is."""
-    for batch in batches(source, "Predicting"):
-        place: Answers = {source.reader.unit: batch.numbers} if numbered else {}
-        yield place | _answers(learner, learner.features(batch.rows))
+    """Answer batch after batch, saying of which picture, and of which line where some may miss."""
+    with named(source):
+        for batch in batches(source, "Predicting"):
+            place: Answers = {source.reader.unit: batch.numbers} if numbered else {}
+            if all(isinstance(row, Path) for row in batch.rows):
+                place["picture"] = [str(row) for row in batch.rows]
+            yield place | _answers(learner, learner.features(batch.rows))
 
 
-def _collected(parts: Iterable[Answers]) -> dict[str, Any]:
+def _is_picture(learner: Learner, data: str) -> bool:
+    path = Path(data)
+    return learner.modality == "image" and path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _collected(parts: Iterable[Answers]) -> Answers:
     columns: Answers = {}
     for answers in parts:
         for name, values in answers.items():
             columns.setdefault(PLURAL.get(name, f"{name}s"), []).extend(values)
-    return {"rows": len(columns["labels"]), **columns}
+    return columns
 
 
 def _answers(learner: Learner, features: AnyArray) -> Answers:

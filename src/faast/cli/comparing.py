@@ -17,7 +17,7 @@ from faast.cli.learner import Learner
 from faast.cli.measuring import measure
 from faast.cli.options import ENCODING, READING, Data, Encoding, Json, Reading
 from faast.cli.output import emit, one_line_errors, show_table
-from faast.cli.reading import batches, begun, opened
+from faast.cli.reading import batches, begun, named, opened
 from faast.data import RowSource
 from faast.estimators.labels import as_labels
 from faast.evaluation.methods import OURS, Labelled, check_methods
@@ -76,16 +76,20 @@ def encoded_pair(
     """Read two files of rows and encode them alike, without a prior."""
     learner = begun(train, encoding, reading, class_names=False)
     learned, asked = (_encoded(learner, opened(learner, data, reading)) for data in (train, test))
+    classes = set(learned[1].tolist())
+    if len(classes) < 2:
+        raise ValueError(f"{train} holds one class, {classes.pop()!r}; there is nothing to compare")
     return learned, asked
 
 
 def _encoded(learner: Learner, source: RowSource) -> tuple[AnyArray, AnyArray]:
     features: list[AnyArray] = []
     labels: list[Hashable] = []
-    for batch in batches(source, f"Encoding {source.name}"):
-        features.append(learner.features(batch.rows))
-        labels += batch.labels or []
-    return np.concatenate(features), as_labels(labels)
+    with named(source):
+        for batch in batches(source, f"Encoding {source.name}"):
+            features.append(learner.features(batch.rows))
+            labels += batch.labels or []
+        return np.concatenate(features), as_labels(labels)
 
 
 def _measured(

@@ -11,6 +11,7 @@ from faast.classifiers import EncodedClassifier
 from faast.cli.learner import Learner
 from faast.cli.options import Json, Model
 from faast.cli.output import describe_weights, emit, one_line_errors
+from faast.cli.writing import require_output
 
 
 @one_line_errors
@@ -26,7 +27,7 @@ def inspect(model: Model, json: Json = False) -> None:
             "class_names": learner.model.class_names,
         }
     if classifier.learned_ is not None:
-        facts["rows"] = classifier.n_rows_
+        facts["rows"] = learner.n_rows
     facts |= {
         "features": classifier.n_features_in_,
         "classes": len(classifier.classes_),
@@ -44,6 +45,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write what predicts, from features to probabilities, as an ONNX graph."""
+    require_output(onnx, model)
     learner = Learner.load(model)
     learner.model.to_onnx(onnx)
     emit(

@@ -32,10 +32,22 @@ class Learner:
     model: FaastClassifier | EncodedClassifier
 
     @classmethod
-    def of_rows(cls, modality: Modality, novelty: bool = False) -> Self:
-        """Make a model for rows of a kind, with the encoder that needs no weights."""
-        kinds = {"text": TextClassifier, "image": ImageClassifier, "features": FaastClassifier}
-        return cls(kinds[modality](novelty=novelty))
+    def of_rows(
+        cls, modality: Modality, class_names: bool | None = None, novelty: bool = False
+    ) -> Self:
+        """Make a model for rows of a kind, with the encoder that needs no weights.
+
+        Raises
+        ------
+        ValueError
+            Names of classes are to speak beside tables of numbers.
+        """
+        if modality == "features":
+            if class_names:
+                raise ValueError("tables of numbers know no names; leave --class-names out")
+            return cls(FaastClassifier(novelty=novelty))
+        kind = TextClassifier if modality == "text" else ImageClassifier
+        return cls(kind(class_names=class_names, novelty=novelty))
 
     @classmethod
     def of_encoder(
@@ -89,6 +101,12 @@ class Learner:
     def is_fitted(self) -> bool:
         """Whether anything has been learned."""
         return self.classifier.__sklearn_is_fitted__()
+
+    @property
+    def n_rows(self) -> float:
+        """Rows learned, or the sum of their weights; an integer where it is whole."""
+        n_rows = self.classifier.n_rows_
+        return int(n_rows) if n_rows == int(n_rows) else n_rows
 
     def keep_features(self, folder: Path) -> None:
         """Keep the features of learned rows in a folder, to forget them exactly.

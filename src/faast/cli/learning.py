@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,8 +23,9 @@ from faast.cli.options import (
     Reading,
 )
 from faast.cli.output import emit, one_line_errors
-from faast.cli.reading import batches, begun, labels_like, name_integers, opened
+from faast.cli.reading import batches, begun, labels_like, name_alike, name_integers, named, opened
 from faast.cli.scaling import learn_on_ray
+from faast.cli.writing import require_output
 from faast.data import RowSource
 
 
@@ -70,6 +72,7 @@ def learn(
 ) -> None:
     """Learn labelled rows and write a model file."""
     started = time.perf_counter()
+    require_output(output, train)
     learner = begun(train, encoding, reading, class_names, novelty)
     if keep_features and ray is not None:
         raise ValueError("workers of --ray keep no features; leave --keep-features out")
@@ -82,7 +85,7 @@ def learn(
         emit(_learn(learner, source, output, started), json)
         return
     learn_on_ray(learner, source, ray, resume)
-    facts = _written(learner, source, output, int(learner.classifier.n_rows_), fresh=True)
+    facts = _written(learner, source, output, fresh=True)
     emit(facts | {"seconds": time.perf_counter() - started}, json)
 
 
@@ -96,10 +99,13 @@ def add(
 ) -> None:
     """Learn more rows, of known or new classes."""
     started = time.perf_counter()
+    require_output(output or model, data)
     learner = Learner.load(model)
     learner.open_encoder()
     source = opened(learner, data, reading)
-    emit(_learn(learner, source, output or model, started), json)
+    before = learner.n_rows
+    facts = _learn(learner, source, output or model, started)
+    emit(facts | {"rows_added": learner.n_rows - before}, json)
 
 
 @one_line_errors
@@ -111,15 +117,14 @@ def forget(
     json: Json = False,
 ) -> None:
     """Take learned rows back, as if they had never been seen."""
+    require_output(output or model, data)
     learner = Learner.load(model)
     learner.open_encoder()
     source = opened(learner, data, reading)
     n_rows = 0
-    for batch in batches(source, "Forgetting"):
-        learner.forget(batch.rows, labels_like(learner.classifier, batch.labels or []))
-        n_rows += len(batch.rows)
-    classifier = learner.classifier
-    if not len(classifier.classes_):
+    for rows, labels, numbers in batches(source, "Forgetting"):
+        n_rows += _forgotten(learner, source, rows, labels or [], numbers)
+    if not learner.n_rows:
         raise ValueError("nothing would be left of the model; delete its file instead")
     learner.solve_and_save(output or model)
     emit(
@@ -127,8 +132,8 @@ def forget(
             "model": str(output or model),
             "rows_forgotten": n_rows,
             "rows_skipped": source.skipped,
-            "rows_left": classifier.n_rows_,
-            "classes": len(classifier.classes_),
+            "rows_left": learner.n_rows,
+            "classes": len(learner.classifier.classes_),
         },
         json,
     )
@@ -142,33 +147,60 @@ def merge(
     json: Json = False,
 ) -> None:
     """Merge two models into one that has learned the rows of both."""
-    learner = Learner.load(first)
-    learner.merge(Learner.load(second))
+    require_output(output)
+    learner, other = Learner.load(first), Learner.load(second)
+    name_alike(learner.classifier, other.classifier)
+    learner.merge(other)
     learner.solve_and_save(output)
-    classifier = learner.classifier
     emit(
         {
             "model": str(output),
-            "rows": classifier.n_rows_,
-            "classes": len(classifier.classes_),
+            "rows": learner.n_rows,
+            "classes": len(learner.classifier.classes_),
         },
         json,
     )
 
 
+def _forgotten(
+    learner: Learner,
+    source: RowSource,
+    rows: Sequence[Any],
+    labels: Sequence[Hashable],
+    numbers: Sequence[int],
+) -> int:
+    """Forget rows, by halves where one was never learned; return how many were forgotten."""
+    if not learner.n_rows:
+        for number in numbers:
+            source.report(number, "a row to forget was never learned: no row is left")
+        return 0
+    try:
+        learner.forget(rows, labels_like(learner.classifier, labels))
+    except ValueError as error:
+        if len(rows) == 1:
+            source.report(numbers[0], str(error))
+            return 0
+        half = len(rows) // 2
+        return sum(
+            _forgotten(learner, source, rows[part], labels[part], numbers[part])
+            for part in (slice(half), slice(half, None))
+        )
+    return len(rows)
+
+
 def _learn(learner: Learner, source: RowSource, output: Path, started: float) -> dict[str, Any]:
     """Learn all rows of a source, write the model, and say what was done."""
     fresh = not learner.is_fitted
-    n_rows, learning_seconds = 0, 0.0
-    for features, labels in chunks(batches(source, "Learning"), learner.features_to_learn):
-        labels = labels if fresh else labels_like(learner.classifier, labels)
-        names = learner.names_to_learn(labels)
-        began = time.perf_counter()
-        learner.learn(features, labels, names)
-        learning_seconds += time.perf_counter() - began
-        n_rows += len(labels)
+    learning_seconds = 0.0
+    with named(source):
+        for features, labels in chunks(batches(source, "Learning"), learner.features_to_learn):
+            labels = labels if fresh else labels_like(learner.classifier, labels)
+            names = learner.names_to_learn(labels)
+            began = time.perf_counter()
+            learner.learn(features, labels, names)
+            learning_seconds += time.perf_counter() - began
     began = time.perf_counter()
-    facts = _written(learner, source, output, n_rows, fresh)
+    facts = _written(learner, source, output, fresh)
     ended = time.perf_counter()
     return facts | {
         "seconds": ended - started,
@@ -176,9 +208,7 @@ def _learn(learner: Learner, source: RowSource, output: Path, started: float) ->
     }
 
 
-def _written(
-    learner: Learner, source: RowSource, output: Path, n_rows: int, fresh: bool
-) -> dict[str, Any]:
+def _written(learner: Learner, source: RowSource, output: Path, fresh: bool) -> dict[str, Any]:
     """Write the model of a source that was learned, and say what was done."""
     classifier = learner.classifier
     if fresh:
@@ -186,7 +216,7 @@ def _written(
     learner.solve_and_save(output)
     return {
         "model": str(output),
-        "rows": n_rows,
+        "rows": learner.n_rows,
         "rows_skipped": source.skipped,
         "features": classifier.n_features_in_,
         "classes": len(classifier.classes_),

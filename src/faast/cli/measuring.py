@@ -16,8 +16,9 @@ from faast._typing import AnyArray, FloatArray, IntArray
 from faast.cli.learner import Learner
 from faast.cli.options import READING, Data, Json, Model, Reading
 from faast.cli.output import emit, one_line_errors, show_table
-from faast.cli.plots import draw_confusion
-from faast.cli.reading import batches, labels_like, opened
+from faast.cli.plots import draw_confusion, require_picture
+from faast.cli.reading import batches, labels_like, named, opened
+from faast.cli.writing import require_output
 from faast.confidence import calibration_error
 from faast.estimators.labels import as_labels, positions, union
 
@@ -39,15 +40,19 @@ def evaluate(
 ) -> None:
     """Measure accuracy, macro F1, calibration and confusions on labelled rows."""
     started = time.perf_counter()
+    if plot is not None:
+        require_output(plot, model, data)
+        require_picture(plot)
     learner = Learner.load(model)
     learner.open_encoder()
     classifier = learner.classifier
     source = opened(learner, data, reading)
     labels: list[Any] = []
     found: list[FloatArray] = []
-    for batch in batches(source, "Evaluating"):
-        labels += labels_like(classifier, batch.labels or [])
-        found.append(classifier.predict_proba(learner.features(batch.rows)))
+    with named(source):
+        for batch in batches(source, "Evaluating"):
+            labels += labels_like(classifier, batch.labels or [])
+            found.append(classifier.predict_proba(learner.features(batch.rows)))
     probabilities = np.concatenate(found)
     facts, classes, confusion = measure(as_labels(labels), classifier.classes_, probabilities)
     facts |= {"rows_skipped": source.skipped, "seconds": time.perf_counter() - started}

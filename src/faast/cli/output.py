@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,6 +20,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 INTERRUPTED = 130
+UNBOUNDED = 10_000
+"""Columns of a table that no terminal shows."""
+
 EXPECTED = (ValueError, OSError, OverflowError, ImportError, NotFittedError, RowsNotLearnedError)
 
 
@@ -45,7 +49,7 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
 def emit(result: dict[str, Any], as_json: bool) -> None:
     """Show a flat result: as JSON, or as one line a fact."""
     if as_json:
-        typer.echo(json.dumps(result))
+        typer.echo(json.dumps({name: _strict(fact) for name, fact in result.items()}))
         return
     width = max(map(len, result))
     for name, fact in result.items():
@@ -59,8 +63,8 @@ def shown(fact: Any) -> str:
     if isinstance(fact, float):
         return f"{fact:.4g}"
     if isinstance(fact, list):
-        return ", ".join(map(str, fact[:20])) + (" …" if len(fact) > 20 else "")
-    return str(fact)
+        return ", ".join(map(shown, fact[:20])) + (" …" if len(fact) > 20 else "")
+    return " ".join(str(fact).split("\n"))
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -70,7 +74,17 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
         table.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = UNBOUNDED
+    console.print(table)
+
+
+def _strict(fact: Any) -> Any:
+    """Return what JSON can say: it has no NaN and no infinities."""
+    if isinstance(fact, list):
+        return [_strict(part) for part in fact]
+    return None if isinstance(fact, float) and not math.isfinite(fact) else fact
 
 
 def describe_weights(weights: FastWeights) -> dict[str, Any]:

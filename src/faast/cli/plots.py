@@ -15,6 +15,22 @@ NUMBERED = 20
 """Classes up to which cells carry their numbers."""
 
 
+def require_picture(path: Path) -> None:
+    """Check that a picture can be drawn into a file.
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    ValueError
+        It writes no such format.
+    """
+    canvas = require("matplotlib.backend_bases", "plots").FigureCanvasBase
+    formats = sorted(canvas.get_supported_filetypes())
+    if path.suffix.lower().removeprefix(".") not in formats:
+        raise ValueError(f"{path} must end in one of .{', .'.join(formats)}")
+
+
 def draw_confusion(confusion: IntArray, classes: Sequence[Any], path: Path) -> None:
     """Draw a confusion matrix, rows scaled to shares of their class.
 
@@ -24,14 +40,7 @@ def draw_confusion(confusion: IntArray, classes: Sequence[Any], path: Path) -> N
         Rows are true, columns predicted.
     classes : sequence of length C
     path : path-like
-        Of a picture format that matplotlib writes (.png, .pdf, .svg).
-
-    Raises
-    ------
-    ImportError
-        matplotlib is not installed.
-    ValueError
-        Another format.
+        See `require_picture`.
     """
     figure_type = require("matplotlib.figure", "plots").Figure
     side = min(max(3.0, 0.35 * len(classes)), 20.0)
@@ -41,7 +50,7 @@ def draw_confusion(confusion: IntArray, classes: Sequence[Any], path: Path) -> N
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     figure.colorbar(image, ax=axes, label="share of the true class")
     places, names = range(len(classes)), [str(label) for label in classes]
-    small = {"fontsize": 8 if len(classes) <= NUMBERED else 5}
+    small = {"fontsize": 8 if len(classes) <= NUMBERED else 5, "parse_math": False}
     axes.set_xticks(places, names, rotation=90, **small)
     axes.set_yticks(places, names, **small)
     axes.set_xlabel("predicted")

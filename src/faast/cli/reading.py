@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 
@@ -23,13 +24,15 @@ def begun(
     novelty: bool = False,
 ) -> Learner:
     """Begin a model for rows, with the encoder that is named or else the one that they need."""
+    if encoding.revision is not None and encoding.encoder is None:
+        raise ValueError("--revision is one of an encoder's checkpoint; name it with --encoder")
     if encoding.encoder is not None:
         return Learner.of_encoder(encoding.encoder, encoding.revision, class_names, novelty)
     if data == "-":
-        return Learner.of_rows("text", novelty)
+        return Learner.of_rows("text", class_names, novelty)
     reader = open_reader(data, format=reading.format, split=reading.split)
     modality = guess_modality(reader, reading.text_column, reading.label_column)
-    return Learner.of_rows(modality, novelty)
+    return Learner.of_rows(modality, class_names, novelty)
 
 
 def opened(learner: Learner, data: str, reading: Reading, *, labelled: bool = True) -> RowSource:
@@ -55,11 +58,37 @@ def batches(source: RowSource, description: str) -> Iterator[Batch]:
         typer.echo(f"skipped: {source.skipped - len(source.messages)} rows more", err=True)
 
 
+@contextmanager
+def named(source: RowSource) -> Iterator[None]:
+    """Name the source in errors about its rows that do not."""
+    try:
+        yield
+    except ValueError as error:
+        if source.name in str(error):
+            raise
+        raise ValueError(f"{source.name}: {error}") from error
+
+
 def labels_like(classifier: FaastClassifier, labels: Sequence[Hashable]) -> list[Hashable]:
-    """Read labels that a text file wrote as integers, where the classifier's are integers."""
-    if classifier.classes_.dtype.kind not in "iu":
-        return list(labels)
-    return [_integer(label) for label in labels]
+    """Read integers as text or text as integers, where the classifier's labels are of that kind.
+
+    Text files do not tell one from the other.
+    """
+    if _has_integers(classifier):
+        return [_integer(label) for label in labels]
+    if _has_texts(classifier):
+        return [str(label) if type(label) is int else label for label in labels]
+    return list(labels)
+
+
+def name_alike(*classifiers: FaastClassifier) -> None:
+    """Make integer labels text where a classifier to be merged has text."""
+    if not any(map(_has_texts, classifiers)):
+        return
+    for classifier in filter(_has_integers, classifiers):
+        if isinstance(classifier.learned_, ClassMemory):
+            labels = classifier.classes_.tolist()
+            classifier.learned_.rename({label: str(label) for label in labels})
 
 
 def name_integers(classifier: FaastClassifier, source: RowSource) -> None:
@@ -70,6 +99,14 @@ def name_integers(classifier: FaastClassifier, source: RowSource) -> None:
     renamed = {label: _integer(label) for label in learned.classes.tolist()}
     if not any(isinstance(label, str) for label in renamed.values()):
         learned.rename(renamed)
+
+
+def _has_integers(classifier: FaastClassifier) -> bool:
+    return classifier.classes_.dtype.kind in "iu"
+
+
+def _has_texts(classifier: FaastClassifier) -> bool:
+    return all(isinstance(label, str) for label in classifier.classes_.tolist())
 
 
 def _integer(label: Hashable) -> Hashable:

@@ -133,12 +133,12 @@ class RowSource:
 
         for record in self.reader.records(choose):
             if isinstance(record, Fault):
-                self._report(record.number, record.reason)
+                self.report(record.number, record.reason)
                 continue
             try:
                 row, label = self._converted(record, chosen[0])
             except ValueError as error:
-                self._report(record.number, str(error))
+                self.report(record.number, str(error))
             else:
                 yield record.number, row, label
 
@@ -159,7 +159,8 @@ class RowSource:
             raise ValueError(f"{len(row)} features, the first row has {self._width}")
         return row, label
 
-    def _report(self, number: int, reason: str) -> None:
+    def report(self, number: int, reason: str) -> None:
+        """Raise what is wrong with a row, or count it where such rows are skipped."""
         message = f"{self.name}, {self.reader.unit} {number}: {reason}"
         if self.on_error == "raise":
             raise DataError(f'{message} (on_error="skip" leaves such rows out)')
