@@ -1,5 +1,6 @@
 import numpy as np
 
+import faast
 from faast import AssociativeMemory, PseudoInverse, Ridge
 
 
@@ -63,3 +64,16 @@ def test_queries_may_be_of_any_float_type(unit_rows):
     rows, values = unit_rows
     memory = AssociativeMemory().learn(rows, values)
     np.testing.assert_allclose(memory.read(rows.astype(np.float16)), memory.read(rows), atol=1e-2)
+
+
+def test_a_file_of_few_rows_holds_no_sums_and_loads_the_same_bits(rng, tmp_path):
+    keys, values = rng.standard_normal((30, 400)) / 20, rng.standard_normal((30, 3)) / 4
+    memory = AssociativeMemory().learn(keys, values, weights=np.arange(1, 31))
+    memory.save(tmp_path / "few")
+    assert (tmp_path / "few").stat().st_size < 8 * 400**2 / 2
+    restored = faast.load(tmp_path / "few")
+    assert restored.moments == memory.moments
+    assert np.array_equal(restored.read(keys), memory.read(keys))
+    restored.forget(keys[:1], values[:1])
+    never = AssociativeMemory().learn(keys[1:], values[1:], weights=np.arange(2, 31))
+    assert np.array_equal(restored.read(keys), never.read(keys))

@@ -95,8 +95,11 @@ class Learned:
         return held if self.lifted is None else held + self.lifted.nbytes
 
     def to_state(self) -> State:
-        """Return what a file keeps."""
-        parts = {"moments": self.moments.to_state(), "rows": self.rows.to_state()}
+        """Return what a file keeps: no sums where all rows are kept and take less room."""
+        told = self.rows.complete and self.moments.exact
+        brief = told and 2 * self.rows.nbytes < self.moments.nbytes  # half of the Gram matrix
+        moments = self.moments.outline() if brief else self.moments.to_state()
+        parts = {"moments": moments, "rows": self.rows.to_state()}
         if self.lifted is not None:
             parts["lifted"] = self.lifted.to_state()
         return State.joined(parts, lifts=self.lifts)
@@ -106,10 +109,18 @@ class Learned:
         """Restore what `to_state` returned."""
         moments = Moments.from_state(state.part("moments"))
         rows = KeptRows.from_state(state.part("rows"))
+        if not moments.count and len(rows):
+            moments = moments.summed([_as_batch(rows, moments)])
         lifted = None
         if "lifted" in state.metadata:
             lifted = LiftedMoments.from_state(state.part("lifted"), moments)
         return cls(moments, rows, lifted, bool(state.metadata["lifts"]))
+
+
+def _as_batch(rows: KeptRows, like: Moments) -> Batch:
+    """Return rows as they were learned."""
+    weights = None if np.all(rows.weights == 1.0) else rows.weights
+    return Batch(*like.from_grid(rows.keys, rows.values), weights, 0)
 
 
 def summed(batches: Iterable[Batch], like: Learned, *, forgetting: bool = False) -> Learned:

@@ -337,20 +337,28 @@ class Moments:
         moments._sums = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
         return moments
 
+    def outline(self) -> State:
+        """Return what a file keeps where it keeps all rows: shapes and grids, no sums."""
+        grids = self._grids.to_state()
+        shape = {"n_features": self.n_features, "n_values": self.n_values}
+        return State(grids.tensors, {**shape, **grids.metadata})
+
     def to_state(self) -> State:
         """Return what a file keeps."""
-        grids = self._grids.to_state()
+        outline = self.outline()
         lower = np.tril_indices(self.n_features)
-        tensors = {**self._sums, "gram": self._sums["gram"][lower], **grids.tensors}
-        shape = {"n_features": self.n_features, "n_values": self.n_values}
-        return State(tensors, {**shape, **grids.metadata})
+        sums = {**self._sums, "gram": self._sums["gram"][lower]}
+        return State({**sums, **outline.tensors}, outline.metadata)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Restore what `to_state` returned."""
+        """Restore what `to_state` returned; from an outline, moments without rows."""
         d, m = int(state.metadata["n_features"]), int(state.metadata["n_values"])
-        moments = cls(d, m)
-        moments._grids = Grids.from_state(state)
+        grids = Grids.from_state(state)
+        moments = cls(d, m, grid=grids.bits)
+        moments._grids = grids
+        if moments._sums.keys().isdisjoint(state.tensors):
+            return moments
         expected = empty_sums(d, m, state.tensors["count"].dtype.type)
         gram = np.zeros_like(expected["gram"])
         gram[np.tril_indices(d)] = state.tensors["gram"]
