@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+_DISTRIBUTIONS = {"PIL": "pillow", "sentence_transformers": "sentence-transformers"}
+"""What pip calls packages that are imported by another name."""
+
 
 def require(module: str, extra: str) -> Any:
     """Import an optional package.
@@ -27,6 +30,7 @@ def require(module: str, extra: str) -> Any:
         package = module.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != package:
             raise  # the package is there, something that it needs is not
+        distribution = _DISTRIBUTIONS.get(package, package)
         raise ImportError(
-            f'{package} is not installed; install it with: pip install "faast[{extra}]"'
+            f'{distribution} is not installed; install it with: pip install "faast[{extra}]"'
         ) from error

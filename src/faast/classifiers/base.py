@@ -43,12 +43,9 @@ class EncodedClassifier:
         novelty: bool = False,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._opened = OpenedEncoder.of(encoder)
-        if self.encoder.modality != self.modality:
-            raise ValueError(
-                f"{type(self).__name__} takes {self.modality} rows, encoder {self.encoder.name!r} "
-                f"takes {self.encoder.modality} rows"
-            )
+        if isinstance(labels, str):
+            raise TypeError(f"labels must be several names, got one string; pass [{labels!r}]")
+        self._opened = OpenedEncoder.of(encoder, self.modality)
         self._prepare(labels, self.encoder.semantic if class_names is None else class_names, cache)
         named = embed_names(self.encoder, self.labels, {})
         self.classifier = FaastClassifier(class_embeddings=named or None, novelty=novelty)
@@ -283,7 +280,7 @@ class EncodedClassifier:
     def from_state(cls, state: State) -> Self:
         """Restore what `to_state` returned."""
         restored = cls.__new__(cls)
-        restored._opened = OpenedEncoder.from_metadata(state.metadata["encoder"])
+        restored._opened = OpenedEncoder.from_metadata(state.metadata["encoder"], cls.modality)
         restored._prepare(state.metadata["labels"], bool(state.metadata["class_names"]), None)
         restored.classifier = FaastClassifier.from_state(state.part("classifier"))
         return restored

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from faast.encoders import Encoder, EncoderMismatchError, load_encoder
+from faast.encoders.base import Modality
 
 KEPT = frozenset({"name", "revision", "dtype", "prompt", "pooling", "n_features"})
 """Settings that a file may hold. Running code that a checkpoint brings is never one of them."""
@@ -20,22 +21,33 @@ class OpenedEncoder:
     settings : dict
         For `load_encoder`.
     fingerprint : str
+    modality : {"text", "image", "features"}
+        What rows of the classifier are.
     found : Encoder or None
         None until it is needed.
     """
 
     settings: dict[str, Any]
     fingerprint: str
+    modality: Modality
     found: Encoder | None = None
 
     @classmethod
-    def of(cls, encoder: str | Encoder) -> OpenedEncoder:
-        """Take an encoder, or load it by name."""
+    def of(cls, encoder: str | Encoder, modality: Modality) -> OpenedEncoder:
+        """Take an encoder, or load it by name.
+
+        Raises
+        ------
+        EncoderMismatchError
+            It takes other rows.
+        """
         encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
-        return cls(encoder.settings, encoder.fingerprint, encoder)
+        opened = cls(encoder.settings, encoder.fingerprint, modality)
+        opened.use(encoder)
+        return opened
 
     @classmethod
-    def from_metadata(cls, metadata: dict[str, Any]) -> OpenedEncoder:
+    def from_metadata(cls, metadata: dict[str, Any], modality: Modality) -> OpenedEncoder:
         """Restore what `to_metadata` returned.
 
         Raises
@@ -47,7 +59,7 @@ class OpenedEncoder:
         foreign = sorted(set(settings) - KEPT)
         if foreign or not isinstance(settings.get("name"), str):
             raise ValueError(f"encoder settings that cannot be trusted: {foreign or 'no name'}")
-        return cls(settings, str(metadata["fingerprint"]))
+        return cls(settings, str(metadata["fingerprint"]), modality)
 
     def to_metadata(self) -> dict[str, Any]:
         """Return what a file keeps."""
@@ -65,11 +77,20 @@ class OpenedEncoder:
         Raises
         ------
         EncoderMismatchError
-            What loads by these settings is another encoder now.
+            What loads by these settings is another encoder now, or none.
         """
-        if self.found is None:
-            self.found = load_encoder(**self.settings, fingerprint=self.fingerprint)
-        return self.found
+        if self.found is not None:
+            return self.found
+        try:
+            encoder = load_encoder(**self.settings, fingerprint=self.fingerprint)
+        except EncoderMismatchError:
+            raise
+        except ValueError as error:
+            raise EncoderMismatchError(
+                f"the settings {self.settings} that the model keeps fit no encoder: {error}"
+            ) from error
+        self.use(encoder)
+        return encoder
 
     def use(self, encoder: Encoder) -> None:
         """Take an encoder that was loaded elsewhere.
@@ -77,8 +98,13 @@ class OpenedEncoder:
         Raises
         ------
         EncoderMismatchError
-            It is not the encoder that rows were learned with.
+            It is not the encoder that rows were learned with, or takes other rows.
         """
+        if encoder.modality != self.modality:
+            raise EncoderMismatchError(
+                f"the classifier takes {self.modality} rows, encoder {encoder.name!r} takes "
+                f"{encoder.modality} rows"
+            )
         if encoder.fingerprint != self.fingerprint:
             raise EncoderMismatchError(
                 f"the model was learned with encoder {self.name!r} of fingerprint "

@@ -25,7 +25,8 @@ def _encoders() -> list[str]:
 
 DATA_HELP = (
     "File of rows (.csv, .tsv, .jsonl, .parquet, .npz), folder of pictures with a sub-folder a "
-    "class, folder of a saved dataset, or - for standard input."
+    "class, folder of a saved dataset, or - for standard input (CSV; predict reads lines of text "
+    "too, unless the first is a header that names text, sentence or the labels)."
 )
 
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
@@ -60,7 +61,10 @@ class Reading:
     ] = OnError.STOP
     format: Annotated[
         str | None,
-        typer.Option(help="csv, tsv, jsonl, parquet, npz or lines; by the suffix if not."),
+        typer.Option(
+            help="csv, tsv, jsonl, parquet, npz or lines, of standard input too; by the suffix if "
+            "it is not named."
+        ),
     ] = None
     split: Annotated[
         str | None, typer.Option(help="Which part of a saved dataset that has several.")

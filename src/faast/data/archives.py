@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from faast.data.records import Choose, DataError, Fault, Record
 
 BLOCK_ROWS = 1024
+SUFFIX = ".npy"
 
 
 class ArchiveReader:
@@ -34,15 +36,15 @@ class ArchiveReader:
         """See `Reader.records`."""
         try:
             with zipfile.ZipFile(self.path) as archive:
-                members = [Path(name).stem for name in archive.namelist() if name.endswith(".npy")]
-                wanted = list(choose(members))
+                members = [name for name in archive.namelist() if name.endswith(SUFFIX)]
+                wanted = list(choose([name.removesuffix(SUFFIX) for name in members]))
                 with ExitStack() as stack:
                     arrays = {
-                        name: self._begin(stack.enter_context(archive.open(f"{name}.npy")), name)
+                        name: self._begin(stack.enter_context(archive.open(name + SUFFIX)), name)
                         for name in wanted
                     }
                     yield from self._rows(arrays)
-        except (OSError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"cannot read {self.name} as an npz archive: {error}") from error
 
     def _begin(self, file: IO[bytes], name: str) -> _Stored:

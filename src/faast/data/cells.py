@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,7 @@ import numpy as np
 
 from faast.encoders.pictures import read_picture
 
-_NOT_TEXT = (
-    "is not valid text in this encoding; convert the file to UTF-8 (iconv -f latin1 -t utf-8) or "
-    "name its encoding"
-)
+_FOR_TEXTS = 'where rows are texts, learn with modality="text" (--encoder hashing)'
 
 
 def text_row(value: Any) -> str:
@@ -28,8 +26,7 @@ def text_row(value: Any) -> str:
         raise ValueError(f"the text must be a string, got {type(value).__name__}")
     if not value.strip():
         raise ValueError("the text is empty; fill it in or leave the row out")
-    if not _is_text(value):
-        raise ValueError(f"the text {_NOT_TEXT}")
+    check_text(value, "the text")
     return value
 
 
@@ -74,9 +71,11 @@ def feature_row(value: Any) -> np.ndarray[Any, Any]:
     try:
         row = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the features are not all numbers: {error}") from None
+        raise ValueError(f"the features are not all numbers: {error}; {_FOR_TEXTS}") from None
     if row.ndim != 1 or not row.size:
-        raise ValueError(f"the features must be one row of numbers, got shape {row.shape}")
+        raise ValueError(
+            f"the features must be one row of numbers, got shape {row.shape}; {_FOR_TEXTS}"
+        )
     if not np.all(np.isfinite(row)):
         raise ValueError("the features hold NaN or inf; repair the row or leave it out")
     return row
@@ -88,23 +87,47 @@ def label(value: Any) -> Hashable:
     Raises
     ------
     ValueError
-        Missing, empty, NaN, or of another kind.
+        Missing, blank, not finite, or of another kind.
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or value == "" or value != value:
+    blank = isinstance(value, str) and not value.strip()
+    if value is None or blank or value != value:
         raise ValueError("the label is missing; fill it in or leave the row out")
     if not isinstance(value, str | int | float):
         raise ValueError(f"the label must be a string or a number, got {type(value).__name__}")
-    if isinstance(value, str) and not _is_text(value):
-        raise ValueError(f"the label {_NOT_TEXT}")
+    if isinstance(value, str):
+        check_text(value, "the label")
+    elif not math.isfinite(value):
+        raise ValueError(f"the label must be a finite number, got {value}")
     return value
 
 
-def _is_text(value: str) -> bool:
-    """Tell whether no lone surrogate, such as a byte that did not decode, is in a string."""
+def kind_of(label: Hashable) -> str:
+    """Name the kind of a label: true and 1, or "1" and 1, are not one class."""
+    if isinstance(label, str):
+        return "a string"
+    return "true or false" if isinstance(label, bool) else "a number"
+
+
+def check_text(text: str, what: str) -> None:
+    """Check that all of a string is characters.
+
+    Raises
+    ------
+    ValueError
+        A byte did not decode (`TextFile` makes such a byte a lone surrogate), or a surrogate stands
+        alone for another reason.
+    """
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        text.encode()
+    except UnicodeEncodeError as error:
+        if "\udc80" <= text[error.start] <= "\udcff":
+            raise ValueError(
+                f"{what} is not valid text in this encoding; save the file as UTF-8, for example "
+                "with iconv -f latin1 -t utf-8"
+            ) from None
+        raise ValueError(
+            f"{what} is not valid text: {text[error.start]!a} is half a character; remove it, or "
+            "write its other half beside it"
+        ) from None

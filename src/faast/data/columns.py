@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from faast.data.cells import check_text
 from faast.data.records import DataError
 from faast.encoders.base import Modality
 
@@ -54,17 +55,23 @@ def choose_columns(
     Raises
     ------
     DataError
-        A named column is missing, or none is evidently the row column.
+        A named column is missing, or holds the labels too, or none is evidently the row column.
     """
     label_column = resolve_label(present, label_column)
     if not labelled:
-        present = [column for column in present if column != label_column]
+        present = [name for name in present if name == row_column or name != label_column]
         label_column = None
+    if row_column is not None and row_column == label_column:
+        raise DataError(
+            f"{name}: column {row_column!r} cannot hold both the rows and their labels; name "
+            "another with row_column (--text-column) or label_column (--label-column)"
+        )
     for column in (row_column, label_column):
         if column is not None and column not in present:
             raise DataError(
                 f"{name} has no column {column!r}; its columns are {', '.join(present)} (the first "
-                "line of a table must name them)"
+                "line of a table must name them); name others with row_column (--text-column) and "
+                "label_column (--label-column)"
             )
     others = [column for column in present if column != label_column]
     usual = [column for column in USUAL[modality] if column in others]
@@ -77,10 +84,27 @@ def choose_columns(
     if row_column is None:
         raise DataError(
             f"{name} has the columns {', '.join(present)}; say which one holds the rows "
-            "(row_column; --text-column on the command line)"
+            "with row_column (--text-column)"
         )
     labels = [] if label_column is None else [label_column]
     return Columns(row_column, label_column, [row_column, *labels])
+
+
+def check_names(names: Sequence[str], place: str) -> None:
+    """Check the names of columns that a file brings.
+
+    Raises
+    ------
+    DataError
+        One is there twice, or does not decode.
+    """
+    for name in names:
+        if list(names).count(name) > 1:
+            raise DataError(f"{place}: column {name!r} is there twice; rename one")
+        try:
+            check_text(name, "the name of a column")
+        except ValueError as error:
+            raise DataError(f"{place}: {error}") from error
 
 
 def resolve_label(present: Sequence[str], label_column: str | None) -> str | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 
+from faast.data.columns import check_names
 from faast.data.records import Choose, DataError, Fault, Record
 from faast.data.text_file import TextFile
+
+FIELD_CHARACTERS = 1 << 22
+"""Characters of the longest field: more than a long novel, little beside memory."""
 
 
 class DelimitedReader:
@@ -30,9 +34,15 @@ class DelimitedReader:
 
     def records(self, choose: Choose) -> Iterator[Record | Fault]:
         """See `Reader.records`."""
+        # One limit for the whole process: never lowered, so as to break no one else's reading.
+        csv.field_size_limit(max(csv.field_size_limit(), FIELD_CHARACTERS))
+        first = self.file.first_line()
         rows = csv.reader(self.file.lines(), delimiter=self.delimiter, strict=True)
-        header = self._header(rows)
-        wanted = set(choose(header))
+        try:
+            header = self._header(rows)
+            wanted = set(choose(header))
+        except DataError as error:
+            raise DataError(f"{error}{self._doubt(first)}") from error
         kept = [(place, name) for place, name in enumerate(header) if name in wanted]
         while True:
             number = rows.line_num + 1
@@ -41,7 +51,7 @@ class DelimitedReader:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Fault(number, _quoting(str(error)))
+                yield Fault(number, _fault(error))
                 continue
             if len(fields) == len(header):
                 yield Record(number, {name: fields[place] for place, name in kept})
@@ -58,15 +68,30 @@ class DelimitedReader:
         except StopIteration:
             raise DataError(f"{self.name} is empty; its first line must name columns") from None
         except csv.Error as error:
-            raise DataError(f"{self.name}, line 1: {_quoting(str(error))}") from error
+            raise DataError(f"{self.name}, line 1: {_fault(error)}") from error
         header = [name.strip() for name in header]
-        twice = sorted({name for name in header if header.count(name) > 1})
-        if twice:
-            raise DataError(f"{self.name}, line 1: column {twice[0]!r} is there twice; rename one")
+        check_names(header, f"{self.name}, line 1")
         return header
 
+    def _doubt(self, first: str) -> str:
+        """Say what the file may be instead, by its first line."""
+        if first.lstrip().startswith("{"):
+            return '; it looks like JSON lines: say format="jsonl" (--format jsonl)'
+        if self.delimiter == "," and "\t" in first:
+            return '; it looks separated by tabs: say format="tsv" (--format tsv)'
+        if ";" in first:
+            return "; it looks separated by semicolons: save it with commas"
+        if self.file.path is None:
+            return "; standard input is read as CSV: else say format (--format jsonl, tsv or lines)"
+        return ""
 
-def _quoting(error: str) -> str:
+
+def _fault(error: csv.Error) -> str:
+    if "field limit" in str(error):
+        return (
+            f"a field of more than {FIELD_CHARACTERS:,} characters; either a double quote is not "
+            "closed, or the text is too long for CSV (JSON lines or Parquet hold any text)"
+        )
     return (
         f"{error}; a double quote is probably not closed, or stands inside a field without being "
         "doubled (JSON lines or Parquet hold any text)"

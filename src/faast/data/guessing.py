@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from faast.data.columns import USUAL, resolve_label
 from faast.data.folders import PictureFolderReader
 from faast.data.records import Reader, Record
 from faast.encoders.base import Modality
-from faast.encoders.pictures import SUFFIXES
+from faast.encoders.pictures import SUFFIXES, is_file
 
 
 def guess_modality(
@@ -44,17 +46,22 @@ def guess_modality(
             return modality
     if first is None:
         return "text" if row_column or len(others) == 1 else "features"
-    columns = others if row_column is None else [row_column]
-    kinds = {_kind(first.fields.get(column)) for column in columns}
-    if len(columns) == 1 or kinds == {"features"}:
-        return kinds.pop()
-    return "text"
+    folder = Path(reader.name).parent
+    if row_column is not None:
+        value: Any = first.fields.get(row_column)
+        kind = _kind(value, folder)
+        # A row of features has several numbers: one, however it is written, is no such row.
+        return "text" if kind == "features" and np.ndim(value) == 0 else kind
+    kinds = {_kind(first.fields[column], folder) for column in others}
+    return kinds.pop() if len(others) == 1 or kinds == {"features"} else "text"
 
 
-def _kind(value: Any) -> Modality:
+def _kind(value: Any, folder: Path) -> Modality:
     if isinstance(value, str):
         if Path(value).suffix.lower() in SUFFIXES:
-            return "image"
+            # Words that end on the name of a picture are text.
+            is_path = len(value.split()) == 1 or is_file(folder / value)
+            return "image" if is_path else "text"
         try:
             float(value)
         except ValueError:

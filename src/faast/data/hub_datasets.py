@@ -86,11 +86,24 @@ def dataset_reader(dataset: Any, split: str | None, name: str) -> DatasetReader:
     Raises
     ------
     DataError
-        A dictionary of splits of which none or a missing one is named.
+        A dictionary of splits of which none or a missing one is named, or a split of one dataset.
     """
     if not isinstance(dataset, dict):
+        refuse_split(split, name)
         return DatasetReader(dataset, name)
     if split not in dataset:
-        said = "name one with split" if split is None else f"not {split!r}"
+        said = "name one with split (--split)" if split is None else f"not {split!r}"
         raise DataError(f"{name} has the splits {', '.join(dataset)}; {said}")
     return DatasetReader(dataset[split], f"{name}[{split}]")
+
+
+def refuse_split(split: str | None, name: str) -> None:
+    """Check that no split is named of what has none.
+
+    Raises
+    ------
+    DataError
+        One is.
+    """
+    if split is not None:
+        raise DataError(f"{name} has no splits such as {split!r}; leave split (--split) out")

@@ -9,12 +9,13 @@ from typing import Any
 from faast.data.archives import ArchiveReader
 from faast.data.delimited import DelimitedReader
 from faast.data.folders import PictureFolderReader
-from faast.data.hub_datasets import dataset_reader, saved_dataset
+from faast.data.hub_datasets import dataset_reader, refuse_split, saved_dataset
 from faast.data.json_lines import JsonLinesReader
 from faast.data.parquet import ParquetReader
 from faast.data.plain_lines import PlainLinesReader
 from faast.data.records import DataError, Reader
 from faast.data.source import OnError, RowSource
+from faast.data.standard_input import lines_or_table
 from faast.data.text_file import TextFile
 from faast.encoders.base import Modality
 
@@ -63,8 +64,8 @@ def open_rows(
     labelled : bool
         False leaves the label column aside, where there is one.
     format : {"csv", "tsv", "jsonl", "parquet", "npz", "lines"}, optional
-        By the suffix; for standard input "lines" (each line a row) of text without labels, and else
-        "csv".
+        By the suffix; for standard input "csv". Texts without labels, no column of which is named,
+        are "lines" there (each line a row) unless the first line is a header: see `lines_or_table`.
     split : str, optional
         Which part of a dictionary of datasets.
     encoding : str
@@ -79,7 +80,7 @@ def open_rows(
     Raises
     ------
     DataError
-        No such file, or of a format that is not known.
+        No such file, of a format that is not known, or pictures where none are expected.
 
     Examples
     --------
@@ -87,9 +88,13 @@ def open_rows(
     >>> for rows, labels, numbers in source:  # doctest: +SKIP
     ...     classifier.add(rows, labels)
     """
-    if source == "-" and format is None:
-        format = "lines" if modality == "text" and not (labelled and label_column) else "csv"
-    reader = open_reader(source, format=format, split=split, encoding=encoding)
+    asked = modality == "text" and row_column is None and not (labelled and label_column)
+    if source == "-" and format is None and split is None and asked:
+        reader = lines_or_table(TextFile(None, encoding), label_column)
+    else:
+        reader = open_reader(source, format=format, split=split, encoding=encoding)
+    if isinstance(reader, PictureFolderReader) and modality != "image":
+        raise DataError(f"{source} is a folder of pictures, but the model takes {modality} rows")
     in_folder = isinstance(source, str | os.PathLike) and Path(source).is_file()
     folder = Path(source).parent if in_folder else None
     return RowSource(
@@ -107,12 +112,21 @@ def open_reader(
     """Open records; see `open_rows`, which makes rows of them."""
     if not isinstance(source, str | os.PathLike):
         return dataset_reader(source, split, "dataset")
-    if source == "-":
+    if source == "":
+        raise DataError("no data is named; name a file, a folder, or - for standard input")
+    path = None if source == "-" else Path(source)
+    if path is not None and any((path / name).is_file() for name in _SAVED_DATASET):
+        return saved_dataset(path, split)
+    refuse_split(split, str(source))
+    if path is None:
         return _file_reader(None, format or "csv", encoding)
-    path = Path(source)
     if path.is_dir():
-        saved = any((path / name).is_file() for name in _SAVED_DATASET)
-        return saved_dataset(path, split) if saved else PictureFolderReader(path)
+        return PictureFolderReader(path)
+    if path.exists() and not path.is_file():
+        raise DataError(
+            f"{path} is no file but a pipe or a device, which cannot be read twice; name - instead "
+            f"and hand it over as standard input: - < {path}"
+        )
     return _file_reader(path, format or _format_of(path), encoding)
 
 
@@ -123,7 +137,7 @@ def _format_of(path: Path) -> str:
     if found is None:
         raise DataError(
             f"{path} has none of the suffixes {', '.join(SUFFIXES)}; rename it, or say what it is "
-            f"with format ({', '.join(FORMATS)})"
+            f"with format (--format), one of {', '.join(FORMATS)}"
         )
     return found
 

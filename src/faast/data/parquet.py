@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from faast.data.columns import check_names
 from faast.data.records import Choose, DataError, Fault, Record
 from faast.optional import require
 
@@ -36,6 +37,7 @@ class ParquetReader:
         arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
         try:
             with parquet.ParquetFile(self.path) as file:
+                check_names(file.schema_arrow.names, self.name)
                 wanted = list(choose(file.schema_arrow.names))
                 total, number = file.metadata.num_rows, 0
                 for batch in file.iter_batches(BATCH_ROWS, columns=wanted):

@@ -47,7 +47,8 @@ class RowSource:
     row_column, label_column : str, optional
         A row column that is not named is found; without a label column no labels are read.
     labelled : bool
-        False leaves the label column aside, where there is one.
+        False leaves the label column aside, where there is one. Labels are all strings, all
+        numbers, or all true and false.
     on_error : {"raise", "skip"}
         What to do about a row that cannot be read.
     folder : pathlib.Path
@@ -84,7 +85,7 @@ class RowSource:
         self.folder = folder or Path()
         self.skipped = 0
         self.messages: list[str] = []
-        self._width = 0
+        self._width, self._label_kind = 0, ""
 
     @property
     def name(self) -> str:
@@ -97,7 +98,7 @@ class RowSource:
         return self.reader.fraction
 
     def __iter__(self) -> Iterator[Batch]:
-        self.skipped, self.messages, self._width = 0, [], 0
+        self.skipped, self.messages, self._width, self._label_kind = 0, [], 0, ""
         rows: list[Any] = []
         labels: list[Hashable] = []
         numbers: list[int] = []
@@ -113,7 +114,7 @@ class RowSource:
             yield Batch(rows, labels if self.labelled else None, numbers)
         elif not found:
             skipped = f" ({self.skipped} could not be read)" if self.skipped else ""
-            raise DataError(f"{self.name} holds no rows{skipped}")
+            raise DataError(f"{self.name} holds no rows{skipped}; put one in, or name another")
 
     def _rows(self) -> Iterator[tuple[int, Any, Hashable]]:
         chosen: list[Columns] = []
@@ -146,24 +147,37 @@ class RowSource:
         fields = record.fields
         label = None if columns.label is None else cells.label(fields[columns.label])
         if columns.row is not None:
-            value = fields[columns.row]
+            row = self._row(fields[columns.row])
         else:
-            value = [value for name, value in fields.items() if name != columns.label]
-        if self.modality == "text":
-            return cells.text_row(value), label
-        if self.modality == "image":
-            return cells.picture_row(value, self.folder), label
-        row = cells.feature_row(value)
-        self._width = self._width or len(row)
-        if len(row) != self._width:
-            raise ValueError(f"{len(row)} features, the first row has {self._width}")
+            row = self._row([value for name, value in fields.items() if name != columns.label])
+        self._check_alike(row, label)
         return row, label
+
+    def _row(self, value: Any) -> Any:
+        if self.modality == "text":
+            return cells.text_row(value)
+        if self.modality == "image":
+            return cells.picture_row(value, self.folder)
+        return cells.feature_row(value)
+
+    def _check_alike(self, row: Any, label: Hashable) -> None:
+        """Check that a row is like the first one: as wide, its label of the same kind."""
+        width = len(row) if self.modality == "features" else 0
+        if self._width not in (0, width):
+            raise ValueError(f"{width} features, the first row has {self._width}")
+        kind = "" if label is None else cells.kind_of(label)
+        if self._label_kind not in ("", kind):
+            raise ValueError(
+                f"the label {label!r} is {kind}, the first one is {self._label_kind}; write all "
+                "labels alike"
+            )
+        self._width, self._label_kind = width, kind
 
     def report(self, number: int, reason: str) -> None:
         """Raise what is wrong with a row, or count it where such rows are skipped."""
         message = f"{self.name}, {self.reader.unit} {number}: {reason}"
         if self.on_error == "raise":
-            raise DataError(f'{message} (on_error="skip" leaves such rows out)')
+            raise DataError(f'{message}; on_error="skip" (--on-error skip) leaves such rows out')
         self.skipped += 1
         if len(self.messages) < MAX_MESSAGES:
             self.messages.append(message)

@@ -38,6 +38,14 @@ class TextFile:
         self.name = "standard input" if path is None else str(path)
         self.encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
         self.fraction: float | None = None
+        self._begun: tuple[str, Iterator[str]] | None = None
+
+    def first_line(self) -> str:
+        """Read the first line, empty if there is none; `lines` still begins with it."""
+        if self._begun is None:
+            lines = self.lines()
+            self._begun = next(lines, ""), lines
+        return self._begun[0]
 
     def lines(self) -> Iterator[str]:
         """Yield the lines, with their ends as they are in the file.
@@ -47,6 +55,12 @@ class TextFile:
         DataError
             Missing, unreadable, evidently no text, or of an unknown encoding.
         """
+        if self._begun is not None:
+            (first, rest), self._begun = self._begun, None
+            if first:
+                yield first
+            yield from rest
+            return
         if self.path is None:
             text = self._decoded(sys.stdin.buffer)
             try:

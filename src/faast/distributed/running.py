@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -135,7 +136,7 @@ def recipe(model: Model) -> tuple[OpenedEncoder | None, FaastClassifier]:
     """Return the encoder of a model, not yet opened, and the settings of its classifier."""
     if isinstance(model, FaastClassifier):
         return None, clone(model).set_params(class_embeddings=None)
-    opened = OpenedEncoder(model._opened.settings, model.fingerprint)
+    opened = replace(model._opened, found=None)
     return opened, clone(model.classifier).set_params(class_embeddings=None)
 
 

@@ -26,7 +26,9 @@ def check_texts(rows: Sequence[Any], numbers: Sequence[int]) -> list[str]:
     """
     for row, number in zip(rows, numbers, strict=True):
         if not isinstance(row, str):
-            raise TypeError(f"row {number} must be a string, got {type(row).__name__}")
+            raise TypeError(
+                f"row {number} must be a string, got {type(row).__name__}: the encoder takes texts"
+            )
     return list(rows)
 
 
@@ -54,8 +56,8 @@ def content_digest(row: Any, modality: Modality, number: int) -> bytes:
     if modality == "image" and isinstance(row, str | os.PathLike):
         try:
             return _digest("file", Path(row).read_bytes())
-        except OSError as error:
-            raise ValueError(f"row {number}: cannot read the picture: {error}") from error
+        except (OSError, ValueError) as error:
+            raise ValueError(f"row {number}: cannot read the picture {row}: {error}") from error
     if isinstance(row, bytes):
         return _digest("file", row)
     if modality == "image":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -119,14 +118,15 @@ def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -
     family, colon, checkpoint = name.partition(":")
     build = FAMILIES.get(family) if checkpoint else PLAIN.get(name)
     if build is None or (colon and not checkpoint):
-        known = [*PLAIN, *(f"{key}:NAME" for key in FAMILIES)]
+        # Rows that are features already need none, so that one is offered to no one in doubt.
+        known = [name for name in PLAIN if name != PrecomputedEncoder.name]
+        known += [f"{key}:NAME" for key in FAMILIES]
         raise ValueError(f"unknown encoder {name!r}; there are {', '.join(known)}")
     arguments = (checkpoint,) if checkpoint else ()
     try:
-        inspect.signature(build).bind(*arguments, **options)
+        encoder = build(*arguments, **options)
     except TypeError as error:
         raise ValueError(f"encoder {name!r}: {error}") from error
-    encoder = build(*arguments, **options)
     if fingerprint is not None and encoder.fingerprint != fingerprint:
         raise EncoderMismatchError(
             f"encoder {name!r} has fingerprint {encoder.fingerprint}, expected {fingerprint}: its "

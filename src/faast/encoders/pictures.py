@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,18 +34,28 @@ def read_picture(row: Any) -> Any:
     ImportError
         Pillow is not installed.
     ValueError
-        The file is missing, damaged, or no picture; the array has another shape or type.
+        The row is none of these; the file is missing, damaged, no picture, or has more pixels than
+        Pillow holds to be safe; the array has another shape or type.
     """
     image = require("PIL.Image", "image")
     if isinstance(row, np.ndarray):
         row = image.fromarray(_checked(row))
+    if not isinstance(row, str | os.PathLike | bytes | image.Image):
+        raise ValueError(
+            "a picture must be a path, the bytes of a file, a PIL picture or a uint8 array, got "
+            f"{type(row).__name__}"
+        )
     transpose = require("PIL.ImageOps", "image").exif_transpose
     try:
-        if isinstance(row, image.Image):
-            return transpose(row).convert("RGB")
-        with image.open(io.BytesIO(row) if isinstance(row, bytes) else row) as picture:
-            return transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, image.DecompressionBombError, AttributeError) as error:
+        with warnings.catch_warnings(action="ignore"):
+            warnings.simplefilter("error", image.DecompressionBombWarning)
+            if isinstance(row, image.Image):
+                return transpose(row).convert("RGB")
+            with image.open(io.BytesIO(row) if isinstance(row, bytes) else row) as picture:
+                return transpose(picture).convert("RGB")
+    except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
+        raise ValueError(f"{_named(row)} is too large: {error}; scale it down") from error
+    except Exception as error:  # Pillow's readers raise anything on a damaged file
         raise ValueError(_fault(row, error)) from error
 
 
@@ -70,10 +81,22 @@ def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
     return array
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there; text that cannot be a name, being too long, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _named(row: Any) -> str:
+    return f"the picture {row}" if isinstance(row, str | os.PathLike) else "the picture"
+
+
 def _fault(row: Any, error: Exception) -> str:
-    if not isinstance(row, str | os.PathLike):
-        return f"cannot read the picture: {error}"
-    path = Path(row)
-    if not path.is_file():
-        return f"there is no picture {path}"
-    return f"cannot read the picture {path}: {error}; it is damaged or no picture"
+    if isinstance(row, str | os.PathLike) and not is_file(Path(row)):
+        return (
+            f"there is no picture {row}; rows are paths of pictures here, texts need a model of "
+            "texts (--encoder hashing)"
+        )
+    return f"cannot read {_named(row)}: {error}; it is damaged or no picture"
