@@ -140,6 +140,8 @@ def test_another_encoder_is_refused(model, tmp_path):
         model.merge(TextClassifier(load_encoder("hashing", n_features=64)))
     with pytest.raises(ValueError, match="takes text rows, encoder 'pixels' takes image rows"):
         TextClassifier("pixels")
+    with pytest.raises(TypeError, match=r"got one string; pass \['card'\]"):
+        TextClassifier(labels="card")
     with pytest.raises(ValueError, match="'pixels' embeds no text"):
         ImageClassifier(labels=["cat"])
 
@@ -165,6 +167,25 @@ def test_a_file_cannot_have_code_run_or_its_encoder_replaced(model, tmp_path):
         TextClassifier.load(path)
     with pytest.raises(EncoderMismatchError):
         faast.load(path).predict(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"settings": {"name": "minilm", "n_features": 2048}}, "fit no encoder: encoder 'minilm'"),
+        ({"settings": {"name": "pixels", "n_features": 2048}}, "fit no encoder: encoder 'pixels'"),
+        ({"settings": {"name": "magic"}}, "fit no encoder: unknown encoder 'magic'"),
+        (
+            {"settings": {"name": "pixels"}, "fingerprint": load_encoder("pixels").fingerprint},
+            "takes text rows, encoder 'pixels' takes image rows",
+        ),
+    ],
+)
+def test_an_encoder_of_another_kind_in_a_file_is_refused(model, tmp_path, change, message):
+    model.save(tmp_path / "model")
+    rewritten(tmp_path / "model", lambda encoder: encoder.update(change))
+    with pytest.raises(EncoderMismatchError, match=message):
+        faast.load(tmp_path / "model").predict(TEXTS)
 
 
 def test_an_error_leaves_the_model_as_it_was(model):

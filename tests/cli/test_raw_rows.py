@@ -77,8 +77,8 @@ def test_predictions_as_csv_and_json_from_file_and_stdin(folder, model, ran, fac
     piped = facts("predict", "model", "-", cwd=folder, stdin=(folder / "new.txt").read_text())
     assert piped["labels"] == ["bad", "good"]
     assert piped["rows"] == len(piped["probabilities"]) == 2
-    labelled = facts("predict", "model", "test.csv", cwd=folder)
-    assert labelled["rows"] == 40
+    for data, stdin in (("test.csv", None), ("-", (folder / "test.csv").read_text())):
+        assert facts("predict", "model", data, cwd=folder, stdin=stdin)["rows"] == 40
 
 
 def test_novelty_where_it_was_asked_for(folder, ran):
@@ -170,6 +170,7 @@ def test_examples_of_the_help_run(folder, pictures, ran, run, monkeypatch):
     ("arguments", "message"),
     [
         (("learn", "nowhere.csv", "-o", "x"), "there is no file nowhere.csv"),
+        (("learn", "", "-o", "x"), "no data is named"),
         (("learn", "gap.csv", "-o", "x"), "gap.csv, line 3: the text is empty; fill it in"),
         (("learn", "bare.csv", "-o", "x"), "bare.csv has no column 'label'; its columns are text"),
         (("learn", "wide.csv", "-o", "x"), "say which one holds the rows"),
@@ -179,6 +180,8 @@ def test_examples_of_the_help_run(folder, pictures, ran, run, monkeypatch):
         (("learn", "one.csv", "-o", "x", "--keep-features"), "leave --keep-features out"),
         (("learn", "reviews.csv", "-o", "no/such/model"), "there is no folder no/such"),
         (("add", "model", "gap.csv"), "gap.csv, line 3"),
+        (("add", "model", "-"), "standard input is empty"),
+        (("predict", "model", "."), "is a folder of pictures, but the model takes text rows"),
         (("predict", "model"), "name either a file of rows or one row with --row"),
         (("predict", "numbers", "--row", "a,b"), "--row must be numbers"),
         (("predict", "model", "reviews.xyz"), "there is no file reviews.xyz"),

@@ -40,9 +40,19 @@ def test_parquet(parquet):
     assert source.fraction == 1.0
     with pytest.raises(DataError, match=r"no column 'y2'; its columns are text, label, other"):
         read(open_rows(path, label_column="y2"))
+    with pytest.raises(DataError, match=r"a\.parquet has no splits"):
+        open_rows(path, split="test")
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DataError, match=r"cannot read .*a\.parquet as Parquet"):
         read(open_rows(path))
+
+
+def test_parquet_that_names_a_column_twice(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table([["a"], ["b"], ["x"]], names=["text", "text", "label"])
+    pytest.importorskip("pyarrow.parquet").write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet: column 'text' is there twice; rename one"):
+        read(open_rows(tmp_path / "a.parquet"))
 
 
 def test_parquet_of_pictures(parquet, picture_folder):
@@ -66,6 +76,15 @@ def test_npz_tables_are_read_in_blocks(tmp_path):
         assert numbers == list(range(2500))
     np.savez(path, X=features, y=labels.astype(str))
     assert read(open_rows(path, modality="features"))[1] == labels.astype(str).tolist()
+
+
+def test_npz_members_in_a_folder_are_named_with_it(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, **{"train/features": np.eye(2), "train/label": [0, 1]})
+    with pytest.raises(DataError, match=r"no column 'label'; .* are train/features, train/label"):
+        read(open_rows(path, modality="features"))
+    columns = {"row_column": "train/features", "label_column": "train/label"}
+    assert read(open_rows(path, modality="features", **columns))[1] == [0, 1]
 
 
 def test_npz_that_cannot_be_read(tmp_path):
@@ -125,6 +144,8 @@ def test_datasets(tmp_path):
     with pytest.raises(DataError, match=r"has the splits train, test; not 'dev'"):
         open_rows(splits, split="dev")
     unlabelled = library.Dataset.from_dict({"text": ["a"], "label": [-1]}, features)
+    with pytest.raises(DataError, match=r"dataset has no splits such as 'test'"):
+        open_rows(data, split="test")
     with pytest.raises(DataError, match=r"dataset, row 0: the label is missing"):
         read(open_rows(unlabelled))
     with pytest.raises(DataError, match=r"no column 'body'; its columns are text, label"):
@@ -166,6 +187,12 @@ def test_folders_that_are_not_class_folders(picture_folder, tmp_path):
         read(open_rows(tmp_path / "empty", modality="image"))
 
 
+@pytest.mark.parametrize("modality", ["text", "features"])
+def test_pictures_where_other_rows_are_expected(picture_folder, modality):
+    with pytest.raises(DataError, match=f"pets is a folder of pictures, .* takes {modality} rows"):
+        open_rows(picture_folder, modality=modality)
+
+
 def test_damaged_pictures(picture_folder):
     damaged = picture_folder / "dog" / "1.png"
     damaged.write_bytes(damaged.read_bytes()[:-30])
@@ -182,6 +209,7 @@ def test_manifest_paths_start_from_its_folder(picture_folder):
     source = open_rows(manifest, modality="image", on_error="skip")
     assert read(source) == ([picture_folder / "cat" / "0.png"], ["cat"], [2])
     assert [message.partition(", ")[2] for message in source.messages] == [
-        f"line 3: there is no picture {picture_folder / 'dog' / '9.png'}",
+        f"line 3: there is no picture {picture_folder / 'dog' / '9.png'}; rows are paths of pictures "
+        "here, texts need a model of texts (--encoder hashing)",
         "line 4: the picture is missing; fill it in or leave the row out",
     ]

@@ -1,6 +1,7 @@
 """Tables of text: CSV, TSV, JSON lines, plain lines, standard input."""
 
 import io
+import os
 import sys
 import tracemalloc
 
@@ -55,8 +56,8 @@ def test_without_labels(write):
 
 
 def test_json_lines(write):
-    path = write("a.jsonl", '{"text": "a", "label": 3, "id": 1}\n\n{"label": true, "text": "b"}\n')
-    assert read(open_rows(path)) == (["a", "b"], [3, True], [1, 3])
+    path = write("a.jsonl", '{"text": "a", "label": 3, "id": 1}\n\n{"label": 1, "text": "b"}\n')
+    assert read(open_rows(path)) == (["a", "b"], [3, 1], [1, 3])
 
 
 def test_other_encodings(write):
@@ -85,13 +86,19 @@ def test_other_encodings(write):
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "a"}', r"line 2: no 'label'; .* has text"),
         ("a.jsonl", '{"text": 5, "label": 1}', r"line 1: the text must be a string, got int"),
         ("a.jsonl", '{"text": "a", "label": [1]}', r"the label must be a string or a number"),
-        ("a.jsonl", '{"text": "a\\ud800", "label": 1}', r"line 1: the text is not valid text"),
+        ("a.csv", "text,label\na,  \n", r"line 2: the label is missing"),
+        ("a.jsonl", '{"text": "a\\ud800", "label": 1}', r"line 1: .*'\\ud800' is half a character"),
+        (
+            "a.jsonl",
+            '{"text": "a", "label": 1e400}',
+            r"line 1: .* must be a finite number, got inf",
+        ),
         ("a.jsonl", '{"text": "a", "label": NaN}', r"line 1: the label is missing"),
     ],
 )
 def test_bad_rows_are_named_or_skipped_and_counted(write, name, content, message):
     path = write(name, content)
-    with pytest.raises(DataError, match=message + r".*on_error=\"skip\""):
+    with pytest.raises(DataError, match=message + r".*on_error=\"skip\" \(--on-error skip\)"):
         read(open_rows(path))
     good = '\n{"text": "last", "label": "z"}\n' if name.endswith("jsonl") else "\nlast,z\n"
     if "not closed" not in message or '"b' in message:
@@ -108,7 +115,7 @@ def test_bad_rows_are_named_or_skipped_and_counted(write, name, content, message
     ("name", "content", "message"),
     [
         ("a.csv", "", r"a\.csv is empty; its first line must name columns"),
-        ("a.csv", "text,label\n", r"a\.csv holds no rows$"),
+        ("a.csv", "text,label\n", r"a\.csv holds no rows; put one in"),
         ("a.csv", "text,text\na,b\n", r"line 1: column 'text' is there twice"),
         ("a.csv", "body,y2\na,b\n", r"no column 'label'; its columns are body, y2"),
         (
@@ -118,8 +125,16 @@ def test_bad_rows_are_named_or_skipped_and_counted(write, name, content, message
         ),
         ("a.csv", "text\n".encode("utf-16"), r"is UTF-16 text; save it as UTF-8"),
         ("a.csv", b"PK\x03\x04....", r"is a zip archive or a spreadsheet"),
-        ("a.jsonl", "\n\n", r"a\.jsonl holds no rows$"),
-        ("a.xyz", "text,label\n", r"none of the suffixes .*say what it is with format"),
+        ("a.jsonl", "\n\n", r"a\.jsonl holds no rows; put one in"),
+        (
+            "a.xyz",
+            "text,label\n",
+            r"none of the suffixes .*say what it is with format \(--format\)",
+        ),
+        ("a.csv", "text;label\na;b\n", r"no column 'label'.*separated by semicolons: save it with"),
+        ("a.csv", "text\tlabel\na\tb\n", r"no column 'label'.*by tabs: .*--format tsv"),
+        ("a.csv", '{"text":"a","label":1}\n', r"line 1: .*JSON lines: .*--format jsonl"),
+        ("a.csv", b"text,label\xe9\na,b\n", r"line 1: the name of a column is not valid.*iconv"),
     ],
 )
 def test_files_that_hold_no_table(write, name, content, message):
@@ -139,6 +154,43 @@ def test_missing_file_and_unknown_choices(tmp_path, write):
         open_rows("-", format="parquet")
     with pytest.raises(DataError, match=r"no column 'body'; its columns are text, label"):
         read(open_rows(path, row_column="body"))
+    with pytest.raises(DataError, match=r"column 'label' cannot hold both .*--text-column"):
+        read(open_rows(path, row_column="label"))
+    with pytest.raises(DataError, match=r"a\.csv has no splits such as 'test'; .*--split"):
+        open_rows(path, split="test")
+    with pytest.raises(DataError, match=r"no data is named"):
+        open_rows("")
+
+
+def test_a_pipe_is_refused_with_what_to_do(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for format in (None, "csv"):
+        with pytest.raises(DataError, match=r"is no file but a pipe.* - < .*pipe"):
+            open_reader(tmp_path / "pipe", format=format)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ('"1"', "1", r"line 2: the label 1 is a number, the first one is a string"),
+        ("1", "true", r"line 2: the label True is true or false, the first one is a number"),
+        ("false", '"no"', r"line 2: the label 'no' is a string, the first one is true or false"),
+    ],
+)
+def test_labels_of_one_file_are_of_one_kind(write, first, second, message):
+    rows = "".join(f'{{"text": "a", "label": {label}}}\n' for label in (first, second, first))
+    path = write("a.jsonl", rows)
+    with pytest.raises(DataError, match=message):
+        read(open_rows(path))
+    assert read(open_rows(path, on_error="skip"))[2] == [1, 3]
+
+
+def test_long_fields(write):
+    text = "long " * 40_000
+    assert read(open_rows(write("a.csv", f"text,label\n{text},x\n")))[0] == [text]
+    path = write("b.csv", 'text,label\n"' + "a,x\n" * 1_100_000)
+    with pytest.raises(DataError, match=r"line 2: a field of more than 4,194,304 characters"):
+        read(open_rows(path))
 
 
 def test_all_rows_bad_is_said(write):
@@ -146,17 +198,46 @@ def test_all_rows_bad_is_said(write):
         read(open_rows(write("a.csv", "text,label\na\nb\n"), on_error="skip"))
 
 
-def test_standard_input(monkeypatch):
+@pytest.fixture
+def feed(monkeypatch):
     def feed(content):
         stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content.encode())))
         monkeypatch.setattr(sys, "stdin", stdin)
 
+    return feed
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("text,label\na b,x\n", ["a b"]),
+        ('"review","label"\na b,x\n', ["a b"]),
+        ("sentence\nso\n", ["so"]),
+        ("good, bad\nlabel\n", ["good, bad", "label"]),
+        ("label\nso\n", ["label", "so"]),
+    ],
+)
+def test_texts_to_predict_on_standard_input_are_lines_unless_the_first_is_a_header(
+    feed, content, rows
+):
+    feed(content)
+    assert read(open_rows("-", labelled=False))[0] == rows
+    feed(content)
+    assert read(open_rows("-", labelled=False, format="lines"))[0] == content.splitlines()
+
+
+def test_standard_input(feed):
     feed("text,label\na,x\nb,y\n")
     assert read(open_rows("-")) == (["a", "b"], ["x", "y"], [2, 3])
     feed("one\ntwo\n")
     assert read(open_rows("-", label_column=None))[0] == ["one", "two"]
     feed('{"text": "a", "label": "x"}\n')
     assert read(open_rows("-", format="jsonl"))[0] == ["a"]
+    feed("title,review\nso,fine\n")
+    assert read(open_rows("-", row_column="review", labelled=False))[0] == ["fine"]
+    feed("good film\n")
+    with pytest.raises(DataError, match=r"no column 'label'.*input is read as CSV: .*--format"):
+        read(open_rows("-"))
     feed("text,label\na\n")
     with pytest.raises(DataError, match=r"standard input, line 2: 1 fields"):
         read(open_rows("-"))
@@ -196,6 +277,22 @@ def test_streams_in_small_memory_and_says_how_far_it_is(write):
 def test_what_rows_evidently_are(tmp_path, content, kind):
     (tmp_path / "table.csv").write_text(content)
     assert guess_modality(open_reader(tmp_path / "table.csv")) == kind
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("10", "text"),
+        ("see cat.png", "text"),
+        (f"{'long ' * 99}.png", "text"),
+        ("my dog.png", "image"),
+        ("cat.png", "image"),
+    ],
+)
+def test_what_a_named_column_evidently_holds(tmp_path, cell, kind):
+    (tmp_path / "my dog.png").touch()
+    (tmp_path / "table.csv").write_text(f"id,review,label\n1,{cell},x\n")
+    assert guess_modality(open_reader(tmp_path / "table.csv"), "review") == kind
 
 
 def test_a_label_column_is_left_aside_where_there_is_one(tmp_path):

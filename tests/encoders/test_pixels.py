@@ -66,9 +66,29 @@ def test_colour_tells_apart_where_shape_does_not():
         (np.zeros((4, 4, 3)), "row 0: a picture array must be uint8 .* got float64"),
         (np.zeros((4, 4, 2), np.uint8), r"got uint8 of shape \(4, 4, 2\)"),
         ("gone.png", r"row 0: there is no picture gone\.png"),
-        (3.5, "row 0: cannot read the picture"),
+        ("the film is good", r"no picture the film is good; .* texts need a model of texts"),
+        ("a\0b.png", "row 0: there is no picture a\0b"),
+        (3.5, "row 0: a picture must be a path, .* got float"),
     ],
 )
 def test_rows_that_are_no_pictures(row, message):
     with pytest.raises(ValueError, match=message):
         load_encoder("pixels").encode([row])
+
+
+def test_damaged_files_are_named_and_nothing_else_is_said(tmp_path, monkeypatch, recwarn):
+    path = tmp_path / "a.ppm"
+    path.write_bytes(b"P6 8 x8 255 ")
+    with pytest.raises(ValueError, match=r"row 0: cannot read the picture .*a\.ppm: .*damaged"):
+        load_encoder("pixels").encode([path])
+    image.fromarray(np.zeros((9, 9), np.uint8)).save(path)
+    for pixels in (80, 40):  # Pillow warns beyond so many, and stops beyond twice as many
+        monkeypatch.setattr(image, "MAX_IMAGE_PIXELS", pixels)
+        with pytest.raises(ValueError, match=r"the picture .*a\.ppm is too large: .*; scale it"):
+            load_encoder("pixels").encode([path])
+    assert not recwarn.list
+    odd = image.new("P", (9, 9))
+    odd.info["transparency"] = b"\0" * 9  # of which Pillow warns when it becomes RGB
+    odd.save(tmp_path / "odd.png")
+    load_encoder("pixels").encode([tmp_path / "odd.png"])
+    assert not recwarn.list

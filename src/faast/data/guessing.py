@@ -48,10 +48,11 @@ def guess_modality(
         return "text" if row_column or len(others) == 1 else "features"
     folder = Path(reader.name).parent
     if row_column is not None:
-        value: Any = first.fields.get(row_column)
+        value = first.fields.get(row_column)
         kind = _kind(value, folder)
         # A row of features has several numbers: one, however it is written, is no such row.
-        return "text" if kind == "features" and np.ndim(value) == 0 else kind
+        several = isinstance(value, list | np.ndarray)
+        return "text" if kind == "features" and not several else kind
     kinds = {_kind(first.fields[column], folder) for column in others}
     return kinds.pop() if len(others) == 1 or kinds == {"features"} else "text"
 
