@@ -209,7 +209,7 @@ def test_manifest_paths_start_from_its_folder(picture_folder):
     source = open_rows(manifest, modality="image", on_error="skip")
     assert read(source) == ([picture_folder / "cat" / "0.png"], ["cat"], [2])
     assert [message.partition(", ")[2] for message in source.messages] == [
-        f"line 3: there is no picture {picture_folder / 'dog' / '9.png'}; rows are paths of pictures "
-        "here, texts need a model of texts (--encoder hashing)",
+        f"line 3: there is no picture {picture_folder / 'dog' / '9.png'}; rows are paths of "
+        "pictures here, texts need a model of texts (--encoder hashing)",
         "line 4: the picture is missing; fill it in or leave the row out",
     ]

@@ -99,7 +99,7 @@ def label(value: Any) -> Hashable:
     if isinstance(value, str):
         check_text(value, "the label")
     elif not math.isfinite(value):
-        raise ValueError(f"the label must be a finite number, got {value}")
+        raise ValueError(f"the label must be finite, got {value}")
     return value
 
 
