@@ -124,8 +124,8 @@ def open_reader(
         return PictureFolderReader(path)
     if path.exists() and not path.is_file():
         raise DataError(
-            f"{path} is no file but a pipe or a device, which cannot be read twice; name - instead "
-            f"and hand it over as standard input: - < {path}"
+            f"{path} is no file but a pipe or a device, which cannot be read twice; pipe it into "
+            "standard input and name - instead"
         )
     return _file_reader(path, format or _format_of(path), encoding)
 
