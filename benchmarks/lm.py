@@ -1,18 +1,18 @@
 """Ways to adapt a language model to other texts: perplexity, time to learn, memory, overhead.
 
-``python benchmarks/lm.py [--backbone FOLDER] [--tokens 204800]`` writes results/lm.md and lm.csv, or
-lm_NAME.* for another folder of a model than the story model. It needs the folder of reference data
-(FAAST_SHARED) and ``pip install "faast[lm]" peft``.
+``python benchmarks/lm.py [--backbone SIZE] [--tokens 204800]`` adapts the story model and writes
+results/lm.md and lm.csv, or adapts the backbone that ``benchmarks/backbone.py --size SIZE`` made and
+writes lm_backbone.*. ``--domains`` measures some anew beside the recorded others. It needs the folder of reference data (FAAST_SHARED) and
+``pip install "faast[lm]" peft``.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import lzma
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,15 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from data import SHARED, present
+from data import SHARED
 from faast.lm.anatomy import dissect
 from faast.lm.baselines import NearestTokens
 from faast.lm.perplexity import perplexity
 from lm_cost import cost_section, in_turns, ratio
 from lm_methods import BATCH, LORA, NATURAL, Watch, methods, watched
-from lm_report import Measured, write
+from lm_report import Measured, recorded, write
 from report import one_thread
+from texts import BACKBONES, read, reviews
 
 MODEL = SHARED / "models" / "tinystories-656k"
 WINDOW = 256
@@ -38,18 +39,19 @@ PACE_WINDOWS = 16
 
 @dataclass(frozen=True)
 class Domain:
-    """Texts to learn from and to be tested on; the same file's tail where there is one file."""
+    """Texts to learn from and to be tested on: the tail of the same text where there is one."""
 
     name: str
-    train: str
-    test: str
-    characters: int
+    train: Callable[[], str]
+    test: Callable[[], str] | None = None
 
 
 DOMAINS = (
-    Domain("Shakespeare", "tinyshakespeare", "tinyshakespeare", 10**9),
-    Domain("WikiText-2", "wikitext2_train", "wikitext2_test", 2_000_000),
-    Domain("film reviews", "imdb_unsup_40k", "imdb_unsup_40k", 3_000_000),
+    Domain("Shakespeare", lambda: read("tinyshakespeare")),
+    Domain(
+        "WikiText-2", lambda: read("wikitext2_train")[:2_000_000], lambda: read("wikitext2_test")
+    ),
+    Domain("film reviews", lambda: "\n\n".join(reviews(held_out=True))),
 )
 
 
@@ -72,29 +74,24 @@ class Subject:
     def fresh(self) -> Any:
         return AutoModelForCausalLM.from_pretrained(self.folder).eval()
 
-    def tokens(self, name: str, characters: int) -> torch.Tensor:
-        file = present(SHARED / "lm" / f"{name}.txt.xz")
-        with lzma.open(file, "rt", encoding="utf-8") as stream:
-            text = stream.read(characters)
-        ids = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-        return torch.tensor(ids)
+    def tokens(self, text: str) -> torch.Tensor:
+        return torch.tensor(self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
 
 def overhead(plain: Any, model: Any, windows: torch.Tensor, rounds: int) -> float:
     @torch.no_grad()
-    def read(reader: Any) -> None:
+    def ask(reader: Any) -> None:
         for batch in windows.split(BATCH):
             reader(input_ids=batch)
 
-    seconds = in_turns({"plain": lambda: read(plain), "adapted": lambda: read(model)}, rounds)
+    seconds = in_turns({"plain": lambda: ask(plain), "adapted": lambda: ask(model)}, rounds)
     return ratio(seconds["adapted"], seconds["plain"])
 
 
 def measure(subject: Subject, domain: Domain, n_tokens: int) -> Iterator[Measured]:
-    train = subject.tokens(domain.train, domain.characters)
-    same = domain.test == domain.train
-    test = train if same else subject.tokens(domain.test, domain.characters)
-    if same and len(train) < n_tokens + TEST_TOKENS:
+    train = subject.tokens(domain.train())
+    test = train if domain.test is None else subject.tokens(domain.test())
+    if domain.test is None and len(train) < n_tokens + TEST_TOKENS:
         raise ValueError(f"{domain.name} has {len(train)} tokens: too few to learn {n_tokens}")
     test = test[-TEST_TOKENS:]
     windows = train[: n_tokens // subject.window * subject.window].view(-1, subject.window)
@@ -128,24 +125,26 @@ def measure(subject: Subject, domain: Domain, n_tokens: int) -> Iterator[Measure
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backbone", type=Path, default=MODEL)
+    parser.add_argument("--backbone", metavar="SIZE")
     parser.add_argument("--tokens", type=int, default=204_800)
     parser.add_argument("--domains", nargs="+", default=[domain.name for domain in DOMAINS])
     arguments = parser.parse_args()
     one_thread()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    subject = Subject.of(arguments.backbone)
-    stem = "lm" if arguments.backbone == MODEL else f"lm_{arguments.backbone.name}"
-    command = " ".join(["python benchmarks/lm.py", *sys.argv[1:]])
-    costs: tuple[list[str], list[list[object]]] = ([], [])
-    measured: list[Measured] = []
+    stem = "lm_backbone" if arguments.backbone else "lm"
+    subject = Subject.of(BACKBONES / arguments.backbone if arguments.backbone else MODEL)
+    options = ["--backbone", arguments.backbone] if arguments.backbone else []
+    command = " ".join(["python benchmarks/lm.py", *options])
+    costs = ([], []) if arguments.backbone else cost_section()
+    names = [domain.name for domain in DOMAINS]
+    measured = [row for row in recorded(stem) if row.domain not in arguments.domains]
     for domain in DOMAINS:
         if domain.name in arguments.domains:
             for row in measure(subject, domain, arguments.tokens):
                 measured.append(row)
-                write(stem, measured, costs, command, subject, arguments.tokens, TEST_TOKENS)
-    write(stem, measured, cost_section(), command, subject, arguments.tokens, TEST_TOKENS)
+                ordered = sorted(measured, key=lambda row: names.index(row.domain))
+                write(stem, ordered, costs, command, subject, arguments.tokens, TEST_TOKENS)
 
 
 if __name__ == "__main__":

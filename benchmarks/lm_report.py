@@ -39,6 +39,26 @@ class Measured:
     reached: float | None
 
 
+def recorded(stem: str) -> list[Measured]:
+    """Read what an earlier run has left in the table of results."""
+    file = RESULTS / f"{stem}.csv"
+    if not file.exists():
+        return []
+    with file.open(newline="", encoding="utf-8") as stream:
+        return [
+            Measured(
+                row["domain"],
+                row["method"],
+                float(row["perplexity"]),
+                float(row["seconds"]),
+                int(row["extra_bytes"]),
+                float(row["overhead"]),
+                float(row["reached"]) if row["reached"] else None,
+            )
+            for row in csv.DictReader(stream)
+        ]
+
+
 def section(rows: list[Measured]) -> list[str]:
     frozen = rows[0]
 
@@ -119,16 +139,18 @@ def write(
 ) -> None:
     names = dict.fromkeys(row.domain for row in measured)
     domains = [[row for row in measured if row.domain == name] for name in names]
-    aims = [line for rows in domains for line in targets(rows, stem == "lm")]
+    story = stem == "lm"
+    aims = [line for rows in domains for line in targets(rows, story)]
+    title = "a story model" if story else "a backbone pretrained on film reviews (backbone.md)"
     lines = [
-        f"# Language models: {subject.folder.name}",
+        f"# Language models: {title}",
         "",
         f"{provenance(command)} transformers {transformers.__version__}, peft {peft.__version__}; "
         "seed 0 for shuffling and initial weights.",
         "",
         f"{n_tokens:,} tokens learned in windows of {subject.window}; perplexity in windows of "
         f"{subject.window} over the last {n_test:,} tokens of the same file, or of the test file where "
-        "there is one. Seconds are processor seconds of one thread, forward pass included. Trained "
+        "there is one; film reviews are those that no backbone was pretrained on. Seconds are processor seconds of one thread, forward pass included. Trained "
         "methods hold out every twentieth window, choose one of three learning rates on those in short "
         "runs (whose time is not counted), stop early and keep the best weights: up to 3 epochs, 2 for "
         "prompts and prefixes, 8 for LoRA. LoRA is scored on the test twice an epoch (not counted) to "

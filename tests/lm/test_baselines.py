@@ -77,6 +77,13 @@ def test_the_same_number_of_parameters_as_a_linear_memory(llama, windows):
     assert 0.7 * 32**2 < adapted.extra_bytes / 4 <= 32**2
 
 
+def test_lora_asks_for_layers_where_peft_names_none(llama, windows, monkeypatch):
+    pytest.importorskip("peft")
+    monkeypatch.setattr(llama.config, "model_type", "unheard_of")
+    with pytest.raises(ValueError, match="'unheard_of'; name them by targets"):
+        LoRA(training=FAST)(llama, windows)
+
+
 def test_training_keeps_the_best_weights_and_leaves_the_random_state(llama, tokens, windows):
     before = torch.random.get_rng_state()
     frozen = perplexity(llama, windows.flatten(), 20)

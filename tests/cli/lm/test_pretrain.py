@@ -40,12 +40,17 @@ def test_pretrain_writes_a_checkpoint_that_loads(folder, facts):
     assert trained["trained_parameters"] == trained_parameters
 
 
+def test_windows_are_no_longer_than_the_model_reads(folder, facts):
+    trained = facts("lm", "pretrain", "base", "text.txt", "-o", "out", *SETTINGS[2:], cwd=folder)
+    assert trained["tokens"] == 320  # five windows of 64
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         (("--resume",), "there is no checkpoint to resume from in out"),
         (("--middle-layers", 9), "at most 3"),
-        (("--window", 10_000), "less than one window"),
+        (("--window", 10_000), "the model has 64 positions"),
     ],
 )
 def test_bad_input_is_one_line(folder, run, changes, message):

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from faast.cli.lm.opening import Opened
+from faast.cli.lm.options import Window
 from faast.cli.options import Json
 from faast.cli.output import emit, one_line_errors
 from faast.optional import require
@@ -34,7 +36,7 @@ def pretrain(
     ],
     middle_layers: Annotated[int, typer.Option(min=1, help="Memories between blocks.")] = 1,
     alpha: Annotated[float, typer.Option(help="Spectral filter when read: rtol = N^-alpha.")] = 1.0,
-    window: Annotated[int, typer.Option(min=2, help="Tokens a row.")] = 1024,
+    window: Window = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows a step, per process.")] = 8,
     epochs: Annotated[float, typer.Option(help="Passes over the texts.")] = 1.0,
     learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 2e-5,
@@ -61,8 +63,9 @@ def pretrain(
 
     started = time.perf_counter()
     documents = [text.read_text(encoding="utf-8") for text in texts]
-    windows = text_windows(transformers.AutoTokenizer.from_pretrained(model), documents, window)
     attached = FaastForCausalLM.from_base(model, MemoryConfig.paper(middle_layers, alpha))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    windows = text_windows(tokenizer, documents, Opened(attached, tokenizer).window(window))
     arguments = paper_arguments(
         output,
         per_device_train_batch_size=batch_size,
