@@ -2,8 +2,8 @@
 
 ``python benchmarks/lm.py [--backbone SIZE] [--tokens 204800]`` adapts the story model and writes
 results/lm.md and lm.csv, or adapts the backbone that ``benchmarks/backbone.py --size SIZE`` made and
-writes lm_backbone.*. ``--domains`` measures some anew beside the recorded others. It needs the folder of reference data (FAAST_SHARED) and
-``pip install "faast[lm]" peft``.
+writes lm_backbone.*. ``--domains`` measures some anew beside the recorded others. It needs the
+folder of reference data (FAAST_SHARED) and ``pip install "faast[lm]" peft``.
 """
 
 from __future__ import annotations

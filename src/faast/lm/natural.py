@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from faast.lm.key_lift import KeyLift
 
 FIRST_BLOCK = 512
-LARGEST_BLOCK = 4096
+LARGEST_BLOCK = 2048
 GROWTH = 1.2
-STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0, 4.0)
+STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0)
 """Steps that the line search compares, in units of the step before."""
 LARGEST_STEP = 2.0
 PROBE_ROWS = 256
-KEY_DAMPING = 0.1
-CURVATURE_DAMPING = 0.01
+NEWTON_SHARES = (0.0, 0.25, 0.5, 1.0)
+"""Shares of the mean Newton step that may be added to the average iterate."""
+KEY_DAMPING = 0.3
+CURVATURE_DAMPING = 0.1
 PRIOR_ROWS = 512
 """Rows that the frozen model counts for: a short pass moves it by part of the way only."""
-AVERAGE_POWER = 1.0
 MEMORY_OF_SCORES = 0.7
-"""Factor on the older scores, when average and frozen model are compared."""
+"""Factor on the older scores, when what could be chosen is compared."""
 
 
 class Shift(NamedTuple):
@@ -50,9 +51,9 @@ class NaturalState:
     Attributes
     ----------
     iterate, average : Tensor of shape (D, d), float32
-        A and its average over the pass. D is d, d + 1 where keys are [h; 1], more where lifted.
-    direction : Tensor of shape (D, d)
-        Newton step of the last block, its length not yet chosen.
+        A, and its mean over the rows. D is d, d + 1 where keys are [h; 1], more where lifted.
+    direction, newton : Tensor of shape (D, d)
+        Newton step of the last block, its length not yet chosen, and its mean over the rows.
     step : float
         Length of the last step that a line search chose; the next one's unit.
     gram : Tensor of shape (D, D), float64
@@ -61,9 +62,8 @@ class NaturalState:
         Sum of the rows' output curvature.
     count, last_rows : int
         Rows in the sums; rows of the last block.
-    average_weight : float
-    scores : tuple of two floats
-        Decayed mean losses, before learning, of the frozen model and of the average.
+    scores : tuple of floats
+        Decayed mean losses, before learning, of the frozen model and with each of `NEWTON_SHARES`.
     online_loss, online_rows : float, int
         Loss, before learning, of the rows that probed the blocks, summed; their number.
     lift : KeyLift or None
@@ -73,13 +73,13 @@ class NaturalState:
     iterate: Tensor
     average: Tensor
     direction: Tensor
+    newton: Tensor
     gram: Tensor
     curvature: Tensor
     step: float = 1.0
     count: int = 0
     last_rows: int = 0
-    average_weight: float = 0.0
-    scores: tuple[float, ...] = (0.0, 0.0)
+    scores: tuple[float, ...] = (0.0,) * (1 + len(NEWTON_SHARES))
     online_loss: float = 0.0
     online_rows: int = 0
     lift: KeyLift | None = None
@@ -95,9 +95,7 @@ class NaturalState:
         """Nothing learned: keys of width `n_keys`, outputs of width `n_outputs`."""
         weights = torch.zeros(n_keys, n_outputs, device=device)
         return cls(
-            weights,
-            weights,
-            weights,
+            *(weights,) * 4,
             torch.zeros(n_keys, n_keys, dtype=torch.float64, device=device),
             torch.zeros(n_outputs, n_outputs, dtype=torch.float64, device=device),
             lift=lift,
@@ -110,15 +108,23 @@ class NaturalState:
 
     @property
     def chosen(self) -> Tensor:
-        """The average, or the frozen model (zeros) where that predicted the latest blocks better.
+        """The average with a share of the Newton step, or zeros: the best on the latest rows.
 
-        Shape (D, d); N / (N + prior rows) of it after N rows. Neighbouring blocks tend to be of one
-        document, which favours the last iterate on the next block but not on later text: it is no
-        candidate.
+        Shape (D, d); N / (N + prior rows) of it after N rows.
+
+        Notes
+        -----
+        Each block's likelihood is a parabola around its iterate, its top a Newton step away; with
+        one curvature for all, the top of their sum is the mean of the tops. Short passes know the
+        curvature and the gradients too badly for whole steps: hence the shares. The last iterate is
+        no candidate: neighbouring blocks tend to be of one document, which favours it on the next
+        block but not on later text.
         """
-        frozen, learned = self.scores
-        share = self.count / (self.count + PRIOR_ROWS) if learned < frozen else 0.0
-        return share * self._average(self.pending)
+        best = self._best
+        if not best:
+            return torch.zeros_like(self.average)
+        learned = torch.add(self.average, self.newton, alpha=NEWTON_SHARES[best - 1])
+        return self.count / (self.count + PRIOR_ROWS) * learned
 
     @property
     def online_perplexity(self) -> float:
@@ -154,17 +160,15 @@ class NaturalState:
     def finished(self, head: OutputHead, rows: Tensor, targets: Tensor) -> NaturalState:
         """Learn what is left at the end of a pass, so that the latest rows take effect.
 
-        The last direction takes the step that was chosen before, in proportion to its rows. A pass
-        shorter than one block is split in two, and each half chooses the other's step.
+        A pass shorter than one block is split in two, and each half chooses the other's step.
         """
         if not len(rows) or (not self.count and len(rows) == 1):
             return self
         if not self.count:
             return replace(self._started(head, rows, targets), count=len(rows))
-        state = self._searched(head, rows, targets) if len(rows) >= PROBE_ROWS else self._stepped()
-        share = min(1.0, len(rows) / self.last_rows)
-        state = state._differentiated(head, rows, targets)
-        return replace(state, direction=share * state.direction)
+        long = len(rows) >= PROBE_ROWS
+        state = self._searched(head, rows, targets) if long else replace(self, iterate=self.pending)
+        return state._differentiated(head, rows, targets)
 
     def keys(self, rows: Tensor) -> Tensor:
         """Keys of rows: h, [h; 1], or the lift of h."""
@@ -191,6 +195,7 @@ class NaturalState:
             first,
             iterate=iterate,
             average=iterate,
+            newton=self.newton,
             gram=torch.zeros_like(self.gram),
             curvature=torch.zeros_like(self.curvature),
             count=0,
@@ -211,10 +216,13 @@ class NaturalState:
         cross = (keys.T @ found.gradients).double() / len(rows)
         few = 1.0 + len(gram) / count  # too few rows to know the keys' second moments
         left = _damped_solve(gram / count, KEY_DAMPING * few, cross)
-        direction = _damped_solve(curvature / count, CURVATURE_DAMPING, left.T).T
+        direction = _damped_solve(curvature / count, CURVATURE_DAMPING, left.T).T.float()
+        weight = len(rows) / count
         return replace(
             self,
-            direction=direction.float(),
+            average=torch.lerp(self.average, self.iterate, weight),
+            direction=direction,
+            newton=torch.lerp(self.newton, direction, weight),
             gram=gram,
             curvature=curvature,
             count=count,
@@ -230,43 +238,28 @@ class NaturalState:
         steps = [min(factor * self.step, LARGEST_STEP) for factor in STEPS]
         losses = head.line_losses(rows + keys @ self.iterate, keys @ self.direction, targets, steps)
         best = min(range(len(steps)), key=losses.__getitem__)
-        frozen = head.loss(rows, targets)
-        if self.average_weight:
-            learned = head.loss(rows + keys @ self._average(self.pending), targets)
+        if bool(self.average.any()):
+            start, ahead = rows + keys @ self.average, keys @ self.newton
+            learned = head.line_losses(start, ahead, targets, list(NEWTON_SHARES))
         else:  # no step has been chosen before: the first is judged as chosen here
-            learned = losses[best]
-        now = (frozen, learned)
-        told = now[self.scores[1] < self.scores[0]]
+            learned = [losses[best]] * len(NEWTON_SHARES)
+        now = [head.loss(rows, targets), *learned]
         return replace(
-            self._stepped(steps[best]),
+            self,
+            iterate=self.iterate + steps[best] * self.direction,
             step=steps[best] or self.step / 16,
             scores=tuple(
                 MEMORY_OF_SCORES * old + (1 - MEMORY_OF_SCORES) * new / n_probes
                 for old, new in zip(self.scores, now, strict=True)
             ),
-            online_loss=self.online_loss + told,
+            online_loss=self.online_loss + now[self._best],
             online_rows=self.online_rows + n_probes,
         )
 
-    def _stepped(self, step: float | None = None) -> NaturalState:
-        """Take the last direction, by default with the step before."""
-        iterate = self.iterate + (self.step if step is None else step) * self.direction
-        return replace(
-            self,
-            iterate=iterate,
-            average=self._average(iterate),
-            average_weight=self.average_weight + self._block_weight,
-            direction=torch.zeros_like(self.direction),
-        )
-
     @property
-    def _block_weight(self) -> float:
-        return float(self.last_rows * self.count**AVERAGE_POWER)
-
-    def _average(self, iterate: Tensor) -> Tensor:
-        """Average with one more iterate; later ones count more, by rows seen to a power."""
-        weight = self._block_weight
-        return torch.lerp(self.average, iterate, weight / max(self.average_weight + weight, 1.0))
+    def _best(self) -> int:
+        """Which of the scores is least."""
+        return min(range(len(self.scores)), key=self.scores.__getitem__)
 
 
 def _damped_solve(matrix: Tensor, damping: float, right: Tensor) -> Tensor:

@@ -18,10 +18,8 @@ from faast.state import State
 if TYPE_CHECKING:
     from faast.lm.backbone import Backbone
 
-TENSORS = ("iterate", "average", "direction", "gram", "curvature")
-SCALARS = (
-    "step", "count", "last_rows", "average_weight", "online_loss", "online_rows"
-)  # fmt: skip
+TENSORS = ("iterate", "average", "direction", "newton", "gram", "curvature")
+SCALARS = ("step", "count", "last_rows", "online_loss", "online_rows")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ def folder(tmp_path):
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="0")
     tokenizer.save_pretrained(tmp_path / "base")
-    tiny("llama", intermediate_size=48, num_key_value_heads=2).save_pretrained(tmp_path / "base")
+    shape = {"intermediate_size": 48, "num_key_value_heads": 2, "max_position_embeddings": 64}
+    tiny("llama", **shape).save_pretrained(tmp_path / "base")
     (tmp_path / "text.txt").write_text(TEXT)
     return tmp_path
 
