@@ -1,7 +1,7 @@
 """Classes that arrive in tasks, and rows in other orders, beside inexact ways to keep learning.
 
 Run ``make bench``, or ``python benchmarks/continual.py [--quick] [--sets cifar10 ...]``; it writes
-results/continual.md.
+results/continual.md (--quick: results/quick/continual.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from data import Dataset, load
+from data import CLIP, Dataset, load
 from faast.evaluation.continual import (
     ORDERS,
     RIVALS,
@@ -21,9 +21,9 @@ from faast.evaluation.continual import (
     class_incremental,
     streamed,
 )
-from report import RESULTS, one_thread, provenance, table
+from report import one_thread, pages, provenance, table, write_page
 
-SETS = ("cifar10", "caltech101", "banking77")
+SETS = ("cifar10", *CLIP, "banking77")
 TASKS = {"cifar10": 5}
 BLOCK = 1024
 
@@ -84,7 +84,7 @@ def main() -> None:
     for name, dataset in sets.items():
         used = smaller(dataset, 5_000) if options.quick else dataset
         lines += [f"## {name}: {len(used.train):,} rows", "", *tasks(used), *orders(used)]
-        (RESULTS / "continual.md").write_text("\n".join(lines), encoding="utf-8")
+        write_page(pages(options.quick) / "continual.md", lines)
 
 
 if __name__ == "__main__":

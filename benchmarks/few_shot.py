@@ -1,13 +1,13 @@
 """Accuracy from 1 to 16 shots: default arguments beside every peer, on the same frozen features.
 
 Run ``make bench``, or ``python benchmarks/few_shot.py [--seeds 3] [--quick] [--reuse]``; it writes
-results/few_shot.md, results/few_shot.csv, results/few_shot_accuracy.png, results/few_shot_time.png.
+results/few_shot.md, results/few_shot.csv, results/few_shot_accuracy.png, results/few_shot_time.png
+(--quick: below results/quick).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from faast.evaluation.methods import OURS, build, measure, takes_prior, warm_up
 from few_shot_report import write_plots, write_report
 from measure import Archive
 from oracle import best_strength
-from report import RESULTS, one_thread
+from report import one_thread, pages, write_csv
 
 
 def variants(name: str) -> Iterator[tuple[str, bool]]:
@@ -66,17 +66,6 @@ def collect(sets: dict[str, Dataset], seeds: int, shots: tuple, archive: Archive
     return rows
 
 
-def write_csv(rows: list[Row]) -> None:
-    with (RESULTS / "few_shot.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(Row.__dataclass_fields__)
-        for row in rows:
-            writer.writerow(
-                f"{value:.6g}" if isinstance(value, float) else value
-                for value in vars(row).values()
-            )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="draws of the support")
@@ -94,11 +83,13 @@ def main() -> None:
     rows = collect(sets, seeds, shots, archive)
     groups = [Measured(group, [row for row in rows if group.holds(row)]) for group in GROUPS]
     groups = [measured for measured in groups if measured.rows]
-    RESULTS.mkdir(exist_ok=True)
+    folder = pages(options.quick)
     command = " ".join(["python benchmarks/few_shot.py", *sys.argv[1:]])
-    write_csv(rows)
-    write_plots(groups)
-    write_report(groups, absent, command, archive)
+    write_csv(
+        folder / "few_shot.csv", Row.__dataclass_fields__, (vars(row).values() for row in rows)
+    )
+    write_plots(groups, folder)
+    write_report(groups, absent, command, archive, folder)
 
 
 if __name__ == "__main__":

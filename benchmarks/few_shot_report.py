@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from data import CLIP
@@ -9,7 +11,7 @@ from episodes import Measured
 from faast.evaluation.methods import OURS
 from measure import Archive
 from plots import accuracy_against
-from report import RESULTS, plus_minus, provenance, size, stratified, table, verdict
+from report import plus_minus, provenance, size, stratified, table, verdict, write_page
 
 PROJECTION = "linear-projection"
 
@@ -131,7 +133,9 @@ def regret_section(groups: list[Measured]) -> list[str]:
     ]
 
 
-def write_report(groups: list[Measured], absent: list[str], command: str, archive: Archive) -> None:
+def write_report(
+    groups: list[Measured], absent: list[str], command: str, archive: Archive, folder: Path
+) -> None:
     seeds = len({row.seed for row in groups[0].rows})
     lines = [
         "# Few shots: default arguments beside every peer on the same frozen features",
@@ -157,10 +161,10 @@ def write_report(groups: list[Measured], absent: list[str], command: str, archiv
     lines += regret_section(groups)
     for measured in groups:
         lines += set_sections(measured)
-    (RESULTS / "few_shot.md").write_text("\n".join(lines))
+    write_page(folder / "few_shot.md", lines)
 
 
-def write_plots(groups: list[Measured]) -> None:
+def write_plots(groups: list[Measured], folder: Path) -> None:
     for what, stem in (("shots", "few_shot_accuracy"), ("seconds", "few_shot_time")):
         panels = {}
         for measured in groups:
@@ -175,4 +179,4 @@ def write_plots(groups: list[Measured]) -> None:
                 for method in measured.group.methods()
             }
         label = "rows a class" if what == "shots" else "adaptation (seconds)"
-        accuracy_against(label, panels, RESULTS / f"{stem}.png", ours=OURS)
+        accuracy_against(label, panels, folder / f"{stem}.png", ours=OURS)

@@ -2,13 +2,12 @@
 
 Run ``make bench``, or ``python benchmarks/full_data.py [--seeds 5] [--quick] [--reuse]
 [--sets digits trec ...]``; it writes results/full_data.md, results/full_data.csv and
-results/full_data_time.png.
+results/full_data_time.png (--quick: below results/quick).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import warnings
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from faast.evaluation.methods import OURS, Measurement, build, measure, takes_pr
 from full_data_report import MANY_ROWS, ORACLE_SECONDS, SLOW, write_plot, write_report
 from measure import Archive
 from oracle import best_strength
-from report import RESULTS, one_thread
+from report import one_thread, pages, write_csv
 
 SETS = ("cifar10", *TEXT, *SCIKIT)
 REPEATS = 3
@@ -135,14 +134,13 @@ def regret(case: Case, result: Result) -> float:
     return 100 * float(np.concatenate(best).mean()) - result.accuracy
 
 
-def write_csv(cases: list[Measured]) -> None:
-    with (RESULTS / "full_data.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["set", "rows", "method", "accuracy", "lead", "lead_half_interval", "ece", "seconds", "bytes", "state_bytes"])  # fmt: skip
-        for m in cases:
-            for method, r in m.results.items():
-                numbers = [r.accuracy, *m.lead(method), r.ece, r.seconds]
-                writer.writerow([m.case.title, m.case.rows, method, *(f"{n:.6g}" for n in numbers), r.bytes, r.state_bytes])  # fmt: skip
+HEADER = ("set", "rows", "method", "accuracy", "lead", "lead_half_interval", "ece", "seconds", "bytes", "state_bytes")  # fmt: skip
+
+
+def csv_rows(cases: list[Measured]) -> Iterator[list[object]]:
+    for m in cases:
+        for method, r in m.results.items():
+            yield [m.case.title, m.case.rows, method, r.accuracy, *m.lead(method), r.ece, r.seconds, r.bytes, r.state_bytes]  # fmt: skip
 
 
 def main() -> None:
@@ -168,11 +166,11 @@ def main() -> None:
         print(f"{case.title}: trained projection, best strength", file=sys.stderr)
         reached = until_ours(case, results[OURS].accuracy)
         measured.append(Measured(case, results, reached, regret(case, results[OURS])))
-    RESULTS.mkdir(exist_ok=True)
+    folder = pages(asked.quick)
     command = " ".join(["python benchmarks/full_data.py", *sys.argv[1:]])
-    write_csv(measured)
-    write_plot(measured)
-    write_report(measured, absent, command, archive, repeats)
+    write_csv(folder / "full_data.csv", HEADER, csv_rows(measured))
+    write_plot(measured, folder)
+    write_report(measured, absent, command, archive, repeats, folder)
 
 
 if __name__ == "__main__":

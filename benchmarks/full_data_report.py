@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from cases import METHODS, NATURAL, PROJECTION, SVM_ROWS, Measured
 from faast.evaluation.methods import OURS
 from measure import Archive
 from plots import accuracy_against
-from report import RESULTS, plus_minus, provenance, size, table, verdict
+from report import plus_minus, provenance, size, table, verdict, write_page
 
 MANY_ROWS = 2_000
 """Above, peers whose cost grows fast are given less to do; see `full_data.options`."""
@@ -124,7 +125,12 @@ def calibration_targets(cases: list[Measured]) -> Iterator[list[str]]:
 
 
 def write_report(
-    cases: list[Measured], absent: list[str], command: str, archive: Archive, repeats: int
+    cases: list[Measured],
+    absent: list[str],
+    command: str,
+    archive: Archive,
+    repeats: int,
+    folder: Path,
 ) -> None:
     lines = [
         "# All rows: default arguments beside every peer on the same frozen features",
@@ -148,12 +154,12 @@ def write_report(
     ]  # fmt: skip
     for measured in cases:
         lines += case_section(measured)
-    (RESULTS / "full_data.md").write_text("\n".join(lines))
+    write_page(folder / "full_data.md", lines)
 
 
-def write_plot(cases: list[Measured]) -> None:
+def write_plot(cases: list[Measured], folder: Path) -> None:
     panels = {
         m.case.title: {method: [(r.seconds, r.accuracy)] for method, r in m.results.items()}
         for m in cases
     }
-    accuracy_against("adaptation (seconds)", panels, RESULTS / "full_data_time.png", ours=OURS)
+    accuracy_against("adaptation (seconds)", panels, folder / "full_data_time.png", ours=OURS)

@@ -1,23 +1,33 @@
 """Does a row belong to none of the learned classes: `novelty_score` beside the top probability.
 
 Run ``make bench``, or ``python benchmarks/novelty.py [--seeds 3] [--quick]``; it writes
-results/novelty.md and results/novelty.csv.
+results/novelty.md and results/novelty.csv (--quick: below results/quick).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from data import CLIP, TEXT, Dataset, load
 from faast import FaastClassifier
-from report import RESULTS, one_thread, plus_minus, provenance, stratified, table, verdict
+from report import (
+    one_thread,
+    pages,
+    plus_minus,
+    provenance,
+    stratified,
+    table,
+    verdict,
+    write_csv,
+    write_page,
+)
 
 UNSEEN_SHARE = 0.3
 """Of the classes, held out."""
@@ -75,7 +85,7 @@ def episodes(dataset: Dataset, other: Dataset | None, seed: int) -> Iterator[Row
             yield Row(dataset.name, DOMAIN, shots, seed, *found)
 
 
-def write_report(rows: list[Row], absent: list[str], command: str) -> None:
+def write_report(rows: list[Row], absent: list[str], command: str, folder: Path) -> None:
     body, gaps = [], []
     for key in dict.fromkeys((row.set, row.kind, row.shots) for row in rows):
         found = [row for row in rows if (row.set, row.kind, row.shots) == key]
@@ -106,7 +116,7 @@ def write_report(rows: list[Row], absent: list[str], command: str) -> None:
         "",
         *table(["set", "new are", "shots", "novelty_score", "top probability", "difference"], body),
     ]
-    (RESULTS / "novelty.md").write_text("\n".join(lines))
+    write_page(folder / "novelty.md", lines)
 
 
 def main() -> None:
@@ -126,13 +136,12 @@ def main() -> None:
         for name, dataset in sets.items():
             print(f"{name}: draw {seed + 1}", file=sys.stderr)
             rows += episodes(dataset, sets.get(OTHERS.get(name, "")), seed)
-    RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / "novelty.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(Row.__dataclass_fields__)
-        for row in rows:
-            writer.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in vars(row).values())
-    write_report(rows, absent, " ".join(["python benchmarks/novelty.py", *sys.argv[1:]]))
+    folder = pages(asked.quick)
+    write_csv(
+        folder / "novelty.csv", Row.__dataclass_fields__, (vars(row).values() for row in rows)
+    )
+    command = " ".join(["python benchmarks/novelty.py", *sys.argv[1:]])
+    write_report(rows, absent, command, folder)
 
 
 if __name__ == "__main__":

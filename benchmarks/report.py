@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import platform
 import sys
@@ -16,6 +17,13 @@ from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
 RESULTS = Path(__file__).parents[1] / "results"
+
+
+def pages(quick: bool = False) -> Path:
+    """Return where pages go: those of quick runs lie apart, untracked, and replace nothing."""
+    folder = RESULTS / "quick" if quick else RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def one_thread() -> None:
@@ -47,6 +55,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     lines += [f"| {' | '.join(map(str, row))} |" for row in rows]
     return [*lines, ""]
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in row)
+
+
+def write_page(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
 def stratified(values: np.ndarray) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """What the paper's exponent decides, beside ours, which has none to set.
 
 Run ``make bench``, or ``python benchmarks/sensitivity.py [--quick]``; it writes
-results/sensitivity.md.
+results/sensitivity.md (--quick: results/quick/sensitivity.md).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from data import CLIP, TEXT, load
 from faast.evaluation.sensitivity import ALPHAS, sweep_alpha
-from report import RESULTS, one_thread, provenance, table
+from report import one_thread, pages, provenance, table, write_page
 
 SHOTS = (1, 4, 16)
 
@@ -60,7 +60,7 @@ def main() -> None:
             ["set", "shots", *(f"α = {a:g}" for a in ALPHAS), "best α", "spread", "faast"], rows
         ),
     ]
-    (RESULTS / "sensitivity.md").write_text("\n".join(lines), encoding="utf-8")
+    write_page(pages(options.quick) / "sensitivity.md", lines)
 
 
 if __name__ == "__main__":
