@@ -16,6 +16,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -224,23 +225,19 @@ def overhead(repeats):
 def prediction_ratio():
     """Prediction after 1,000,000 rows over prediction after 1,000, for a fixed solver."""
     from faast import FaastClassifier, Ridge
+    from faast.evaluation.latency import in_turns
 
-    models = []
+    models = {}
     for rows in (1_000, 1_000_000):
         model = FaastClassifier(Ridge(1e-3))
         for start in range(0, rows, 50_000):
             size = Size(min(rows, 50_000), 256, 20)
             model.partial_fit(make_rows(size, start), make_values(size, start).argmax(axis=1))
-        models.append(model)
+        models[rows] = model
     queries = make_rows(Size(256, 256, 1), seed=5)
-    spent = [[], []]
-    for turn in range(2001):
-        for which, model in enumerate(models):
-            started = time.perf_counter()
-            model.predict(queries)
-            if turn:
-                spent[which].append(time.perf_counter() - started)
-    return median(spent[1]) / median(spent[0]), median(spent[0])
+    calls = {str(rows): partial(model.predict, queries) for rows, model in models.items()}
+    few, many = in_turns(calls, 2000).values()
+    return many / few, few
 
 
 def import_seconds(repeats=7):

@@ -10,7 +10,7 @@ from data import CLIP
 from episodes import Measured
 from faast.evaluation.methods import OURS
 from measure import Archive
-from plots import accuracy_against
+from plots import lines_against
 from report import plus_minus, provenance, size, stratified, table, verdict, write_page
 
 PROJECTION = "linear-projection"
@@ -179,4 +179,12 @@ def write_plots(groups: list[Measured], folder: Path) -> None:
                 for method in measured.group.methods()
             }
         label = "rows a class" if what == "shots" else "adaptation (seconds)"
-        accuracy_against(label, panels, folder / f"{stem}.png", ours=OURS)
+        lines_against(
+            label,
+            panels,
+            folder / f"{stem}.png",
+            ours=OURS,
+            what="accuracy (%)",
+            scale="linear",
+            every_tick=what == "shots",
+        )

@@ -10,7 +10,7 @@ import numpy as np
 from cases import METHODS, NATURAL, PROJECTION, SVM_ROWS, Measured
 from faast.evaluation.methods import OURS
 from measure import Archive
-from plots import accuracy_against
+from plots import lines_against
 from report import plus_minus, provenance, size, table, verdict, write_page
 
 MANY_ROWS = 2_000
@@ -162,4 +162,11 @@ def write_plot(cases: list[Measured], folder: Path) -> None:
         m.case.title: {method: [(r.seconds, r.accuracy)] for method, r in m.results.items()}
         for m in cases
     }
-    accuracy_against("adaptation (seconds)", panels, folder / "full_data_time.png", ours=OURS)
+    lines_against(
+        "adaptation (seconds)",
+        panels,
+        folder / "full_data_time.png",
+        ours=OURS,
+        what="accuracy (%)",
+        scale="linear",
+    )

@@ -1,4 +1,4 @@
-"""Accuracy against something, one panel a group."""
+"""Lines of methods against something, one panel a group."""
 
 from __future__ import annotations
 
@@ -12,14 +12,31 @@ import matplotlib.pyplot as plt
 COLUMNS = 4
 
 
-def accuracy_against(
+def lines_against(
     label: str,
     panels: dict[str, dict[str, list[tuple[float, float]]]],
     path: Path,
     *,
     ours: str,
+    what: str = "",
+    scale: str = "log",
+    every_tick: bool = False,
 ) -> None:
-    """Draw one line a method through its (x, accuracy) points, ours on top."""
+    """Draw one line a method through its points, ours on top.
+
+    Parameters
+    ----------
+    label, what : str
+        Of the two axes; the first is logarithmic.
+    panels : dict of title to dict of method to points
+    path : Path
+    ours : str
+        Drawn in black.
+    scale : str
+        Of the second axis.
+    every_tick : bool
+        Number the points themselves, where they are few and the same in all panels.
+    """
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     figure, grid = plt.subplots(
@@ -45,42 +62,14 @@ def accuracy_against(
                 marker="o" if main else ".",
                 zorder=3 if main else 2,
             )
-        axis.set(title=title, xlabel=label, xscale="log")
+        axis.set(title=title, xlabel=label, xscale="log", yscale=scale)
         axis.grid(alpha=0.3)
-    if label.startswith("rows"):
-        for axis in axes:
+        if every_tick:
             ticks = sorted({x for line in axis.lines for x in line.get_xdata()})
             axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axis.minorticks_off()
     for axis in grid[:, 0]:
-        axis.set_ylabel("accuracy (%)")
+        axis.set_ylabel(what)
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=min(8, len(handles)))
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def lines_against(
-    label: str,
-    panels: dict[str, dict[str, list[tuple[float, float]]]],
-    path: Path,
-    *,
-    ours: str,
-) -> None:
-    """Draw quantities that grow, both axes logarithmic, one panel a quantity, ours on top."""
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(5.5 * len(panels), 4.5), layout="constrained", squeeze=False
-    )
-    for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
-        for method, points in lines.items():
-            main = method == ours
-            axis.plot(
-                *zip(*points, strict=True),
-                label=method,
-                linewidth=2.5 if main else 1.2,
-                marker="o" if main else ".",
-            )
-        axis.set(title=title, xlabel=label, xscale="log", yscale="log")
-        axis.grid(alpha=0.3)
-    axes[0, 0].legend()
     figure.savefig(path, dpi=110)
     plt.close(figure)

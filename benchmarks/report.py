@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import platform
 import sys
@@ -67,6 +68,11 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]
 
 def write_page(path: Path, lines: Iterable[str]) -> None:
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def write_figures(folder: Path, name: str, figures: dict[str, float]) -> None:
+    """Keep what docs/claims.md states an interval for; see check_claims.py."""
+    (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def stratified(values: np.ndarray) -> tuple[float, float]:

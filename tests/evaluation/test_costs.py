@@ -19,6 +19,7 @@ def test_a_point_is_measured_in_its_own_process():
     assert ours.bytes < 0.2 * memory.bytes
     assert ours.state_bytes > ours.bytes
     assert ours.traced_bytes > 0
+    assert memory.lifted == 0
     assert 0 < ours.p50_1 <= ours.p99_1
     assert medians([ours, ours, memory]) == ours
 

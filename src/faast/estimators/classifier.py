@@ -239,6 +239,12 @@ class FaastClassifier(ClassifierMixin, HeadPredictions):
         return held if self.learned_ is None else held + self.learned_.nbytes
 
     @property
+    def n_lifted_(self) -> int:
+        """Columns of the rows' lift that prediction reads beside the rows; 0 without a lift."""
+        lifted = self._fitted().lifted
+        return 0 if lifted is None else lifted.weights.matrix.shape[0]
+
+    @property
     def online_losses_(self) -> list[float]:
         """Log-loss of each block before it was learned, by the step it chose; of `Natural` only.
 
