@@ -20,6 +20,7 @@ from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
 from faast.encoders import load_encoder
+from faast.evaluation.few_shot import of_each_class
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("FAAST_SHARED") or REPOSITORY.parent / "shared") / "data"
@@ -54,11 +55,8 @@ class Dataset:
         """Return `shots` rows of each class: the published ones for seed 0, else a draw."""
         if seed == 0 and shots in self.supports:
             return self.supports[shots]
-        order = np.random.default_rng([seed, shots]).permutation(len(self.train))
-        labels = self.train_labels[order]
-        chosen = np.concatenate(
-            [order[labels == label][:shots] for label in np.unique(self.train_labels)]
-        )
+        rng = np.random.default_rng([seed, shots])
+        chosen = of_each_class(self.train_labels, np.unique(self.train_labels), shots, rng)
         return self.train[chosen], self.train_labels[chosen]
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from data import CLIP, CLIP_NAMED, SHOTS, TEXT, Dataset, load
-from episodes import GROUPS, METHODS, Measured, Row
 from faast.evaluation.methods import OURS, build, measure, takes_prior, warm_up
+from few_shot_groups import GROUPS, METHODS, Measured, Row
 from few_shot_report import write_plots, write_report
 from measure import Archive
 from oracle import best_strength

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from data import CLIP
-from episodes import Measured
 from faast.evaluation.methods import OURS
+from few_shot_groups import Measured
 from measure import Archive
 from plots import lines_against
 from report import plus_minus, provenance, size, stratified, table, verdict, write_page

@@ -58,28 +58,50 @@ class Episodes:
             raise ValueError(
                 f"ways must be in 2 to {len(classes)}, the classes there are; got {ways}"
             )
-        to_learn = _places(train, classes, self.shots, "shots")
-        to_ask = _places(test, classes, self.queries, "queries")
+        _check_counts(train, classes, self.shots, "shots")
+        _check_counts(test, classes, self.queries, "queries")
         for number in range(self.count):
             rng = np.random.default_rng([self.seed, number])
-            chosen = rng.permutation(len(classes))[:ways]
+            chosen = rng.permutation(classes)[:ways]
             yield (
-                np.concatenate([rng.permutation(to_learn[c])[: self.shots] for c in chosen]),
-                np.concatenate([rng.permutation(to_ask[c])[: self.queries] for c in chosen]),
+                of_each_class(train, chosen, self.shots, rng),
+                of_each_class(test, chosen, self.queries, rng),
             )
 
 
-def _places(labels: AnyArray, classes: AnyArray, wanted: int, what: str) -> list[IntArray]:
+def of_each_class(
+    labels: AnyArray, classes: AnyArray, count: int, rng: np.random.Generator
+) -> IntArray:
+    """Draw rows of each class without replacement.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    classes : ndarray of shape (C,)
+    count : int
+        A class; all rows of a class that has fewer.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray
+        Positions in `labels`, class after class.
+    """
+    order = rng.permutation(len(labels))
+    shuffled = labels[order]
+    return np.concatenate([order[shuffled == label][:count] for label in classes])
+
+
+def _check_counts(labels: AnyArray, classes: AnyArray, wanted: int, what: str) -> None:
     if wanted < 1:
         raise ValueError(f"{what} must be at least 1, got {wanted}")
-    places = [np.flatnonzero(labels == label) for label in classes]
-    for label, found in zip(classes.tolist(), places, strict=True):
-        if len(found) < wanted:
+    for label in classes.tolist():
+        found = np.count_nonzero(labels == label)
+        if found < wanted:
             raise ValueError(
-                f"class {label!r} has {len(found)} rows, {wanted} {what} a class were asked for; "
+                f"class {label!r} has {found} rows, {wanted} {what} a class were asked for; "
                 f"lower {what} or give more rows"
             )
-    return places
 
 
 @dataclass
