@@ -17,10 +17,10 @@ import numpy as np
 from data import CLIP, CLIP_NAMED, SHOTS, TEXT, Dataset, load
 from faast.evaluation.methods import OURS, build, measure, takes_prior, warm_up
 from few_shot_groups import GROUPS, METHODS, Measured, Row
-from few_shot_report import write_plots, write_report
+from few_shot_report import figures, write_plots, write_report
 from measure import Archive
 from oracle import best_strength
-from report import one_thread, pages, write_csv
+from report import one_thread, pages, write_csv, write_figures
 
 
 def variants(name: str) -> Iterator[tuple[str, bool]]:
@@ -90,6 +90,7 @@ def main() -> None:
     )
     write_plots(groups, folder)
     write_report(groups, absent, command, archive, folder)
+    write_figures(folder, "few_shot", figures(groups))
 
 
 if __name__ == "__main__":
