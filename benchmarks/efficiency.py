@@ -1,6 +1,6 @@
 """What adapting and answering cost from 10 rows to 1,000,000, beside every peer.
 
-Run ``python benchmarks/efficiency.py [--sizes 10 100 ...] [--methods gda ...] [--repeats 3] [--quick]``;
+Run ``make bench-long``, or ``python benchmarks/efficiency.py [--sizes 10 100 ...] [--methods gda ...] [--repeats 3] [--quick]``;
 it writes results/efficiency.md, efficiency.csv, efficiency_races.csv and efficiency.png (--quick:
 below results/quick). Sizes may be measured in several runs: points of others stay as the csv has them.
 """
@@ -74,10 +74,13 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(stream))
 
 
-def races(sizes: Sequence[int], largest: int) -> Iterator[RaceRow]:
+def races(points: Points, asked: Sequence[int], largest: int) -> Iterator[RaceRow]:
+    """Race at the sizes asked for, and at those that an interrupted run left without."""
+    done = {row.key for row in points.races}
     for name, ladder in LADDERS.items():
-        for rows in sizes:
-            if rows <= min(ladder.rows, largest):
+        for rows in sorted({rows for _, rows in points.costs}):
+            wanted = rows in asked or (name, rows) not in done
+            if wanted and rows <= min(ladder.rows, largest):
                 print(f"{name}: {rows:,} rows, to equal accuracy", file=sys.stderr, flush=True)
                 yield RaceRow.of(name, rows, race(name, *synthetic(rows)))
 
@@ -116,7 +119,7 @@ def main() -> None:
         points.write()
     one_thread()
     warm_up([OURS, *LADDERS])
-    for row in races(sizes, largest):
+    for row in races(points, sizes, largest):
         points.races = [old for old in points.races if old.key != row.key] + [row]
         points.write()
     latency = fixed_latency()

@@ -1,6 +1,6 @@
 """600 episodes of few-shot classification, as the papers run them: ours, the paper's way, fast peers.
 
-Run ``python benchmarks/episodes.py [--count 600] [--seed 0] [--quick]``; it writes
+Run ``make bench``, or ``python benchmarks/episodes.py [--count 600] [--seed 0] [--quick]``; it writes
 results/episodes.md and results/episodes.csv (--quick: below results/quick).
 """
 

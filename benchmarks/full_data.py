@@ -1,6 +1,6 @@
 """Accuracy on all rows of a set: default arguments beside every peer, on the same frozen features.
 
-Run ``make bench``, or ``python benchmarks/full_data.py [--seeds 5] [--quick] [--reuse]
+Run ``make bench-long``, or ``python benchmarks/full_data.py [--seeds 5] [--quick] [--reuse]
 [--sets digits trec ...]``; it writes results/full_data.md, results/full_data.csv and
 results/full_data_time.png (--quick: below results/quick).
 """

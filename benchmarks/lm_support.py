@@ -1,6 +1,6 @@
 """What ways to adapt a language model hold and cost as the learned text grows.
 
-Run ``python benchmarks/lm_support.py [--quick]``; it writes results/lm_support.md and lm_support.csv
+Run ``make bench``, or ``python benchmarks/lm_support.py [--quick]``; it writes results/lm_support.md and lm_support.csv
 (--quick: below results/quick). It needs the folder of reference data (FAAST_SHARED) and
 ``pip install "faast[lm]" peft``.
 """

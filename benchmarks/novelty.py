@@ -1,6 +1,6 @@
 """Does a row belong to none of the learned classes: `novelty_score` beside the top probability.
 
-Run ``make bench``, or ``python benchmarks/novelty.py [--seeds 3] [--quick]``; it writes
+Run ``make bench-long``, or ``python benchmarks/novelty.py [--seeds 3] [--quick]``; it writes
 results/novelty.md and results/novelty.csv (--quick: below results/quick).
 """
 

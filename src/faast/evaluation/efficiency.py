@@ -19,7 +19,7 @@ CAPS = {
     "tip-adapter": 1_000,
     "kernel-svm": 10_000,
     "logistic": 10_000,
-    "random-relu-ridge": 10_000,
+    "random-relu-ridge": 1_000,
     "linear-projection": 100_000,
     "linear-sgd": 100_000,
     "linear-attention": 100_000,
