@@ -108,7 +108,8 @@ def racing(races: list[RaceRow]) -> list[str]:
         "Each peer is trained with growing budgets (linear-projection: passes, with a schedule of that "
         "length, nothing held out; linear-sgd: passes at most; logistic: iterations of L-BFGS at most, "
         "C chosen within) until it is as accurate on the test rows as ours. Only the seconds of the "
-        "budget that suffices count; where none does, those of the largest, which flatters the peer. "
+        "budget that suffices count, as if it had been known beforehand; where none does, those of the "
+        "largest. "
         "Processor seconds of one thread, in one process; ours: median of three.",
         "",
         *table(

@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "claims.md"
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in PAGE.read_text().splitlines()
-    if line.startswith("| ") and not line.startswith("| claim")
+    if re.match(r"\| (?!claim|promise)", line)
 ]
 LINK = re.compile(r"\[[^]]*\]\(([^)]+)\)")
 FIGURE = re.compile(r"(?<![\w.,-])[+-]?\d[\d,]*(?:\.\d+)?")

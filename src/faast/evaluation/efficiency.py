@@ -32,7 +32,7 @@ CAPS = {
 REPEATED_ROWS = 10_000
 """Up to here a point may be measured more than once."""
 
-MEMORIES = ("k-nn", "softmax-memory", "linear-attention", "tip-adapter")
+MEMORIES = ("k-nn", "softmax-memory", "tip-adapter")
 """Methods that read their rows again for every query."""
 
 
