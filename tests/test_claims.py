@@ -15,7 +15,7 @@ ROWS = [
     if re.match(r"\| (?!claim|promise)", line)
 ]
 LINK = re.compile(r"\[[^]]*\]\(([^)]+)\)")
-FIGURE = re.compile(r"(?<![\w.,-])[+-]?\d[\d,]*(?:\.\d+)?")
+FIGURE = re.compile(r"(?<![\w.,-])[+-]?\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def stands_in(figure, text):
