@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from sklearn.exceptions import ConvergenceWarning
 
 from faast.evaluation.methods import OURS, Labelled, Measurement, build, measure
 
@@ -92,7 +95,9 @@ def race(method: str, support: Labelled, test: Labelled) -> Race:
         key=lambda done: done.seconds,
     )[TURNS // 2]
     for budget in ladder.budgets:
-        theirs = measure(ladder.trained(method, budget), support, test)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # budgets end before that
+            theirs = measure(ladder.trained(method, budget), support, test)
         if theirs.accuracy >= ours.accuracy:
             return Race(ours, theirs, budget, reached=True)
     return Race(ours, theirs, budget, reached=False)
