@@ -135,3 +135,16 @@ def test_tables_are_scaled_as_far_as_few_rows_can_tell(rng, shots, standardised,
         chosen = np.concatenate([rng.permutation(np.flatnonzero(y == c))[:shots] for c in range(3)])
         scores.append(FaastClassifier().fit(X[chosen], y[chosen]).score(X, y))
     assert np.mean(scores) > least
+
+
+def test_rows_that_are_certain_move_nothing():
+    """Classes so far apart that left-out probabilities are 1 to the last digit."""
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        centres = random.standard_normal((5, 64))
+        labels = np.repeat(np.arange(5), 5)
+        rows, asked = (centres[labels] + 0.02 * random.standard_normal((25, 64)) for _ in range(2))
+        norms = np.linalg.norm(centres, axis=1)[labels, None]
+        model = FaastClassifier(class_embeddings=dict(enumerate(centres))).fit(rows / norms, labels)
+        assert np.abs(model.weights_.matrix).max() < 1e6
+        assert model.score(asked / norms, labels) == 1

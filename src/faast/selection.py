@@ -60,6 +60,7 @@ LIFT_ROWS_A_CLASS = 32
 """With fewer rows, or fewer a class, a lift costs more time than it is seen to gain accuracy."""
 
 STEP = 0.5
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,6 +277,7 @@ def _stepped(selected: Selected, side: Side, kept: RowArrays) -> Selected:
         P = softmax(scores, axis=1)
         R = (kept.values - P) * side.left_out.leavable[:, None]
         entropy = float(kept.weights @ (1.0 - (P**2).sum(axis=1))) / kept.weights.sum()
+        entropy = max(entropy, EPSILON)  # where all rows are certain, the difference is rounding
         trace = float((energy * weights).sum()) * entropy / scores.shape[1]
         R *= STEP / max(trace, TINY)
         step = Z.T @ (weights * R)
