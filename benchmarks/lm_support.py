@@ -114,7 +114,7 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     subject, domain = Subject.of(MODEL), DOMAINS[0]
-    train = subject.tokens(domain.train, domain.characters)
+    train = subject.tokens(domain.train())
     rows: list[Row] = []
     for tokens in QUICK_SUPPORTS if options.quick else SUPPORTS:
         for row in measure(subject, train, tokens):
