@@ -33,6 +33,7 @@ from texts import BACKBONES, read, reviews
 
 MODEL = SHARED / "models" / "tinystories-656k"
 WINDOW = 256
+TOKENS = 204_800
 TEST_TOKENS = 25_600
 PACE_WINDOWS = 16
 
@@ -126,7 +127,7 @@ def measure(subject: Subject, domain: Domain, n_tokens: int) -> Iterator[Measure
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backbone", metavar="SIZE")
-    parser.add_argument("--tokens", type=int, default=204_800)
+    parser.add_argument("--tokens", type=int, default=TOKENS)
     parser.add_argument("--domains", nargs="+", default=[domain.name for domain in DOMAINS])
     arguments = parser.parse_args()
     one_thread()
@@ -135,6 +136,7 @@ def main() -> None:
     stem = "lm_backbone" if arguments.backbone else "lm"
     subject = Subject.of(BACKBONES / arguments.backbone if arguments.backbone else MODEL)
     options = ["--backbone", arguments.backbone] if arguments.backbone else []
+    options += ["--tokens", str(arguments.tokens)] if arguments.tokens != TOKENS else []
     command = " ".join(["python benchmarks/lm.py", *options])
     costs = ([], []) if arguments.backbone else cost_section()
     names = [domain.name for domain in DOMAINS]
