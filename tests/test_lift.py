@@ -74,7 +74,7 @@ def test_fewer_shifts_are_the_first_columns_of_all(rows):
     some, every = few.leading(2), few.moments
     assert some.n_features < every.n_features == lift_on(Grid(20), 6).width
     assert some == every.leading(some.n_features)
-    assert few.leading(2) == some  # from the sums, which are there now
+    assert few.leading(2) == some
 
 
 def test_queries_may_lie_anywhere(rows, tmp_path):
@@ -129,14 +129,18 @@ def test_a_class_may_arrive_late_while_lifted_rows_wait(rows):
 
 
 def test_many_lifted_rows_are_summed_in_any_order(rng, monkeypatch):
-    monkeypatch.setattr("faast.lifted.WAITING_ROWS", 100)
     X, y = rng.standard_normal((150, 6)) / 6, rng.integers(0, 3, 150)
+    waiting = FaastClassifier(selection_rows=FEW).fit(X, y).learned_.memory.learned.lifted
+    monkeypatch.setattr("faast.lifted.WAITING_ROWS", 100)
     whole = FaastClassifier(selection_rows=FEW).fit(X, y)
     streamed = FaastClassifier(selection_rows=FEW).fit(X[90:], y[90:])
     for start in range(0, 90, 7):
         part = slice(start, min(start + 7, 90))
         streamed.partial_fit(X[part], y[part])
     assert_same_bits(whole, streamed)
+    summed = whole.learned_.memory.learned.lifted
+    assert "sums" in summed.to_state().metadata
+    assert summed.leading(2) == waiting.leading(2)
     twice = FaastClassifier(selection_rows=FEW).fit(X[:60], y[:60])
     before = tensors(twice)
     twice.partial_fit(X[:60], y[:60]).forget(X[:60], y[:60])  # 60 distinct rows are few

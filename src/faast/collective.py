@@ -44,14 +44,7 @@ def all_reduced(sums: Sums, grids: Grids, group: Any = None) -> tuple[Sums, Grid
     grids : Grids
         Decided where any process had decided.
 
-    Raises
-    ------
-    RuntimeError
-        torch.distributed has not been initialised.
-    ValueError
-        Other widths, another grid or other scales on some process.
-    OverflowError
-        A total would leave int64.
+    Errors as for `Moments.all_reduce`.
     """
     torch, dist = require("torch", "lm"), require("torch.distributed", "lm")
     if not (dist.is_available() and dist.is_initialized()):

@@ -47,7 +47,7 @@ class LiftedMoments:
     ) -> None:
         self._like, self._sums, self._waiting = like, sums, waiting
         if self._n_waiting > WAITING_ROWS and sums is None:
-            self._waiting = (self._gathered(),)
+            self._waiting = (_as_block(self._gathered()),)
         if self._n_waiting > WAITING_ROWS:
             self._settle()
 
@@ -77,16 +77,17 @@ class LiftedMoments:
             if other._sums is not None:
                 raise ValueError("rows to forget were never all learned")
             left = LiftedMoments(like, None, (*self._waiting, *taken))._gathered()
-            return LiftedMoments(like, None, (left,))
+            return LiftedMoments(like, None, (_as_block(left),))
         sums = self._sums if other._sums is None else self._sums.copy().unmerge(other._sums)
         return LiftedMoments(like, sums, (*self._waiting, *taken))
 
     @property
     def moments(self) -> Moments:
-        """Sums of all lifted rows."""
-        if self._waiting or self._sums is None:
+        """Sums of all lifted rows; rows that wait without any go on waiting."""
+        if self._sums is None:
+            return self._total(most_shifts(self._like.n_features))
+        if self._waiting:
             self._settle()
-        assert self._sums is not None
         return self._sums
 
     def leading(self, n_shifts: int) -> Moments:
@@ -117,9 +118,7 @@ class LiftedMoments:
     def to_state(self) -> State:
         """Return what a file keeps: the rows while all of them wait, else the sums."""
         if self._sums is None:
-            rows = self._gathered()
-            kept = KeptRows(rows.keys, rows.values, rows.weights, EVERY_ROW)
-            return State.joined({"rows": kept.to_state()})
+            return State.joined({"rows": self._gathered().to_state()})
         return State.joined({"sums": self.moments.to_state()})
 
     @classmethod
@@ -127,8 +126,7 @@ class LiftedMoments:
         """Restore what `to_state` returned; `like` as for the class."""
         if "sums" in state.metadata:
             return cls(like, Moments.from_state(state.part("sums")))
-        rows = KeptRows.from_state(state.part("rows"))
-        return cls(like, None, (Block(rows.keys, rows.values, rows.weights, 1),))
+        return cls(like, None, (_as_block(KeptRows.from_state(state.part("rows"))),))
 
     def _settle(self) -> None:
         self._sums, self._waiting = self._total(most_shifts(self._like.n_features)), ()
@@ -137,7 +135,7 @@ class LiftedMoments:
     def _n_waiting(self) -> int:
         return sum(len(block.keys) for block in self._waiting)
 
-    def _gathered(self) -> Block:
+    def _gathered(self) -> KeptRows:
         """Return the waiting rows in an order of their own, each once; none may be missing."""
         like = self._like
         blocks = [
@@ -145,8 +143,7 @@ class LiftedMoments:
             *((block.keys, block.values, block.sign * block.weights) for block in self._waiting),
         ]
         keys, values, weights = (np.concatenate(part) for part in zip(*blocks, strict=True))
-        rows = KeptRows(keys, values, weights, EVERY_ROW)
-        return Block(rows.keys, rows.values, rows.weights, 1)
+        return KeptRows(keys, values, weights, EVERY_ROW)
 
     def _total(self, n_shifts: int) -> Moments:
         """Add the waiting rows to the sums, if there are some, of so many shifts."""
@@ -170,7 +167,7 @@ class LiftedMoments:
                 lifted = lift(block.keys[rows].astype(np.float64))
                 values, weights = block.values[rows].astype(np.float64), block.weights[rows]
                 unweighted = None if np.all(weights == 1.0) else weights
-                peak = max(float(abs(end)) for part in (lifted, values) for end in _ends(part))
+                peak = float(max(lifted.max(), -lifted.min(), values.max(), -values.min()))
                 sums.add(lifted, values, unweighted, peak)
         moments = Moments(
             lift.width,
@@ -185,5 +182,5 @@ class LiftedMoments:
         return lift_on(self._like.key_grid, self._like.n_features, n_shifts)
 
 
-def _ends(rows: FloatArray) -> tuple[float, float]:
-    return rows.min(), rows.max()
+def _as_block(rows: KeptRows) -> Block:
+    return Block(rows.keys, rows.values, rows.weights, 1)

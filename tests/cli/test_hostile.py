@@ -74,6 +74,12 @@ def test_evaluate_checks_the_picture_first(folder, run):
         assert message in done.stderr
 
 
+def test_an_empty_row_is_refused_as_in_a_file(folder, run):
+    done = run("predict", "model", "--row", "", cwd=folder)
+    assert done.exit_code == 1
+    assert "the text is empty" in done.stderr
+
+
 def test_labels_may_look_like_markup(folder, ran):
     write_rows(folder / "odd.csv", [(GOOD, "[/bold]"), (BAD, r"$\frac$"), (BAD + "!", "[red]x")])
     ran("learn", "odd.csv", "-o", "odd", cwd=folder)

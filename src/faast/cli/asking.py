@@ -18,6 +18,7 @@ from faast.cli.options import DATA_HELP, READING, Json, Model, OnError, Reading
 from faast.cli.output import emit, one_line_errors
 from faast.cli.reading import batches, named, opened
 from faast.data import RowSource
+from faast.data.cells import text_row
 from faast.encoders.pictures import SUFFIXES
 
 Answers = dict[str, list[Any]]
@@ -44,7 +45,7 @@ def predict(
     learner.open_encoder()
     source: RowSource | None = None
     if row is not None or _is_picture(learner, str(data)):
-        parts = iter([_answers(learner, _one_row(learner, row or str(data)))])
+        parts = iter([_answers(learner, _one_row(learner, str(data) if row is None else row))])
     else:
         source = opened(learner, str(data), reading, labelled=False)
         parts = _read_answers(learner, source, numbered=reading.on_error is OnError.SKIP)
@@ -97,7 +98,7 @@ def _answers(learner: Learner, features: AnyArray) -> Answers:
 
 def _one_row(learner: Learner, row: str) -> AnyArray:
     if learner.modality != "features":
-        return learner.features([row])
+        return learner.features([text_row(row)])
     try:
         return np.array([[float(number) for number in row.split(",")]])
     except ValueError as error:

@@ -81,6 +81,7 @@ def checked_device(name: str) -> str:
 
     try:
         torch.empty(0, device=name)
+    # unknown or without a driver; a build without it (CUDA asserts); a backend that lacks operators
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"the device {name!r} cannot be used: {reason}") from error
