@@ -25,7 +25,7 @@ from transformers import (
     default_data_collator,
 )
 
-from faast.lm.text_windows import text_windows
+from faast.lm.documents import text_windows
 from report import RESULTS, one_thread, provenance, table
 from texts import BACKBONES, HELD_OUT_REVIEWS, reviews
 

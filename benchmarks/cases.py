@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data import Dataset
-from faast.baselines import BASELINES
-from faast.evaluation.methods import OURS, over_rows
+from faast.evaluation.baselines import BASELINES
+from faast.evaluation.measure import OURS, over_rows
 
 PROJECTION = "linear-projection"
 NATURAL = "faast-natural"

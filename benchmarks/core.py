@@ -225,7 +225,7 @@ def overhead(repeats):
 def prediction_ratio():
     """Prediction after 1,000,000 rows over prediction after 1,000, for a fixed solver."""
     from faast import FaastClassifier, Ridge
-    from faast.evaluation.latency import in_turns
+    from faast.evaluation.efficiency import in_turns
 
     models = {}
     for rows in (1_000, 1_000_000):

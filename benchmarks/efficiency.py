@@ -19,12 +19,18 @@ from typing import Any
 
 from efficiency_report import FIXED, Costs, RaceRow, figures, write_plot, write_report
 from faast import FaastClassifier, Ridge
-from faast.baselines import BASELINES
-from faast.evaluation.efficiency import SIZES, Cost, measure_points, medians, tasks
-from faast.evaluation.equal_accuracy import LADDERS, race
-from faast.evaluation.latency import in_turns
-from faast.evaluation.methods import OURS, warm_up
-from faast.evaluation.synthetic import synthetic
+from faast.evaluation.baselines import BASELINES
+from faast.evaluation.efficiency import (
+    SIZES,
+    Cost,
+    in_turns,
+    measure_points,
+    medians,
+    synthetic,
+    tasks,
+)
+from faast.evaluation.measure import OURS, warm_up
+from faast.evaluation.time_to_accuracy import LADDERS, race
 from report import one_thread, pages, write_csv, write_figures
 
 QUICK_SIZES = (100, 1_000, 50_000)

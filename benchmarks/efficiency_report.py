@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from faast.evaluation.efficiency import CAPS, MEMORIES, REPEATED_ROWS, Cost
-from faast.evaluation.equal_accuracy import LADDERS, Race
-from faast.evaluation.methods import OURS
+from faast.evaluation.measure import OURS
+from faast.evaluation.time_to_accuracy import LADDERS, Race
 from plots import lines_against
 from report import provenance, size, table, verdict, write_page
 

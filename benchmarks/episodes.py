@@ -16,7 +16,7 @@ import numpy as np
 
 from data import Dataset, load
 from faast.evaluation.few_shot import Episodes, few_shot
-from faast.evaluation.methods import OURS, Labelled
+from faast.evaluation.measure import OURS, Labelled
 from report import (
     one_thread,
     pages,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from data import CLIP, CLIP_NAMED, SHOTS, TEXT, Dataset, load
-from faast.evaluation.methods import OURS, build, measure, takes_prior, warm_up
+from faast.evaluation.measure import OURS, build, measure, takes_prior, warm_up
 from few_shot_groups import GROUPS, METHODS, Measured, Row
 from few_shot_report import figures, write_plots, write_report
 from measure import Archive

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data import CLIP, CLIP_NAMED, TEXT
-from faast.baselines import BASELINES
-from faast.evaluation.methods import OURS, takes_prior
+from faast.evaluation.baselines import BASELINES
+from faast.evaluation.measure import OURS, takes_prior
 from report import stratified
 
 METHODS = [OURS, *BASELINES]

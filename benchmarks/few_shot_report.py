@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from data import CLIP
-from faast.evaluation.methods import OURS
+from faast.evaluation.measure import OURS
 from few_shot_groups import Measured
 from measure import Archive
 from plots import lines_against
@@ -157,7 +157,7 @@ def write_report(
         f"{seeds} draws of the support a set (the first is the published one where there is one); "
         "± is half a 95% interval over draws, sets held fixed. `faast` is `FaastClassifier()` with "
         "default arguments and, where there is a prior, `class_embeddings`; peers are those of "
-        "`faast.baselines` with their own published tuning, which sees the support only. Methods that "
+        "`faast.evaluation.baselines` with their own published tuning, which sees the support only. Methods that "
         "take no prior stand without it in the groups with one. Seconds are processor time of one "
         "thread from rows to a model that answers.",
         *([f"{archive.reused} measurements of peers are taken from an earlier run (`--reuse`), so ours did not take turns with them."] if archive.reused else []),

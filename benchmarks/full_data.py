@@ -21,8 +21,8 @@ import faast
 from cases import METHODS, NATURAL, PROJECTION, SVM_ROWS, Case, Measured, Result
 from data import SCIKIT, TEXT, Dataset, load, scikit
 from faast import FaastClassifier
-from faast.baselines import LinearProjection
-from faast.evaluation.methods import OURS, Measurement, build, measure, takes_prior, warm_up
+from faast.evaluation.baselines import LinearProjection
+from faast.evaluation.measure import OURS, Measurement, build, measure, takes_prior, warm_up
 from full_data_report import MANY_ROWS, ORACLE_SECONDS, SLOW, write_plot, write_report
 from measure import Archive
 from oracle import best_strength

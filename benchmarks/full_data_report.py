@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cases import METHODS, NATURAL, PROJECTION, SVM_ROWS, Measured
-from faast.evaluation.methods import OURS
+from faast.evaluation.measure import OURS
 from measure import Archive
 from plots import lines_against
 from report import plus_minus, provenance, size, table, verdict, write_page
@@ -137,7 +137,7 @@ def write_report(
         "",
         provenance(command),
         "`faast` is `FaastClassifier()` with default arguments and, where there is a prior, "
-        "`class_embeddings`; peers are those of `faast.baselines`, tuned on the learned rows only. "
+        "`class_embeddings`; peers are those of `faast.evaluation.baselines`, tuned on the learned rows only. "
         f"Peers given less to do on more than {MANY_ROWS:,} rows: random-relu-ridge 2,000 random features "
         f"(else 10,000), kernel-svm C of 1 and 10 (else five values; left out above {SVM_ROWS:,} rows). "
         "linear-projection trains 20 epochs on all rows. Methods that take no prior stand without it "

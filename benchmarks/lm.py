@@ -19,12 +19,12 @@ from typing import Any
 
 import torch
 import transformers
+from benchmarks.lm_baselines import NearestTokens
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from data import SHARED
-from faast.lm.anatomy import dissect
-from faast.lm.baselines import NearestTokens
-from faast.lm.perplexity import perplexity
+from faast.evaluation.lm.perplexity import perplexity
+from faast.lm.architecture import dissect
 from lm_cost import cost_section, in_turns, ratio
 from lm_methods import BATCH, LORA, NATURAL, Watch, methods, watched
 from lm_report import Measured, recorded, write

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-
-from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.baselines import (
+from benchmarks.lm_baselines import (
     Adapted,
     Adapter,
     HeadTuning,
@@ -23,6 +21,8 @@ from faast.lm.baselines import (
     Training,
     ZeroShot,
 )
+
+from faast.lm import FaastForCausalLM, MemoryConfig
 
 FROZEN = "zero-shot (frozen)"
 NATURAL = "**natural memory**"

@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 import transformers
+from benchmarks.lm_baselines import Adapter, InContext, LoRA, NearestTokens, Training
 
+from faast.evaluation.lm.perplexity import perplexity
 from faast.lm import MemoryConfig
-from faast.lm.baselines import Adapter, InContext, LoRA, NearestTokens, Training
-from faast.lm.perplexity import perplexity
 from lm import DOMAINS, MODEL, Subject, overhead
 from lm_methods import Memory, Watch, watched
 from report import one_thread, pages, provenance, size, table, write_csv, write_figures, write_page

@@ -19,10 +19,10 @@ import transformers
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
-from faast.cli import app
-from faast.evaluation.language.few_shot import draw_shots, learned_shots, shown_shots
-from faast.evaluation.language.loading import Records, parallel_text, sentiment
-from faast.evaluation.language.prompts import Template
+from faast.cli.main import app
+from faast.evaluation.lm.datasets import Records, parallel_text, sentiment
+from faast.evaluation.lm.few_shot import draw_shots, learned_shots, shown_shots
+from faast.evaluation.lm.prompts import Template
 from faast.lm import FaastForCausalLM
 from report import RESULTS, one_thread, provenance, table
 

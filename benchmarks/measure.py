@@ -12,7 +12,7 @@ import numpy as np
 
 import faast
 from data import CACHE
-from faast.evaluation.methods import Measurement, measure
+from faast.evaluation.measure import Measurement, measure
 
 
 class Archive:

@@ -7,7 +7,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from faast import FaastClassifier, selection
+from faast import FaastClassifier
+from faast.solvers import auto as selection
 
 
 def best_strength(make: Callable[[], FaastClassifier], support: tuple, test: tuple) -> np.ndarray:

@@ -27,8 +27,8 @@ from transformers import (
 )
 
 from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm.documents import text_windows
 from faast.lm.pretraining import paper_arguments, pretrain
-from faast.lm.text_windows import text_windows
 from readouts_report import Score, section, verdicts
 from report import RESULTS, one_thread, provenance
 from texts import BACKBONES, CACHE, read, reviews

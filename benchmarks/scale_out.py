@@ -25,15 +25,15 @@ import numpy as np
 import psutil
 
 from faast import FaastClassifier, TextClassifier
-from faast.classifiers.chunks import chunks
+from faast.core.grid import Grid
+from faast.core.random_features import lift_on
 from faast.data import open_rows
-from faast.distributed.partial import Partial
-from faast.distributed.parts import PART_ROWS, Part, cut
-from faast.distributed.running import learn_parts
+from faast.distributed.checkpoint import Partial
+from faast.distributed.partitions import PART_ROWS, Part, cut
+from faast.distributed.run import learn_parts
 from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
-from faast.grid import Grid
-from faast.lift import lift_on
+from faast.encoders.base import chunks
 from report import RESULTS, one_thread, provenance, size, table
 
 WAYS = {"one process": 0, "Ray, 1 worker": 1, "Ray, 2 workers": 2, "Ray, 2, one killed": 2}

@@ -5,16 +5,16 @@ costs one matrix product however many examples were learned.
 """
 
 from faast._version import __version__ as __version__
-from faast.classifiers import ImageClassifier as ImageClassifier
-from faast.classifiers import TextClassifier as TextClassifier
+from faast.core.moments import Moments as Moments
+from faast.core.persistence import ModelFileError as ModelFileError
+from faast.core.persistence import load as load
+from faast.core.weights import FastWeights as FastWeights
 from faast.estimators import FaastClassifier as FaastClassifier
 from faast.estimators import FaastRegressor as FaastRegressor
-from faast.memory import AssociativeMemory as AssociativeMemory
-from faast.moments import Moments as Moments
-from faast.persistence import ModelFileError as ModelFileError
-from faast.persistence import load as load
+from faast.estimators import ImageClassifier as ImageClassifier
+from faast.estimators import TextClassifier as TextClassifier
+from faast.estimators.memory import AssociativeMemory as AssociativeMemory
 from faast.solvers import Discriminant as Discriminant
 from faast.solvers import Natural as Natural
 from faast.solvers import PseudoInverse as PseudoInverse
 from faast.solvers import Ridge as Ridge
-from faast.weights import FastWeights as FastWeights

@@ -1,6 +1,6 @@
 """Run the command line: ``python -m faast``."""
 
-from faast.cli import main
+from faast.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from faast import persistence
+from faast._utils.imports import require
 from faast._version import __version__
-from faast.classifiers import EncodedClassifier
-from faast.estimators import FaastClassifier
+from faast.core import persistence
+from faast.estimators import EncodedClassifier, FaastClassifier
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.labels import describe_labels
-from faast.optional import require
 
 _hub: Any = require("huggingface_hub", "hub")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from faast.cli import app
+from faast.cli.main import app
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_contradictions_are_told(folder, ran, run, arguments, message):
 
 
 def test_json_has_no_infinities(capsys):
-    from faast.cli.output import emit
+    from faast.cli._output import emit
 
     emit({"loss": float("nan"), "sizes": [1.0, float("inf")]}, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"loss": None, "sizes": [1.0, None]}

@@ -13,8 +13,9 @@ import time
 import numpy as np
 import pytest
 
-from faast.cli import app, bench
-from faast.cli.examples import EXAMPLES
+from faast.cli import bench
+from faast.cli._options import EXAMPLES
+from faast.cli.main import app
 
 WORDS = {
     "good": ["worth every penny", "I love it", "works like a charm", "great quality"],

@@ -10,13 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from faast import FaastClassifier, TextClassifier
-from faast.cli import app
+from faast.cli.main import app
 from faast.data import open_rows
 from faast.distributed import learn_dataset
-from faast.distributed.files import Files
-from faast.distributed.parts import Part, cut
-from faast.distributed.running import learn_parts
-from faast.distributed.saved import SavedPartials
+from faast.distributed.checkpoint import SavedPartials
+from faast.distributed.partitions import Files, Part, cut
+from faast.distributed.run import learn_parts
 from faast.distributed.session import session
 from tests.distributed.conftest import write_rows
 

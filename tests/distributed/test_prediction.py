@@ -4,7 +4,7 @@ import pytest
 
 from faast import FaastClassifier
 from faast.distributed import predict_dataset
-from faast.distributed.prediction import Predictor
+from faast.distributed.predict import Predictor
 
 
 def test_texts_are_answered_as_by_the_model(ray, table, alone, tmp_path):

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from faast import Moments
-from faast.encoders import (
-    CachedEncoder,
-    FeatureCacheError,
-    RowsNotLearnedError,
-    load_encoder,
-)
+from faast.encoders import CachedEncoder, FeatureCacheError, RowsNotLearnedError, load_encoder
 
 TEXTS = [f"where is my {word} ?" for word in ["card", "cat", "dog", "photo", "lost", "the"]]
 

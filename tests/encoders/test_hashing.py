@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faast.encoders import load_encoder
-from faast.encoders.rolling import PrefixHash
+from faast.encoders.hashing import PrefixHash
 
 encoder = load_encoder("hashing")
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from faast import AssociativeMemory, Ridge
+from faast.evaluation.baselines.recursive import RecursiveLeastSquares
 from faast.evaluation.continual import ORDERS, class_incremental, streamed
-from faast.evaluation.recursive import RecursiveLeastSquares
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from faast.evaluation.efficiency import CAPS, MEMORIES, Task, measure_apart, medians, tasks
-from faast.evaluation.methods import OURS
+from faast.evaluation.measure import OURS
 from faast.evaluation.sensitivity import sweep_alpha
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from faast.evaluation.few_shot import Episodes, few_shot, halves
-from faast.evaluation.methods import OURS
+from faast.evaluation.measure import OURS
 
 
 @pytest.fixture

@@ -4,9 +4,16 @@ import pytest
 import torch
 
 from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.anatomy import UnsupportedModelError
-from faast.lm.chat import chat_document
-from faast.lm.documents import Document, answer_document, packed, padded, text_document, windows
+from faast.lm.documents import (
+    Document,
+    answer_document,
+    chat_document,
+    packed,
+    padded,
+    text_document,
+    windows,
+)
+from faast.lm.exceptions import UnsupportedModelError
 from tests.lm.models import tiny, word_tokenizer
 
 EXACT = MemoryConfig("pseudoinverse", middle_layers=1, alpha=0.5, interpolation=0.5)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.anatomy import UnsupportedModelError
+from faast.lm.exceptions import UnsupportedModelError
 from tests.lm.models import tiny
 
 CHOOSING = MemoryConfig(output="pseudoinverse")

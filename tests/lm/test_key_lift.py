@@ -2,11 +2,10 @@ import pytest
 import torch
 
 from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.anatomy import UnsupportedModelError
-from faast.lm.folding import FoldingError
-from faast.lm.head import OutputHead
-from faast.lm.key_lift import KeyLift
-from faast.lm.natural import NaturalState
+from faast.lm.exceptions import UnsupportedModelError
+from faast.lm.lm_head import OutputHead
+from faast.lm.merging import FoldingError
+from faast.lm.natural import KeyLift, NaturalState
 
 VOCABULARY, WIDTH = 20, 8
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from faast.core.persistence import ModelFileError
 from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.anatomy import UnsupportedModelError
-from faast.lm.folding import FoldingError
-from faast.lm.outputs import ForgettingError
-from faast.persistence import ModelFileError
+from faast.lm.exceptions import UnsupportedModelError
+from faast.lm.merging import FoldingError
+from faast.lm.output_memory import ForgettingError
 from tests.lm.models import VOCABULARY, tiny
 
 EXACT = MemoryConfig("pseudoinverse", middle_layers=1, alpha=0.5, interpolation=0.5)

@@ -7,7 +7,7 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from faast.lm import FaastForCausalLM, MemoryConfig, natural
-from faast.lm.head import OutputHead
+from faast.lm.lm_head import OutputHead
 from faast.lm.natural import NaturalState
 
 VOCABULARY, WIDTH = 40, 8

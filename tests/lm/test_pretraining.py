@@ -5,9 +5,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from faast.core.persistence import ModelFileError
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.pretraining import paper_arguments, pretrain
-from faast.persistence import ModelFileError
 from tests.lm.models import tiny
 
 STEPS = 6

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from faast.lm.recompute import recomputed
+from faast.lm.pretraining import recomputed
 
 
 @pytest.fixture(params=["llama", "gpt2"])

@@ -2,7 +2,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from faast.lm.text_windows import text_windows
+from faast.lm.documents import text_windows
 
 WORDS = {"<end>": 0, "a": 1, "b": 2, "c": 3}
 

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from faast import AssociativeMemory, Ridge
-from faast.solvers.leave_one_out import LeaveOneOut
 from faast.solvers.ridge import gcv_scores, strength_grid
-from faast.solvers.spectrum import rows_in_units, spectrum
+from faast.solvers.spectrum import LeaveOneOut, rows_in_units, spectrum
 
 
 def solve_directly(keys, values, strength, weights=None):

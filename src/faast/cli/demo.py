@@ -13,10 +13,10 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from faast import FaastClassifier
-from faast._typing import AnyArray
-from faast.cli.options import Json
-from faast.cli.output import emit, one_line_errors, show_table
-from faast.persistence import content_hash
+from faast._utils.arrays import AnyArray
+from faast.cli._options import Json
+from faast.cli._output import emit, one_line_errors, show_table
+from faast.core.persistence import content_hash
 
 HELD_OUT = 500
 LATE_CLASS = 9

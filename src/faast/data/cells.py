@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from faast.encoders.pictures import read_picture
+from faast.data.images import read_picture
 
 _FOR_TEXTS = 'where rows are texts, learn with modality="text" (--encoder hashing)'
 

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 
 from faast.data.columns import check_names
-from faast.data.records import Choose, DataError, Fault, Record
+from faast.data.reader import Choose, DataError, Fault, Record
 from faast.data.text_file import TextFile
 
 FIELD_CHARACTERS = 1 << 22

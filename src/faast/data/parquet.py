@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from faast._utils.imports import require
 from faast.data.columns import check_names
-from faast.data.records import Choose, DataError, Fault, Record
-from faast.optional import require
+from faast.data.reader import Choose, DataError, Fault, Record
 
 BATCH_ROWS = 1024
 

@@ -8,8 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from faast.data import cells
 from faast.data.columns import Columns, choose_columns
-from faast.data.records import DataError, Fault, Reader, Record
-from faast.encoders.base import WINDOW_ROWS, Modality
+from faast.data.reader import WINDOW_ROWS, DataError, Fault, Modality, Reader, Record
 
 OnError = Literal["raise", "skip"]
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from faast.data.records import DataError
+from faast.data.reader import DataError
 
 _FOREIGN = {
     b"\xff\xfe": "is UTF-16 text; save it as UTF-8",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from faast.optional import require
+from faast._utils.imports import require
 
 LOCAL = "local"
 

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from faast._typing import AnyArray
-from faast.classifiers.chunks import chunks
-from faast.classifiers.opened import OpenedEncoder
-from faast.distributed.partial import Partial
-from faast.distributed.parts import Part
-from faast.distributed.saved import SavedPartials, Span
+from faast._utils.arrays import AnyArray
+from faast.distributed.checkpoint import Partial, SavedPartials, Span
+from faast.distributed.partitions import Part
+from faast.encoders.base import chunks
 from faast.estimators import FaastClassifier
+from faast.estimators.encoder_reference import OpenedEncoder
 
 
 class Worker:

@@ -4,6 +4,6 @@ from faast.encoders.base import Encoder as Encoder
 from faast.encoders.base import EncoderMismatchError as EncoderMismatchError
 from faast.encoders.base import RowsNotLearnedError as RowsNotLearnedError
 from faast.encoders.cache import CachedEncoder as CachedEncoder
-from faast.encoders.feature_files import FeatureCacheError as FeatureCacheError
-from faast.encoders.hub import EncoderUnavailableError as EncoderUnavailableError
-from faast.encoders.loading import load_encoder as load_encoder
+from faast.encoders.cache import FeatureCacheError as FeatureCacheError
+from faast.encoders.checkpoint import EncoderUnavailableError as EncoderUnavailableError
+from faast.encoders.registry import load_encoder as load_encoder

@@ -1,27 +1,65 @@
-"""What an encoder is: raw rows in, unit-norm float32 features out."""
+"""Encoded rows, gathered until they are worth a merge.
+
+What an encoder is: raw rows in, unit-norm float32 features out.
+
+What a row is, as a digest: the key under which its features are kept.
+
+Rows that are features already.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faast.progress import follow
+from faast._utils.arrays import AnyArray
+from faast._utils.progress import follow
+from faast.data.images import read_pictures
+from faast.data.reader import WINDOW_ROWS, Modality
+
+LEARN_ROWS = 8192
+"""Encoded rows learned at a time: merging sums costs as much as that many rows."""
+
+Batch = tuple[Sequence[Any], Sequence[Hashable] | None, Sequence[int]]
+"""Rows, labels and numbers of the rows, as `faast.data` reads them."""
+
+
+def chunks(
+    batches: Iterable[Batch], encode: Callable[[Sequence[Any]], AnyArray]
+) -> Iterator[tuple[AnyArray, list[Hashable]]]:
+    """Encode batches one by one and yield about `LEARN_ROWS` rows of features with their labels.
+
+    Parameters
+    ----------
+    batches : iterable of (rows, labels, numbers)
+    encode : callable
+        From the rows of a batch to features of shape (n, d).
+
+    Yields
+    ------
+    features : ndarray of shape (n, d)
+    labels : list of n labels
+    """
+    features: list[AnyArray] = []
+    labels: list[Hashable] = []
+    for rows, batch_labels, _ in batches:
+        features.append(encode(rows))
+        labels += batch_labels or []
+        if len(labels) >= LEARN_ROWS:
+            yield np.concatenate(features), labels
+            features, labels = [], []
+    if features:
+        yield np.concatenate(features), labels
+
 
 Features = NDArray[np.float32]
-Modality = Literal["text", "image", "features"]
-
-WINDOW_ROWS = 1024
-"""Rows encoded together, counted from the first row of a call.
-
-A float encoder's last bits depend on the rows that share a batch. Windows are cut by row order
-alone, so the same rows in the same order always share the same batches; readers hand over batches
-of this many rows, so a streamed file and a list of its rows are encoded alike.
-"""
 
 
 class Encoder(ABC):
@@ -181,3 +219,122 @@ def digest_of(*parts: str | bytes) -> str:
         content = part.encode() if isinstance(part, str) else part
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()[:32]
+
+
+DIGEST_BYTES = 16
+
+
+def check_texts(rows: Sequence[Any], numbers: Sequence[int]) -> list[str]:
+    """Return the rows as a list of strings.
+
+    Raises
+    ------
+    TypeError
+        A row is no string; row i is called ``numbers[i]``.
+    """
+    for row, number in zip(rows, numbers, strict=True):
+        if not isinstance(row, str):
+            raise TypeError(
+                f"row {number} must be a string, got {type(row).__name__}: the encoder takes texts"
+            )
+    return list(rows)
+
+
+def content_digest(row: Any, modality: Modality, number: int) -> bytes:
+    """Digest one row: text by its characters, a file by its bytes, the rest by pixels or numbers.
+
+    Parameters
+    ----------
+    row : str, path, bytes of a file, PIL picture or array-like
+    modality : {"text", "image", "features"}
+        A string is a path for images.
+    number : int
+        What error messages call the row.
+
+    Raises
+    ------
+    TypeError
+        A text row that is no string.
+    ValueError
+        A picture that cannot be read.
+    """
+    if modality == "text":
+        (text,) = check_texts([row], [number])
+        return _digest("text", text.encode("utf-8", "surrogatepass"))
+    if modality == "image" and isinstance(row, str | os.PathLike):
+        try:
+            return _digest("file", Path(row).read_bytes())
+        except (OSError, ValueError) as error:
+            raise ValueError(f"row {number}: cannot read the picture {row}: {error}") from error
+    if isinstance(row, bytes):
+        return _digest("file", row)
+    if modality == "image":
+        (row,) = read_pictures([row], [number])
+    array = np.asarray(row, order="C")
+    return _digest(f"array {array.dtype.str} {array.shape}", array.tobytes())
+
+
+def _digest(kind: str, content: bytes) -> bytes:
+    digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES, person=b"faast row")
+    digest.update(b"\0" + kind.encode())
+    return digest.digest()
+
+
+class PrecomputedEncoder(Encoder):
+    """Scale given feature rows to unit norm.
+
+    Parameters
+    ----------
+    n_features : int, optional
+        Width of the rows; the first rows decide when it is not given.
+    """
+
+    modality: Modality = "features"
+    reproducible = True
+    name = "precomputed"
+
+    def __init__(self, n_features: int | None = None) -> None:
+        self._n_features = n_features
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the features.
+
+        Raises
+        ------
+        ValueError
+            Not given, and no rows seen yet.
+        """
+        if self._n_features is None:
+            raise ValueError(
+                "the width of precomputed features is unknown until the first rows; pass n_features"
+            )
+        return self._n_features
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for all precomputed features: where they came from is the caller's to know."""
+        return digest_of("precomputed")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See `Encoder.settings`."""
+        return {"name": self.name, "n_features": self._n_features}
+
+    def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
+        """See `Encoder.encode_window`.
+
+        Raises
+        ------
+        ValueError
+            Rows of different widths, of another width than before, not numeric, zero or not finite.
+        """
+        try:
+            table = np.asarray(rows, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"feature rows must be numbers, all of one width: {error}") from error
+        if table.ndim != 2 or table.shape[1] != (self._n_features or table.shape[1]):
+            width = "columns" if self._n_features is None else self._n_features
+            raise ValueError(f"feature rows must have shape (n, {width}), got {table.shape}")
+        self._n_features = table.shape[1]
+        return unit_rows(table, numbers)

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from faast.encoders.base import Encoder, Features, Modality, digest_of, label_texts, unit_rows
-from faast.encoders.hub import Checkpoint
-from faast.encoders.pictures import read_pictures
-from faast.encoders.torch_models import (
+from faast._utils.imports import require
+from faast.data.images import read_pictures
+from faast.data.reader import Modality
+from faast.encoders.base import Encoder, Features, digest_of, label_texts, unit_rows
+from faast.encoders.checkpoint import Checkpoint
+from faast.encoders.torch_utils import (
     BATCH_ROWS,
     load_model,
     pick_device,
@@ -21,7 +23,6 @@ from faast.encoders.torch_models import (
     tokenizer_digest,
     weights_digest,
 )
-from faast.optional import require
 
 
 class ClipEncoder(Encoder):

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faast.encoders.base import Encoder, Features, Modality, digest_of
-from faast.encoders.pictures import read_pictures
-from faast.optional import require
+from faast._utils.imports import require
+from faast.data.images import read_pictures
+from faast.data.reader import Modality
+from faast.encoders.base import Encoder, Features, digest_of
 
 VERSION = 1
 """Raised whenever the features change: models learned with another version are refused."""

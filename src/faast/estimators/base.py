@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from faast import persistence
-from faast._typing import AnyArray, FloatArray
+from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.validation import as_weights, check_finite, is_tensor, to_numpy
 from faast._version import __version__
-from faast.inputs import as_weights, check_finite, is_tensor, to_numpy
-from faast.memory import AssociativeMemory
+from faast.core import persistence
+from faast.estimators.memory import AssociativeMemory
 from faast.solvers import Natural, Ridge, Solver, describe_solver, solver_from
 
 COMPACTED = (

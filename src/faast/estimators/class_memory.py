@@ -7,13 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from faast._typing import AnyArray, FloatArray, IntArray
+from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast.core.persistence import State
+from faast.core.sample import ROUNDING
 from faast.estimators.head import Head, HeadRule
 from faast.estimators.labels import as_labels, describe_labels, labels_from, positions, union
-from faast.estimators.natural_memory import SEQUENTIAL, NaturalMemory
-from faast.memory import AssociativeMemory
-from faast.rows import ROUNDING
-from faast.state import State
+from faast.estimators.memory import AssociativeMemory
+from faast.estimators.natural.memory import SEQUENTIAL, NaturalMemory
 
 ONE_HOT_SCALE = 2.0**20
 """Grid scale of one-hot values: a 1 is one unit, so counts may grow to 2**63."""

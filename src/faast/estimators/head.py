@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from faast._typing import AnyArray, FloatArray
-from faast.confidence import fit_temperature, strangeness
+from faast._utils.arrays import AnyArray, FloatArray
+from faast.core.persistence import State
+from faast.core.statistics import equal_priors
+from faast.core.weights import FastWeights, LiftedWeights
 from faast.estimators.labels import describe_labels, labels_from
-from faast.memory import AssociativeMemory
-from faast.novelty import Novelty
-from faast.readout import LiftedWeights
-from faast.selection import select
-from faast.solvers.balance import equal_priors
-from faast.state import State
-from faast.tails import Tail
-from faast.weights import FastWeights
+from faast.estimators.memory import AssociativeMemory
+from faast.estimators.novelty import Novelty, Tail
+from faast.solvers.auto import select
+from faast.solvers.calibration import fit_temperature, strangeness
 
 PAPER_PRIOR_ROWS = 40.0
 """Prior count N0 a class (METHOD of arXiv 2605.04651)."""

@@ -9,14 +9,13 @@ from sklearn.base import RegressorMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from faast._typing import AnyArray, FloatArray
+from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.validation import check_finite, to_numpy
+from faast.core.persistence import State, persistent
+from faast.core.weights import FastWeights
 from faast.estimators.base import COMPACTED, MemoryEstimator, without_weightless
-from faast.inputs import check_finite, to_numpy
-from faast.memory import SELECTION_ROWS, AssociativeMemory
-from faast.persistence import persistent
+from faast.estimators.memory import SELECTION_ROWS, AssociativeMemory
 from faast.solvers import Solver
-from faast.state import State
-from faast.weights import FastWeights
 
 
 @persistent("regressor")

@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from faast import AssociativeMemory, FaastClassifier, Ridge
-from faast._typing import AnyArray, FloatArray, IntArray
-from faast.block_average import BlockAverageMemory
-from faast.evaluation.methods import Labelled
-from faast.evaluation.recursive import RecursiveLeastSquares
+from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast.evaluation.baselines.block_average import BlockAverageMemory
+from faast.evaluation.baselines.recursive import RecursiveLeastSquares
+from faast.evaluation.measure import Labelled
 
 Order = Literal["given", "shuffled", "sorted", "reversed"]
 ORDERS: tuple[Order, ...] = get_args(Order)

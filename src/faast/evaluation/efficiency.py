@@ -1,4 +1,9 @@
-"""What adapting and answering cost as rows grow; every point in a process of its own."""
+"""What adapting and answering cost as rows grow; every point in a process of its own.
+
+Seconds a call: one call after another, or several taking turns.
+
+Unit rows around random class centres, in any number: what costs are measured on.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Any
 
-from faast.evaluation.methods import OURS
+import numpy as np
+from sklearn.utils import gen_batches
+
+from faast._utils.arrays import FloatArray
+from faast.evaluation.measure import OURS, Labelled
 
 SIZES = (10, 100, 1_000, 10_000, 50_000, 100_000, 1_000_000)
 QUICK_SIZES = (10, 1_000, 10_000)
@@ -149,10 +160,104 @@ def measure_apart(task: Task) -> Cost:
     RuntimeError
         The process failed; the message carries its last line.
     """
-    command = [sys.executable, "-m", "faast.evaluation.point", json.dumps(asdict(task))]
+    command = [
+        sys.executable,
+        "-m",
+        "faast.evaluation._efficiency_worker",
+        json.dumps(asdict(task)),
+    ]
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}  # torch too, whenever it is imported
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=alone)
     if done.returncode:
         last = done.stderr.strip().rsplit("\n", 1)[-1]
         raise RuntimeError(f"{task.name} at {task.rows:,} rows failed: {last}")
     return Cost(**json.loads(done.stdout))
+
+
+CALL_SECONDS = 0.5
+"""Calls of one kind go on for about this long, 20 at least and 1,000 at most."""
+
+
+def call_seconds(call: Callable[[int], Any]) -> FloatArray:
+    """Time calls one by one, after three that warm up.
+
+    Parameters
+    ----------
+    call : callable
+        Given the number of the call.
+
+    Returns
+    -------
+    ndarray of shape (n_calls,), float64
+    """
+    for i in range(3):
+        call(i)
+    spent: list[float] = []
+    while len(spent) < 20 or (sum(spent) < CALL_SECONDS and len(spent) < 1_000):
+        spent.append(_timed(lambda: call(len(spent))))
+    return np.array(spent)
+
+
+def in_turns(calls: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, float]:
+    """Time calls that take turns, so that what disturbs the machine disturbs them alike.
+
+    Parameters
+    ----------
+    calls : mapping of name to callable
+    turns : int
+        Counted after one that warms up.
+
+    Returns
+    -------
+    dict of name to float
+        Median seconds.
+    """
+    spent: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(turns + 1):
+        for name, call in calls.items():
+            seconds = _timed(call)
+            if turn:
+                spent[name].append(seconds)
+    return {name: median(seconds) for name, seconds in spent.items()}
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+TEST_ROWS = 1_000
+
+
+def synthetic(
+    rows: int, features: int = 64, classes: int = 10, seed: int = 0
+) -> tuple[Labelled, Labelled]:
+    """Draw unit float32 rows: a support and 1,000 test rows.
+
+    The noise is twice as long as the centres, so that no method is perfect.
+
+    Parameters
+    ----------
+    rows, features, classes, seed : int
+
+    Returns
+    -------
+    pair of (ndarray of shape (rows, features), ndarray of shape (rows,))
+        Rows to learn and their labels.
+    pair of ndarray
+        Test rows and theirs.
+    """
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((classes, features), dtype=np.float32)
+
+    def draw(count: int) -> Labelled:
+        labels = rng.permutation(np.arange(count) % classes)
+        found = np.empty((count, features), np.float32)
+        for part in gen_batches(count, 4_096):  # small parts, or drawing would be the peak
+            drawn = 2 * rng.standard_normal(found[part].shape, dtype=np.float32)
+            drawn += centres[labels[part]]
+            found[part] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+        return found, labels
+
+    return draw(rows), draw(TEST_ROWS)

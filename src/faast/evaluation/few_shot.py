@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from faast._typing import AnyArray, IntArray
-from faast.evaluation.methods import Embeddings, Labelled, build, measure, over_rows, warm_up
+from faast._utils.arrays import AnyArray, IntArray
+from faast.evaluation.measure import Embeddings, Labelled, build, measure, over_rows, warm_up
 
 
 @dataclass(frozen=True)

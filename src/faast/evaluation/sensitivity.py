@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from faast.evaluation.methods import OURS, Embeddings, Labelled, build, measure
+from faast.evaluation.measure import OURS, Embeddings, Labelled, build, measure
 
 ALPHAS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
 

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import torch
 from torch import Tensor, nn
 
-from faast.lm import storage
-from faast.lm.anatomy import middle_places
-from faast.lm.attachment import Attachment, Place
-from faast.lm.backbone import Backbone, grid_scale
-from faast.lm.checks import require_tokens
+from faast.lm import checkpoint as storage
+from faast.lm.adapters import as_names, select, selected
+from faast.lm.architecture import Backbone, grid_scale, middle_places
+from faast.lm.batch import gathered, require_tokens
 from faast.lm.config import MemoryConfig
-from faast.lm.folding import fold
-from faast.lm.gathering import gathered
-from faast.lm.named import NamedMemory, averaging, places, read_by_row
-from faast.lm.natural_output import NaturalOutput
-from faast.lm.readout import Readout
-from faast.lm.selection import as_names, select, selected
+from faast.lm.hooks import Attachment, Place
+from faast.lm.layer_memory import Readout
+from faast.lm.memory import NamedMemory, averaging, places, read_by_row
+from faast.lm.merging import fold
+from faast.lm.natural_memory import NaturalOutput
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-    from faast.lm.outputs import Lesson
+    from faast.lm.batch import Lesson
 
 
 class FaastForCausalLM(nn.Module):

@@ -1,29 +1,71 @@
-"""FAAST pretraining: readouts trained by backprop through what was learned a moment before."""
+"""Global random states, lent to code that seeds them.
+
+Activation checkpointing of a frozen decoder's blocks, which stay in eval mode.
+
+FAAST pretraining: readouts trained by backprop through what was learned a moment before.
+"""
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+import random
+from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from faast.lm import published, storage
-from faast.lm.random_state import kept_random_states
-from faast.lm.recompute import recomputed
-from faast.progress import follow
+from faast._utils.progress import follow
+from faast.lm import checkpoint as storage
+from faast.lm import paper_checkpoint as published
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from torch import nn
     from transformers import TrainerControl, TrainerState
 
     from faast.lm.model import FaastForCausalLM
+
+
+@contextmanager
+def kept_random_states() -> Iterator[None]:
+    """Leave the global generators of Python, NumPy and torch as they were before the block."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global one
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+@contextmanager
+def recomputed(blocks: Iterable[nn.Module]) -> Iterator[None]:
+    """Keep only the inputs of blocks in forward passes inside; backward runs the blocks again.
+
+    Notes
+    -----
+    The checkpointing of transformers acts on blocks in training mode alone. What memories read in
+    front of a block lies outside of what is run again.
+    """
+    replaced = [(block, vars(block).get("forward")) for block in blocks]
+    for block, _ in replaced:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    try:
+        yield
+    finally:
+        for block, own in replaced:
+            del block.forward
+            if own is not None:
+                block.forward = own
 
 
 def paper_arguments(folder: str | os.PathLike[str], **changes: Any) -> TrainingArguments:

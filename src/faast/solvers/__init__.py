@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from faast.estimators.natural.one_pass import Natural
 from faast.solvers.base import Solver
 from faast.solvers.discriminant import Discriminant
-from faast.solvers.natural import Natural
 from faast.solvers.pseudo_inverse import PseudoInverse
 from faast.solvers.ridge import Ridge
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from faast._typing import FloatArray
-from faast.moments import Moments
-from faast.rows import KeptRows
-from faast.weights import FastWeights
+from faast._utils.arrays import FloatArray
+from faast.core.moments import Moments
+from faast.core.sample import KeptRows
+from faast.core.weights import FastWeights
 
 
 class Solver(ABC):

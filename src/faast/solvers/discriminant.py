@@ -8,13 +8,13 @@ from typing import Literal
 import numpy as np
 from scipy.special import log_softmax
 
-from faast._typing import FloatArray
-from faast.moments import Moments
-from faast.rows import KeptRows
+from faast._utils.arrays import FloatArray
+from faast.core.moments import Moments
+from faast.core.sample import KeptRows
+from faast.core.weights import FastWeights
 from faast.solvers.base import Solver
 from faast.solvers.gaussian import ClassesLeftOut, GaussianClasses, Metric
 from faast.solvers.spectrum import rows_in_units
-from faast.weights import FastWeights
 
 SHRINKAGES = np.array([1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 0.95, 0.99])
 DEFAULT_SHRINKAGE = 0.5

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faast._typing import FloatArray, IntArray
-from faast.moments import Moments
-from faast.rows import RowArrays
+from faast._utils.arrays import FloatArray, IntArray
+from faast.core.moments import Moments
+from faast.core.sample import RowArrays
+from faast.core.weights import FastWeights
 from faast.solvers.spectrum import above_noise
-from faast.weights import FastWeights
 
 TINY = 1e-300
 

@@ -7,13 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from faast._typing import FloatArray
-from faast.moments import Moments
-from faast.rows import KeptRows
+from faast._utils.arrays import FloatArray
+from faast.core.moments import Moments
+from faast.core.sample import KeptRows
+from faast.core.weights import FastWeights
 from faast.solvers.base import Solver
-from faast.solvers.leave_one_out import LeaveOneOut
-from faast.solvers.spectrum import Spectrum, rows_in_units, spectrum
-from faast.weights import FastWeights
+from faast.solvers.spectrum import LeaveOneOut, Spectrum, rows_in_units, spectrum
 
 N_STRENGTHS = 53
 FEW_ROWS = 4.0

@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from faast.cli.lm import app
-from faast.cli.lm.examples import EXAMPLES, SENTIMENT
+from faast.cli.lm._options import EXAMPLES, SENTIMENT
 
 TEMPLATES = shlex.split(SENTIMENT)
 

@@ -2,10 +2,11 @@
 
 import typer
 
-from faast.cli.examples import epilog
-from faast.cli.groups import grouped
-from faast.cli.lm import asking, learning, pretrain
-from faast.cli.lm.examples import EXAMPLES
+from faast.cli._options import epilog, grouped
+from faast.cli.lm import generate as asking
+from faast.cli.lm import learn as learning
+from faast.cli.lm import pretrain
+from faast.cli.lm._options import EXAMPLES
 
 app = typer.Typer(
     help="Language models: learn texts, answers and chats in one pass, and ask.",

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from faast.cli.lm.opening import Opened
-from faast.cli.lm.options import Window
-from faast.cli.options import Json
-from faast.cli.output import emit, one_line_errors
-from faast.optional import require
+from faast._utils.imports import require
+from faast.cli._options import Json
+from faast.cli._output import emit, one_line_errors
+from faast.cli.lm._options import Opened, Window
 
 
 @one_line_errors
@@ -57,9 +56,9 @@ def pretrain(
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     from faast.lm import FaastForCausalLM, MemoryConfig
+    from faast.lm.documents import text_windows
     from faast.lm.pretraining import paper_arguments
     from faast.lm.pretraining import pretrain as train
-    from faast.lm.text_windows import text_windows
 
     started = time.perf_counter()
     documents = [text.read_text(encoding="utf-8") for text in texts]

@@ -1,0 +1,389 @@
+"""Moments: the sufficient statistics of keys and values, the whole learned state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.threads import threads_for
+from faast._utils.validation import Batch, iterate_batches
+from faast.core.grid import Grid, Grids
+from faast.core.persistence import State
+from faast.core.sums import BlockSums, GridBlock, Sums, add_sums, diagonals, empty_sums, grid_blocks
+
+Visitor = Callable[["Moments", GridBlock], None]
+"""Sees each block, and empty moments on its grid."""
+
+
+class Moments:
+    """Count, sums, Gram matrix and cross products of keys and values.
+
+    Rows are rounded to a fixed-point grid and summed as integers, so that addition is associative:
+    any order, any batching, any tree of merges gives the same bits, and subtracting rows leaves
+    the state as if they had never been seen. Weights that are no integers and `decay` leave the
+    grid: sums are float64 from then on, exact to rounding only (`exact` tells).
+
+    Parameters
+    ----------
+    n_features : int
+        Columns of the keys, d.
+    n_values : int
+        Columns of the values, m.
+    key_scale, value_scale : float or ndarray, optional
+        Powers of two, one or one a column; the grid's step is ``scale * 2**-grid``. By default 1
+        where rows have norm up to 2 (unit rows, one-hot rows), else chosen from the first rows and
+        never changed after; order-freedom and merging then need the scale to be given.
+    grid : int or None
+        Bits after the point. None: no grid, plain float64 sums.
+
+    Notes
+    -----
+    Entries up to about 90 times the scale are taken, so long as 64-bit integers hold the sums
+    (with 20 bits: sums of squares up to 8.4 million times the squared scale).
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_values: int,
+        key_scale: float | AnyArray | None = None,
+        value_scale: float | AnyArray | None = None,
+        grid: int | None = 20,
+    ) -> None:
+        self.n_features = _positive(n_features, "n_features")
+        self.n_values = _positive(n_values, "n_values")
+        self._grids = Grids.of(grid, key_scale, value_scale)
+        self._sums = empty_sums(n_features, n_values, np.int64 if grid is not None else np.float64)
+
+    # -- what has been learned, in the units of the rows ------------------------------------
+
+    @property
+    def exact(self) -> bool:
+        """Whether the sums are integers on the grid: associative, and removable without a trace."""
+        return self._sums["count"].dtype == np.int64
+
+    @property
+    def grid(self) -> int | None:
+        """Bits of the grid."""
+        return self._grids.bits
+
+    @property
+    def key_scale(self) -> float | FloatArray:
+        """Scale of the keys' grid (1 until rows decide)."""
+        return self.key_grid.scale
+
+    @property
+    def value_scale(self) -> float | FloatArray:
+        """Scale of the values' grid (1 until rows decide)."""
+        return (self._grids.value or Grid(self.grid)).scale
+
+    @property
+    def sums(self) -> Sums:
+        """The sums in grid units, see `empty_sums`; not to be changed in place."""
+        return self._sums
+
+    @property
+    def grids(self) -> Grids:
+        """The grids of keys and values."""
+        return self._grids
+
+    @property
+    def key_grid(self) -> Grid:
+        """What keys are rounded to."""
+        return self._grids.key or Grid(self.grid)
+
+    @property
+    def count(self) -> float:
+        """Number of rows, or the sum of their weights."""
+        return float(self._sums["count"])
+
+    @property
+    def gram(self) -> FloatArray:
+        """Sum of key keyᵀ: ndarray of shape (d, d)."""
+        units = self._key_units
+        gram = self._sums["gram"] / units
+        gram /= units[:, None]
+        gram += np.tril(gram, -1).T
+        return gram
+
+    @property
+    def cross(self) -> FloatArray:
+        """Sum of key valueᵀ: ndarray of shape (d, m)."""
+        cross: FloatArray = self._sums["cross"] / self._value_units
+        cross /= self._key_units[:, None]
+        return cross
+
+    @property
+    def key_sum(self) -> FloatArray:
+        """Sum of keys: ndarray of shape (d,)."""
+        return self._sums["key_sum"] / self._key_units
+
+    @property
+    def value_sum(self) -> FloatArray:
+        """Sum of values: ndarray of shape (m,)."""
+        return self._sums["value_sum"] / self._value_units
+
+    @property
+    def key_square_sum(self) -> FloatArray:
+        """Sum of squared keys, the diagonal of the Gram matrix: ndarray of shape (d,)."""
+        return self._sums["gram"].diagonal() / self._key_units**2
+
+    @property
+    def value_square_sum(self) -> FloatArray:
+        """Sum of squared values: ndarray of shape (m,)."""
+        return self._sums["value_square_sum"] / self._value_units**2
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the sums; it does not grow with the number of rows."""
+        return sum(s.nbytes for s in self._sums.values())
+
+    @property
+    def _key_units(self) -> FloatArray:
+        return self._grids.key_units(self.n_features)
+
+    @property
+    def _value_units(self) -> FloatArray:
+        return self._grids.value_units(self.n_values)
+
+    # -- learning and forgetting ---------------------------------------------------------------
+
+    def add(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
+        """Add rows.
+
+        Parameters
+        ----------
+        keys : array-like of shape (n, d), or an iterable of batches
+            A numpy array (memory-mapped ones are read block by block), a torch tensor, or an
+            iterable of such batches, or of (keys, values) or (keys, values, weights) tuples.
+        values : array-like of shape (n, m), or an iterable beside an iterable of keys
+        weights : array-like of shape (n,), optional
+            Non-negative. Integers count as repetitions and stay exact.
+
+        Raises
+        ------
+        ValueError
+            Wrong shape or type, or a row that holds NaN or inf or lies outside the grid.
+        OverflowError
+            The sums would leave 64-bit integers.
+
+        Notes
+        -----
+        After an error the moments are as before the call.
+        """
+        return self.merge(self.summed(self._batches(keys, values, weights)))
+
+    def subtract(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
+        """Take back rows that were added; parameters as for `add`.
+
+        Raises
+        ------
+        ValueError
+            As for `add`, or where a count or a sum of squares would become negative: these rows
+            cannot all have been added. Rows that were never added but leave the sums
+            plausible cannot be told apart and silently falsify the moments.
+        """
+        return self.unmerge(self.summed(self._batches(keys, values, weights)))
+
+    def merge(self, other: Moments) -> Self:
+        """Add everything another Moments has seen.
+
+        Raises
+        ------
+        ValueError
+            Other widths, another grid or other scales.
+        """
+        both = self + other
+        self._sums, self._grids = both._sums, both._grids
+        return self
+
+    def unmerge(self, other: Moments) -> Self:
+        """Take back everything another Moments has seen; errors as for `subtract`."""
+        grids = self._fitting(other)
+        left = add_sums(self._sums, other._sums, sign=-1)
+        if self.exact and any(np.any(part < 0) for part in diagonals(left).values()):
+            raise ValueError(
+                "these rows were never all learned: taking them back would make a count or a sum "
+                "of squares negative"
+            )
+        # where nothing is left, the first rows to come decide the scales again
+        self._sums, self._grids = left, grids if left["count"] else grids.undecided()
+        return self
+
+    def __add__(self, other: Moments) -> Moments:
+        grids = self._fitting(other)
+        both = self._empty_like().replaced(add_sums(self._sums, other._sums))
+        both._grids = grids
+        return both
+
+    def decay(self, factor: float) -> Self:
+        """Multiply everything seen so far by a factor; leaves the grid.
+
+        Parameters
+        ----------
+        factor : float
+            In (0, 1].
+        """
+        if not 0.0 < factor <= 1.0:
+            raise ValueError(f"factor must be in (0, 1], got {factor}")
+        self._sums = {name: s * float(factor) for name, s in self._sums.items()}
+        return self
+
+    # -- columns of values ---------------------------------------------------------------------
+
+    def widen(self, n_values: int) -> Self:
+        """Append columns of values that were zero for every row so far."""
+        if n_values < self.n_values:
+            raise ValueError(f"n_values is {self.n_values}; widen cannot make it {n_values}")
+        old = np.arange(n_values)
+        return self.take_values(np.where(old < self.n_values, old, -1))
+
+    def take_values(self, columns: AnyArray) -> Self:
+        """Rearrange the columns of values.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (new_n_values,), integer
+            For each new column the old one it is, or -1 for a column that was zero so far.
+        """
+        columns = np.asarray(columns)
+        fresh = columns < 0
+        for name in ("cross", "value_sum", "value_square_sum"):
+            taken = self._sums[name][..., columns]
+            taken[..., fresh] = 0
+            self._sums[name] = taken
+        self._grids = self._grids.take_values(columns)
+        self.n_values = len(columns)
+        return self
+
+    def leading(self, n_features: int) -> Moments:
+        """Return the moments of the first columns of the keys."""
+        first = Moments(n_features, self.n_values, grid=self.grid)
+        first._grids = self._grids.leading(n_features)
+        keys = slice(n_features)
+        return first.replaced(
+            {
+                **self._sums,
+                "gram": self._sums["gram"][keys, keys],
+                "cross": self._sums["cross"][keys],
+                "key_sum": self._sums["key_sum"][keys],
+            }
+        )
+
+    # -- the rest ------------------------------------------------------------------------------
+
+    def copy(self) -> Moments:
+        """Return an independent copy."""
+        return self._empty_like().replaced(dict(self._sums))  # sums are never changed in place
+
+    def summed(self, batches: Iterable[Batch], visit: Visitor | None = None) -> Moments:
+        """Sum batches into a new Moments on this one's grid, leaving this one as it is.
+
+        Parameters
+        ----------
+        batches : iterable of Batch
+            See `faast._utils.validation.iterate_batches`.
+        visit : callable, optional
+            Called with every block, for callers that keep rows.
+        """
+        part = self._empty_like()
+        sums = BlockSums(self.n_features, self.n_values, exact=self.grid is not None)
+        products = self.n_features * (self.n_features + self.n_values)
+        for block in grid_blocks(batches, part._grids):
+            part._grids = block.grids
+            with threads_for(block.batch_rows * products):
+                sums.add(block.keys, block.values, block.weights, block.peak)
+            if visit is not None:
+                visit(part, block)
+        part._sums = sums.finish()
+        return part
+
+    def from_grid(self, keys: AnyArray, values: AnyArray) -> tuple[FloatArray, FloatArray]:
+        """Turn rows in grid units back into the caller's units."""
+        return keys / self._key_units, values / self._value_units
+
+    def replaced(self, sums: Sums, grids: Grids | None = None) -> Self:
+        """Take over sums made elsewhere, on this grid or on another."""
+        self._sums, self._grids = sums, self._grids if grids is None else grids
+        return self
+
+    @classmethod
+    def from_sums(cls, sums: Sums) -> Moments:
+        """Wrap float64 sums in the units of the rows; see `empty_sums` for names and shapes."""
+        n_features, n_values = sums["cross"].shape
+        moments = cls(n_features, n_values, grid=None)
+        moments._sums = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
+        return moments
+
+    def outline(self) -> State:
+        """Return what a file keeps where it keeps all rows: shapes and grids, no sums."""
+        grids = self._grids.to_state()
+        shape = {"n_features": self.n_features, "n_values": self.n_values}
+        return State(grids.tensors, {**shape, **grids.metadata})
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        outline = self.outline()
+        lower = np.tril_indices(self.n_features)
+        sums = {**self._sums, "gram": self._sums["gram"][lower]}
+        return State({**sums, **outline.tensors}, outline.metadata)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Restore what `to_state` returned; from an outline, moments without rows."""
+        d, m = int(state.metadata["n_features"]), int(state.metadata["n_values"])
+        grids = Grids.from_state(state)
+        moments = cls(d, m, grid=grids.bits)
+        moments._grids = grids
+        if moments._sums.keys().isdisjoint(state.tensors):
+            return moments
+        expected = empty_sums(d, m, state.tensors["count"].dtype.type)
+        gram = np.zeros_like(expected["gram"])
+        gram[np.tril_indices(d)] = state.tensors["gram"]
+        restored = {**{name: state.tensors[name] for name in expected}, "gram": gram}
+        for name, zeros in expected.items():
+            if restored[name].shape != zeros.shape or restored[name].dtype != zeros.dtype:
+                raise ValueError(f"{name} has the wrong shape or type")
+        return moments.replaced(restored)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare grids and sums bit for bit."""
+        if not isinstance(other, Moments):
+            return NotImplemented
+        return self._grids.same_as(other._grids) and all(
+            s.dtype == other._sums[name].dtype and np.array_equal(s, other._sums[name])
+            for name, s in self._sums.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return (
+            f"Moments(count={self.count:g}, n_features={self.n_features}, "
+            f"n_values={self.n_values}, grid={self.grid}, exact={self.exact})"
+        )
+
+    def _empty_like(self) -> Moments:
+        twin = Moments(self.n_features, self.n_values, grid=self.grid)
+        twin._grids = self._grids
+        return twin
+
+    def _batches(self, keys: Any, values: Any, weights: Any) -> Iterator[Batch]:
+        return iterate_batches(keys, values, weights, self.n_features, self.n_values)
+
+    def _fitting(self, other: Moments) -> Grids:
+        """Return the grids of both, or say why they cannot be combined."""
+        for name in ("n_features", "n_values", "grid"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise ValueError(f"cannot combine moments with {name}={mine} and {name}={theirs}")
+        return self._grids.joined(other._grids)
+
+
+def _positive(number: int, name: str) -> int:
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number}")
+    return int(number)

@@ -1,0 +1,240 @@
+"""Rows on their way to be summed: block by block, rounded to the grid.
+
+Sums of products over the blocks of one call: certified exact in float64, kept in int64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg.blas import dgemm, dgemv, dsyrk
+
+from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.validation import Batch, to_numpy
+from faast.core.grid import BLOCK_ROWS, EXACT_LIMIT, Grids
+
+
+class GridBlock(NamedTuple):
+    """Some neighbouring rows of a batch, in grid units; arrays are reused for the next block.
+
+    Attributes
+    ----------
+    keys : ndarray of shape (n, d), float64
+    values : ndarray of shape (n, m), float64
+    weights : ndarray of shape (n,) or None
+    peak : float
+        No entry of keys or values exceeds it.
+    grids : Grids
+        What they were rounded to, decided.
+    batch_rows : int
+        Rows of the batch that it is part of.
+    """
+
+    keys: FloatArray
+    values: FloatArray
+    weights: FloatArray | None
+    peak: float
+    grids: Grids
+    batch_rows: int
+
+
+def grid_blocks(batches: Iterable[Batch], grids: Grids) -> Iterator[GridBlock]:
+    """Round batches block by block; the first rows decide what is undecided of the grids.
+
+    Raises
+    ------
+    ValueError
+        A row holds NaN or inf or lies outside the grid.
+    """
+    keys, values = np.empty((0, 0)), np.empty((0, 0))
+    for batch in batches:
+        n_rows = int(batch.keys.shape[0])
+        if not n_rows:
+            continue
+        grids = grids.settled(batch.keys, batch.values)
+        assert grids.key is not None
+        assert grids.value is not None
+        keys = _room_for(min(BLOCK_ROWS, n_rows), batch.keys.shape[1], keys)
+        values = _room_for(min(BLOCK_ROWS, n_rows), batch.values.shape[1], values)
+        for start in range(0, n_rows, BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            raw_keys, raw_values = to_numpy(batch.keys[block]), to_numpy(batch.values[block])
+            block_keys, block_values = keys[: len(raw_keys)], values[: len(raw_keys)]
+            first_row = batch.first_row + start
+            peak = max(
+                grids.key.round(raw_keys, block_keys, "keys", first_row),
+                grids.value.round(raw_values, block_values, "values", first_row),
+            )
+            weights = None if batch.weights is None else batch.weights[block]
+            yield GridBlock(block_keys, block_values, weights, peak, grids, n_rows)
+
+
+def _room_for(n_rows: int, width: int, buffer: FloatArray) -> FloatArray:
+    return buffer if len(buffer) >= n_rows else np.empty((n_rows, width))
+
+
+Sums = dict[str, AnyArray]
+"""The sufficient statistics by name, see `empty_sums`."""
+
+INT64_LIMIT = 2.0**63
+
+
+def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
+    """Zero sums: count (), gram (d, d), cross (d, m), key_sum (d,), value sums (m,).
+
+    Of the symmetric Gram matrix only the lower triangle is kept.
+    """
+    shapes: dict[str, tuple[int, ...]] = {
+        "count": (),
+        "gram": (n_features, n_features),
+        "cross": (n_features, n_values),
+        "key_sum": (n_features,),
+        "value_sum": (n_values,),
+        "value_square_sum": (n_values,),
+    }
+    return {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
+
+
+def add_sums(left: Sums, right: Sums, sign: int = 1) -> Sums:
+    """Return ``left + sign * right``; int64 stays int64, anything else becomes float64.
+
+    Raises
+    ------
+    OverflowError
+        An integer sum would leave int64.
+    """
+    exact = left["count"].dtype == right["count"].dtype == np.int64
+    if exact and sign > 0:
+        check_room(left, right)
+    combined = {name: left[name] + sign * right[name] for name in left}
+    return combined if exact else {name: np.asarray(s, np.float64) for name, s in combined.items()}
+
+
+def diagonals(sums: Sums) -> dict[str, AnyArray]:
+    """Select sums of squares and counts: by Cauchy-Schwarz they bound every other sum."""
+    return {
+        "count": sums["count"],
+        "key_square_sum": sums["gram"].diagonal(),
+        "value_square_sum": sums["value_square_sum"],
+    }
+
+
+def check_room(left: Sums, right: Sums) -> None:
+    """Refuse integer sums whose total would leave int64: raises OverflowError."""
+    for name, other in diagonals(right).items():
+        total = diagonals(left)[name].astype(np.float64) + other.astype(np.float64)
+        if total.size and total.max() >= INT64_LIMIT:
+            raise OverflowError(
+                f"{name} would leave the 64-bit integers that keep sums exact; use a coarser grid "
+                "(grid=16) or a larger scale, or start a second Moments"
+            )
+
+
+class BlockSums:
+    """Accumulates blocks of grid rows.
+
+    Products are added in place by BLAS (a symmetric rank-k update for the Gram matrix) to float64
+    accumulators. In exact mode their diagonals, which bound every other sum, are kept below 2**53:
+    before a block could pass it, they are emptied into int64 sums.
+
+    Parameters
+    ----------
+    n_features, n_values : int
+    exact : bool
+        Rows are integers and the sums are to be exact. A block with weights that are no integers
+        ends this: from then on the sums are float64.
+    """
+
+    def __init__(self, n_features: int, n_values: int, exact: bool) -> None:
+        self.exact = exact
+        self._total: Sums | None = None
+        self._running = empty_sums(n_features, n_values, np.float64)
+
+    def add(
+        self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, peak: float
+    ) -> None:
+        """Add a block, emptying the accumulators or halving the block where exactness asks for it.
+
+        Parameters
+        ----------
+        keys : ndarray of shape (n, d), float64, C-contiguous
+        values : ndarray of shape (n, m), float64, C-contiguous
+        weights : ndarray of shape (n,) or None
+        peak : float
+            No entry of keys or values exceeds it.
+
+        Raises
+        ------
+        OverflowError
+            A single row is too heavy.
+        """
+        if self.exact and weights is not None and np.any(weights != np.rint(weights)):
+            self.exact = False
+            if self._total is not None:
+                self._total = {name: s.astype(np.float64) for name, s in self._total.items()}
+        if self.exact:
+            heaviest = 1.0 if weights is None else max(1.0, float(weights.max(initial=0.0)))
+            bound = len(keys) * heaviest * max(peak, 1.0) ** 2
+            held = self._held()
+            if held + bound > EXACT_LIMIT:  # then a tighter bound is worth a pass over the block
+                squares = (np.einsum("ij,ij->j", rows, rows).max() for rows in (keys, values))
+                bound = heaviest * max(len(keys), *squares)
+            if held and held + bound > EXACT_LIMIT:
+                self._empty()
+            if bound > EXACT_LIMIT:
+                self._add_halves(keys, values, weights, peak)
+                return
+        self._accumulate(keys, values, weights)
+
+    def finish(self) -> Sums:
+        """Return the sums: int64 where exact, else float64."""
+        if self._total is None and not self.exact:
+            return self._running
+        self._empty()
+        assert self._total is not None
+        return self._total
+
+    def _held(self) -> float:
+        return max(float(d.max(initial=0.0)) for d in diagonals(self._running).values())
+
+    def _accumulate(self, keys: FloatArray, values: FloatArray, weights: FloatArray | None) -> None:
+        running = self._running
+        # BLAS sees the C-ordered sums as their transposes and adds in place
+        gram, cross = running["gram"].T, running["cross"].T
+        if weights is None:
+            weights = np.ones(len(keys))
+            weighted_values = values
+            dsyrk(1.0, keys.T, beta=1.0, c=gram, overwrite_c=1)
+        else:
+            weighted_values = values * weights[:, None]
+            running["gram"] += np.tril((keys * weights[:, None]).T @ keys)
+        dgemm(1.0, weighted_values.T, keys.T, beta=1.0, c=cross, trans_b=1, overwrite_c=1)
+        running["count"] += weights.sum()
+        running["key_sum"] += dgemv(1.0, keys.T, weights)
+        running["value_sum"] += dgemv(1.0, values.T, weights)
+        running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted_values)
+
+    def _add_halves(
+        self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, peak: float
+    ) -> None:
+        if len(keys) == 1:
+            weight = 1.0 if weights is None else float(weights[0])
+            raise OverflowError(f"a row of weight {weight:g} is too heavy to be summed exactly")
+        half = len(keys) // 2
+        for part in (slice(None, half), slice(half, None)):
+            part_weights = None if weights is None else weights[part]
+            self.add(keys[part], values[part], part_weights, peak)
+
+    def _empty(self) -> None:
+        dtype = np.int64 if self.exact else np.float64
+        if self._total is None:
+            self._total = {name: s.astype(dtype) for name, s in self._running.items()}
+        else:
+            if self.exact:
+                check_room(self._total, self._running)
+            for name, s in self._running.items():
+                np.add(self._total[name], s, out=self._total[name], dtype=dtype, casting="unsafe")
+        for s in self._running.values():
+            s.fill(0.0)

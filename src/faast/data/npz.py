@@ -1,0 +1,98 @@
+"""Feature tables in npz archives, read a block of rows at a time."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faast.data.reader import Choose, DataError, Fault, Record
+
+BLOCK_ROWS = 1024
+SUFFIX = ".npy"
+
+
+class ArchiveReader:
+    """Arrays of one length, such as `features` and `labels`; rows count from 0, as in the arrays.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    """
+
+    unit = "row"
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, str(path)
+        self.fraction: float | None = None
+
+    def records(self, choose: Choose) -> Iterator[Record | Fault]:
+        """See `Reader.records`."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                members = [name for name in archive.namelist() if name.endswith(SUFFIX)]
+                wanted = list(choose([name.removesuffix(SUFFIX) for name in members]))
+                with ExitStack() as stack:
+                    arrays = {
+                        name: self._begin(stack.enter_context(archive.open(name + SUFFIX)), name)
+                        for name in wanted
+                    }
+                    yield from self._rows(arrays)
+        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"cannot read {self.name} as an npz archive: {error}") from error
+
+    def _begin(self, file: IO[bytes], name: str) -> _Stored:
+        try:
+            version = np.lib.format.read_magic(file)
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, by_columns, dtype = read_header(file)
+        except ValueError as error:
+            raise DataError(f"{self.name}: {name!r} is no stored array: {error}") from error
+        if dtype.hasobject:
+            raise DataError(
+                f"{self.name}: {name!r} holds Python objects, which are not read because they can "
+                "run code; save it as strings or numbers (astype(str))"
+            )
+        if by_columns and len(shape) > 1:
+            raise DataError(
+                f"{self.name}: {name!r} is stored by columns; save np.ascontiguousarray of it"
+            )
+        return _Stored(file, shape, dtype)
+
+    def _rows(self, arrays: dict[str, _Stored]) -> Iterator[Record]:
+        lengths = {name: stored.shape[0] if stored.shape else 0 for name, stored in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise DataError(f"{self.name}: the arrays differ in length: {lengths}")
+        total = next(iter(lengths.values()))
+        for start in range(0, total, BLOCK_ROWS):
+            size = min(BLOCK_ROWS, total - start)
+            blocks = {name: stored.read(size) for name, stored in arrays.items()}
+            for row in range(size):
+                yield Record(start + row, {name: block[row] for name, block in blocks.items()})
+            self.fraction = (start + size) / total
+
+
+class _Stored(NamedTuple):
+    """An array whose rows are read in turn."""
+
+    file: IO[bytes]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, n_rows: int) -> NDArray[Any]:
+        shape = (n_rows, *self.shape[1:])
+        n_bytes = int(np.prod(shape)) * self.dtype.itemsize
+        content = self.file.read(n_bytes)
+        if len(content) < n_bytes:
+            raise EOFError("an array is shorter than its header says")
+        return np.frombuffer(content, self.dtype).reshape(shape)

@@ -1,0 +1,110 @@
+"""Sums over the processes of torch.distributed."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from faast._utils.arrays import AnyArray
+from faast._utils.imports import require
+from faast.core.grid import Grids
+from faast.core.moments import Moments
+from faast.core.sums import INT64_LIMIT, Sums, diagonals, empty_sums
+
+
+class _Share(NamedTuple):
+    """What every process has to know of the others before sums may be added."""
+
+    shape: tuple[int, ...]
+    grids: Grids
+    exact: bool
+    squares: dict[str, AnyArray]
+
+
+def all_reduce(moments: Moments, group: Any = None) -> Moments:
+    """Add up the moments of all processes of torch.distributed, in place; each holds the total.
+
+    Every process calls it once, when its rows are added: a second call would count them again.
+    Shapes, grids and room are compared first, from numbers that all processes see alike: either
+    every process adds, or every process raises the same error and keeps its moments. Integer sums
+    are exact, so that the total has the same bits whatever the order in which the backend adds.
+
+    Parameters
+    ----------
+    moments : Moments
+    group : torch.distributed.ProcessGroup, optional
+        All processes, unless given.
+
+    Returns
+    -------
+    Moments
+        The same object: integer sums where those of all processes are, else float64.
+
+    Raises
+    ------
+    RuntimeError
+        torch.distributed has not been initialised.
+    ValueError
+        Other widths, another grid or other scales on some process.
+    OverflowError
+        The sums would leave 64-bit integers.
+    """
+    sums, grids = moments.sums, moments.grids
+    torch, dist = require("torch", "lm"), require("torch.distributed", "lm")
+    if not (dist.is_available() and dist.is_initialized()):
+        raise RuntimeError(
+            "torch.distributed has not been initialised; start the script with torchrun and call "
+            "torch.distributed.init_process_group() before all_reduce()"
+        )
+    exact = sums["count"].dtype == np.int64
+    mine = _Share(sums["cross"].shape, grids, exact, diagonals(sums))
+    shares: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(shares, mine, group=group)
+    joined = _agreed(shares)
+    dtype = np.int64 if all(share.exact for share in shares) else np.float64
+    total = torch.from_numpy(_flat(sums, dtype))
+    device = "cuda" if dist.get_backend(group) == "nccl" else "cpu"
+    on_device = total.to(device)
+    dist.all_reduce(on_device, group=group)
+    return moments.replaced(_unflat(on_device.cpu().numpy(), sums), joined)
+
+
+def _agreed(shares: list[_Share]) -> Grids:
+    """Return the grids of all, or say why sums cannot be added."""
+    for name, found in (
+        ("(n_features, n_values)", [share.shape for share in shares]),
+        ("grid", [share.grids.bits for share in shares]),
+    ):
+        if len(set(found)) > 1:
+            raise ValueError(f"cannot add up moments with different {name} a process: {found}")
+    joined = reduce(Grids.joined, (share.grids for share in shares))
+    if all(share.exact for share in shares):
+        for name in shares[0].squares:
+            totals = sum(share.squares[name].astype(np.float64) for share in shares)
+            if np.max(totals, initial=0.0) >= INT64_LIMIT:
+                raise OverflowError(
+                    f"{name} over all processes would leave the 64-bit integers that keep sums "
+                    "exact; use a coarser grid (grid=16) or a larger scale"
+                )
+    return joined
+
+
+def _flat(sums: Sums, dtype: type) -> AnyArray:
+    """Return all sums in one array; of the Gram matrix the lower triangle."""
+    lower = sums["gram"][np.tril_indices(len(sums["gram"]))]
+    parts = (sums | {"gram": lower}).values()
+    return np.concatenate([part.astype(dtype).ravel() for part in parts])
+
+
+def _unflat(flat: AnyArray, like: Sums) -> Sums:
+    n_features, n_values = like["cross"].shape
+    total = empty_sums(n_features, n_values, flat.dtype.type)
+    start = 0
+    for name, zeros in total.items():
+        where = np.tril_indices(n_features) if name == "gram" else ...
+        size = zeros[where].size
+        zeros[where] = flat[start : start + size].reshape(zeros[where].shape)
+        start += size
+    return total

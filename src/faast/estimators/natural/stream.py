@@ -1,0 +1,108 @@
+"""Rows of a stream: a shuffle through a bounded buffer, and a uniform sample of bounded size.
+
+Both draw by hashing a row's number in the stream: no generator has a state to keep, and a stream
+that was saved goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from faast._utils.arrays import AnyArray, IntArray
+from faast._utils.hashing import mix64
+from faast.core.persistence import State
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Labelled rows of a stream.
+
+    Attributes
+    ----------
+    keys : ndarray of shape (n, d), float32
+    codes : ndarray of shape (n,), int64
+        Classes.
+    weights : ndarray of shape (n,), float32
+    numbers : ndarray of shape (n,), int64
+        Places in the stream.
+    """
+
+    keys: AnyArray
+    codes: IntArray
+    weights: AnyArray
+    numbers: IntArray
+
+    @classmethod
+    def none(cls, width: int) -> Examples:
+        """Return no rows."""
+        whole = np.zeros(0, dtype=np.int64)
+        return cls(np.zeros((0, width), np.float32), whole, np.zeros(0, np.float32), whole)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, chosen: AnyArray | slice) -> Examples:
+        """Return some of the rows."""
+        return Examples(*(field[chosen] for field in self._fields()))
+
+    def plus(self, other: Examples) -> Examples:
+        """Return these rows, then the others."""
+        pairs = zip(self._fields(), other._fields(), strict=True)
+        return Examples(*(np.concatenate(pair) for pair in pairs))
+
+    def recoded(self, columns: IntArray) -> Examples:
+        """Return the rows with class c renamed to columns[c]."""
+        return replace(self, codes=columns[self.codes])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(field.nbytes for field in self._fields())
+
+    def to_state(self) -> State:
+        """Return what a file keeps."""
+        return State({field.name: getattr(self, field.name) for field in fields(self)}, {})
+
+    @classmethod
+    def from_state(cls, state: State) -> Examples:
+        """Restore what `to_state` returned."""
+        return cls(**state.tensors)
+
+    def _fields(self) -> list[AnyArray]:
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+def shuffled(held: Examples, arriving: Examples, capacity: int) -> tuple[Examples, Examples]:
+    """Pass rows through a buffer: once it is full, each arriving row takes the place of another.
+
+    A stream sorted by class comes out mixed over about `capacity` rows.
+
+    Returns
+    -------
+    emitted, held : Examples
+    """
+    rows = held.plus(arriving)
+    n_free = max(capacity - len(held), 0)
+    slots = list(range(min(len(rows), capacity)))
+    places = mix64(arriving.numbers[n_free:].astype(np.uint64)) % np.uint64(capacity)
+    emitted = []
+    for row, place in enumerate(places.tolist(), start=capacity):
+        emitted.append(slots[place])
+        slots[place] = row
+    return rows.take(np.array(emitted, dtype=np.int64)), rows.take(np.array(slots, dtype=np.int64))
+
+
+def sampled(kept: Examples, arriving: Examples, capacity: int) -> Examples:
+    """Keep the rows of the smallest hashes: a uniform sample of the stream (bottom-k)."""
+    rows = kept.plus(arriving)
+    if len(rows) <= capacity:
+        return rows
+    hashes = mix64(~rows.numbers.astype(np.uint64))
+    return rows.take(np.sort(np.argpartition(hashes, capacity)[:capacity]))
+
+
+def in_random_order(rows: Examples) -> Examples:
+    """Return rows in the order of a hash of their numbers."""
+    return rows.take(np.argsort(mix64(mix64(rows.numbers.astype(np.uint64)))))

@@ -1,0 +1,93 @@
+"""A learned classifier as a plain scikit-learn pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.validation import check_finite
+from faast.core.weights import LiftedWeights
+from faast.encoders import Encoder
+from faast.encoders.base import Features
+from faast.estimators.head import Head
+
+
+class EncoderTransformer(TransformerMixin, BaseEstimator):
+    """A frozen encoder as a transformer: raw rows to float32 rows of norm 1.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Do nothing: the encoder is frozen."""
+        return self
+
+    def transform(self, X: Sequence[Any]) -> Features:
+        """Encode rows: ndarray of shape (n, d)."""
+        return self.encoder.encode(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class LiftTransformer(TransformerMixin, BaseEstimator):
+    """Rows beside their fixed lift, in grid units.
+
+    Parameters
+    ----------
+    lifted : LiftedWeights
+        What reads the lift.
+    """
+
+    def __init__(self, lifted: LiftedWeights) -> None:
+        self.lifted = lifted
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Do nothing: the lift is fixed."""
+        return self
+
+    def transform(self, X: AnyArray) -> FloatArray:
+        """Lift rows: (n, d) to (n, d + width)."""
+        check_finite(X, "X")
+        lift = self.lifted.lift(X.shape[1])
+        return np.concatenate([X, lift(self.lifted.key_grid.nearest(X))], axis=1)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+def as_pipeline(encoder: Encoder, head: Head) -> Pipeline:
+    """Return an encoder and a head as a pipeline that ends in a fitted logistic regression.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two classes, which a logistic regression cannot tell apart.
+    """
+    if len(head.classes) < 2:
+        raise ValueError("a pipeline needs at least two classes; add rows of another one")
+    steps: list[tuple[str, Any]] = [("encoder", EncoderTransformer(encoder))]
+    matrix, bias = head.weights.matrix, head.weights.bias
+    if head.lifted is not None:
+        steps.append(("lift", LiftTransformer(head.lifted)))
+        matrix = np.concatenate([matrix, head.lifted.weights.matrix])
+        bias = bias + head.lifted.weights.bias
+    coefficients, intercepts = matrix.T / head.temperature, bias / head.temperature
+    if len(head.classes) == 2:  # scikit-learn keeps the difference of two classes alone
+        coefficients, intercepts = np.diff(coefficients, axis=0), np.diff(intercepts)
+    linear = LogisticRegression()
+    linear.classes_, linear.coef_, linear.intercept_ = head.classes, coefficients, intercepts
+    linear.n_features_in_ = len(matrix)
+    linear.n_iter_ = np.zeros(1, dtype=np.int32)
+    return Pipeline([*steps, ("head", linear)])

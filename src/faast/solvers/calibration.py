@@ -1,0 +1,187 @@
+"""Honest probabilities: a temperature fitted on scores of rows that were left out.
+
+Inverse temperatures of scores: how far to trust an expert, from rows that it never saw.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from faast._utils.arrays import AnyArray, FloatArray, IntArray
+
+LOG_BOUNDS = (-10.0, 10.0)
+"""Range of the logarithm of the temperature, relative to the spread of the scores."""
+
+
+def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) -> float:
+    """Choose T so that softmax(scores / T) has the smallest negative log-likelihood.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, C)
+        Of rows that the model did not learn (leave-one-out).
+    codes : ndarray of shape (n,), int
+        Column of the true class.
+    weights : ndarray of shape (n,)
+
+    Returns
+    -------
+    float
+        At least a tenth of the mean squared distance between the scores and the one-hot truth
+        where every row is scored right: there the likelihood alone would drive T to 0.
+    """
+    if not len(codes) or scores.shape[1] < 2:
+        return 1.0
+    spread = float(np.std(scores - scores.mean(axis=1, keepdims=True))) or 1.0
+
+    def loss(log_temperature: float) -> float:
+        likelihood = log_softmax(scores / (spread * np.exp(log_temperature)), axis=1)
+        return float(-(weights @ likelihood[np.arange(len(codes)), codes]))
+
+    found = minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-3})
+    return spread * float(np.exp(found.x))
+
+
+def strangeness(logits: FloatArray) -> FloatArray:
+    """Return -log p_c of each row in each class, (n, C): large where a class does not fit."""
+    return -log_softmax(logits, axis=1)
+
+
+def calibration_error(confidence: FloatArray, correct: AnyArray, n_bins: int = 15) -> float:
+    """Return the expected calibration error of predictions (Naeini et al. 2015).
+
+    Parameters
+    ----------
+    confidence : ndarray of shape (n,)
+        Probability of the predicted label.
+    correct : ndarray of shape (n,), bool
+    n_bins : int
+        Bins of equal width.
+
+    Returns
+    -------
+    float
+        Mean distance of a bin's accuracy from its mean confidence, weighted by its rows.
+    """
+    bins = np.minimum((confidence * n_bins).astype(np.int64), n_bins - 1)
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=n_bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+NEWTON_STEPS = 12
+ENOUGH = 1e-2
+"""Newton stops at hundredths of a nat over all rows."""
+
+
+class Expert(NamedTuple):
+    """Scores of rows, shape (n, C), and the inverse temperature expected of them."""
+
+    scores: FloatArray
+    expected: float
+
+
+def gaussian_slope(
+    scores: FloatArray, codes: IntArray, weights: FloatArray, *, vouched: bool = False
+) -> float:
+    """Log-odds per unit of score, were own and other scores Gaussian: gap / variance.
+
+    One pseudo-pair of the total variance keeps tiny samples finite. (C - 1) / C is there because
+    scores that sum to zero over classes are correlated by -1 / (C - 1).
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, C)
+    codes : ndarray of shape (n,), int
+        Column of the true class.
+    weights : ndarray of shape (n,)
+    vouched : bool
+        The user vouches for the expert (class embeddings): its gap counts in full, and as one
+        standard deviation at least. A measured expert counts by the lower 95 % bound of its gap,
+        a tenth of a standard deviation at least.
+    """
+    n_classes, total_weight = scores.shape[1], float(weights.sum())
+    if n_classes < 2 or not total_weight > 0:
+        return 1.0
+    other = np.ones(scores.shape, dtype=bool)
+    other[np.arange(len(codes)), codes] = False
+    own, rest = scores[~other], scores[other].reshape(len(codes), -1)
+    own_mean, rest_mean = weights @ own / total_weight, weights @ rest.mean(axis=1) / total_weight
+    gap = own_mean - rest_mean
+    pairs, share = total_weight * n_classes, (n_classes - 1) / n_classes
+    within = weights @ (own - own_mean) ** 2 + weights @ ((rest - rest_mean) ** 2).sum(axis=1)
+    total = within + gap**2 * total_weight * share
+    if not total > 0:  # every score the same
+        return 1.0
+    variance = (within + total / pairs) / max(pairs - 1.0, 1.0)
+    deviation = float(np.sqrt(variance))
+    error = deviation / np.sqrt(total_weight * share)
+    counted = max(gap, deviation) if vouched else max(gap - 2.0 * error, 0.1 * deviation)
+    return float(share * counted / variance)
+
+
+def fit_scales(
+    experts: list[Expert],
+    log_priors: FloatArray,
+    codes: IntArray,
+    weights: FloatArray,
+    start: FloatArray | None = None,
+) -> tuple[FloatArray, float]:
+    """Fit positive scales s of ``sum_k s_k scores_k + log_priors``.
+
+    Minimises the negative log-likelihood plus ½ (log s - log expected)², the prior worth about one
+    row: it is the floor against saturation (perfectly separated scores still give a finite
+    temperature) and keeps s positive. Newton in log s.
+
+    Parameters
+    ----------
+    experts : list of K Expert
+    log_priors : ndarray of shape (C,)
+    codes : ndarray of shape (n,), int
+    weights : ndarray of shape (n,)
+    start : ndarray of shape (K,), optional
+        First guess of log (s / expected).
+
+    Returns
+    -------
+    scales : ndarray of shape (K,)
+    loss : float
+        Penalised negative log-likelihood, in nats.
+    """
+    F = np.stack([expert.scores for expert in experts])
+    expected = np.array([expert.expected for expert in experts])
+    every = np.arange(len(codes))
+    right = F[:, every, codes]
+
+    def loss_at(u: FloatArray) -> tuple[float, FloatArray]:
+        S = np.tensordot(expected * np.exp(u), F, 1) + log_priors
+        S -= S[every, codes][:, None]
+        top = S.max(axis=1, keepdims=True)
+        P = np.exp(S - top)
+        mass = P.sum(axis=1, keepdims=True)
+        return float(weights @ (np.log(mass) + top)[:, 0] + 0.5 * u @ u), P / mass
+
+    u = np.zeros(len(experts)) if start is None else start
+    value, P = loss_at(u)
+    for _ in range(NEWTON_STEPS):
+        s = expected * np.exp(u)
+        FP = F * P
+        mean = FP.sum(axis=2)
+        gradient = s * ((mean - right) @ weights)
+        FP *= weights[:, None]
+        curvature = np.tensordot(FP, F, ([1, 2], [1, 2])) - (mean * weights) @ mean.T
+        curvature = curvature * np.outer(s, s) + np.diag(np.maximum(gradient, 0.0) + 1.0)
+        step = np.clip(np.linalg.solve(curvature, gradient + u), -2.0, 2.0)
+        for shrink in (1.0, 0.25, 0.0625):
+            new_value, new_P = loss_at(u - shrink * step)
+            if new_value <= value:
+                break
+        else:
+            break
+        gain, u, value, P = value - new_value, u - shrink * step, new_value, new_P
+        if gain < ENOUGH:
+            break
+    return expected * np.exp(u), value
