@@ -25,7 +25,7 @@ from safetensors import safe_open
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "raw.md"
-PICTURES_A_CLASS = 200
+IMAGES_A_CLASS = 200
 
 
 def faast(*arguments):
@@ -95,11 +95,11 @@ def split_off_last_class(train, early, held):
     return late
 
 
-# -- pictures ----------------------------------------------------------------------------------
+# -- images ----------------------------------------------------------------------------------
 
 
-def draw_pictures(folder, n, seed):
-    """Write 32 x 32 pictures of ten patterns: noisy, shifted, of any colours."""
+def draw_images(folder, n, seed):
+    """Write 32 x 32 images of ten patterns: noisy, shifted, of any colours."""
     from PIL import Image
 
     random = np.random.default_rng(seed)
@@ -118,14 +118,14 @@ def draw_pictures(folder, n, seed):
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(place / f"{number}.png")
 
 
-def pictures(folder):
-    draw_pictures(folder / "train", PICTURES_A_CLASS, 0)
-    draw_pictures(folder / "test", PICTURES_A_CLASS // 4, 1)
-    learned = faast("learn", folder / "train", "-o", folder / "pictures")
-    evaluated = faast("evaluate", folder / "pictures", folder / "test")
+def images(folder):
+    draw_images(folder / "train", IMAGES_A_CLASS, 0)
+    draw_images(folder / "test", IMAGES_A_CLASS // 4, 1)
+    learned = faast("learn", folder / "train", "-o", folder / "images")
+    evaluated = faast("evaluate", folder / "images", folder / "test")
     compared = faast("compare", folder / "train", folder / "test", "--method", "logistic")
     return (
-        f"- {10 * PICTURES_A_CLASS:,} PNGs of ten noisy patterns in class folders, `pixels`: "
+        f"- {10 * IMAGES_A_CLASS:,} PNGs of ten noisy patterns in class folders, `pixels`: "
         f"**{evaluated['accuracy']:.1%}** (logistic regression "
         f"{compared['logistic_accuracy']:.1%}), learned in {learned['wall']:.1f} s."
     )
@@ -198,7 +198,7 @@ def report(shared, folder, long_rows):
             table.append(texts(name, encoder, shared, folder))
             write()
         if not notes:
-            notes += [long_file(folder, long_rows), pictures(folder)]
+            notes += [long_file(folder, long_rows), images(folder)]
             write()
 
 

@@ -26,7 +26,7 @@ import psutil
 
 from faast import FaastClassifier, TextClassifier
 from faast.core.grid import Grid
-from faast.core.random_features import lift_on
+from faast.core.random_features import random_features_on
 from faast.data import open_rows
 from faast.distributed.checkpoint import Partial
 from faast.distributed.partitions import PART_ROWS, Part, cut
@@ -155,7 +155,7 @@ class Cost:
 
     @property
     def lifted_width(self) -> int:
-        return lift_on(Grid(20), self.n_features).width
+        return random_features_on(Grid(20), self.n_features).width
 
     @property
     def predicted(self) -> int:

@@ -41,7 +41,7 @@ def unit_rows(rng):
 
 
 @pytest.fixture
-def pictures():
-    """Five random pictures of different sizes."""
+def images():
+    """Five random images of different sizes."""
     random = np.random.default_rng(0)
     return [random.integers(0, 256, (12 + i, 20, 3), dtype=np.uint8) for i in range(5)]

@@ -8,7 +8,7 @@ import torch
 from benchmarks.lm_baselines.base import Adapted
 from benchmarks.lm_baselines.training import Training, bytes_of
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def peft_library() -> Any:
     """Return the module peft; raises ImportError where it is not installed."""
-    return require("peft", "bench")
+    return import_optional("peft", "bench")
 
 
 def tuned(model: PreTrainedModel, config: Any, training: Training, windows: Tensor) -> Adapted:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -104,7 +104,7 @@ class _Run:
         every = max(1, self.steps(1) // CHECKS_PER_EPOCH)
         best, kept, unhelpful = self.held_loss(), copied(self.parameters), 0
         self.observe()
-        run = follow(
+        run = progress_bar(
             self.descend(rate, settings.epochs), lambda: done / steps, "training", enabled=True
         )
         done = 0

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast._version import __version__
 from faast.core import persistence
 from faast.estimators import EncodedClassifier, FaastClassifier
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.labels import describe_labels
 
-_hub: Any = require("huggingface_hub", "hub")
+_hub: Any = import_optional("huggingface_hub", "hub")
 
 MODEL_FILE = "model.faast"
 SHOWN_CLASSES = 50

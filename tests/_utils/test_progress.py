@@ -16,7 +16,7 @@ def terminal():
 
 def steps(terminal, **options):
     done = []
-    for step in progress.follow(
+    for step in progress.progress_bar(
         range(4), lambda: len(done) / 4, "Working", console=terminal, **options
     ):
         done.append(step)

@@ -35,8 +35,8 @@ def test_pngs_in_folders(tmp_path, facts):
                 turn = np.pi * (kind + random.normal(0, 0.25)) / 10
                 wave = np.sin((x * np.cos(turn) + y * np.sin(turn)) + random.uniform(0, 6))
                 pixels = 120 + 80 * wave[..., None] + random.normal(0, 25, (32, 32, 3))
-                picture = image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-                picture.save(tmp_path / part / f"pattern_{kind}" / f"{number}.png")
+                image = image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+                image.save(tmp_path / part / f"pattern_{kind}" / f"{number}.png")
     facts("learn", "train", "-o", "model", cwd=tmp_path)
     accuracy = facts("evaluate", "model", "test", cwd=tmp_path)["accuracy"]
     compared = facts("compare", "train", "test", "--method", "ridge-cv", cwd=tmp_path)

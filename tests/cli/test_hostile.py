@@ -67,7 +67,7 @@ def test_links_are_followed_and_permissions_kept(folder, ran):
     assert stat.S_IMODE((folder / "model").stat().st_mode) == 0o600
 
 
-def test_evaluate_checks_the_picture_first(folder, run):
+def test_evaluate_checks_the_image_first(folder, run):
     for plot, message in (("x.xyz", "must end in one of"), ("no/x.png", "there is no folder no")):
         done = run("evaluate", "model", "absent.csv", "--plot", plot, cwd=folder)
         assert done.exit_code == 1
@@ -131,17 +131,17 @@ def test_forgetting_everything_is_refused(folder, run):
     assert (folder / "model").read_bytes() == before
 
 
-def test_pictures_are_named_beside_their_answers(folder, ran, facts):
+def test_images_are_named_beside_their_answers(folder, ran, facts):
     for label, colour in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
-        (folder / "pictures" / label).mkdir(parents=True)
+        (folder / "images" / label).mkdir(parents=True)
         for i in range(3):
-            picture = Image.new("RGB", (32, 32), tuple(c + i for c in colour))
-            picture.save(folder / "pictures" / label / f"{i}.png")
-    ran("learn", "pictures", "-o", "seen", cwd=folder)
-    lines = ran("predict", "seen", "pictures", cwd=folder).splitlines()
-    assert lines[0] == "picture,label,probability"
-    assert any(line.startswith("pictures/red/0.png,") for line in lines)
-    assert facts("predict", "seen", "pictures/blue/1.png", cwd=folder)["rows"] == 1
+            image = Image.new("RGB", (32, 32), tuple(c + i for c in colour))
+            image.save(folder / "images" / label / f"{i}.png")
+    ran("learn", "images", "-o", "seen", cwd=folder)
+    lines = ran("predict", "seen", "images", cwd=folder).splitlines()
+    assert lines[0] == "image,label,probability"
+    assert any(line.startswith("images/red/0.png,") for line in lines)
+    assert facts("predict", "seen", "images/blue/1.png", cwd=folder)["rows"] == 1
 
 
 @pytest.mark.parametrize(

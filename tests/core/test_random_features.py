@@ -5,7 +5,7 @@ import pytest
 
 from faast import FaastClassifier
 from faast.core.grid import Grid
-from faast.core.random_features import lift_on, signs
+from faast.core.random_features import random_features_on, signs
 
 FEW = 40
 """Rows kept in these tests: the rest is known by its moments alone."""
@@ -31,7 +31,7 @@ def test_products_sketch_the_squared_kernel(rng):
     X = rng.standard_normal((40, 64))
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     grid = Grid(20)
-    lift = lift_on(grid, 64)
+    lift = random_features_on(grid, 64)
     products = (lift(grid.rounded(X)) / lift.per_unit)[:, 64:]
     kernel = products @ products.T / products.shape[1]
     assert np.corrcoef(kernel.ravel(), ((X @ X.T) ** 2).ravel())[0, 1] > 0.9
@@ -39,7 +39,7 @@ def test_products_sketch_the_squared_kernel(rng):
 
 def test_lifted_rows_do_not_depend_on_their_batch(rng):
     rows = rng.integers(-(2**20), 2**20, (300, 48)).astype(float)
-    lift = lift_on(Grid(20), 48)
+    lift = random_features_on(Grid(20), 48)
     whole = lift(rows)
     assert np.array_equal(whole, np.rint(whole))
     assert np.array_equal(whole, np.concatenate([lift(rows[[i]]) for i in range(300)]))
@@ -72,7 +72,7 @@ def test_fewer_shifts_are_the_first_columns_of_all(rows):
     X, y = rows
     few = FaastClassifier(selection_rows=FEW).fit(X, y).learned_.memory.learned.lifted
     some, every = few.leading(2), few.moments
-    assert some.n_features < every.n_features == lift_on(Grid(20), 6).width
+    assert some.n_features < every.n_features == random_features_on(Grid(20), 6).width
     assert some == every.leading(some.n_features)
     assert few.leading(2) == some
 

@@ -3,8 +3,8 @@ import pytest
 
 
 @pytest.fixture
-def picture_folder(tmp_path):
-    """Two classes of three small pictures each."""
+def image_folder(tmp_path):
+    """Two classes of three small images each."""
     image = pytest.importorskip("PIL.Image")
     random = np.random.default_rng(0)
     for label in ("cat", "dog"):

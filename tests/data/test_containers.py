@@ -1,4 +1,4 @@
-"""Parquet, npz, Hugging Face datasets, folders of pictures and manifests."""
+"""Parquet, npz, Hugging Face datasets, folders of images and manifests."""
 
 import shutil
 
@@ -55,12 +55,12 @@ def test_parquet_that_names_a_column_twice(tmp_path):
         read(open_rows(tmp_path / "a.parquet"))
 
 
-def test_parquet_of_pictures(parquet, picture_folder):
-    good = (picture_folder / "cat" / "0.png").read_bytes()
+def test_parquet_of_images(parquet, image_folder):
+    good = (image_folder / "cat" / "0.png").read_bytes()
     path = parquet(image=[{"bytes": good}, {"bytes": good[:-60]}], label=["cat", "cat"])
     source = open_rows(path, modality="image", on_error="skip")
     assert read(source) == ([good], ["cat"], [1])
-    assert "a.parquet, row 2: cannot read the picture" in source.messages[0]
+    assert "a.parquet, row 2: cannot read the image" in source.messages[0]
 
 
 def test_npz_tables_are_read_in_blocks(tmp_path):
@@ -155,21 +155,21 @@ def test_datasets(tmp_path):
         open_rows(tmp_path / "one")
 
 
-def test_dataset_of_pictures(picture_folder):
+def test_dataset_of_images(image_folder):
     library = pytest.importorskip("datasets")
-    paths = [str(path) for path in sorted(picture_folder.rglob("*.png"))]
-    broken = picture_folder / "broken.png"
-    broken.write_bytes(b"no picture")
+    paths = [str(path) for path in sorted(image_folder.rglob("*.png"))]
+    broken = image_folder / "broken.png"
+    broken.write_bytes(b"no image")
     data = library.Dataset.from_dict({"image": [*paths, str(broken)], "label": [0] * 7})
     data = data.cast_column("image", library.Image())
     source = open_rows(data, modality="image", on_error="skip")
     assert len(read(source)[0]) == 6
-    assert "dataset, row 6: cannot read the picture" in source.messages[0]
+    assert "dataset, row 6: cannot read the image" in source.messages[0]
 
 
-def test_folder_of_pictures(picture_folder):
-    rows, labels, numbers = read(open_rows(picture_folder, modality="image"))
-    assert [row.relative_to(picture_folder).as_posix() for row in rows][::3] == [
+def test_folder_of_images(image_folder):
+    rows, labels, numbers = read(open_rows(image_folder, modality="image"))
+    assert [row.relative_to(image_folder).as_posix() for row in rows][::3] == [
         "cat/0.png",
         "dog/0.png",
     ]
@@ -177,39 +177,39 @@ def test_folder_of_pictures(picture_folder):
     assert numbers == [1, 2, 3, 4, 5, 6]
 
 
-def test_folders_that_are_not_class_folders(picture_folder, tmp_path):
-    shutil.copy(picture_folder / "cat" / "0.png", picture_folder / "stray.png")
-    with pytest.raises(DataError, match=r"picture 7: stray\.png lies in no class folder; move it"):
-        read(open_rows(picture_folder, modality="image"))
-    assert len(read(open_rows(picture_folder, modality="image", label_column=None))[0]) == 7
+def test_folders_that_are_not_class_folders(image_folder, tmp_path):
+    shutil.copy(image_folder / "cat" / "0.png", image_folder / "stray.png")
+    with pytest.raises(DataError, match=r"image 7: stray\.png lies in no class folder; move it"):
+        read(open_rows(image_folder, modality="image"))
+    assert len(read(open_rows(image_folder, modality="image", label_column=None))[0]) == 7
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"holds no pictures .*one sub-folder a class"):
+    with pytest.raises(DataError, match=r"holds no images .*one sub-folder a class"):
         read(open_rows(tmp_path / "empty", modality="image"))
 
 
 @pytest.mark.parametrize("modality", ["text", "features"])
-def test_pictures_where_other_rows_are_expected(picture_folder, modality):
-    with pytest.raises(DataError, match=f"pets is a folder of pictures, .* takes {modality} rows"):
-        open_rows(picture_folder, modality=modality)
+def test_images_where_other_rows_are_expected(image_folder, modality):
+    with pytest.raises(DataError, match=f"pets is a folder of images, .* takes {modality} rows"):
+        open_rows(image_folder, modality=modality)
 
 
-def test_damaged_pictures(picture_folder):
-    damaged = picture_folder / "dog" / "1.png"
+def test_damaged_images(image_folder):
+    damaged = image_folder / "dog" / "1.png"
     damaged.write_bytes(damaged.read_bytes()[:-30])
-    with pytest.raises(DataError, match=r"picture 5: cannot read the picture .*dog/1\.png"):
-        read(open_rows(picture_folder, modality="image"))
-    source = open_rows(picture_folder, modality="image", on_error="skip")
+    with pytest.raises(DataError, match=r"image 5: cannot read the image .*dog/1\.png"):
+        read(open_rows(image_folder, modality="image"))
+    source = open_rows(image_folder, modality="image", on_error="skip")
     assert len(read(source)[0]) == 5
     assert source.skipped == 1
 
 
-def test_manifest_paths_start_from_its_folder(picture_folder):
-    manifest = picture_folder / "all.csv"
+def test_manifest_paths_start_from_its_folder(image_folder):
+    manifest = image_folder / "all.csv"
     manifest.write_text("path,label\ncat/0.png,cat\ndog/9.png,dog\n,dog\n")
     source = open_rows(manifest, modality="image", on_error="skip")
-    assert read(source) == ([picture_folder / "cat" / "0.png"], ["cat"], [2])
+    assert read(source) == ([image_folder / "cat" / "0.png"], ["cat"], [2])
     assert [message.partition(", ")[2] for message in source.messages] == [
-        f"line 3: there is no picture {picture_folder / 'dog' / '9.png'}; rows are paths of "
-        "pictures here, texts need a model of texts (--encoder hashing)",
-        "line 4: the picture is missing; fill it in or leave the row out",
+        f"line 3: there is no image {image_folder / 'dog' / '9.png'}; rows are paths of "
+        "images here, texts need a model of texts (--encoder hashing)",
+        "line 4: the image is missing; fill it in or leave the row out",
     ]

@@ -278,7 +278,7 @@ def test_streams_in_small_memory_and_says_how_far_it_is(write):
         ("a,b,y\n1,2,x\n", "features"),
         ("a,b,label\n1\n", "features"),
         ("file_name,label\ncat.png,x\n", "image"),
-        ("picture,label\ncat.PNG,x\n", "image"),
+        ("image,label\ncat.PNG,x\n", "image"),
         ("title,body,label\nso,so,x\n", "text"),
     ],
 )

@@ -64,29 +64,29 @@ def test_encoders_do_not_share_features(encoder, bert, tmp_path):
     assert len(other) == 0
 
 
-def test_pictures_are_known_by_the_content_of_their_file(tmp_path, pictures, dinov2):
+def test_images_are_known_by_the_content_of_their_file(tmp_path, images, dinov2):
     image = pytest.importorskip("PIL.Image")
     (tmp_path / "b").mkdir()
-    image.fromarray(pictures[0]).save(tmp_path / "a.png")
+    image.fromarray(images[0]).save(tmp_path / "a.png")
     cached = CachedEncoder(load_encoder(f"hf:{dinov2}", device="cpu"), tmp_path / "cache")
-    features = cached.encode([tmp_path / "a.png", pictures[1]])
+    features = cached.encode([tmp_path / "a.png", images[1]])
     (tmp_path / "a.png").rename(tmp_path / "b" / "c.png")
     np.testing.assert_array_equal(cached.recall([str(tmp_path / "b" / "c.png")]), features[:1])
     content = (tmp_path / "b" / "c.png").read_bytes()
     np.testing.assert_array_equal(cached.recall([content]), features[:1])
-    np.testing.assert_array_equal(cached.recall([pictures[1]]), features[1:])
-    image.fromarray(pictures[2]).save(tmp_path / "b" / "c.png")
+    np.testing.assert_array_equal(cached.recall([images[1]]), features[1:])
+    image.fromarray(images[2]).save(tmp_path / "b" / "c.png")
     with pytest.raises(RowsNotLearnedError):
         cached.recall([tmp_path / "b" / "c.png"])
-    with pytest.raises(ValueError, match=r"row 0: cannot read the picture"):
+    with pytest.raises(ValueError, match=r"row 0: cannot read the image"):
         cached.recall([tmp_path / "gone.png"])
 
 
-def test_pictures_in_memory_are_known_by_their_colours(tmp_path, pictures, dinov2):
+def test_images_in_memory_are_known_by_their_colours(tmp_path, images, dinov2):
     image = pytest.importorskip("PIL.Image")
     cached = CachedEncoder(load_encoder(f"hf:{dinov2}", device="cpu"), tmp_path)
-    features = cached.encode(pictures[:1])
-    np.testing.assert_array_equal(cached.recall([image.fromarray(pictures[0])]), features)
+    features = cached.encode(images[:1])
+    np.testing.assert_array_equal(cached.recall([image.fromarray(images[0])]), features)
     indexed = image.new("P", (8, 8))
     indexed.putpalette([0, 0, 255])
     other = indexed.copy()

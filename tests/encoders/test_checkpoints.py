@@ -81,7 +81,7 @@ def test_sentence_model(bert, tmp_path):
 
 
 @pytest.mark.parametrize("family", ["clip", "siglip"])
-def test_two_towers(family, request, torch, pictures):
+def test_two_towers(family, request, torch, images):
     from PIL import Image
     from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
@@ -95,7 +95,7 @@ def test_two_towers(family, request, torch, pictures):
     length = model.config.text_config.max_position_embeddings
     with torch.inference_mode():
         seen = model.get_image_features(
-            **processor(images=[Image.fromarray(p) for p in pictures], return_tensors="pt")
+            **processor(images=[Image.fromarray(p) for p in images], return_tensors="pt")
         ).pooler_output
         said = model.get_text_features(
             **tokenizer(
@@ -105,11 +105,11 @@ def test_two_towers(family, request, torch, pictures):
                 return_tensors="pt",
             )
         ).pooler_output
-    features = encoder.encode(pictures)
+    features = encoder.encode(images)
     assert features.shape == (5, encoder.n_features)
     np.testing.assert_allclose(features, unit(seen.numpy()), atol=1e-6)
     np.testing.assert_allclose(encoder.encode_labels(["lost_card"]), unit(said.numpy()), atol=1e-6)
-    check_reload(encoder, pictures)
+    check_reload(encoder, images)
 
 
 def test_prompt_is_the_callers(clip):
@@ -121,7 +121,7 @@ def test_prompt_is_the_callers(clip):
         load_encoder(f"clip:{clip}", device="cpu", prompt="cat").encode_labels(["cat"])
 
 
-def test_picture_model_uses_its_own_pooled_output(torch, dinov2, pictures):
+def test_image_model_uses_its_own_pooled_output(torch, dinov2, images):
     from PIL import Image
     from transformers import AutoImageProcessor, AutoModel
 
@@ -130,14 +130,14 @@ def test_picture_model_uses_its_own_pooled_output(torch, dinov2, pictures):
     processor = AutoImageProcessor.from_pretrained(dinov2, backend="pil")
     with torch.inference_mode():
         output = model(
-            **processor(images=[Image.fromarray(p) for p in pictures], return_tensors="pt")
+            **processor(images=[Image.fromarray(p) for p in images], return_tensors="pt")
         ).pooler_output
     assert encoder.modality == "image"
-    np.testing.assert_allclose(encoder.encode(pictures), unit(output.numpy()), atol=1e-6)
-    check_reload(encoder, pictures)
+    np.testing.assert_allclose(encoder.encode(images), unit(output.numpy()), atol=1e-6)
+    check_reload(encoder, images)
 
 
-def test_convolutional_model_is_pooled_over_places(torch, tmp_path, pictures):
+def test_convolutional_model_is_pooled_over_places(torch, tmp_path, images):
     from transformers import ResNetConfig, ResNetModel
     from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 
@@ -147,10 +147,10 @@ def test_convolutional_model_is_pooled_over_places(torch, tmp_path, pictures):
     pooled = load_encoder(f"hf:{tmp_path}", device="cpu")
     averaged = load_encoder(f"hf:{tmp_path}", device="cpu", pooling="mean")
     assert pooled.pooling == "pooler"
-    np.testing.assert_allclose(pooled.encode(pictures), averaged.encode(pictures), atol=1e-6)
+    np.testing.assert_allclose(pooled.encode(images), averaged.encode(images), atol=1e-6)
 
 
-def test_picture_model_with_visual_words_is_no_text_model(torch, tmp_path, pictures):
+def test_image_model_with_visual_words_is_no_text_model(torch, tmp_path, images):
     from transformers import BeitConfig, BeitModel
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
@@ -166,19 +166,19 @@ def test_picture_model_with_visual_words_is_no_text_model(torch, tmp_path, pictu
     ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(tmp_path)
     encoder = load_encoder(f"hf:{tmp_path}", device="cpu")
     assert encoder.modality == "image"
-    assert encoder.encode(pictures).shape == (5, 16)
+    assert encoder.encode(images).shape == (5, 16)
 
 
 def test_encoder_decoder_is_refused(torch, tokenizer, tmp_path):
     from transformers import T5Config
 
     T5Config(d_model=16, num_layers=1, num_heads=2).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"\(t5\) is neither a text encoder nor a picture model"):
+    with pytest.raises(ValueError, match=r"\(t5\) is neither a text encoder nor an image model"):
         load_encoder(f"hf:{tmp_path}", device="cpu")
 
 
-def test_number_types(bert, clip, pictures):
-    for name, rows in ((f"hf:{bert}", TEXTS), (f"clip:{clip}", pictures)):
+def test_number_types(bert, clip, images):
+    for name, rows in ((f"hf:{bert}", TEXTS), (f"clip:{clip}", images)):
         exact = load_encoder(name, device="cpu")
         rough = load_encoder(name, device="cpu", dtype="bfloat16")
         np.testing.assert_allclose(rough.encode(rows), exact.encode(rows), atol=0.05)
@@ -221,8 +221,8 @@ def test_a_name_that_is_nowhere(torch, tmp_path, monkeypatch):
         load_encoder(f"hf:{tmp_path}")
 
 
-def test_unreadable_picture_is_named(clip, pictures, tmp_path):
+def test_unreadable_image_is_named(clip, images, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     encoder = load_encoder(f"clip:{clip}", device="cpu")
-    with pytest.raises(ValueError, match=r"row 1: cannot read the picture .*broken\.png"):
-        encoder.encode([pictures[0], tmp_path / "broken.png"])
+    with pytest.raises(ValueError, match=r"row 1: cannot read the image .*broken\.png"):
+        encoder.encode([images[0], tmp_path / "broken.png"])

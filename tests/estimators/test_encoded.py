@@ -75,12 +75,12 @@ def test_numbers_say_nothing_of_their_class(named):
     assert not model.classifier.learned_.embeddings
 
 
-def test_names_of_classes_speak_by_default_only_where_the_encoder_knows_meanings(clip, pictures):
+def test_names_of_classes_speak_by_default_only_where_the_encoder_knows_meanings(clip, images):
     assert not TextClassifier().class_names
     assert not ImageClassifier().class_names
     model = ImageClassifier(load_encoder(f"clip:{clip}", device="cpu"))
     assert model.class_names
-    model.add(pictures[:2], ["cat", "dog"])
+    model.add(images[:2], ["cat", "dog"])
     assert set(model.classifier.learned_.embeddings) == {"cat", "dog"}
 
 
@@ -198,9 +198,9 @@ def test_an_error_leaves_the_model_as_it_was(model):
     assert fingerprint(model) == before
 
 
-def test_pictures(pictures):
+def test_images(images):
     bright = [np.full((9, 9, 3), value, np.uint8) for value in (250, 240)]
-    edges = [picture // 2 for picture in pictures]
+    edges = [image // 2 for image in images]
     model = ImageClassifier().add([*bright, *edges], ["plain"] * 2 + ["busy"] * 5)
     assert [p.label for p in model.predict([bright[0] - 5, edges[1]])] == ["plain", "busy"]
 

@@ -5,7 +5,7 @@ from sklearn.metrics import roc_auc_score
 
 import faast
 from faast import Discriminant, FaastClassifier, Ridge
-from faast.estimators.novelty import STRENGTH, Novelty, Surroundings
+from faast.estimators.novelty import STRENGTH, FeatureGeometry, Novelty
 
 
 def known_digits(split):
@@ -84,7 +84,7 @@ def test_leverage_and_distance_equal_their_definitions(rng, n_rows, width):
     labels = rng.integers(0, 3, n_rows)
     rows[:, 0] += labels / 4
     learned = FaastClassifier(Ridge()).fit(rows, labels).learned_.memory.learned
-    surroundings, left_out = Surroundings.of(learned.moments, learned.rows)
+    surroundings, left_out = FeatureGeometry.of(learned.moments, learned.rows)
     held = learned.moments.from_grid(learned.rows.keys, learned.rows.values)[0]
     codes = learned.rows.values.argmax(axis=1)
     Z = (held - held.mean(axis=0)) / held.std(axis=0)

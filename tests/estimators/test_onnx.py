@@ -35,7 +35,7 @@ def test_integer_labels_and_probabilities(digits, tmp_path, solver, classes):
 def test_lifted_rows_are_rounded_alike(digits, tmp_path):
     images, labels = digits
     model = FaastClassifier().fit(images[:1400], labels[:1400])
-    assert model.n_lifted_ > 0, "these are enough rows for a lift"
+    assert model.n_random_features_ > 0, "these are enough rows for a lift"
     model.to_onnx(tmp_path / "model.onnx")
     _, probabilities = run(tmp_path / "model.onnx", images[1400:])
     np.testing.assert_allclose(probabilities, model.predict_proba(images[1400:]), atol=1e-6)

@@ -26,12 +26,12 @@ def cifar10(tmp_path, rng):
 
 
 def test_cifar10_through_an_encoder(cifar10):
-    pictures = load_cifar(cifar10)
-    assert pictures.train.shape == (6, 32, 32, 3)
-    assert pictures.test_labels.tolist() == ["dog", "cat"]
+    images = load_cifar(cifar10)
+    assert images.train.shape == (6, 32, 32, 3)
+    assert images.test_labels.tolist() == ["dog", "cat"]
     raw = pickle.loads((cifar10 / "test_batch").read_bytes())[b"data"]
-    assert pictures.test[1, 3, 5].tolist() == raw[1].reshape(3, 32, 32)[:, 3, 5].tolist()
-    (features, labels), (asked, _), prior = pictures.encoded(load_encoder("pixels"))
+    assert images.test[1, 3, 5].tolist() == raw[1].reshape(3, 32, 32)[:, 3, 5].tolist()
+    (features, labels), (asked, _), prior = images.encoded(load_encoder("pixels"))
     assert len(features) == len(labels) == 6
     assert np.linalg.norm(asked, axis=1) == pytest.approx(1, abs=1e-6)
     assert prior is None
@@ -71,10 +71,10 @@ def test_mini_imagenet_is_halved_by_class(tmp_path, rng):
         image.fromarray(pixels).save(tmp_path / "images" / name)
         lines.append(f"{name},n0{number % 3}")
     (tmp_path / "test.csv").write_text("\n".join(lines))
-    pictures = load_mini_imagenet(tmp_path)
-    assert sorted(pictures.train_labels) == sorted(pictures.test_labels)
-    assert not set(pictures.train) & set(pictures.test)
-    (features, _), _, _ = pictures.encoded(load_encoder("pixels"))
+    images = load_mini_imagenet(tmp_path)
+    assert sorted(images.train_labels) == sorted(images.test_labels)
+    assert not set(images.train) & set(images.test)
+    (features, _), _, _ = images.encoded(load_encoder("pixels"))
     assert len(features) == 6
     (tmp_path / "images" / "n00.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"names n00\.jpg"):
@@ -86,9 +86,9 @@ def test_mini_imagenet_in_a_folder_a_class(tmp_path):
         (tmp_path / "test" / name).mkdir(parents=True)
         for number in range(4):
             (tmp_path / "test" / name / f"{number}.jpg").touch()
-    pictures = load_mini_imagenet(tmp_path)
-    assert sorted(pictures.train_labels) == ["crab", "crab", "wolf", "wolf"]
-    assert [path.parent.name for path in pictures.train] == list(pictures.train_labels)
-    assert not set(pictures.train) & set(pictures.test)
-    with pytest.raises(FileNotFoundError, match="no pictures in train"):
+    images = load_mini_imagenet(tmp_path)
+    assert sorted(images.train_labels) == ["crab", "crab", "wolf", "wolf"]
+    assert [path.parent.name for path in images.train] == list(images.train_labels)
+    assert not set(images.train) & set(images.test)
+    with pytest.raises(FileNotFoundError, match="no images in train"):
         load_mini_imagenet(tmp_path, "train")

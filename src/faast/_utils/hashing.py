@@ -5,7 +5,7 @@ import numpy as np
 from faast._utils.arrays import AnyArray
 
 
-def mix64(numbers: AnyArray) -> AnyArray:
+def hash64(numbers: AnyArray) -> AnyArray:
     """Scramble uint64 numbers by one step of splitmix64.
 
     Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators".

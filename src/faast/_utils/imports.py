@@ -9,7 +9,7 @@ _DISTRIBUTIONS = {"PIL": "pillow", "sentence_transformers": "sentence-transforme
 """What pip calls packages that are imported by another name."""
 
 
-def require(module: str, extra: str) -> Any:
+def import_optional(module: str, extra: str) -> Any:
     """Import an optional package.
 
     Parameters

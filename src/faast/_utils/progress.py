@@ -16,7 +16,7 @@ T = TypeVar("T")
 QUIET_SECONDS = 1.0
 
 
-def follow(
+def progress_bar(
     steps: Iterable[T],
     fraction: Callable[[], float | None],
     description: str,
@@ -69,7 +69,7 @@ def follow(
 
 
 @contextmanager
-def busy(description: str, console: Console | None = None) -> Iterator[None]:
+def spinner(description: str, console: Console | None = None) -> Iterator[None]:
     """Show a moving line on standard error while one step, of unknown length, takes long.
 
     Parameters

@@ -11,7 +11,7 @@ import numpy as np
 
 from faast import FaastClassifier, ImageClassifier, TextClassifier, load
 from faast._utils.arrays import AnyArray
-from faast._utils.progress import busy
+from faast._utils.progress import spinner
 from faast.data.reader import Modality
 from faast.encoders import load_encoder
 from faast.estimators import EncodedClassifier
@@ -64,7 +64,7 @@ class Learner:
         ValueError
             No such encoder, or one of rows that need none.
         """
-        with busy(f"Loading {name}"):
+        with spinner(f"Loading {name}"):
             encoder = load_encoder(name, **({} if revision is None else {"revision": revision}))
         if encoder.modality == "features":
             raise ValueError("tables of numbers need no encoder; leave --encoder out")
@@ -137,7 +137,7 @@ class Learner:
     def open_encoder(self) -> None:
         """Load the encoder now, where a wait can be shown."""
         if isinstance(self.model, EncodedClassifier):
-            with busy(f"Loading {self.model.encoder_name}"):
+            with spinner(f"Loading {self.model.encoder_name}"):
                 _ = self.model.encoder
 
     def features(self, rows: Sequence[Any]) -> AnyArray:
@@ -172,7 +172,7 @@ class Learner:
 
     def solve_and_save(self, path: Path) -> None:
         """Write the model file, whole or not at all."""
-        with busy("Solving"):
+        with spinner("Solving"):
             self.model.save(path)
 
 

@@ -23,7 +23,7 @@ EXAMPLES = {
     "demo": ["faast demo"],
     "learn": [
         "faast learn reviews.csv -o reviews.faast",
-        "faast learn pictures/ -o pictures.faast",
+        "faast learn images/ -o images.faast",
         "faast learn features.npz -o features.faast",
         "faast learn reviews.csv -o meanings.faast --encoder minilm --keep-features",
         "faast learn reviews.csv -o reviews.faast --ray local",
@@ -112,7 +112,7 @@ def _encoders() -> list[str]:
 
 
 DATA_HELP = (
-    "File of rows (.csv, .tsv, .jsonl, .parquet, .npz), folder of pictures with a sub-folder a "
+    "File of rows (.csv, .tsv, .jsonl, .parquet, .npz), folder of images with a sub-folder a "
     "class, folder of a saved dataset, or - for standard input (CSV; predict reads lines of text "
     "too, unless the first is a header that names text, sentence or the labels)."
 )
@@ -169,7 +169,7 @@ class Encoding:
             "--encoder",
             autocompletion=_encoders,
             help="hashing, pixels, minilm, st:NAME, clip:NAME or hf:NAME; hashing for texts, "
-            "pixels for pictures and none for tables of numbers when it is not named.",
+            "pixels for images and none for tables of numbers when it is not named.",
         ),
     ] = None
     revision: Annotated[

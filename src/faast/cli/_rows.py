@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import typer
 
 from faast import FaastClassifier
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast.cli._model import Learner
 from faast.cli._options import Encoding, Reading
 from faast.data import Batch, RowSource, guess_modality, open_reader, open_rows
@@ -51,7 +51,7 @@ def opened(learner: Learner, data: str, reading: Reading, *, labelled: bool = Tr
 
 def batches(source: RowSource, description: str) -> Iterator[Batch]:
     """Read batches with a bar; afterwards say on stderr which rows were skipped."""
-    yield from follow(source, lambda: source.fraction, description, enabled=True)
+    yield from progress_bar(source, lambda: source.fraction, description, enabled=True)
     for message in source.messages:
         typer.echo(f"skipped: {message}", err=True)
     if source.skipped > len(source.messages):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast.cli._options import (
     ENCODING,
     EXAMPLES,
@@ -66,7 +66,8 @@ def efficiency(method: Methods = None, quick: Quick = False, json: Json = False)
     listed = tasks(methods, QUICK_SIZES if quick else SIZES)
     costs: dict[Task, Cost] = {}
     points = measure_points(listed)
-    for task, found in follow(points, lambda: len(costs) / len(listed), "Measuring", enabled=True):
+    measured = progress_bar(points, lambda: len(costs) / len(listed), "Measuring", enabled=True)
+    for task, found in measured:
         costs[task] = medians(found)
     if json:
         emit(
@@ -135,7 +136,7 @@ def few_shot(
         return len(found[OURS].accuracies) / count
 
     runs = run_episodes(learned, asked, methods, drawn)
-    for found in follow(runs, fraction, "Episodes", enabled=True):  # noqa: B007, grows in place
+    for found in progress_bar(runs, fraction, "Episodes", enabled=True):  # noqa: B007, grows in place
         pass
     _report(
         f"{count} episodes of {shots} shots",
@@ -159,7 +160,7 @@ def full(
     learned, asked = encoded_pair(train, test, encoding, reading)
     warm_up(methods)
     found: dict[str, Measurement] = {}
-    steps = follow(methods, lambda: len(found) / len(methods), "Comparing", enabled=True)
+    steps = progress_bar(methods, lambda: len(found) / len(methods), "Comparing", enabled=True)
     for name in steps:
         found[name] = measure(partial(build, name), learned, asked)
     _report(
@@ -185,7 +186,7 @@ def streaming(
     count = min(tasks, 2) if quick else tasks
     done: list[Any] = []
     runs = class_incremental(learned, asked, count, seed=seed)
-    for result in follow(runs, lambda: len(done) / count, "Tasks", enabled=True):
+    for result in progress_bar(runs, lambda: len(done) / count, "Tasks", enabled=True):
         done.append(result)
     if json:
         last = done[-1]

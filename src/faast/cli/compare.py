@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast.cli._model import Learner
 from faast.cli._options import ENCODING, READING, Data, Encoding, Json, Reading
 from faast.cli._output import emit, one_line_errors, show_table
@@ -44,7 +44,7 @@ def compare(
     rows = encoded_pair(train, test, encoding, reading)
     measured: dict[str, dict[str, Any]] = {}
     steps = [OURS, *methods]
-    for name in follow(steps, lambda: len(measured) / len(steps), "Comparing", enabled=True):
+    for name in progress_bar(steps, lambda: len(measured) / len(steps), "Comparing", enabled=True):
         measured[name] = _measured(name, *rows)
     if json:
         flat = {

@@ -1,4 +1,4 @@
-"""Pictures of results.
+"""Images of results.
 
 `faast evaluate`: how good the answers are.
 """
@@ -16,7 +16,7 @@ from rich.console import Console
 from sklearn.metrics import confusion_matrix, f1_score
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.cli._model import Learner
 from faast.cli._options import READING, Data, Json, Model, Reading
 from faast.cli._output import emit, one_line_errors, require_output, show_table
@@ -28,8 +28,8 @@ NUMBERED = 20
 """Classes up to which cells carry their numbers."""
 
 
-def require_picture(path: Path) -> None:
-    """Check that a picture can be drawn into a file.
+def require_image(path: Path) -> None:
+    """Check that an image can be drawn into a file.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def require_picture(path: Path) -> None:
     ValueError
         It writes no such format.
     """
-    canvas = require("matplotlib.backend_bases", "plots").FigureCanvasBase
+    canvas = import_optional("matplotlib.backend_bases", "plots").FigureCanvasBase
     formats = sorted(canvas.get_supported_filetypes())
     if path.suffix.lower().removeprefix(".") not in formats:
         raise ValueError(f"{path} must end in one of .{', .'.join(formats)}")
@@ -53,9 +53,9 @@ def draw_confusion(confusion: IntArray, classes: Sequence[Any], path: Path) -> N
         Rows are true, columns predicted.
     classes : sequence of length C
     path : path-like
-        See `require_picture`.
+        See `require_image`.
     """
-    figure_type = require("matplotlib.figure", "plots").Figure
+    figure_type = import_optional("matplotlib.figure", "plots").Figure
     side = min(max(3.0, 0.35 * len(classes)), 20.0)
     figure = figure_type(figsize=(side + 1.5, side + 1.0), layout="constrained")
     axes = figure.add_subplot()
@@ -86,7 +86,7 @@ def evaluate(
     model: Model,
     data: Data,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the confusion matrix into this picture file.")
+        Path | None, typer.Option(help="Draw the confusion matrix into this image file.")
     ] = None,
     reading: Reading = READING,
     json: Json = False,
@@ -95,7 +95,7 @@ def evaluate(
     started = time.perf_counter()
     if plot is not None:
         require_output(plot, model, data)
-        require_picture(plot)
+        require_image(plot)
     learner = Learner.load(model)
     learner.open_encoder()
     classifier = learner.classifier

@@ -33,7 +33,7 @@ def predict(
     data: Annotated[str | None, typer.Argument(help=DATA_HELP, show_default=False)] = None,
     row: Annotated[
         str | None,
-        typer.Option(help="One row instead of a file: a text, a picture file, or numbers."),
+        typer.Option(help="One row instead of a file: a text, an image file, or numbers."),
     ] = None,
     reading: Reading = READING,
     json: Json = False,
@@ -44,7 +44,7 @@ def predict(
     learner = Learner.load(model)
     learner.open_encoder()
     source: RowSource | None = None
-    if row is not None or _is_picture(learner, str(data)):
+    if row is not None or _is_image(learner, str(data)):
         parts = iter([_answers(learner, _one_row(learner, str(data) if row is None else row))])
     else:
         source = opened(learner, str(data), reading, labelled=False)
@@ -63,16 +63,16 @@ def predict(
 
 
 def _read_answers(learner: Learner, source: RowSource, numbered: bool) -> Iterator[Answers]:
-    """Answer batch after batch, saying of which picture, and of which line where some may miss."""
+    """Answer batch after batch, saying of which image, and of which line where some may miss."""
     with named(source):
         for batch in batches(source, "Predicting"):
             place: Answers = {source.reader.unit: batch.numbers} if numbered else {}
             if all(isinstance(row, Path) for row in batch.rows):
-                place["picture"] = [str(row) for row in batch.rows]
+                place["image"] = [str(row) for row in batch.rows]
             yield place | _answers(learner, learner.features(batch.rows))
 
 
-def _is_picture(learner: Learner, data: str) -> bool:
+def _is_image(learner: Learner, data: str) -> bool:
     path = Path(data)
     return learner.modality == "image" and path.suffix.lower() in SUFFIXES and path.is_file()
 

@@ -10,8 +10,8 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.grid import BLOCK_ROWS
 from faast.core.moments import Moments
 from faast.core.persistence import State
-from faast.core.random_features import Lift, lift_on, most_shifts
-from faast.core.sample import EVERY_ROW, KeptRows, taken_columns
+from faast.core.random_features import RandomFeatures, most_shifts, random_features_on
+from faast.core.sample import EVERY_ROW, RowSample, select_columns
 from faast.core.sums import BlockSums
 
 WAITING_ROWS = 12_288
@@ -27,7 +27,7 @@ class Block(NamedTuple):
     sign: int
 
 
-class LiftedMoments:
+class FeatureMoments:
     """Immutable to its users; combining returns a new one.
 
     Up to `WAITING_ROWS` distinct rows wait, as a multiset; more are summed. Sums are exact, so it
@@ -51,20 +51,20 @@ class LiftedMoments:
         if self._n_waiting > WAITING_ROWS:
             self._settle()
 
-    def add(self, keys: AnyArray, values: AnyArray, weights: FloatArray | None) -> LiftedMoments:
+    def add(self, keys: AnyArray, values: AnyArray, weights: FloatArray | None) -> FeatureMoments:
         """Add rows on the grid."""
         counted = np.ones(len(keys)) if weights is None else weights
         block = Block(keys.astype(np.int32), values.astype(np.int32), counted, 1)
-        return LiftedMoments(self._like, self._sums, (*self._waiting, block))
+        return FeatureMoments(self._like, self._sums, (*self._waiting, block))
 
-    def plus(self, other: LiftedMoments, like: Moments) -> LiftedMoments:
+    def plus(self, other: FeatureMoments, like: Moments) -> FeatureMoments:
         """Return both together, on the grid of `like`."""
         sums = self._sums or other._sums
         if self._sums is not None and other._sums is not None:
             sums = self._sums + other._sums
-        return LiftedMoments(like, sums, (*self._waiting, *other._waiting))
+        return FeatureMoments(like, sums, (*self._waiting, *other._waiting))
 
-    def minus(self, other: LiftedMoments, like: Moments) -> LiftedMoments:
+    def minus(self, other: FeatureMoments, like: Moments) -> FeatureMoments:
         """Return this without the other, on the grid of `like`.
 
         Raises
@@ -76,10 +76,10 @@ class LiftedMoments:
         if self._sums is None:
             if other._sums is not None:
                 raise ValueError("rows to forget were never all learned")
-            left = LiftedMoments(like, None, (*self._waiting, *taken))._gathered()
-            return LiftedMoments(like, None, (_as_block(left),))
+            left = FeatureMoments(like, None, (*self._waiting, *taken))._gathered()
+            return FeatureMoments(like, None, (_as_block(left),))
         sums = self._sums if other._sums is None else self._sums.copy().unmerge(other._sums)
-        return LiftedMoments(like, sums, (*self._waiting, *taken))
+        return FeatureMoments(like, sums, (*self._waiting, *taken))
 
     @property
     def moments(self) -> Moments:
@@ -96,18 +96,18 @@ class LiftedMoments:
             return self._total(n_shifts)
         return self.moments.leading(self._lift(n_shifts).width)
 
-    def take_values(self, columns: AnyArray) -> LiftedMoments:
-        """Rearrange the columns of values; see `Moments.take_values`."""
-        like = self._like.copy().take_values(columns)
-        sums = None if self._sums is None else self._sums.copy().take_values(columns)
+    def select_outputs(self, columns: AnyArray) -> FeatureMoments:
+        """Rearrange the columns of values; see `Moments.select_outputs`."""
+        like = self._like.copy().select_outputs(columns)
+        sums = None if self._sums is None else self._sums.copy().select_outputs(columns)
         waiting = tuple(
-            block._replace(values=taken_columns(block.values, columns)) for block in self._waiting
+            block._replace(values=select_columns(block.values, columns)) for block in self._waiting
         )
-        return LiftedMoments(like, sums, waiting)
+        return FeatureMoments(like, sums, waiting)
 
-    def decayed(self, factor: float) -> LiftedMoments:
+    def decayed(self, factor: float) -> FeatureMoments:
         """Let everything count less."""
-        return LiftedMoments(self._like, self.moments.copy().decay(factor))
+        return FeatureMoments(self._like, self.moments.copy().decay(factor))
 
     @property
     def nbytes(self) -> int:
@@ -122,11 +122,11 @@ class LiftedMoments:
         return State.joined({"sums": self.moments.to_state()})
 
     @classmethod
-    def from_state(cls, state: State, like: Moments) -> LiftedMoments:
+    def from_state(cls, state: State, like: Moments) -> FeatureMoments:
         """Restore what `to_state` returned; `like` as for the class."""
         if "sums" in state.metadata:
             return cls(like, Moments.from_state(state.part("sums")))
-        return cls(like, None, (_as_block(KeptRows.from_state(state.part("rows"))),))
+        return cls(like, None, (_as_block(RowSample.from_state(state.part("rows"))),))
 
     def _settle(self) -> None:
         self._sums, self._waiting = self._total(most_shifts(self._like.n_features)), ()
@@ -135,7 +135,7 @@ class LiftedMoments:
     def _n_waiting(self) -> int:
         return sum(len(block.keys) for block in self._waiting)
 
-    def _gathered(self) -> KeptRows:
+    def _gathered(self) -> RowSample:
         """Return the waiting rows in an order of their own, each once; none may be missing."""
         like = self._like
         blocks = [
@@ -143,7 +143,7 @@ class LiftedMoments:
             *((block.keys, block.values, block.sign * block.weights) for block in self._waiting),
         ]
         keys, values, weights = (np.concatenate(part) for part in zip(*blocks, strict=True))
-        return KeptRows(keys, values, weights, EVERY_ROW)
+        return RowSample(keys, values, weights, EVERY_ROW)
 
     def _total(self, n_shifts: int) -> Moments:
         """Add the waiting rows to the sums, if there are some, of so many shifts."""
@@ -178,9 +178,9 @@ class LiftedMoments:
         )
         return moments.replaced(sums.finish())
 
-    def _lift(self, n_shifts: int) -> Lift:
-        return lift_on(self._like.key_grid, self._like.n_features, n_shifts)
+    def _lift(self, n_shifts: int) -> RandomFeatures:
+        return random_features_on(self._like.key_grid, self._like.n_features, n_shifts)
 
 
-def _as_block(rows: KeptRows) -> Block:
+def _as_block(rows: RowSample) -> Block:
     return Block(rows.keys, rows.values, rows.weights, 1)

@@ -217,7 +217,7 @@ class Grids:
         """Go back to what the caller said."""
         return replace(self, key=self.given[0], value=self.given[1])
 
-    def take_values(self, columns: AnyArray) -> Grids:
+    def select_outputs(self, columns: AnyArray) -> Grids:
         """Rearrange columns of values; fresh ones (-1) take the largest scale."""
         if self.value is None or not np.ndim(self.value.scale):
             return self

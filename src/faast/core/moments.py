@@ -239,9 +239,9 @@ class Moments:
         if n_values < self.n_values:
             raise ValueError(f"n_values is {self.n_values}; widen cannot make it {n_values}")
         old = np.arange(n_values)
-        return self.take_values(np.where(old < self.n_values, old, -1))
+        return self.select_outputs(np.where(old < self.n_values, old, -1))
 
-    def take_values(self, columns: AnyArray) -> Self:
+    def select_outputs(self, columns: AnyArray) -> Self:
         """Rearrange the columns of values.
 
         Parameters
@@ -255,7 +255,7 @@ class Moments:
             taken = self._sums[name][..., columns]
             taken[..., fresh] = 0
             self._sums[name] = taken
-        self._grids = self._grids.take_values(columns)
+        self._grids = self._grids.select_outputs(columns)
         self.n_values = len(columns)
         return self
 

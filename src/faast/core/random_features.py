@@ -20,7 +20,7 @@ from functools import lru_cache
 import numpy as np
 
 from faast._utils.arrays import FloatArray, IntArray
-from faast._utils.hashing import mix64
+from faast._utils.hashing import hash64
 from faast.core.grid import Grid
 
 PROJECTION_BITS = 8
@@ -35,7 +35,7 @@ WIDEST = 3584
 MOST_FEATURES = 1024
 """Wider rows are not lifted: they leave little to gain, and their lifted sums are the largest."""
 
-ROWS_A_COLUMN = 6
+ROWS_PER_COLUMN = 6
 """Fewer rows than this a lifted column cost more time than they are seen to gain accuracy."""
 
 CHEAP_COLUMNS = 512
@@ -52,7 +52,7 @@ def most_shifts(n_features: int) -> int:
 
 def shifts_for(n_rows: float, n_features: int) -> int:
     """Return how many shifts so many rows are worth: the lift's first columns, at least a shift."""
-    columns = max(n_rows / ROWS_A_COLUMN, CHEAP_COLUMNS)
+    columns = max(n_rows / ROWS_PER_COLUMN, CHEAP_COLUMNS)
     worth = (columns - n_features) / projections(n_features)
     return min(max(1, int(worth)), most_shifts(n_features))
 
@@ -62,7 +62,7 @@ def projections(n_features: int) -> int:
     return min(MOST_PROJECTIONS, PER_FEATURE * n_features)
 
 
-class Lift:
+class RandomFeatures:
     """Rows beside their products.
 
     Parameters
@@ -131,7 +131,7 @@ class Lift:
         return lifted
 
 
-def lift_on(grid: Grid, n_features: int, n_shifts: int | None = None) -> Lift:
+def random_features_on(grid: Grid, n_features: int, n_shifts: int | None = None) -> RandomFeatures:
     """Return the lift of rows on a grid, by default with all its shifts."""
     assert grid.bits is not None
     shifts = most_shifts(n_features) if n_shifts is None else n_shifts
@@ -139,11 +139,11 @@ def lift_on(grid: Grid, n_features: int, n_shifts: int | None = None) -> Lift:
 
 
 @lru_cache(maxsize=8)
-def _lift(n_features: int, bits: int, bounded: bool, n_shifts: int) -> Lift:
-    return Lift(n_features, bits, bounded, n_shifts)
+def _lift(n_features: int, bits: int, bounded: bool, n_shifts: int) -> RandomFeatures:
+    return RandomFeatures(n_features, bits, bounded, n_shifts)
 
 
 def signs(n_rows: int, n_columns: int) -> FloatArray:
     """Return a fixed matrix of +1 and -1, the same on every machine: shape (n_rows, n_columns)."""
-    numbers: IntArray = mix64(np.arange(n_rows * n_columns, dtype=np.uint64))
+    numbers: IntArray = hash64(np.arange(n_rows * n_columns, dtype=np.uint64))
     return np.where(numbers >> np.uint64(63), 1.0, -1.0).reshape(n_rows, n_columns)

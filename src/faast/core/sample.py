@@ -2,7 +2,8 @@
 
 Rows are a multiset of (key, value) pairs in grid units, held in the order of a hash of the key, so
 that nothing depends on the order of arrival. Up to `capacity` distinct rows all are kept. Past it
-the sample is every learned row whose hash lies below a bar, and the bar sinks so that at most
+the sample is every learned row whose hash lies below a threshold, and the threshold sinks so that
+at most
 `capacity` rows stay (bottom-k sampling).
 """
 
@@ -13,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.hashing import mix64
+from faast._utils.hashing import hash64
 from faast.core.persistence import State
 
 EVERY_ROW = 2**62
 """A capacity that no rows exceed."""
 
-OPEN_BAR = np.uint64(2**64 - 1)
+OPEN_THRESHOLD = np.uint64(2**64 - 1)
 """Hashes are below it: nothing has been left out."""
 
 ROUNDING = 1e-9
@@ -41,7 +42,7 @@ class RowArrays(NamedTuple):
     weights: FloatArray
 
 
-class KeptRows:
+class RowSample:
     """Immutable multiset of grid rows; combining returns a new one.
 
     Parameters
@@ -53,7 +54,7 @@ class KeptRows:
     weights : ndarray of shape (n,), float64
     capacity : int
         Most distinct rows kept.
-    bar : uint64
+    threshold : uint64
         Only rows whose hash is below it are in the sample.
     hashes : ndarray of shape (n,), uint64, optional
         `hash_rows` of the keys, where it is known.
@@ -65,37 +66,39 @@ class KeptRows:
         values: AnyArray,
         weights: FloatArray,
         capacity: int,
-        bar: np.uint64 = OPEN_BAR,
+        threshold: np.uint64 = OPEN_THRESHOLD,
         hashes: AnyArray | None = None,
     ) -> None:
         hashes = hash_rows(keys) if hashes is None else hashes
-        order = np.flatnonzero(hashes < bar)
+        order = np.flatnonzero(hashes < threshold)
         order = order[np.argsort(hashes[order], kind="stable")]
         if np.all(weights > ROUNDING):  # then no row takes another back, and the lowest suffice
-            bar = min(bar, _bar_of(hashes[order], capacity))
-            order = order[: np.searchsorted(hashes[order], bar)]
+            threshold = min(threshold, _threshold_for(hashes[order], capacity))
+            order = order[: np.searchsorted(hashes[order], threshold)]
         keys, values, weights, hashes = keys[order], values[order], weights[order], hashes[order]
         keys, values, weights, hashes = _merge_repeated(keys, values, weights, hashes)
         if len(keys) > capacity:
-            bar = hashes[capacity]
-            n_kept = int(np.searchsorted(hashes, bar))
+            threshold = hashes[capacity]
+            n_kept = int(np.searchsorted(hashes, threshold))
             keys, values, weights = keys[:n_kept], values[:n_kept], weights[:n_kept]
             hashes = hashes[:n_kept]
-        self.capacity, self.bar, self.hashes = capacity, bar, hashes
+        self.capacity, self.threshold, self.hashes = capacity, threshold, hashes
         self.keys, self.values, self.weights = _compact(keys), _compact(values), weights
 
     @classmethod
     def none(
-        cls, n_features: int, n_values: int, capacity: int, bar: np.uint64 = OPEN_BAR
-    ) -> KeptRows:
+        cls, n_features: int, n_values: int, capacity: int, threshold: np.uint64 = OPEN_THRESHOLD
+    ) -> RowSample:
         """Return the empty multiset."""
-        bar = bar if capacity else np.uint64(0)
-        return cls(np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity, bar)
+        threshold = threshold if capacity else np.uint64(0)
+        return cls(
+            np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity, threshold
+        )
 
     @classmethod
-    def sample(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> KeptRows:
+    def sample(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> RowSample:
         """Wrap rows that stand for more than they are."""
-        return cls(keys, values, weights, len(keys), OPEN_BAR - np.uint64(1))
+        return cls(keys, values, weights, len(keys), OPEN_THRESHOLD - np.uint64(1))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -103,63 +106,69 @@ class KeptRows:
     @property
     def complete(self) -> bool:
         """Whether every learned row is kept (and none was ever left out)."""
-        return bool(self.bar == OPEN_BAR)
+        return bool(self.threshold == OPEN_THRESHOLD)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
         return self.keys.nbytes + self.values.nbytes + self.weights.nbytes
 
-    def plus(self, other: KeptRows) -> KeptRows:
+    def plus(self, other: RowSample) -> RowSample:
         """Return the multiset union."""
         parts = (self, other)
-        return KeptRows(
+        return RowSample(
             np.concatenate([part.keys for part in parts]),
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.weights for part in parts]),
             min(part.capacity for part in parts),
-            min(part.bar for part in parts),
+            min(part.threshold for part in parts),
             np.concatenate([part.hashes for part in parts]),
         )
 
-    def minus(self, other: KeptRows) -> KeptRows:
-        """Return the multiset difference; `other` must be sampled with this bar or a higher one.
+    def minus(self, other: RowSample) -> RowSample:
+        """Return the multiset difference; `other` is sampled with this threshold or a higher one.
 
         Raises
         ------
         ValueError
             A row of `other` that should be here is not: it was never learned.
         """
-        return KeptRows(
+        return RowSample(
             np.concatenate([self.keys, other.keys]),
             np.concatenate([self.values, other.values]),
             np.concatenate([self.weights, -other.weights]),
             self.capacity,
-            self.bar,
+            self.threshold,
             np.concatenate([self.hashes, other.hashes]),
         )
 
-    def limited(self, capacity: int) -> KeptRows:
+    def limited(self, capacity: int) -> RowSample:
         """Return the multiset with another capacity."""
-        return KeptRows(self.keys, self.values, self.weights, capacity, self.bar, self.hashes)
+        return RowSample(
+            self.keys, self.values, self.weights, capacity, self.threshold, self.hashes
+        )
 
-    def scaled(self, factor: float) -> KeptRows:
+    def scaled(self, factor: float) -> RowSample:
         """Return the multiset with every weight multiplied by a factor."""
         weights = self.weights * factor
-        return KeptRows(self.keys, self.values, weights, self.capacity, self.bar, self.hashes)
+        return RowSample(
+            self.keys, self.values, weights, self.capacity, self.threshold, self.hashes
+        )
 
-    def take_values(self, columns: AnyArray) -> KeptRows:
+    def select_outputs(self, columns: AnyArray) -> RowSample:
         """Rearrange the columns of values, -1 marking a column of zeros."""
-        values = taken_columns(self.values, columns)
-        return KeptRows(self.keys, values, self.weights, self.capacity, self.bar, self.hashes)
+        values = select_columns(self.values, columns)
+        return RowSample(
+            self.keys, values, self.weights, self.capacity, self.threshold, self.hashes
+        )
 
     def to_state(self) -> State:
         """Return what a file keeps."""
         tensors = {"keys": self.keys, "values": self.values, "weights": self.weights}
-        return State(tensors, {"capacity": self.capacity, "bar": int(self.bar)})
+        return State(tensors, {"capacity": self.capacity, "threshold": int(self.threshold)})
 
     @classmethod
-    def from_state(cls, state: State) -> KeptRows:
+    def from_state(cls, state: State) -> RowSample:
         """Restore what `to_state` returned."""
         tensors, metadata = state
         return cls(
@@ -167,11 +176,11 @@ class KeptRows:
             tensors["values"],
             tensors["weights"],
             int(metadata["capacity"]),
-            np.uint64(metadata["bar"]),
+            np.uint64(metadata["threshold"]),
         )
 
 
-def taken_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
+def select_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
     """Rearrange columns, -1 marking a column of zeros."""
     taken: AnyArray = np.where(columns < 0, 0, values[:, columns])
     return taken
@@ -183,14 +192,14 @@ def hash_rows(keys: AnyArray) -> AnyArray:
     A sum of the entries' bit patterns times fixed odd numbers, modulo 2**64, then mixed.
     """
     bits = (np.ascontiguousarray(keys, dtype=np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
-    factors = mix64(np.arange(keys.shape[1], dtype=np.uint64)) | np.uint64(1)
-    return mix64(bits @ factors) >> np.uint64(1)
+    factors = hash64(np.arange(keys.shape[1], dtype=np.uint64)) | np.uint64(1)
+    return hash64(bits @ factors) >> np.uint64(1)
 
 
-def _bar_of(hashes: AnyArray, capacity: int) -> np.uint64:
-    """Return the highest bar that leaves at most `capacity` different hashes of these, sorted."""
+def _threshold_for(hashes: AnyArray, capacity: int) -> np.uint64:
+    """Return the highest threshold below which at most `capacity` distinct hashes lie, sorted."""
     first = np.flatnonzero(hashes[1:] != hashes[:-1]) + 1
-    return np.uint64(hashes[first[capacity - 1]]) if 0 < capacity <= len(first) else OPEN_BAR
+    return np.uint64(hashes[first[capacity - 1]]) if 0 < capacity <= len(first) else OPEN_THRESHOLD
 
 
 def _merge_repeated(

@@ -14,7 +14,7 @@ from faast._utils.arrays import FloatArray
 from faast._utils.validation import as_rows, check_finite, to_numpy
 from faast.core.grid import BLOCK_ROWS, Grid
 from faast.core.persistence import State
-from faast.core.random_features import Lift, lift_on, projections
+from faast.core.random_features import RandomFeatures, projections, random_features_on
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class FastWeights:
 
 
 @dataclass(frozen=True, eq=False)
-class LiftedWeights:
+class FeatureWeights:
     """Fast weights of lifted rows.
 
     Attributes
@@ -98,7 +98,7 @@ class LiftedWeights:
     weights: FastWeights
 
     @classmethod
-    def of(cls, key_grid: Grid, n_features: int, weights: FastWeights) -> LiftedWeights:
+    def of(cls, key_grid: Grid, n_features: int, weights: FastWeights) -> FeatureWeights:
         """Take weights on lifted rows in the units of their moments."""
         units = _lift_of(weights, key_grid, n_features).per_unit
         return cls(key_grid, replace(weights, matrix=weights.matrix / units[:, None]))
@@ -114,7 +114,7 @@ class LiftedWeights:
         ]
         return np.concatenate([np.zeros((0, len(self.weights.bias))), *blocks]) + self.weights.bias
 
-    def lift(self, n_features: int) -> Lift:
+    def lift(self, n_features: int) -> RandomFeatures:
         """Return the lift of rows of this width that the weights read."""
         return _lift_of(self.weights, self.key_grid, n_features)
 
@@ -132,7 +132,7 @@ class LiftedWeights:
         )
 
     @classmethod
-    def from_state(cls, state: State) -> LiftedWeights:
+    def from_state(cls, state: State) -> FeatureWeights:
         """Restore what `to_state` returned."""
         tensors, metadata = dict(state.tensors), dict(state.metadata)
         scale = tensors.pop("key_scale")
@@ -140,6 +140,6 @@ class LiftedWeights:
         return cls(grid, FastWeights.from_state(State(tensors, metadata)))
 
 
-def _lift_of(weights: FastWeights, key_grid: Grid, n_features: int) -> Lift:
+def _lift_of(weights: FastWeights, key_grid: Grid, n_features: int) -> RandomFeatures:
     n_shifts = (len(weights.matrix) - n_features) // projections(n_features)
-    return lift_on(key_grid, n_features, n_shifts)
+    return random_features_on(key_grid, n_features, n_shifts)

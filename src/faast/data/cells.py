@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from faast.data.images import read_picture
+from faast.data.images import read_image
 
 _FOR_TEXTS = 'where rows are texts, learn with modality="text" (--encoder hashing)'
 
@@ -30,33 +30,33 @@ def text_row(value: Any) -> str:
     return value
 
 
-def picture_row(value: Any, folder: Path) -> Any:
-    """Check that one picture decodes, whole.
+def image_row(value: Any, folder: Path) -> Any:
+    """Check that one image decodes, whole.
 
     Parameters
     ----------
-    value : str, path, bytes, PIL picture, uint8 array, or mapping with "bytes" or "path"
+    value : str, path, bytes, PIL image, uint8 array, or mapping with "bytes" or "path"
     folder : pathlib.Path
         What relative paths start from.
 
     Returns
     -------
-    pathlib.Path, bytes, PIL picture or ndarray
+    pathlib.Path, bytes, PIL image or ndarray
         Files stay as they are: a batch of them takes little memory.
 
     Raises
     ------
     ValueError
-        Missing, damaged, or no picture.
+        Missing, damaged, or no image.
     """
     if isinstance(value, Mapping):
         content = value.get("bytes")
         value = value.get("path") if content is None else content
     if value is None or value == "":
-        raise ValueError("the picture is missing; fill it in or leave the row out")
+        raise ValueError("the image is missing; fill it in or leave the row out")
     if isinstance(value, str | Path):
         value = folder / value
-    read_picture(value)
+    read_image(value)
     return value
 
 

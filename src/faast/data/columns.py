@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from faast.data.cells import check_text
-from faast.data.image_folder import PictureFolderReader
+from faast.data.image_folder import ImageFolderReader
 from faast.data.images import SUFFIXES, is_file
 from faast.data.reader import DataError, Modality, Reader, Record
 
@@ -125,7 +125,7 @@ def resolve_label(present: Sequence[str], label_column: str | None) -> str | Non
 def guess_modality(
     reader: Reader, row_column: str | None = None, label_column: str | None = "label"
 ) -> Modality:
-    """Tell texts, pictures and features apart by the columns and the first readable record.
+    """Tell texts, images and features apart by the columns and the first readable record.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def guess_modality(
     DataError
         Nothing to read.
     """
-    if isinstance(reader, PictureFolderReader):
+    if isinstance(reader, ImageFolderReader):
         return "image"
     present: list[str] = []
 
@@ -167,7 +167,7 @@ def guess_modality(
 def _kind(value: Any, folder: Path) -> Modality:
     if isinstance(value, str):
         if Path(value).suffix.lower() in SUFFIXES:
-            # Words that end on the name of a picture are text.
+            # Words that end on the name of an image are text.
             is_path = len(value.split()) == 1 or is_file(folder / value)
             return "image" if is_path else "text"
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.data.reader import Choose, DataError, Fault, Record
 
 BATCH_ROWS = 1024
@@ -49,8 +49,8 @@ class DatasetReader:
             self.fraction = number / total if total else None
 
     def _undecoded(self, dataset: Any) -> Any:
-        """Leave pictures as bytes, so that one that is damaged can be reported as one row."""
-        library = require("datasets", "data")
+        """Leave images as bytes, so that one that is damaged can be reported as one row."""
+        library = import_optional("datasets", "data")
         for name, feature in (dataset.features or {}).items():
             if isinstance(feature, library.Image):
                 dataset = dataset.cast_column(name, library.Image(decode=False))
@@ -72,7 +72,7 @@ def saved_dataset(folder: Path, split: str | None) -> DatasetReader:
     DataError
         Unreadable, or a dictionary of splits of which none or a missing one is named.
     """
-    library = require("datasets", "data")
+    library = import_optional("datasets", "data")
     try:
         dataset = library.load_from_disk(str(folder))
     except (OSError, ValueError, KeyError) as error:

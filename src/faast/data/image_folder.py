@@ -1,4 +1,4 @@
-"""Folders of pictures, one sub-folder a class."""
+"""Folders of images, one sub-folder a class."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from faast.data.reader import Choose, DataError, Fault, Record
 COLUMNS = ("path", "label")
 
 
-class PictureFolderReader:
-    """Pictures in the order of their paths; the first folder below is the label.
+class ImageFolderReader:
+    """Images in the order of their paths; the first folder below is the label.
 
     Parameters
     ----------
     folder : pathlib.Path
     """
 
-    unit = "picture"
+    unit = "image"
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.name = folder, str(folder)
@@ -28,18 +28,18 @@ class PictureFolderReader:
     def records(self, choose: Choose) -> Iterator[Record | Fault]:
         """See `Reader.records`."""
         labelled = COLUMNS[1] in choose(COLUMNS)
-        pictures = sorted(
+        images = sorted(
             path
             for path in self.folder.rglob("*")
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
         )
-        if not pictures:
+        if not images:
             raise DataError(
-                f"{self.folder} holds no pictures ({', '.join(SUFFIXES)}); expected one sub-folder "
+                f"{self.folder} holds no images ({', '.join(SUFFIXES)}); expected one sub-folder "
                 "a class"
             )
-        for number, path in enumerate(pictures, start=1):
-            self.fraction = number / len(pictures)
+        for number, path in enumerate(images, start=1):
+            self.fraction = number / len(images)
             inside = path.relative_to(self.folder)
             if labelled and len(inside.parts) < 2:
                 yield Fault(

@@ -12,7 +12,7 @@ from typing import Any
 from faast.data.columns import USUAL, resolve_label
 from faast.data.delimited import DelimitedReader
 from faast.data.huggingface import dataset_reader, refuse_split, saved_dataset
-from faast.data.image_folder import PictureFolderReader
+from faast.data.image_folder import ImageFolderReader
 from faast.data.jsonl import JsonLinesReader
 from faast.data.lines import PlainLinesReader
 from faast.data.npz import ArchiveReader
@@ -73,8 +73,8 @@ def open_rows(
     Parameters
     ----------
     source : path, "-" or Hugging Face dataset
-        A file; a folder of pictures (class per sub-folder); a folder that a dataset was saved to;
-        "-" for standard input; or a `datasets` object. For pictures, a table is a manifest: its
+        A file; a folder of images (class per sub-folder); a folder that a dataset was saved to;
+        "-" for standard input; or a `datasets` object. For images, a table is a manifest: its
         paths are relative to its own folder.
     modality : {"text", "image", "features"}
         What a row is: an encoder's `modality`.
@@ -102,7 +102,7 @@ def open_rows(
     Raises
     ------
     DataError
-        No such file, of a format that is not known, or pictures where none are expected.
+        No such file, of a format that is not known, or images where none are expected.
 
     Examples
     --------
@@ -115,8 +115,8 @@ def open_rows(
         reader = lines_or_table(TextFile(None, encoding), label_column)
     else:
         reader = open_reader(source, format=format, split=split, encoding=encoding)
-    if isinstance(reader, PictureFolderReader) and modality != "image":
-        raise DataError(f"{source} is a folder of pictures, but the model takes {modality} rows")
+    if isinstance(reader, ImageFolderReader) and modality != "image":
+        raise DataError(f"{source} is a folder of images, but the model takes {modality} rows")
     in_folder = isinstance(source, str | os.PathLike) and Path(source).is_file()
     folder = Path(source).parent if in_folder else None
     return RowSource(
@@ -143,7 +143,7 @@ def open_reader(
     if path is None:
         return _file_reader(None, format or "csv", encoding)
     if path.is_dir():
-        return PictureFolderReader(path)
+        return ImageFolderReader(path)
     if path.exists() and not path.is_file():
         raise DataError(
             f"{path} is no file but a pipe or a device, which cannot be read twice; pipe it into "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.data.columns import check_names
 from faast.data.reader import Choose, DataError, Fault, Record
 
@@ -34,7 +34,10 @@ class ParquetReader:
         ImportError
             pyarrow is not installed.
         """
-        arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
+        arrow, parquet = (
+            import_optional("pyarrow", "data"),
+            import_optional("pyarrow.parquet", "data"),
+        )
         try:
             with parquet.ParquetFile(self.path) as file:
                 check_names(file.schema_arrow.names, self.name)

@@ -54,7 +54,7 @@ class Reader(Protocol):
 
     @property
     def unit(self) -> str:
-        """What a record's number counts: "line", "row" or "picture"."""
+        """What a record's number counts: "line", "row" or "image"."""
 
     @property
     def fraction(self) -> float | None:

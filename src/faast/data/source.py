@@ -51,7 +51,7 @@ class RowSource:
     on_error : {"raise", "skip"}
         What to do about a row that cannot be read.
     folder : pathlib.Path
-        What relative picture paths start from.
+        What relative image paths start from.
 
     Attributes
     ----------
@@ -156,7 +156,7 @@ class RowSource:
         if self.modality == "text":
             return cells.text_row(value)
         if self.modality == "image":
-            return cells.picture_row(value, self.folder)
+            return cells.image_row(value, self.folder)
         return cells.feature_row(value)
 
     def _check_alike(self, row: Any, label: Hashable) -> None:

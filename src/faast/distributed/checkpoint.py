@@ -17,7 +17,7 @@ from faast._utils.arrays import AnyArray
 from faast._version import __version__
 from faast.core import persistence
 from faast.core.persistence import State, persistent
-from faast.core.statistics import Learned
+from faast.core.statistics import Statistics
 from faast.estimators import FaastClassifier
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.labels import describe_labels, labels_from, positions, union
@@ -32,12 +32,12 @@ class Partial:
     ----------
     classes : ndarray of shape (C,)
         Sorted labels.
-    learned : Learned
+    learned : Statistics
         Moments and kept rows, one column of values a class.
     """
 
     classes: AnyArray
-    learned: Learned
+    learned: Statistics
 
     @classmethod
     def of(cls, classifier: FaastClassifier) -> Self:
@@ -64,7 +64,9 @@ class Partial:
         """Return a state without rows, on the grid that the rows decided."""
         learned = self.learned
         moments = learned.moments.summed(())
-        return Partial(self.classes, Learned.nothing(moments, learned.rows.capacity, learned.lifts))
+        return Partial(
+            self.classes, Statistics.nothing(moments, learned.rows.capacity, learned.lifts)
+        )
 
     def into(self, classifier: FaastClassifier) -> None:
         """Let a classifier that has learned no row have learned this."""
@@ -85,14 +87,14 @@ class Partial:
     def from_state(cls, state: State) -> Self:
         """Restore what `to_state` returned."""
         return cls(
-            labels_from(state.metadata["classes"]), Learned.from_state(state.part("learned"))
+            labels_from(state.metadata["classes"]), Statistics.from_state(state.part("learned"))
         )
 
-    def _arranged(self, classes: AnyArray) -> Learned:
+    def _arranged(self, classes: AnyArray) -> Statistics:
         """Return what was learned with one column a class of `classes`."""
         if np.array_equal(classes, self.classes):
             return self.learned
-        return self.learned.take_values(positions(classes, self.classes))
+        return self.learned.select_outputs(positions(classes, self.classes))
 
 
 SUFFIX = ".partial"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast.distributed.checkpoint import SavedPartials
 from faast.distributed.partitions import (
     PART_ROWS,
@@ -101,9 +101,9 @@ def learn_dataset(
     with session(address) as ray:
         if files is None:
             parts = cut_dataset(source, part_rows, *columns)
-            parts = follow(parts, lambda: None, "Learning", enabled=progress)
+            parts = progress_bar(parts, lambda: None, "Learning", enabled=progress)
         else:
-            batches = follow(files, lambda: files.fraction, "Learning", enabled=progress)
+            batches = progress_bar(files, lambda: files.fraction, "Learning", enabled=progress)
             parts = cut(batches, part_rows)
         learn_parts(ray, model, parts, workers, saved, progress=progress)
     return model

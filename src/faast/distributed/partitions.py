@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.data import Batch, RowSource, open_rows
 from faast.data.reader import WINDOW_ROWS, Choose, Modality, Record
 
@@ -172,9 +172,9 @@ class Slices:
     label_column: str | None
 
     def __iter__(self) -> Iterator[Batch]:
-        arrow = require("pyarrow", "ray")
+        arrow = import_optional("pyarrow", "ray")
         tables = [
-            as_table(require("ray", "ray").get(piece.block)).slice(
+            as_table(import_optional("ray", "ray").get(piece.block)).slice(
                 piece.start, piece.stop - piece.start
             )
             for piece in self.slices
@@ -211,7 +211,7 @@ def cut_dataset(
 
 def as_table(block: Any) -> Any:
     """Return a block of a dataset as an Arrow table."""
-    return require("ray.data.block", "ray").BlockAccessor.for_block(block).to_arrow()
+    return import_optional("ray.data.block", "ray").BlockAccessor.for_block(block).to_arrow()
 
 
 def _blocks(dataset: Any) -> Iterator[tuple[Any, int]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.core import persistence
 from faast.data import RowSource
 from faast.data.reader import WINDOW_ROWS
@@ -51,7 +51,7 @@ def predict_dataset(
     ValueError
         When it is read: a row cannot be read or encoded.
     """
-    ray = require("ray", "ray")
+    ray = import_optional("ray", "ray")
     learned = persistence.load(model) if isinstance(model, str | os.PathLike) else model
     opened, _ = recipe(learned)
     classifier = learned if isinstance(learned, FaastClassifier) else learned.classifier
@@ -91,7 +91,7 @@ class Predictor:
 
     def __call__(self, table: Any) -> Any:
         """Append answers to an Arrow table."""
-        arrow = require("pyarrow", "ray")
+        arrow = import_optional("pyarrow", "ray")
         modality = "features" if self.opened is None else self.opened.encoder.modality
         source = RowSource(TableReader(table), modality, *self.columns, labelled=False)
         rows = [row for batch in source for row in batch.rows]

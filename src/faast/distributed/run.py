@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast._version import __version__
 from faast.data import Batch, DataError
 from faast.distributed.checkpoint import Partial, SavedPartials, Span
@@ -202,7 +202,7 @@ def learn_parts(
     crew = Crew(ray, room, opened, classifier, begun, saved)
     try:
         tree = _planted(ray, crew, unread, saved)
-        for _ in follow(crew.finish(), lambda: crew.fraction, "Learning", enabled=progress):
+        for _ in progress_bar(crew.finish(), lambda: crew.fraction, "Learning", enabled=progress):
             pass
         root = ray.get(tree.root)
     finally:

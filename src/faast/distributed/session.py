@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 
 LOCAL = "local"
 
@@ -35,7 +35,7 @@ def session(address: str = LOCAL) -> Iterator[Any]:
     ChildProcessError
         Workers, or what they held, were lost more often than they are started again.
     """
-    ray = require("ray", "ray")
+    ray = import_optional("ray", "ray")
     with _plain_errors(ray):
         if ray.is_initialized():
             yield ray

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from faast._utils.arrays import AnyArray
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.core.grid import Grids
 from faast.core.moments import Moments
 from faast.core.sums import INT64_LIMIT, Sums, diagonals, empty_sums
@@ -52,7 +52,7 @@ def all_reduce(moments: Moments, group: Any = None) -> Moments:
         The sums would leave 64-bit integers.
     """
     sums, grids = moments.sums, moments.grids
-    torch, dist = require("torch", "lm"), require("torch.distributed", "lm")
+    torch, dist = import_optional("torch", "lm"), import_optional("torch.distributed", "lm")
     if not (dist.is_available() and dist.is_initialized()):
         raise RuntimeError(
             "torch.distributed has not been initialised; start the script with torchrun and call "

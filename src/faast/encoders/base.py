@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faast._utils.arrays import AnyArray
-from faast._utils.progress import follow
-from faast.data.images import read_pictures
+from faast._utils.progress import progress_bar
+from faast.data.images import read_images
 from faast.data.reader import WINDOW_ROWS, Modality
 
 LEARN_ROWS = 8192
@@ -111,7 +111,7 @@ class Encoder(ABC):
         Parameters
         ----------
         rows : iterable of rows
-            Strings for a text encoder; paths, PIL pictures or uint8 arrays for an image encoder;
+            Strings for a text encoder; paths, PIL images or uint8 arrays for an image encoder;
             one numeric array a row for features.
         progress : bool
             Show a bar on the terminal, if there is one, when it takes longer than a second.
@@ -137,7 +137,7 @@ class Encoder(ABC):
             return min(len(encoded) * WINDOW_ROWS / len(listed), 1.0)
 
         windows = range(0, len(listed), WINDOW_ROWS)
-        for start in follow(windows, fraction, "Encoding", enabled=progress):
+        for start in progress_bar(windows, fraction, "Encoding", enabled=progress):
             window = listed[start : start + WINDOW_ROWS]
             encoded.append(self.encode_window(window, range(start, start + len(window))))
         return np.concatenate(encoded) if encoded else np.empty((0, self.n_features), np.float32)
@@ -245,7 +245,7 @@ def content_digest(row: Any, modality: Modality, number: int) -> bytes:
 
     Parameters
     ----------
-    row : str, path, bytes of a file, PIL picture or array-like
+    row : str, path, bytes of a file, PIL image or array-like
     modality : {"text", "image", "features"}
         A string is a path for images.
     number : int
@@ -256,7 +256,7 @@ def content_digest(row: Any, modality: Modality, number: int) -> bytes:
     TypeError
         A text row that is no string.
     ValueError
-        A picture that cannot be read.
+        A image that cannot be read.
     """
     if modality == "text":
         (text,) = check_texts([row], [number])
@@ -265,11 +265,11 @@ def content_digest(row: Any, modality: Modality, number: int) -> bytes:
         try:
             return _digest("file", Path(row).read_bytes())
         except (OSError, ValueError) as error:
-            raise ValueError(f"row {number}: cannot read the picture {row}: {error}") from error
+            raise ValueError(f"row {number}: cannot read the image {row}: {error}") from error
     if isinstance(row, bytes):
         return _digest("file", row)
     if modality == "image":
-        (row,) = read_pictures([row], [number])
+        (row,) = read_images([row], [number])
     array = np.asarray(row, order="C")
     return _digest(f"array {array.dtype.str} {array.shape}", array.tobytes())
 

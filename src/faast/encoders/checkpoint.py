@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 
 
 class EncoderUnavailableError(OSError):
@@ -44,7 +44,7 @@ class Checkpoint:
         """
         if Path(name).is_dir():
             return cls(name, None, trust_remote_code)
-        hub = require("huggingface_hub", extra)
+        hub = import_optional("huggingface_hub", extra)
         try:
             commit = hub.resolve_revision(
                 name, revision=revision, local_files_only=hub.is_offline_mode()
@@ -75,7 +75,7 @@ class Checkpoint:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    logging = require("transformers.utils.logging", "text")
+    logging = import_optional("transformers.utils.logging", "text")
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""Two-tower models of pictures and text: CLIP, SigLIP and relatives."""
+"""Two-tower models of images and text: CLIP, SigLIP and relatives."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from faast._utils.imports import require
-from faast.data.images import read_pictures
+from faast._utils.imports import import_optional
+from faast.data.images import read_images
 from faast.data.reader import Modality
 from faast.encoders.base import Encoder, Features, digest_of, label_texts, unit_rows
 from faast.encoders.checkpoint import Checkpoint
 from faast.encoders.torch_utils import (
     BATCH_ROWS,
+    image_settings,
     load_model,
     pick_device,
-    picture_settings,
     to_device,
     to_float32,
     tokenizer_digest,
@@ -26,7 +26,7 @@ from faast.encoders.torch_utils import (
 
 
 class ClipEncoder(Encoder):
-    """The image tower for pictures, the text tower for class names.
+    """The image tower for images, the text tower for class names.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ class ClipEncoder(Encoder):
         trust_remote_code: bool = False,
         prompt: str = "A photo of a {label}.",
     ) -> None:
-        transformers = require("transformers", "image")
-        self._torch = require("torch", "image")
-        require("PIL.Image", "image")
+        transformers = import_optional("transformers", "image")
+        self._torch = import_optional("torch", "image")
+        import_optional("PIL.Image", "image")
         self.name, self.dtype, self.prompt = f"clip:{checkpoint}", dtype, prompt
         self.checkpoint = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "image")
         self._device = pick_device(self._torch, device)
@@ -76,7 +76,7 @@ class ClipEncoder(Encoder):
         if not hasattr(loaded.model, "get_image_features") or loaded.missing:
             raise ValueError(
                 f"{checkpoint!r} ({type(loaded.model).__name__}) is no complete two-tower model of "
-                f'pictures and text; for a plain model use "hf:{checkpoint}"'
+                f'images and text; for a plain model use "hf:{checkpoint}"'
             )
         self._model = loaded.model
         self._processor = self.checkpoint.load(
@@ -95,7 +95,7 @@ class ClipEncoder(Encoder):
         return digest_of(
             "clip",
             self.dtype,
-            picture_settings(self._processor),
+            image_settings(self._processor),
             tokenizer_digest(self._tokenizer),
             weights_digest(self._torch, self._model),
         )
@@ -116,13 +116,13 @@ class ClipEncoder(Encoder):
         Raises
         ------
         ValueError
-            A picture cannot be read.
+            A image cannot be read.
         """
         out = np.empty((len(rows), self.n_features), np.float32)
         for start in range(0, len(rows), BATCH_ROWS):
             batch = slice(start, start + BATCH_ROWS)
             inputs = self._processor(
-                images=read_pictures(rows[batch], numbers[batch]), return_tensors="pt"
+                images=read_images(rows[batch], numbers[batch]), return_tensors="pt"
             )
             out[batch] = self._run(self._model.get_image_features, inputs)
         return unit_rows(out, numbers)

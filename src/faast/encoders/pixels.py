@@ -1,4 +1,4 @@
-"""Picture features without weights: where edges run, and colours."""
+"""Image features without weights: where edges run, and colours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faast._utils.imports import require
-from faast.data.images import read_pictures
+from faast._utils.imports import import_optional
+from faast.data.images import read_images
 from faast.data.reader import Modality
 from faast.encoders.base import Encoder, Features, digest_of
 
@@ -17,7 +17,7 @@ VERSION = 1
 """Raised whenever the features change: models learned with another version are refused."""
 
 SIDE = 32
-"""Pixels a side that every picture is scaled to."""
+"""Pixels a side that every image is scaled to."""
 
 CELL = 4
 """Pixels a side of a cell; neighbouring blocks of 2 x 2 cells share cells."""
@@ -37,14 +37,14 @@ _N_FEATURES = _BLOCKS**2 * 4 * SECTORS + _CELLS**2 * 3
 
 
 class PixelsEncoder(Encoder):
-    """Describe small pictures by histograms of oriented gradients and mean colours.
+    """Describe small images by histograms of oriented gradients and mean colours.
 
     Notes
     -----
-    A picture is scaled to 32 x 32. Gradients vote with their size |dx| + |dy|, of the colour
+    An image is scaled to 32 x 32. Gradients vote with their size |dx| + |dy|, of the colour
     channel where it is largest, for one of 8 directions in cells of 4 x 4 pixels; histograms of
     overlapping blocks of 2 x 2 cells are divided by their sum and square-rooted (after Dalal &
-    Triggs 2005). Mean colours of the cells, less the picture's mean, follow. Votes are integers,
+    Triggs 2005). Mean colours of the cells, less the image's mean, follow. Votes are integers,
     and features are rounded before the norm is taken, so a row has the same bits in any batch.
     """
 
@@ -53,7 +53,7 @@ class PixelsEncoder(Encoder):
     name = "pixels"
 
     def __init__(self) -> None:
-        require("PIL.Image", "image")
+        import_optional("PIL.Image", "image")
 
     @property
     def n_features(self) -> int:
@@ -76,27 +76,27 @@ class PixelsEncoder(Encoder):
         Raises
         ------
         ValueError
-            A picture cannot be read.
+            An image cannot be read.
         """
         if not len(rows):
             return np.empty((0, _N_FEATURES), np.float32)
-        pictures = np.stack([_scaled(picture) for picture in read_pictures(rows, numbers)])
-        parts = np.concatenate([_edges(pictures), COLOUR_SHARE * _colours(pictures)], axis=1)
+        images = np.stack([_scaled(image) for image in read_images(rows, numbers)])
+        parts = np.concatenate([_edges(images), COLOUR_SHARE * _colours(images)], axis=1)
         steps = np.rint(STEPS * parts)
-        steps[~steps.any(axis=1), 0] = 1.0  # a picture of one colour: any fixed unit row will do
+        steps[~steps.any(axis=1), 0] = 1.0  # an image of one colour: any fixed unit row will do
         squares = np.einsum("ij,ij->i", steps, steps)
         return np.asarray(steps / np.sqrt(squares)[:, None], np.float32)
 
 
-def _scaled(picture: Any) -> NDArray[np.int32]:
-    """Return one picture as integers of shape (SIDE, SIDE, 3)."""
-    bilinear = require("PIL.Image", "image").Resampling.BILINEAR
-    return np.asarray(picture.resize((SIDE, SIDE), bilinear), dtype=np.int32)
+def _scaled(image: Any) -> NDArray[np.int32]:
+    """Return one image as integers of shape (SIDE, SIDE, 3)."""
+    bilinear = import_optional("PIL.Image", "image").Resampling.BILINEAR
+    return np.asarray(image.resize((SIDE, SIDE), bilinear), dtype=np.int32)
 
 
-def _edges(pictures: NDArray[np.int32]) -> NDArray[np.float64]:
+def _edges(images: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return block-normalised direction histograms, shape (n, blocks² * 4 * SECTORS)."""
-    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
     down = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
     strongest = np.argmax(np.abs(across) + np.abs(down), axis=3)[..., None]
@@ -113,15 +113,15 @@ def _edges(pictures: NDArray[np.int32]) -> NDArray[np.float64]:
     ).astype(np.float64)
     # One grey level of gradient a pixel is noise: it keeps flat blocks flat.
     blocks /= blocks.sum(axis=3, keepdims=True) + 4 * CELL**2
-    return np.sqrt(blocks).reshape(len(pictures), -1) / _BLOCKS
+    return np.sqrt(blocks).reshape(len(images), -1) / _BLOCKS
 
 
-def _colours(pictures: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return the cells' mean colours less the picture's, shape (n, cells² * 3)."""
-    cells = _cell_sums(pictures).astype(np.float64)
+def _colours(images: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the cells' mean colours less the image's, shape (n, cells² * 3)."""
+    cells = _cell_sums(images).astype(np.float64)
     cells -= cells.mean(axis=(1, 2), keepdims=True)
     scale = np.sqrt(np.square(cells).sum(axis=(1, 2, 3), keepdims=True))
-    return np.asarray(cells / np.maximum(scale, CELL**2)).reshape(len(pictures), -1)
+    return np.asarray(cells / np.maximum(scale, CELL**2)).reshape(len(images), -1)
 
 
 def _cell_sums(values: NDArray[np.int32]) -> NDArray[np.int64]:

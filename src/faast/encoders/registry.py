@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.encoders.base import Encoder, EncoderMismatchError, PrecomputedEncoder
 from faast.encoders.checkpoint import Checkpoint
 from faast.encoders.clip import ClipEncoder
 from faast.encoders.hashing import HashingEncoder
 from faast.encoders.pixels import PixelsEncoder
 from faast.encoders.sentence_transformers import SentenceEncoder, minilm
-from faast.encoders.transformers import PictureModelEncoder, PooledEncoder, TextModelEncoder
+from faast.encoders.transformers import ImageModelEncoder, PooledEncoder, TextModelEncoder
 
 
 def transformers_encoder(
@@ -22,7 +22,7 @@ def transformers_encoder(
     trust_remote_code: bool = False,
     **options: Any,
 ) -> PooledEncoder:
-    """Load a text or picture model, as its configuration says.
+    """Load a text or image model, as its configuration says.
 
     Parameters
     ----------
@@ -33,27 +33,27 @@ def transformers_encoder(
     trust_remote_code : bool
         Run Python code that the checkpoint brings along.
     **options
-        Of `TextModelEncoder` or `PictureModelEncoder`.
+        Of `TextModelEncoder` or `ImageModelEncoder`.
 
     Raises
     ------
     EncoderUnavailableError
         The checkpoint cannot be found, reached or read.
     ValueError
-        It is neither a text nor a picture model.
+        It is neither a text nor an image model.
     """
-    transformers = require("transformers", "text")
+    transformers = import_optional("transformers", "text")
     found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text")
     config = found.load(transformers.AutoConfig.from_pretrained)
-    # Some picture models have a vocabulary too, of visual tokens, but none has text positions.
+    # Some image models have a vocabulary too, of visual tokens, but none has text positions.
     if hasattr(config, "num_channels") and not hasattr(config, "max_position_embeddings"):
-        return PictureModelEncoder(found, **options)
+        return ImageModelEncoder(found, **options)
     if hasattr(config, "vocab_size") and not config.is_encoder_decoder:
         return TextModelEncoder(found, **options)
     towers = hasattr(config, "text_config") and hasattr(config, "vision_config")
     advice = f'it has two towers, use "clip:{checkpoint}"' if towers else "use another model"
     raise ValueError(
-        f"{checkpoint!r} ({config.model_type}) is neither a text encoder nor a picture model; "
+        f"{checkpoint!r} ({config.model_type}) is neither a text encoder nor an image model; "
         f"{advice}"
     )
 
@@ -80,9 +80,9 @@ def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -
     Parameters
     ----------
     name : str
-        "hashing" (text, no weights), "pixels" (small pictures, no weights), "minilm" (text),
-        "st:NAME" (sentence-transformers), "clip:NAME" (pictures and text: CLIP, SigLIP and
-        relatives), "hf:NAME" (any text or picture model of transformers), or "precomputed".
+        "hashing" (text, no weights), "pixels" (small images, no weights), "minilm" (text),
+        "st:NAME" (sentence-transformers), "clip:NAME" (images and text: CLIP, SigLIP and
+        relatives), "hf:NAME" (any text or image model of transformers), or "precomputed".
         NAME is a name on the hub or a folder.
     fingerprint : str, optional
         What the encoder's fingerprint has to be.

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.data.reader import Modality
 from faast.encoders.base import Encoder, Features, check_texts, digest_of, label_texts, unit_rows
 from faast.encoders.checkpoint import Checkpoint
@@ -66,8 +66,8 @@ class SentenceEncoder(Encoder):
         prompt: str = "{label}",
         name: str | None = None,
     ) -> None:
-        library = require("sentence_transformers", "text")
-        self._torch = require("torch", "text")
+        library = import_optional("sentence_transformers", "text")
+        self._torch = import_optional("torch", "text")
         self.name = name or f"st:{checkpoint}"
         self.dtype, self.prompt = dtype, prompt
         self.checkpoint = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text")

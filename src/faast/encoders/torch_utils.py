@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.encoders.checkpoint import Checkpoint
 
 BATCH_ROWS = 64
@@ -61,7 +61,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str, extra: str) -> L
     EncoderUnavailableError
         The checkpoint cannot be read.
     """
-    torch, transformers = require("torch", extra), require("transformers", extra)
+    torch, transformers = import_optional("torch", extra), import_optional("transformers", extra)
     model, report = checkpoint.load(
         transformers.AutoModel.from_pretrained,
         dtype=pick_dtype(torch, dtype),
@@ -97,14 +97,14 @@ def tokenizer_digest(tokenizer: Any) -> str:
     return json.dumps([vocabulary, list(tokenizer(PROBE)["input_ids"])])
 
 
-def picture_settings(processor: Any) -> str:
-    """Describe how pictures are scaled, cropped and normalised."""
+def image_settings(processor: Any) -> str:
+    """Describe how images are scaled, cropped and normalised."""
     settings = {name: getattr(processor, name, None) for name in _PICTURE_SETTINGS}
     return json.dumps(settings, default=dict, sort_keys=True)
 
 
 def to_device(inputs: Any, device: str, dtype: Any) -> dict[str, Any]:
-    """Move model inputs, pictures as numbers of the model's type."""
+    """Move model inputs, images as numbers of the model's type."""
     return {
         name: tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
         for name, tensor in inputs.items()

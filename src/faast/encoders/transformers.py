@@ -1,6 +1,6 @@
 """Single-tower transformers models, with their hidden states pooled into one row.
 
-Picture models of transformers, such as DINOv2.
+Image models of transformers, such as DINOv2.
 
 Text models of transformers.
 """
@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from faast._utils.imports import require
-from faast.data.images import read_pictures
+from faast._utils.imports import import_optional
+from faast.data.images import read_images
 from faast.data.reader import Modality
 from faast.encoders.base import Encoder, Features, check_texts, digest_of, label_texts, unit_rows
 from faast.encoders.checkpoint import Checkpoint
 from faast.encoders.torch_utils import (
     BATCH_ROWS,
     batches_by_length,
+    image_settings,
     load_model,
     pick_device,
-    picture_settings,
     to_device,
     to_float32,
     tokenizer_digest,
@@ -35,7 +35,7 @@ POOLINGS = ("mean", "cls", "pooler")
 
 
 class PooledEncoder(Encoder):
-    """What `TextModelEncoder` and `PictureModelEncoder` share.
+    """What `TextModelEncoder` and `ImageModelEncoder` share.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class PooledEncoder(Encoder):
     ) -> None:
         if pooling not in (None, *POOLINGS):
             raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
-        self._torch = require("torch", self._extra)
+        self._torch = import_optional("torch", self._extra)
         self.checkpoint, self.name, self.dtype = checkpoint, f"hf:{checkpoint.name}", dtype
         self._device = pick_device(self._torch, device)
         self._model, self._missing = load_model(checkpoint, self._device, dtype, self._extra)
@@ -115,16 +115,16 @@ class PooledEncoder(Encoder):
         return to_float32((hidden.float() * shares[..., None]).sum(1))
 
 
-class PictureModelEncoder(PooledEncoder):
-    """A picture model; its own pooled output where the checkpoint has one."""
+class ImageModelEncoder(PooledEncoder):
+    """A image model; its own pooled output where the checkpoint has one."""
 
     modality: Modality = "image"
     _extra = "image"
 
     def __init__(self, checkpoint: Checkpoint, **options: Any) -> None:
-        require("PIL.Image", "image")
+        import_optional("PIL.Image", "image")
         super().__init__(checkpoint, **options)
-        transformers = require("transformers", "image")
+        transformers = import_optional("transformers", "image")
         self._processor = checkpoint.load(
             transformers.AutoImageProcessor.from_pretrained, backend="pil"
         )
@@ -140,7 +140,7 @@ class PictureModelEncoder(PooledEncoder):
     @cached_property
     def fingerprint(self) -> str:
         """See `Encoder.fingerprint`."""
-        return self._digest(picture_settings(self._processor))
+        return self._digest(image_settings(self._processor))
 
     def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
         """See `Encoder.encode_window`.
@@ -148,7 +148,7 @@ class PictureModelEncoder(PooledEncoder):
         Raises
         ------
         ValueError
-            A picture cannot be read.
+            A image cannot be read.
         """
         batches = [slice(i, i + BATCH_ROWS) for i in range(0, len(rows), BATCH_ROWS)]
         parts = [self._embed(rows[batch], numbers[batch]) for batch in batches]
@@ -156,8 +156,8 @@ class PictureModelEncoder(PooledEncoder):
         return unit_rows(np.concatenate([empty, *parts]), numbers)
 
     def _embed(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
-        pictures = read_pictures(rows, numbers)
-        return self._run(self._processor(images=pictures, return_tensors="pt"))
+        images = read_images(rows, numbers)
+        return self._run(self._processor(images=images, return_tensors="pt"))
 
 
 MAX_TOKENS = 512
@@ -178,7 +178,7 @@ class TextModelEncoder(PooledEncoder):
         **options: Any,
     ) -> None:
         super().__init__(checkpoint, **options)
-        transformers = require("transformers", "text")
+        transformers = import_optional("transformers", "text")
         self.prompt = prompt
         self._tokenizer = checkpoint.load(transformers.AutoTokenizer.from_pretrained)
         if self._tokenizer.pad_token is None:

@@ -205,7 +205,7 @@ class ClassMemory:
         columns = positions(classes, self.classes)
         if not np.any(columns >= 0):  # nothing learned yet, or nothing left
             return self.memory.copy().reset()
-        return self.memory.copy().take_values(columns)
+        return self.memory.copy().select_outputs(columns)
 
     def _values(self, y: AnyArray, classes: AnyArray) -> AnyArray:
         if self.multilabel:

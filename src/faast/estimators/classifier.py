@@ -35,7 +35,7 @@ from faast.estimators.memory import SELECTION_ROWS
 from faast.estimators.natural.memory import NaturalMemory
 from faast.estimators.onnx import write_onnx
 from faast.solvers import Natural, Solver
-from faast.solvers.calibration import strangeness
+from faast.solvers.calibration import nonconformity_score
 
 
 class HeadPredictions(MemoryEstimator):
@@ -117,13 +117,13 @@ class HeadPredictions(MemoryEstimator):
         if not 0.0 < coverage < 1.0:
             raise ValueError(f"coverage must be between 0 and 1, got {coverage}")
         head = self._fitted()
-        if head.conformity is None:
+        if head.calibration_scores is None:
             raise ValueError(
                 "prediction sets need leave-one-out scores of single labels: learn labels, not an "
                 "indicator matrix, at least two rows, and keep some (selection_rows > 0)"
             )
-        strange = strangeness(self._scores(X) / head.temperature)
-        return head.conformity.p_values(strange) > 1.0 - coverage
+        strange = nonconformity_score(self._scores(X) / head.temperature)
+        return head.calibration_scores.p_values(strange) > 1.0 - coverage
 
     def predict_confident(self, X: Any, coverage: float = 0.9) -> np.ma.MaskedArray[Any, Any]:
         """Predict where one label stands out, abstain elsewhere.
@@ -386,7 +386,7 @@ class FaastClassifier(ClassifierMixin, HeadPredictions):
         return held if self.learned_ is None else held + self.learned_.nbytes
 
     @property
-    def n_lifted_(self) -> int:
+    def n_random_features_(self) -> int:
         """Columns of the rows' lift that prediction reads beside the rows; 0 without a lift."""
         lifted = self._fitted().lifted
         return 0 if lifted is None else lifted.weights.matrix.shape[0]

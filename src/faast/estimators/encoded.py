@@ -1,6 +1,6 @@
 """EncodedClassifier: a frozen encoder, a classifier on its features, and one file for both.
 
-Classifiers of texts and of pictures.
+Classifiers of texts and of images.
 """
 
 from __future__ import annotations
@@ -350,12 +350,12 @@ class TextClassifier(EncodedClassifier):
 
 @persistent("image-classifier")
 class ImageClassifier(EncodedClassifier):
-    """Classification of pictures; as `TextClassifier` otherwise.
+    """Classification of images; as `TextClassifier` otherwise.
 
     Parameters
     ----------
     encoder : str or Encoder
-        "pixels" needs no weights and serves small pictures; "clip:NAME" knows meanings, names of
+        "pixels" needs no weights and serves small images; "clip:NAME" knows meanings, names of
         classes included.
     labels, class_names, novelty, cache
         See `TextClassifier`.
@@ -363,7 +363,7 @@ class ImageClassifier(EncodedClassifier):
     Raises
     ------
     ValueError
-        The encoder takes no pictures, or embeds no names while `labels` are given.
+        The encoder takes no images, or embeds no names while `labels` are given.
     """
 
     modality: ClassVar[Modality] = "image"

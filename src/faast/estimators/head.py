@@ -10,12 +10,12 @@ import numpy as np
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.persistence import State
 from faast.core.statistics import equal_priors
-from faast.core.weights import FastWeights, LiftedWeights
+from faast.core.weights import FastWeights, FeatureWeights
 from faast.estimators.labels import describe_labels, labels_from
 from faast.estimators.memory import AssociativeMemory
 from faast.estimators.novelty import Novelty, Tail
 from faast.solvers.auto import select
-from faast.solvers.calibration import fit_temperature, strangeness
+from faast.solvers.calibration import fit_temperature, nonconformity_score
 
 PAPER_PRIOR_ROWS = 40.0
 """Prior count N0 a class (METHOD of arXiv 2605.04651)."""
@@ -30,13 +30,13 @@ class Head:
     classes : ndarray of shape (C,)
     multilabel : bool
     weights : FastWeights
-    lifted : LiftedWeights or None
+    lifted : FeatureWeights or None
         To be added to what the weights read.
     temperature : float
     loo_scores : ndarray of shape (n, C), or None
         Scores of the kept rows without themselves; not kept in files.
-    conformity : Tail or None
-        Of the kept rows' `strangeness` in their own class, without themselves.
+    calibration_scores : Tail or None
+        Of the kept rows' `nonconformity_score` in their own class, without themselves.
     novelty : Novelty or None
         Where it was asked for.
     """
@@ -44,10 +44,10 @@ class Head:
     classes: AnyArray
     multilabel: bool
     weights: FastWeights
-    lifted: LiftedWeights | None
+    lifted: FeatureWeights | None
     temperature: float
     loo_scores: FloatArray | None = None
-    conformity: Tail | None = None
+    calibration_scores: Tail | None = None
     novelty: Novelty | None = None
 
     def read(self, X: AnyArray) -> FloatArray:
@@ -64,7 +64,7 @@ class Head:
     def to_state(self) -> State:
         """Return what a file keeps."""
         parts = {"weights": self.weights.to_state()}
-        for name in ("lifted", "conformity", "novelty"):
+        for name in ("lifted", "calibration_scores", "novelty"):
             part = getattr(self, name)
             if part is not None:
                 parts[name] = part.to_state()
@@ -79,9 +79,9 @@ class Head:
     def from_state(cls, state: State) -> Head:
         """Restore what `to_state` returned."""
         metadata = state.metadata
-        optional: dict[str, type[LiftedWeights | Tail | Novelty]] = {
-            "lifted": LiftedWeights,
-            "conformity": Tail,
+        optional: dict[str, type[FeatureWeights | Tail | Novelty]] = {
+            "lifted": FeatureWeights,
+            "calibration_scores": Tail,
             "novelty": Novelty,
         }
         parts: dict[str, Any] = {
@@ -132,9 +132,9 @@ class HeadRule:
         if multilabel or learned is None or scores is None or not len(scores):
             return head
         logits, codes = scores / head.temperature, learned.rows.values.argmax(axis=1)
-        own = strangeness(logits)[np.arange(len(codes)), codes]
+        own = nonconformity_score(logits)[np.arange(len(codes)), codes]
         novelty = Novelty.of(learned.moments, learned.rows, logits) if self.novelty else None
-        return replace(head, conformity=Tail.of(own, learned.rows.weights), novelty=novelty)
+        return replace(head, calibration_scores=Tail.of(own, learned.rows.weights), novelty=novelty)
 
     def _solved(
         self,

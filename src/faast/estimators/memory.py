@@ -15,8 +15,8 @@ from faast._version import __version__
 from faast.core import persistence
 from faast.core.moments import Moments
 from faast.core.persistence import State
-from faast.core.sample import KeptRows, hash_rows
-from faast.core.statistics import Learned, summed
+from faast.core.sample import RowSample, hash_rows
+from faast.core.statistics import Statistics, summed
 from faast.core.weights import FastWeights
 from faast.solvers import Ridge, Solver, describe_solver, solver_from
 
@@ -38,13 +38,13 @@ class AssociativeMemory:
         past it. 0 keeps none.
     lifts : bool
         Past the kept rows, keep moments of lifted rows too, or up to 12,288 rows themselves; see
-        `faast.core.random_features.Lift`.
+        `faast.core.random_features.RandomFeatures`.
     grid, key_scale, value_scale
         See `Moments`.
 
     Attributes
     ----------
-    learned : Learned or None
+    learned : Statistics or None
         Moments and rows; None before the first rows. Never changed in place.
 
     Examples
@@ -78,7 +78,7 @@ class AssociativeMemory:
 
     def reset(self) -> Self:
         """Forget everything."""
-        self.learned: Learned | None = None
+        self.learned: Statistics | None = None
         self._weights: FastWeights | None = None
         return self
 
@@ -88,7 +88,7 @@ class AssociativeMemory:
         return None if self.learned is None else self.learned.moments
 
     @property
-    def rows(self) -> KeptRows | None:
+    def rows(self) -> RowSample | None:
         """Rows that are kept: all, or a sample; None before the first."""
         return None if self.learned is None else self.learned.rows
 
@@ -159,9 +159,9 @@ class AssociativeMemory:
         """Let everything learned so far count less, by a factor in (0, 1]; see `Moments.decay`."""
         return self if self.learned is None else self._set(self.learned.decayed(factor))
 
-    def take_values(self, columns: AnyArray) -> Self:
-        """Rearrange the columns of values; see `Moments.take_values`."""
-        return self._set(self._taught().take_values(columns))
+    def select_outputs(self, columns: AnyArray) -> Self:
+        """Rearrange the columns of values; see `Moments.select_outputs`."""
+        return self._set(self._taught().select_outputs(columns))
 
     def loo_values(self) -> FloatArray:
         """Predict the kept rows as if each had not been learned, in their order: (n, m)."""
@@ -169,7 +169,7 @@ class AssociativeMemory:
         return self.solver.loo_values(learned.moments, learned.rows, self.weights)
 
     def hashes(self, keys: Any) -> AnyArray:
-        """Hash keys as the memory holds them; see `KeptRows.hashes`."""
+        """Hash keys as the memory holds them; see `RowSample.hashes`."""
         return hash_rows(self._taught().moments.key_grid.rounded(to_numpy(as_rows(keys, "keys"))))
 
     def copy(self) -> AssociativeMemory:
@@ -221,21 +221,21 @@ class AssociativeMemory:
             **metadata["grid"],
         )
         if "learned" in metadata:
-            memory.learned = Learned.from_state(state.part("learned"))
+            memory.learned = Statistics.from_state(state.part("learned"))
         if "weights" in metadata:
             memory._weights = FastWeights.from_state(state.part("weights"))
         return memory
 
-    def _taught(self) -> Learned:
+    def _taught(self) -> Statistics:
         if self.learned is None:
             raise ValueError(UNTAUGHT)
         return self.learned
 
-    def _set(self, learned: Learned) -> Self:
+    def _set(self, learned: Statistics) -> Self:
         self.learned, self._weights = learned, None
         return self
 
-    def _prepared(self, keys: Any, values: Any, weights: Any) -> tuple[Learned, Iterator[Batch]]:
+    def _prepared(self, keys: Any, values: Any, weights: Any) -> tuple[Statistics, Iterator[Batch]]:
         """Return what rows are to be added to or taken from, and the rows in checked batches."""
         if self.learned is not None:
             moments = self.learned.moments
@@ -248,6 +248,6 @@ class AssociativeMemory:
         nothing = self._nothing(first.keys.shape[1], first.values.shape[1])
         return nothing, chain([first], batches)
 
-    def _nothing(self, n_features: int, n_values: int) -> Learned:
+    def _nothing(self, n_features: int, n_values: int) -> Statistics:
         moments = Moments(n_features, n_values, **self._grid_settings)
-        return Learned.nothing(moments, self.selection_rows, self.lifts)
+        return Statistics.nothing(moments, self.selection_rows, self.lifts)

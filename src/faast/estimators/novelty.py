@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.moments import Moments
 from faast.core.persistence import State
-from faast.core.sample import KeptRows
+from faast.core.sample import RowSample
 from faast.solvers.auto import deviations
 from faast.solvers.gaussian import TINY, GaussianClasses, Metric
 from faast.solvers.spectrum import rows_in_units
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class FeatureGeometry:
     r"""Leverage and Mahalanobis distance, from moments whose values are classes.
 
     With z = (x - centre) / scale, S_t the scatter about the centre, S_w the scatter within classes
@@ -73,7 +73,7 @@ class Surroundings:
     floor: float
 
     @classmethod
-    def of(cls, moments: Moments, rows: KeptRows) -> tuple[Self, Place]:
+    def of(cls, moments: Moments, rows: RowSample) -> tuple[Self, Place]:
         """Measure what was learned; return the place of each kept row without itself, too.
 
         Leaving out is exact. By Sherman and Morrison h becomes h / (1 - h); for distances see
@@ -123,7 +123,7 @@ class Surroundings:
         return State(tensors, {"floor": self.floor})
 
     @classmethod
-    def from_state(cls, state: State) -> Surroundings:
+    def from_state(cls, state: State) -> FeatureGeometry:
         """Restore what `to_state` returned."""
         kept: dict[str, Any] = {**state.tensors, **state.metadata}
         return cls(**kept)
@@ -201,31 +201,31 @@ class Novelty:
 
     Attributes
     ----------
-    surroundings : Surroundings
+    surroundings : FeatureGeometry
     typical : float
         Median leverage of rows that were left out.
     tails : list of 3 Tail
         Of the statistics, in the order above.
     """
 
-    surroundings: Surroundings
+    surroundings: FeatureGeometry
     typical: float
     tails: list[Tail]
 
     @classmethod
-    def of(cls, moments: Moments, rows: KeptRows, loo_logits: FloatArray) -> Self:
+    def of(cls, moments: Moments, rows: RowSample, loo_logits: FloatArray) -> Self:
         """Measure what was learned.
 
         Parameters
         ----------
         moments : Moments
             Values are classes (one-hot).
-        rows : KeptRows
+        rows : RowSample
             At least one.
         loo_logits : ndarray of shape (n, C)
             Log-probabilities of the kept rows without themselves, up to a constant a row.
         """
-        surroundings, place = Surroundings.of(moments, rows)
+        surroundings, place = FeatureGeometry.of(moments, rows)
         typical = float(np.median(place.leverage)) or 1.0
         statistics = _statistics(loo_logits, place, typical)
         return cls(surroundings, typical, [Tail.of(t, rows.weights) for t in statistics])
@@ -250,7 +250,7 @@ class Novelty:
     @classmethod
     def from_state(cls, state: State) -> Novelty:
         """Restore what `to_state` returned."""
-        surroundings = Surroundings.from_state(state.part("surroundings"))
+        surroundings = FeatureGeometry.from_state(state.part("surroundings"))
         tails = [Tail.from_state(state.part(str(i))) for i in range(3)]
         return cls(surroundings, float(state.metadata["typical"]), tails)
 

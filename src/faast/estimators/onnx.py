@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from faast._utils.arrays import AnyArray
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.core.grid import LARGEST_QUERY
 from faast.core.persistence import write_whole
-from faast.core.weights import FastWeights, LiftedWeights
+from faast.core.weights import FastWeights, FeatureWeights
 from faast.estimators.head import Head
 
 OPSET, IR_VERSION = 17, 9
@@ -68,7 +68,7 @@ class _Graph:
     """Nodes and constants, named as they are added."""
 
     def __init__(self) -> None:
-        self.onnx = require("onnx", "onnx")
+        self.onnx = import_optional("onnx", "onnx")
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
@@ -101,8 +101,8 @@ class _Graph:
         """Multiply and add."""
         return self.add("Gemm", rows, self.constant(weights.matrix), self.constant(weights.bias))
 
-    def lifted(self, rows: str, lifted: LiftedWeights, width: int) -> str:
-        """Read lifted rows, rounding where `Lift` rounds."""
+    def lifted(self, rows: str, lifted: FeatureWeights, width: int) -> str:
+        """Read lifted rows, rounding where `RandomFeatures` rounds."""
         lift = lifted.lift(width)
         per_unit = self.constant(np.asarray(lifted.key_grid.per_unit, np.float64))
         most = self.constant(np.float64(LARGEST_QUERY))

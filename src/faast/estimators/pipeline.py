@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import check_finite
-from faast.core.weights import LiftedWeights
+from faast.core.weights import FeatureWeights
 from faast.encoders import Encoder
 from faast.encoders.base import Features
 from faast.estimators.head import Head
@@ -46,11 +46,11 @@ class LiftTransformer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    lifted : LiftedWeights
+    lifted : FeatureWeights
         What reads the lift.
     """
 
-    def __init__(self, lifted: LiftedWeights) -> None:
+    def __init__(self, lifted: FeatureWeights) -> None:
         self.lifted = lifted
 
     def fit(self, X: Any, y: Any = None) -> Self:

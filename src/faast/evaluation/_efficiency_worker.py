@@ -39,7 +39,7 @@ def measure_point(task: Task) -> Cost:
     many = call_seconds(lambda i: reader.predict(rows[:256]))
     accuracy = float((model.predict(rows) == labels).mean())
     quantiles = [float(q) for calls in (ones, many) for q in np.quantile(calls, [0.5, 0.99])]
-    lifted = model.n_lifted_ if task.method == OURS else 0
+    lifted = model.n_random_features_ if task.method == OURS else 0
     return Cost(accuracy, seconds, resident, traced, *held, lifted, *quantiles)
 
 

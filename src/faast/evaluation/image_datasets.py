@@ -20,8 +20,8 @@ SIDE = 32
 
 
 @dataclass(frozen=True, eq=False)
-class PictureSet:
-    """Pictures to learn from and to ask about, before any encoder.
+class ImageSet:
+    """Images to learn from and to ask about, before any encoder.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class PictureSet:
     test_labels: AnyArray
 
     def encoded(self, encoder: Encoder) -> tuple[Labelled, Labelled, dict[Any, AnyArray] | None]:
-        """Put the pictures through a frozen encoder.
+        """Put the images through a frozen encoder.
 
         Returns
         -------
@@ -55,7 +55,7 @@ class PictureSet:
         )
 
 
-def load_cifar(folder: str | Path) -> PictureSet:
+def load_cifar(folder: str | Path) -> ImageSet:
     """Read CIFAR-10 or CIFAR-100 (fine labels) in the Python layout.
 
     Parameters
@@ -93,17 +93,17 @@ def load_cifar(folder: str | Path) -> PictureSet:
         (np.concatenate(rows), np.concatenate(named))
         for rows, named in (zip(*batches, strict=True) for batches in read)
     )
-    return PictureSet(train, train_labels, test, test_labels)
+    return ImageSet(train, train_labels, test, test_labels)
 
 
-def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) -> PictureSet:
-    """Read a split of mini-ImageNet, each class halved into pictures to learn and to ask.
+def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) -> ImageSet:
+    """Read a split of mini-ImageNet, each class halved into images to learn and to ask.
 
     Parameters
     ----------
     folder : path-like
-        Holds ``{split}.csv`` (columns filename, label) and the pictures in ``images/``, or a folder
-        ``{split}`` with one folder of pictures a class.
+        Holds ``{split}.csv`` (columns filename, label) and the images in ``images/``, or a folder
+        ``{split}`` with one folder of images a class.
     split : str
         ``test`` in the paper: 20 classes.
     seed : int
@@ -112,7 +112,7 @@ def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) 
     Raises
     ------
     FileNotFoundError
-        There are no pictures, or one that the table names is missing.
+        There are no images, or one that the table names is missing.
     ValueError
         The table lacks a column.
 
@@ -127,13 +127,13 @@ def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) 
         named = [(file, file.parent.name) for file in sorted(classes.glob("*/*")) if file.is_file()]
     if not named:
         raise FileNotFoundError(
-            f"{folder} has no pictures in {split}.csv or in one folder a class of {split}; "
-            "give the folder that the pictures unpack to"
+            f"{folder} has no images in {split}.csv or in one folder a class of {split}; "
+            "give the folder that the images unpack to"
         )
     labels = np.array([label for _, label in named])
     learned, asked = halves(labels, seed)
     paths = [path for path, _ in named]
-    return PictureSet(
+    return ImageSet(
         [paths[i] for i in learned], labels[learned], [paths[i] for i in asked], labels[asked]
     )
 
@@ -157,8 +157,8 @@ def _batch(file: Path, labels: bytes, classes: AnyArray) -> tuple[AnyArray, AnyA
             f"{file}: data must be uint8 of shape (n, {3 * SIDE**2}), "
             f"got {pixels.dtype} of shape {pixels.shape}"
         )
-    pictures = pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(pictures), classes[np.asarray(_entry(file, labels))]
+    images = pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), classes[np.asarray(_entry(file, labels))]
 
 
 def _entry(file: Path, key: bytes) -> Any:

@@ -21,7 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast.lm import checkpoint as storage
 from faast.lm import paper_checkpoint as published
 
@@ -238,7 +238,7 @@ class _Progress(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._steps = follow(
+        self._steps = progress_bar(
             count(),
             lambda: state.global_step / state.max_steps,
             "Pretraining",

@@ -19,8 +19,10 @@ the log-loss at left-out scores add what logistic regression would correct.
 
    Rows of mean square norm above 4 are no embeddings but tables with units: their columns are
    divided by their standard deviation as far as it is known (`spread`), and so are lifted columns.
-2. Lift: past `LIFT_ROWS` rows and `LIFT_ROWS_A_CLASS`, see `faast.core.random_features.Lift`.
-3. Scales (inverse temperatures): `fit_scales`. At one shot the memory's slope is what a new row
+2. RandomFeatures: past `MAPPED_ROWS` rows and `MAPPED_ROWS_PER_CLASS`, see
+`faast.core.random_features.RandomFeatures`.
+3. Scales (inverse temperatures): `fit_inverse_temperatures`. At one shot the memory's slope is
+what a new row
    would see, rho V / v with V and v the mean squares of own and other scores.
 4. Class embeddings: scores xᵀ(e_c - mean e). At one shot they alone are out of sample; how far
    their fitted scale lies from the Gaussian one tells how far to trust the memory's.
@@ -39,11 +41,15 @@ from scipy.special import polygamma, softmax
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast.core.moments import Moments
-from faast.core.random_features import lift_on, shifts_for
+from faast.core.random_features import random_features_on, shifts_for
 from faast.core.sample import RowArrays
-from faast.core.statistics import Learned
-from faast.core.weights import FastWeights, LiftedWeights
-from faast.solvers.calibration import Expert, fit_scales, gaussian_slope
+from faast.core.statistics import Statistics
+from faast.core.weights import FastWeights, FeatureWeights
+from faast.solvers.calibration import (
+    ScoreSource,
+    fit_inverse_temperatures,
+    initial_inverse_temperature,
+)
 from faast.solvers.gaussian import TINY, ClassesLeftOut, GaussianClasses, Metric
 from faast.solvers.spectrum import rows_in_units
 
@@ -60,7 +66,7 @@ class Side:
         cls,
         moments: Moments,
         kept: RowArrays,
-        learned: Learned,
+        learned: Statistics,
         scale: FloatArray | None,
         balanced: bool,
     ) -> Side:
@@ -88,12 +94,12 @@ class Side:
         return self.left_out.codes
 
 
-def lifted_side(learned: Learned, kept: RowArrays, balanced: bool) -> Side:
+def mapped_data(learned: Statistics, kept: RowArrays, balanced: bool) -> Side:
     """Lift what was learned, as far as there are rows enough."""
     moments = learned.moments
     n_shifts = shifts_for(moments.count, moments.n_features)
-    lifted = learned.with_lifted().leading(n_shifts)
-    lift = lift_on(moments.key_grid, moments.n_features, n_shifts)
+    lifted = learned.with_mapped().leading(n_shifts)
+    lift = random_features_on(moments.key_grid, moments.n_features, n_shifts)
     keys, _ = lifted.from_grid(lift(learned.rows.keys.astype(np.float64)), learned.rows.values)
     return Side.of(lifted, kept._replace(keys=keys), learned, spread(lifted), balanced)
 
@@ -137,8 +143,8 @@ ONE_SHOT_PSEUDO_ROWS = 2.0
 POOLING = 0.5
 """The memory's share beside class embeddings at one shot: their errors are not independent."""
 
-LIFT_ROWS = 1024
-LIFT_ROWS_A_CLASS = 32
+MAPPED_ROWS = 1024
+MAPPED_ROWS_PER_CLASS = 32
 """With fewer rows, or fewer a class, a lift costs more time than it is seen to gain accuracy."""
 
 STEP = 0.5
@@ -153,7 +159,7 @@ class Selected:
     ----------
     weights : FastWeights
         Scores are log-probabilities up to a constant a row.
-    lifted : LiftedWeights or None
+    lifted : FeatureWeights or None
         To be added to them.
     loo_scores : ndarray of shape (n, C)
         Scores of the kept rows without themselves, in their order: exact before the steps, after
@@ -161,12 +167,12 @@ class Selected:
     """
 
     weights: FastWeights
-    lifted: LiftedWeights | None
+    lifted: FeatureWeights | None
     loo_scores: FloatArray
 
 
 def select(
-    learned: Learned, embeddings: FloatArray | None = None, *, balanced: bool = False
+    learned: Statistics, embeddings: FloatArray | None = None, *, balanced: bool = False
 ) -> Selected:
     """Choose a classifier.
 
@@ -201,8 +207,8 @@ def select(
     else:
         sides = [plain]
         per_class = moments.count / np.count_nonzero(counts)
-        if learned.lifts and moments.count > LIFT_ROWS and per_class > LIFT_ROWS_A_CLASS:
-            sides.append(lifted_side(learned, kept, balanced))
+        if learned.lifts and moments.count > MAPPED_ROWS and per_class > MAPPED_ROWS_PER_CLASS:
+            sides.append(mapped_data(learned, kept, balanced))
         memories, scales = _by_leaving_out(sides, kept, log_priors, zero_shot)
     selected = _joined(learned, kept, memories, scales, log_priors, zero_shot)
     return selected if plain.classes.one_shot else _stepped(selected, plain, kept)
@@ -217,7 +223,7 @@ class _Memory:
 
     side: Side
     metric: Metric
-    expert: Expert
+    expert: ScoreSource
 
 
 def _by_leaving_out(
@@ -233,9 +239,11 @@ def _by_leaving_out(
     experts = [m.expert._replace(scores=m.expert.scores[can]) for m in memories]
     if zero_shot is not None:
         scores = kept.keys[can] @ zero_shot
-        experts.append(Expert(scores, gaussian_slope(scores, codes, weights, vouched=True)))
+        experts.append(
+            ScoreSource(scores, initial_inverse_temperature(scores, codes, weights, vouched=True))
+        )
     if len(experts) > 1:
-        scales, _ = fit_scales(experts, log_priors, codes, weights)
+        scales, _ = fit_inverse_temperatures(experts, log_priors, codes, weights)
     return memories, scales
 
 
@@ -256,9 +264,9 @@ def _strongest(
             metric = Metric(1.0, STRENGTHS[index] * unit, PSEUDO_ROWS)
             scores = side.left_out.scores(metric)
             scores -= scores.mean(axis=1, keepdims=True)
-            expert = Expert(scores, gaussian_slope(scores[can], codes, weights))
+            expert = ScoreSource(scores, initial_inverse_temperature(scores[can], codes, weights))
             here = [expert._replace(scores=scores[can])]
-            scales, value = fit_scales(here, log_priors, codes, weights, last)
+            scales, value = fit_inverse_temperatures(here, log_priors, codes, weights, last)
             last = np.log(scales / expert.expected)  # where the next strength starts
             value += 0.5 * (np.log(STRENGTHS[index]) / DECADE) ** 2
             tried[index] = value, _Memory(side, metric, expert), scales
@@ -288,12 +296,14 @@ def _one_shot(
     metric = Metric(1.0, largest, ONE_SHOT_PSEUDO_ROWS)
     scores = side.left_out.scores(metric)
     slope = _unseen_slope(side, kept, metric)
-    memory = _Memory(side, metric, Expert(scores - scores.mean(axis=1, keepdims=True), slope))
+    memory = _Memory(side, metric, ScoreSource(scores - scores.mean(axis=1, keepdims=True), slope))
     if zero_shot is None:
         return [memory], np.array([slope])
     scores = kept.keys @ zero_shot
-    expert = Expert(scores, gaussian_slope(scores, side.codes, kept.weights, vouched=True))
-    fitted, _ = fit_scales([expert], log_priors, side.codes, kept.weights)
+    expert = ScoreSource(
+        scores, initial_inverse_temperature(scores, side.codes, kept.weights, vouched=True)
+    )
+    fitted, _ = fit_inverse_temperatures([expert], log_priors, side.codes, kept.weights)
     return [memory], np.array([POOLING * slope * fitted[0] / expert.expected, fitted[0]])
 
 
@@ -318,7 +328,7 @@ def _unseen_slope(side: Side, kept: RowArrays, metric: Metric) -> float:
 
 
 def _joined(
-    learned: Learned,
+    learned: Statistics,
     kept: RowArrays,
     memories: list[_Memory],
     scales: FloatArray,
@@ -340,7 +350,7 @@ def _joined(
         scores = scores + scales[-1] * (kept.keys @ zero_shot)
     if not lifted:
         return Selected(plain, None, scores)
-    in_units = LiftedWeights.of(learned.moments.key_grid, plain.matrix.shape[0], lifted[0])
+    in_units = FeatureWeights.of(learned.moments.key_grid, plain.matrix.shape[0], lifted[0])
     return Selected(plain, in_units, scores)
 
 

@@ -46,7 +46,7 @@ def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) ->
     return spread * float(np.exp(found.x))
 
 
-def strangeness(logits: FloatArray) -> FloatArray:
+def nonconformity_score(logits: FloatArray) -> FloatArray:
     """Return -log p_c of each row in each class, (n, C): large where a class does not fit."""
     return -log_softmax(logits, axis=1)
 
@@ -77,14 +77,14 @@ ENOUGH = 1e-2
 """Newton stops at hundredths of a nat over all rows."""
 
 
-class Expert(NamedTuple):
+class ScoreSource(NamedTuple):
     """Scores of rows, shape (n, C), and the inverse temperature expected of them."""
 
     scores: FloatArray
     expected: float
 
 
-def gaussian_slope(
+def initial_inverse_temperature(
     scores: FloatArray, codes: IntArray, weights: FloatArray, *, vouched: bool = False
 ) -> float:
     """Log-odds per unit of score, were own and other scores Gaussian: gap / variance.
@@ -123,8 +123,8 @@ def gaussian_slope(
     return float(share * counted / variance)
 
 
-def fit_scales(
-    experts: list[Expert],
+def fit_inverse_temperatures(
+    experts: list[ScoreSource],
     log_priors: FloatArray,
     codes: IntArray,
     weights: FloatArray,
@@ -138,7 +138,7 @@ def fit_scales(
 
     Parameters
     ----------
-    experts : list of K Expert
+    experts : list of K ScoreSource
     log_priors : ndarray of shape (C,)
     codes : ndarray of shape (n,), int
     weights : ndarray of shape (n,)

@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 
 from faast._utils.arrays import FloatArray
 from faast.core.moments import Moments
-from faast.core.sample import KeptRows
+from faast.core.sample import RowSample
 from faast.core.weights import FastWeights
 from faast.solvers.base import Solver
 from faast.solvers.gaussian import ClassesLeftOut, GaussianClasses, Metric
@@ -48,7 +48,7 @@ class Discriminant(Solver):
         elif not 0.0 < self.shrinkage <= 1.0:
             raise ValueError(f"shrinkage must be in (0, 1], got {self.shrinkage}")
 
-    def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
+    def solve(self, moments: Moments, rows: RowSample | None = None) -> FastWeights:
         """Solve; `FastWeights.strength` is the shrinkage. See `Solver.solve`."""
         kept = None if rows is None else rows_in_units(moments, rows)
         every_row = kept if rows is not None and rows.complete else None
@@ -66,7 +66,7 @@ class Discriminant(Solver):
         weights = classes.weights(_metric(classes, shrinkage))
         return replace(weights, bias=weights.bias + _log_priors(classes), strength=shrinkage)
 
-    def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
+    def loo_values(self, moments: Moments, rows: RowSample, weights: FastWeights) -> FloatArray:
         """Predict rows without themselves; see `Solver.loo_values`."""
         kept = rows_in_units(moments, rows)
         classes = GaussianClasses.of(moments, kept if rows.complete else None)

@@ -8,7 +8,7 @@ import numpy as np
 
 from faast._utils.arrays import FloatArray
 from faast.core.moments import Moments
-from faast.core.sample import KeptRows
+from faast.core.sample import RowSample
 from faast.core.weights import FastWeights
 from faast.solvers.base import Solver
 from faast.solvers.spectrum import LeaveOneOut, Spectrum, rows_in_units, spectrum
@@ -52,13 +52,13 @@ class PseudoInverse(Solver):
             if not self.alpha or self.alpha <= 0:
                 raise ValueError(f"alpha must be positive, got {self.alpha}")
 
-    def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
+    def solve(self, moments: Moments, rows: RowSample | None = None) -> FastWeights:
         """Solve; see `Solver.solve`."""
         decomposed = spectrum(moments, rows, centred=False)
         w, kept = decomposed.eigenvalues, self._kept(decomposed)
         return decomposed.weights(np.where(np.arange(len(w)) < kept, 1.0 / w, 0.0), kept)
 
-    def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
+    def loo_values(self, moments: Moments, rows: RowSample, weights: FastWeights) -> FloatArray:
         """Predict rows without themselves, the kept directions held fixed.
 
         The pseudo-inverse is the limit of a vanishing ridge on the directions it keeps; a tiny one

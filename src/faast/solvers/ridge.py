@@ -9,7 +9,7 @@ import numpy as np
 
 from faast._utils.arrays import FloatArray
 from faast.core.moments import Moments
-from faast.core.sample import KeptRows
+from faast.core.sample import RowSample
 from faast.core.weights import FastWeights
 from faast.solvers.base import Solver
 from faast.solvers.spectrum import LeaveOneOut, Spectrum, rows_in_units, spectrum
@@ -53,13 +53,13 @@ class Ridge(Solver):
         elif not (np.isfinite(self.strength) and self.strength >= 0):
             raise ValueError(f"strength must be finite and not negative, got {self.strength}")
 
-    def solve(self, moments: Moments, rows: KeptRows | None = None) -> FastWeights:
+    def solve(self, moments: Moments, rows: RowSample | None = None) -> FastWeights:
         """Solve; see `Solver.solve`."""
         decomposed = spectrum(moments, rows, centred=True)
         strength = self._chosen(decomposed, moments, rows)
         return decomposed.weights(1.0 / (decomposed.eigenvalues + strength), strength=strength)
 
-    def _chosen(self, decomposed: Spectrum, moments: Moments, rows: KeptRows | None) -> float:
+    def _chosen(self, decomposed: Spectrum, moments: Moments, rows: RowSample | None) -> float:
         if not isinstance(self.strength, str):
             return self.strength
         w, grid = decomposed.eigenvalues, strength_grid(decomposed)
@@ -73,7 +73,7 @@ class Ridge(Solver):
             strength = min(strength, float(w[0] / decomposed.count))
         return strength
 
-    def loo_values(self, moments: Moments, rows: KeptRows, weights: FastWeights) -> FloatArray:
+    def loo_values(self, moments: Moments, rows: RowSample, weights: FastWeights) -> FloatArray:
         """Predict rows without themselves; see `Solver.loo_values`."""
         decomposed = spectrum(moments, rows, centred=True)
         left_out = LeaveOneOut(decomposed, rows_in_units(moments, rows))

@@ -11,7 +11,7 @@ import numpy as np
 
 from faast._utils.arrays import FloatArray
 from faast.core.moments import Moments
-from faast.core.sample import KeptRows, RowArrays
+from faast.core.sample import RowArrays, RowSample
 from faast.core.weights import FastWeights
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -83,7 +83,7 @@ class Spectrum:
         )
 
 
-def spectrum(moments: Moments, rows: KeptRows | None, centred: bool) -> Spectrum:
+def spectrum(moments: Moments, rows: RowSample | None, centred: bool) -> Spectrum:
     """Decompose from whichever side is smaller.
 
     The dual (n x n) serves while every row is kept and there are at most d / 2 of them; it is about
@@ -92,7 +92,7 @@ def spectrum(moments: Moments, rows: KeptRows | None, centred: bool) -> Spectrum
     Parameters
     ----------
     moments : Moments
-    rows : KeptRows or None
+    rows : RowSample or None
     centred : bool
         Subtract the means first (a model with intercept).
     """
@@ -101,7 +101,7 @@ def spectrum(moments: Moments, rows: KeptRows | None, centred: bool) -> Spectrum
     return primal_spectrum(moments, centred)
 
 
-def rows_in_units(moments: Moments, rows: KeptRows) -> RowArrays:
+def rows_in_units(moments: Moments, rows: RowSample) -> RowArrays:
     """Return kept rows in the caller's units, in hash order."""
     keys, values = moments.from_grid(rows.keys, rows.values)
     return RowArrays(keys, values, rows.weights)

@@ -5,9 +5,10 @@ import importlib.util
 import pytest
 
 if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
+    from tests.lm.conftest import tokens as tokens
     from tests.lm.models import tiny, word_tokenizer
 else:
-    collect_ignore_glob = ["test_asking.py", "test_few_shot.py"]
+    collect_ignore_glob = ["test_prompting.py", "test_few_shot.py", "test_perplexity.py"]
 
 
 @pytest.fixture

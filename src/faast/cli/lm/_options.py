@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -156,7 +156,7 @@ def open_model(name: str, running: Running = RUNNING, config: MemoryConfig | Non
     """
     if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise FileNotFoundError(f"there is no folder {name} of a model or a memory")
-    transformers = require("transformers", "lm")
+    transformers = import_optional("transformers", "lm")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     from faast.lm import FaastForCausalLM

@@ -7,7 +7,7 @@ from operator import length_hint
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast.data import DataError
 from faast.data.cells import text_row
 from faast.data.records import Fields, RecordSource
@@ -162,9 +162,9 @@ def _running_text(source: str, tokenizer: PreTrainedTokenizerBase) -> Document:
 
 
 def _followed(records: RecordSource, description: str) -> Iterable[Fields]:
-    return follow(records, lambda: records.fraction, description, enabled=True)
+    return progress_bar(records, lambda: records.fraction, description, enabled=True)
 
 
 def _paced(parts: list[Document]) -> Iterator[Document]:
     left = iter(parts)
-    return follow(left, lambda: 1 - length_hint(left) / len(parts), "Learning", enabled=True)
+    return progress_bar(left, lambda: 1 - length_hint(left) / len(parts), "Learning", enabled=True)

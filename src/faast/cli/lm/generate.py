@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.cli._options import Json
 from faast.cli._output import emit, one_line_errors, shown
 from faast.cli.evaluate import measure
@@ -95,7 +95,7 @@ def generate(
     else:
         raise ValueError("name either records or one text with --prompt")
     if questions.answers is not None:
-        require("sacrebleu", "evaluation")  # before the work, not after it
+        import_optional("sacrebleu", "evaluation")  # before the work, not after it
     opened = open_model(model, running)
     from faast.evaluation.lm.generation import continuations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from faast._utils.progress import busy
+from faast._utils.progress import spinner
 from faast.cli._options import Json
 from faast.cli._output import emit, one_line_errors
 from faast.cli.lm._options import (
@@ -85,7 +85,7 @@ def fold(
     opened = open_model(memory)
     if not opened.model.names:
         raise ValueError(f"{memory} has learned nothing that could be merged into its model")
-    with busy("Folding"):
+    with spinner("Folding"):
         plain = opened.model.fold()
         plain.save_pretrained(output)
         opened.tokenizer.save_pretrained(output)

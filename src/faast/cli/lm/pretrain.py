@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 from faast.cli._options import Json
 from faast.cli._output import emit, one_line_errors
 from faast.cli.lm._options import Opened, Window
@@ -52,7 +52,7 @@ def pretrain(
     json: Json = False,
 ) -> None:
     """Train readouts by the next-token loss; start it with `accelerate launch` for several GPUs."""
-    transformers = require("transformers", "lm")
+    transformers = import_optional("transformers", "lm")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     from faast.lm import FaastForCausalLM, MemoryConfig

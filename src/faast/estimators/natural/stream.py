@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from faast._utils.arrays import AnyArray, IntArray
-from faast._utils.hashing import mix64
+from faast._utils.hashing import hash64
 from faast.core.persistence import State
 
 
@@ -86,7 +86,7 @@ def shuffled(held: Examples, arriving: Examples, capacity: int) -> tuple[Example
     rows = held.plus(arriving)
     n_free = max(capacity - len(held), 0)
     slots = list(range(min(len(rows), capacity)))
-    places = mix64(arriving.numbers[n_free:].astype(np.uint64)) % np.uint64(capacity)
+    places = hash64(arriving.numbers[n_free:].astype(np.uint64)) % np.uint64(capacity)
     emitted = []
     for row, place in enumerate(places.tolist(), start=capacity):
         emitted.append(slots[place])
@@ -99,10 +99,10 @@ def sampled(kept: Examples, arriving: Examples, capacity: int) -> Examples:
     rows = kept.plus(arriving)
     if len(rows) <= capacity:
         return rows
-    hashes = mix64(~rows.numbers.astype(np.uint64))
+    hashes = hash64(~rows.numbers.astype(np.uint64))
     return rows.take(np.sort(np.argpartition(hashes, capacity)[:capacity]))
 
 
 def in_random_order(rows: Examples) -> Examples:
     """Return rows in the order of a hash of their numbers."""
-    return rows.take(np.argsort(mix64(mix64(rows.numbers.astype(np.uint64)))))
+    return rows.take(np.argsort(hash64(hash64(rows.numbers.astype(np.uint64)))))

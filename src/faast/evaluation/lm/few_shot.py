@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast.evaluation.lm.classification import answer_probabilities
 from faast.lm.documents import answer_document, padded
 
@@ -88,7 +88,7 @@ def learned_shots(
     """
     found: list[FloatArray] = []
     questions = zip(prompts, shots, strict=True)
-    for prompt, examples in follow(
+    for prompt, examples in progress_bar(
         questions, lambda: len(found) / len(prompts), "Learning and asking", enabled=progress
     ):
         with model.memory(SCRATCH):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from faast._utils.progress import follow
+from faast._utils.progress import progress_bar
 from faast.lm import FaastForCausalLM
 from faast.lm.architecture import longest_sequence
 from faast.lm.documents import groups
@@ -76,7 +76,7 @@ def prompt_batches(
     def fraction() -> float:
         return 1 - length_hint(left) / len(order)
 
-    for places in follow(groups(left, batch_size), fraction, description, enabled=progress):
+    for places in progress_bar(groups(left, batch_size), fraction, description, enabled=progress):
         longest = max(len(fitting[place]) for place in places)
         rows = [(longest - len(fitting[place])) * [0] + [*fitting[place]] for place in places]
         lengths = torch.tensor([len(fitting[place]) for place in places])

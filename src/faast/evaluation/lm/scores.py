@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from faast._utils.imports import require
+from faast._utils.imports import import_optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def corpus_bleu(texts: Sequence[str], references: Sequence[str]) -> Bleu:
         Nothing to score, or lengths that differ.
     """
     _require_pairs(texts, references)
-    metric = require("sacrebleu.metrics", "evaluation").BLEU()
+    metric = import_optional("sacrebleu.metrics", "evaluation").BLEU()
     score = metric.corpus_score(list(texts), [list(references)], n_bootstrap=N_BOOTSTRAP)
     signature = str(metric.get_signature())
     told = json.loads(score.format(width=4, signature=signature, is_json=True))
