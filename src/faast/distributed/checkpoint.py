@@ -79,7 +79,7 @@ class Partial:
 
     def to_state(self) -> State:
         """Return what a file keeps."""
-        return State.joined(
+        return State.join(
             {"learned": self.learned.to_state()}, classes=describe_labels(self.classes)
         )
 
