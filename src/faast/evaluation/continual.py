@@ -35,7 +35,7 @@ class Memory(Protocol):
 RIVALS: dict[str, Callable[[int], Memory]] = {
     "exact moments, ridge": lambda _: AssociativeMemory(Ridge(strength=STRENGTH)),
     "recursive float32": lambda _: RecursiveLeastSquares(STRENGTH),
-    "block average (paper)": lambda block: BlockAverageMemory(bank_size=block, block_size=block),
+    "block average (paper)": lambda block: BlockAverageMemory(buffer_size=block, block_size=block),
 }
 """Ways to learn one-hot classes block by block, made from the rows of a block."""
 

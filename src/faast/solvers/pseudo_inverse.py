@@ -54,9 +54,40 @@ class PseudoInverse(Solver):
 
     def solve(self, moments: Moments, rows: RowSample | None = None) -> FastWeights:
         """Solve; see `Solver.solve`."""
-        decomposed = spectrum(moments, rows, centred=False)
-        w, kept = decomposed.eigenvalues, self._kept(decomposed)
+        return self.solve_spectrum(spectrum(moments, rows, centred=False))
+
+    def solve_spectrum(self, decomposed: Spectrum) -> FastWeights:
+        """Solve a decomposition that is at hand, so that several tolerances can share one.
+
+        Parameters
+        ----------
+        decomposed : Spectrum
+            Not centred.
+        """
+        w = decomposed.eigenvalues
+        kept = self.count_kept(w, decomposed.count)
         return decomposed.weights(np.where(np.arange(len(w)) < kept, 1.0 / w, 0.0), kept)
+
+    def count_kept(self, eigenvalues: FloatArray, count: float) -> int:
+        """Count the directions above the tolerance.
+
+        Parameters
+        ----------
+        eigenvalues : ndarray of shape (r,), float64
+            Squared singular values of the keys, descending.
+        count : float
+            Rows, N.
+
+        Returns
+        -------
+        int
+            At least 1 where there is any direction: N = 1 makes rtol 1, and would drop even the
+            largest.
+        """
+        w = eigenvalues
+        rtol = self.rtol if self.alpha is None else max(count, 1.0) ** -self.alpha
+        above = int(np.count_nonzero(w > w[0] * rtol**2)) if len(w) and rtol is not None else 0
+        return max(above, min(1, len(w)))
 
     def loo_values(self, moments: Moments, rows: RowSample, weights: FastWeights) -> FloatArray:
         """Predict rows without themselves, the kept directions held fixed.
@@ -68,10 +99,3 @@ class PseudoInverse(Solver):
         w = decomposed.eigenvalues
         removed = np.where(np.arange(len(w)) < weights.rank, 1e-10 / (w / w[:1] + 1e-10), 1.0)
         return LeaveOneOut(decomposed, rows_in_units(moments, rows)).predictions(removed)
-
-    def _kept(self, decomposed: Spectrum) -> int:
-        """Count the directions above the tolerance; the largest always is (one row has rtol 1)."""
-        w = decomposed.eigenvalues
-        rtol = self.rtol if self.alpha is None else max(decomposed.count, 1.0) ** -self.alpha
-        above = int(np.count_nonzero(w > w[0] * rtol**2)) if len(w) and rtol is not None else 0
-        return max(above, min(1, len(w)))
