@@ -53,7 +53,7 @@ class Golden:
         config = MemoryConfig.paper(
             memory["num_layers"],
             memory["alpha"],
-            bank_size=memory["max_memory_size"],
+            buffer_size=memory["max_memory_size"],
             block_size=memory["reader_update_size"],
             interpolation=memory["interpolation"],
             dropout=0.0,
@@ -78,9 +78,9 @@ def relative_error(given, expected):
 def layer_weights(model):
     """W of every memory by the number of blocks in front of it, out x in."""
     n_blocks = model.config.num_hidden_layers
-    (memory,) = model._memories.values()
+    parts = model._adapters["default"].parts
     return {
-        n_blocks if part.place == "last" else part.place: part.weights.T for part in memory.parts
+        n_blocks if part.point == "last" else part.point: part.pairs.weights.T for part in parts
     }
 
 
@@ -116,9 +116,9 @@ def test_one_training_step_has_the_published_loss_and_gradients(golden):
     loss = model(**lesson, labels=labels).loss
     loss.backward()
     assert relative_error(loss.detach(), golden["train.loss"][0]) <= TOLERANCE
-    for place, readout in zip(model._middle, model.readouts, strict=True):
+    for block, readout in zip(model._layers, model.readouts, strict=True):
         for name in ("scorer", "out_proj"):
             gradient = getattr(readout, name).weight.grad
-            published = golden[f"train.grad.{name}.layer{place}"]
+            published = golden[f"train.grad.{name}.layer{block}"]
             assert relative_error(gradient, published) <= TOLERANCE
     assert all(parameter.grad is None for parameter in model.base.parameters())

@@ -7,9 +7,7 @@ from torch import nn
 
 from faast.core.persistence import ModelFileError
 from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.exceptions import UnsupportedModelError
-from faast.lm.merging import FoldingError
-from faast.lm.output_memory import ForgettingError
+from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
 from tests.lm.models import VOCABULARY, tiny
 
 EXACT = MemoryConfig("pseudoinverse", middle_layers=1, alpha=0.5, interpolation=0.5)
@@ -37,11 +35,11 @@ def logits(model, tokens):
 
 def test_forgetting_leaves_the_state_as_if_never_seen(exact, tokens):
     once = logits(exact.learn(tokens[:6]), tokens)
-    state = exact._memory("default").to_state()
+    state = exact._adapters["default"].to_state()
     exact.learn(tokens[6:])
     assert not torch.equal(logits(exact, tokens), once)
     exact.forget(tokens[6:])
-    left = exact._memory("default").to_state()
+    left = exact._adapters["default"].to_state()
     assert all((left.tensors[name] == tensor).all() for name, tensor in state.tensors.items())
     assert torch.equal(logits(exact, tokens), once)
 
@@ -97,11 +95,11 @@ def test_named_memories_are_apart_and_switch_by_call_and_by_row(natural, tokens)
     plain = logits(natural, tokens)
     expected = {}
     for name, text in (("one", tokens), ("two", tokens.flip(1))):
-        with natural.memory(name):
+        with natural.use_adapter(name):
             expected[name] = logits(natural.learn(text), tokens)
-    assert natural.names == ["one", "two"]
+    assert natural.adapters == ["one", "two"]
     assert torch.equal(logits(natural, tokens), plain)
-    with natural.memory(["one", "two", "none"] * 4):
+    with natural.use_adapter(["one", "two", "none"] * 4):
         mixed = logits(natural, tokens)
     torch.testing.assert_close(mixed[0::3], expected["one"][0::3])
     torch.testing.assert_close(mixed[1::3], expected["two"][1::3])
@@ -109,22 +107,22 @@ def test_named_memories_are_apart_and_switch_by_call_and_by_row(natural, tokens)
 
 
 def test_rows_with_beams_keep_their_memories(natural, tokens):
-    with natural.memory("one"):
+    with natural.use_adapter("one"):
         natural.learn(tokens)
     settings = {"max_new_tokens": 4, "num_beams": 3, "do_sample": False}
     prompt = tokens[:2, :6]
     plain = natural.generate(prompt[1:], **settings)
-    with natural.memory("one"):
+    with natural.use_adapter("one"):
         learned = natural.generate(prompt[:1], **settings)
-    with natural.memory(["one", "other"]):
+    with natural.use_adapter(["one", "other"]):
         both = natural.generate(prompt, **settings)
     assert torch.equal(both, torch.cat([learned, plain]))
 
 
 def test_rows_can_teach_different_memories(natural, tokens):
-    with natural.memory(["one"] * 6 + ["two"] * 6):
+    with natural.use_adapter(["one"] * 6 + ["two"] * 6):
         natural.learn(tokens)
-    with natural.memory("one"):
+    with natural.use_adapter("one"):
         assert natural.memory_size == tokens[:6, 1:].numel()
         one = logits(natural, tokens)
         torch.testing.assert_close(one, logits(natural.reset().learn(tokens[:6]), tokens))
@@ -132,7 +130,7 @@ def test_rows_can_teach_different_memories(natural, tokens):
 
 
 def test_more_names_than_rows_are_refused(natural, tokens):
-    with natural.memory(["one", "two"]), pytest.raises(ValueError, match="2 memory names"):
+    with natural.use_adapter(["one", "two"]), pytest.raises(ValueError, match="2 adapter names"):
         natural.learn(tokens[:3])
 
 
@@ -143,7 +141,7 @@ def test_detaching_leaves_nothing_behind(llama, tokens):
     trainable = [parameter.requires_grad for parameter in llama.parameters()]
     model = FaastForCausalLM.from_base(llama.train(), MemoryConfig.paper(2))
     model.train().learn(tokens)
-    memory, wrapper = weakref.ref(model._memory("default")), weakref.ref(model)
+    memory, wrapper = weakref.ref(model._adapters["default"]), weakref.ref(model)
     assert model.detach() is llama
     del model
     gc.collect()
@@ -171,7 +169,7 @@ def test_a_tied_head_is_untied_by_folding(gpt2, tokens):
 
 
 def test_what_does_not_fold_says_why(exact, tokens):
-    with pytest.raises(FoldingError, match="middle memory"):
+    with pytest.raises(FoldingError, match="layer memory"):
         exact.learn(tokens).fold()
     nn.init.zeros_(exact.readouts[0].out_proj.weight)
     with pytest.raises(FoldingError, match="before the final norm"):

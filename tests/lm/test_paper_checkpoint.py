@@ -1,4 +1,4 @@
-"""The published checkpoint layout, built from golden numbers."""
+"""Checkpoints in the layout of the paper's code, built from golden numbers."""
 
 import json
 
@@ -8,7 +8,6 @@ import torch
 
 from faast.core.persistence import ModelFileError
 from faast.lm import FaastForCausalLM
-from faast.lm import paper_checkpoint as published
 from tests.lm.test_golden import CASES, Golden, relative_error
 
 
@@ -51,7 +50,7 @@ def test_a_published_checkpoint_reads_as_paper_mode(golden, checkpoint):
 def test_what_is_written_reads_back(golden, checkpoint, tmp_path):
     folder, base = checkpoint
     model = FaastForCausalLM.from_pretrained(folder, base=base)
-    published.save(model, tmp_path / "again")
+    model.save_paper_checkpoint(tmp_path / "again")
     names = safetensors.torch.load_file(tmp_path / "again" / "model.safetensors").keys()
     assert names == golden.states("state.").keys()
     again = FaastForCausalLM.from_pretrained(tmp_path / "again", base=base)

@@ -1,7 +1,7 @@
 """The paper's incremental update: an average of blocks that are each solved on their own.
 
-FAAST, arXiv 2605.04651, Eq. 14. It works on numpy arrays and on torch tensors alike; a subclass says
-how one block is solved and how rows are concatenated.
+FAAST, arXiv 2605.04651, Eq. 14. It works on numpy arrays and on torch tensors; a subclass says how
+one block is solved and how rows are concatenated.
 """
 
 from __future__ import annotations

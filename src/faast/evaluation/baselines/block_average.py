@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +24,7 @@ class ArrayBlockAverage(BlockAverage[FloatArray]):
         Solves each block.
     """
 
-    solver: Solver = PseudoInverse(alpha=0.8)
+    solver: Solver = field(default_factory=PseudoInverse)
 
     def solve_block(self, keys: FloatArray, values: FloatArray) -> FloatArray:
         """Solve one block from plain float64 sums."""

@@ -20,7 +20,7 @@ def test_the_models_own_text_teaches_it_nothing(llama, tokens):
         own = llama.generate(prompt, max_new_tokens=40, do_sample=True, top_k=0)
     before = loss(llama, own[24:])
     model = FaastForCausalLM.from_base(llama, CHOOSING).learn(own[:24])
-    assert model._memory("default").output.chosen.interpolation == 0.0
+    assert model._adapters["default"].parts[-1].solution.interpolation == 0.0
     assert loss(model, own[24:]) == before
 
 
@@ -32,27 +32,27 @@ def test_a_chosen_memory_is_no_worse_than_the_frozen_model(gpt2, tokens):
 
 def test_the_choice_does_not_depend_on_order_or_batching(gpt2, tokens):
     model = FaastForCausalLM.from_base(gpt2, CHOOSING)
-    whole = model.learn(tokens)._memory("default").output
+    whole = model.learn(tokens)._adapters["default"].parts[-1]
     model.reset()
     for batch in tokens.flip(0).split(5):
         model.learn(batch)
-    parts = model._memory("default").output
-    assert [block.rank for block in whole.held.blocks] == [b.rank for b in parts.held.blocks]
-    assert whole.chosen.interpolation == parts.chosen.interpolation
+    parts = model._adapters["default"].parts[-1]
+    assert whole.validation.hashes.tolist() == parts.validation.hashes.tolist()
+    assert whole.solution.interpolation == parts.solution.interpolation
 
 
 def test_forgetting_drops_the_held_out_blocks(gpt2, tokens):
     model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens[:6])
-    before = model._memory("default").output
-    after = model.learn(tokens[6:]).forget(tokens[6:])._memory("default").output
-    assert [block.rank for block in before.held.blocks] == [b.rank for b in after.held.blocks]
+    before = model._adapters["default"].parts[-1]
+    after = model.learn(tokens[6:]).forget(tokens[6:])._adapters["default"].parts[-1]
+    assert before.validation.hashes.tolist() == after.validation.hashes.tolist()
     assert before.pairs.moments == after.pairs.moments
 
 
 def test_given_settings_are_taken(gpt2, tokens):
     config = MemoryConfig(output="pseudoinverse", alpha=0.4, interpolation=0.3)
     model = FaastForCausalLM.from_base(gpt2, config).learn(tokens)
-    assert model._memory("default").output.chosen.interpolation == 0.3
+    assert model._adapters["default"].parts[-1].solution.interpolation == 0.3
 
 
 def test_a_model_with_narrow_embeddings_learns_by_the_gradient_only(tokens):
