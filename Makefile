@@ -16,31 +16,31 @@ check: .venv/full ## format, lint, types, direction of imports
 	$(BIN)/lint-imports
 
 bench: .venv/full ## regenerate the pages of results/ that half an hour is enough for
-	$(BIN)/python benchmarks/few_shot.py
-	$(BIN)/python benchmarks/episodes.py
-	$(BIN)/python benchmarks/continual.py
-	$(BIN)/python benchmarks/sensitivity.py
-	$(BIN)/python benchmarks/lm_support.py
-	$(BIN)/python benchmarks/readme.py
+	$(BIN)/python -m benchmarks.features.few_shot
+	$(BIN)/python -m benchmarks.features.episodes
+	$(BIN)/python -m benchmarks.features.continual
+	$(BIN)/python -m benchmarks.features.sensitivity
+	$(BIN)/python -m benchmarks.lm.support
+	$(BIN)/python -m benchmarks.tables
 
 bench-long: .venv/full ## regenerate the others: hours
-	$(BIN)/python benchmarks/core.py
-	$(BIN)/python benchmarks/full_data.py
-	$(BIN)/python benchmarks/novelty.py
-	$(BIN)/python benchmarks/efficiency.py
-	$(BIN)/python benchmarks/raw.py
-	$(BIN)/python benchmarks/scale_out.py
-	$(BIN)/python benchmarks/lm.py
-	$(BIN)/python benchmarks/lm_tasks.py
+	$(BIN)/python -m benchmarks.features.core
+	$(BIN)/python -m benchmarks.features.full_data
+	$(BIN)/python -m benchmarks.features.novelty
+	$(BIN)/python -m benchmarks.scale.efficiency
+	$(BIN)/python -m benchmarks.scale.raw
+	$(BIN)/python -m benchmarks.scale.scale_out
+	$(BIN)/python -m benchmarks.lm.adaptation
+	$(BIN)/python -m benchmarks.lm.tasks
 
 bench-quick: .venv/full ## minutes: less of everything in results/quick, held to docs/claims.md
-	$(BIN)/python benchmarks/few_shot.py --quick
-	$(BIN)/python benchmarks/episodes.py --quick
-	$(BIN)/python benchmarks/efficiency.py --quick
-	$(BIN)/python benchmarks/continual.py --quick
-	$(BIN)/python benchmarks/sensitivity.py --quick
-	$(BIN)/python benchmarks/lm_support.py --quick
-	$(BIN)/python benchmarks/check_claims.py
+	$(BIN)/python -m benchmarks.features.few_shot --quick
+	$(BIN)/python -m benchmarks.features.episodes --quick
+	$(BIN)/python -m benchmarks.scale.efficiency --quick
+	$(BIN)/python -m benchmarks.features.continual --quick
+	$(BIN)/python -m benchmarks.features.sensitivity --quick
+	$(BIN)/python -m benchmarks.lm.support --quick
+	$(BIN)/python -m benchmarks.check_claims
 
 clean:
 	rm -rf .venv
