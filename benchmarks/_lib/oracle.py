@@ -8,7 +8,7 @@ from unittest.mock import patch
 import numpy as np
 
 from faast import FaastClassifier
-from faast.solvers import auto as selection
+from faast.solvers import auto
 
 
 def best_strength(make: Callable[[], FaastClassifier], support: tuple, test: tuple) -> np.ndarray:
@@ -21,7 +21,7 @@ def best_strength(make: Callable[[], FaastClassifier], support: tuple, test: tup
     one_shot = len(labels) < 2 * len(np.unique(labels))
     held = scaled_default if one_shot else single_choice
     tried = []
-    for strength in selection.STRENGTHS:
+    for strength in auto.STRENGTHS:
         with held(float(strength)):
             tried.append(make().fit(rows, labels).predict(test[0]) == test[1])
     return max(tried, key=np.count_nonzero)
@@ -29,12 +29,12 @@ def best_strength(make: Callable[[], FaastClassifier], support: tuple, test: tup
 
 def single_choice(strength: float):
     # twice the same, as the search starts in the middle and looks to both sides
-    return patch.object(selection, "STRENGTHS", np.array([strength, strength]))
+    return patch.object(auto, "STRENGTHS", np.array([strength, strength]))
 
 
 def scaled_default(strength: float):
     def metric(gain: float, floor: float, kappa: float):
-        return original(gain=gain, floor=strength * floor, kappa=kappa)
+        return original(gain, strength * floor, kappa)
 
-    original = selection.Metric
-    return patch.object(selection, "Metric", metric)
+    original = auto.Metric
+    return patch.object(auto, "Metric", metric)

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-import faast
 from benchmarks._lib.archive import Archive
 from benchmarks._lib.datasets import SCIKIT, TEXT, Dataset, load, scikit
 from benchmarks._lib.oracle import best_strength
@@ -39,7 +38,7 @@ from benchmarks.features.full_data_report import (
     write_plot,
     write_report,
 )
-from faast import FaastClassifier
+from faast import NaturalGradientClassifier
 from faast.evaluation.baselines import LinearProjection
 from faast.evaluation.measure import OURS, Measurement, build, measure, takes_prior, warm_up
 
@@ -70,7 +69,7 @@ def cases(sets: dict[str, Dataset], seeds: int) -> Iterator[Case]:
 def maker(method: str, split: Dataset):
     embeddings = split.class_embeddings
     if method == NATURAL:
-        return lambda: FaastClassifier(solver=faast.Natural(), class_embeddings=embeddings)
+        return lambda: NaturalGradientClassifier(class_embeddings=embeddings)
     return lambda: build(method, embeddings, **options(method, len(split.train)))
 
 
@@ -78,9 +77,8 @@ def run(case: Case, archive: Archive, repeats: int) -> dict[str, Result]:
     """Measure every method; those that are fast again, in turns."""
     done: dict[str, list[Measurement]] = {}
     seconds: dict[str, list[list[float]]] = {}
-    natural = [NATURAL] if hasattr(faast, "Natural") else []
     for turn in range(repeats):
-        for method in [OURS, *natural, *case.methods()[1:]]:
+        for method in [OURS, NATURAL, *case.methods()[1:]]:
             once = case.rows > SVM_ROWS and method not in (OURS, NATURAL)
             if turn and (once or max(map(sum, seconds[method])) > SLOW):
                 continue
