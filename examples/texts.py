@@ -38,6 +38,7 @@ def main() -> None:
         print("new:   ", model.predict(["please close the account"])[0])
 
         model.forget(["I want to close my account"], ["account"])
+        print("again: ", model.predict(["has my card been sent?"])[0])
         model.save(path)
         print("same file after forgetting:", path.read_bytes() == before)
         print("loaded:", faast.load(path).predict(["the top up failed"])[0])
