@@ -129,6 +129,12 @@ def test_links_within_the_project_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+def test_architecture_names_files_that_exist():
+    named = re.findall(r"`([\w/]+/\w*(?:\.py)?)`", (ROOT / "docs" / "architecture.md").read_text())
+    assert len(named) > 10
+    assert not [path for path in named if not (ROOT / "src" / "faast" / path).exists()]
+
+
 @pytest.mark.parametrize(
     "package",
     ["", "solvers", "estimators", "encoders", "data", "lm", "distributed", "evaluation.baselines"],
