@@ -29,7 +29,7 @@ from benchmarks.lm.adaptation_methods import BATCH, LORA, NATURAL, Watch, method
 from benchmarks.lm.adaptation_report import Measured, recorded, write
 from benchmarks.lm_baselines import NearestTokens
 from faast.evaluation.lm.perplexity import perplexity
-from faast.lm.architecture import dissect
+from faast.lm.architecture import find_architecture
 
 MODEL = DATA / "models" / "tinystories-656k"
 WINDOW = 256
@@ -67,9 +67,9 @@ class Subject:
 
     @classmethod
     def of(cls, folder: Path) -> Subject:
-        anatomy = dissect(AutoModelForCausalLM.from_pretrained(folder))
-        window = min(WINDOW, (anatomy.n_positions or 2 * WINDOW) // 2)
-        middle = min(3, len(anatomy.blocks) - 1)
+        architecture = find_architecture(AutoModelForCausalLM.from_pretrained(folder))
+        window = min(WINDOW, (architecture.n_positions or 2 * WINDOW) // 2)
+        middle = min(3, len(architecture.blocks) - 1)
         return cls(folder, AutoTokenizer.from_pretrained(folder), window, middle)
 
     def fresh(self) -> Any:
