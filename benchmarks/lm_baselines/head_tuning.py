@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from benchmarks.lm_baselines.base import Adapted
 from benchmarks.lm_baselines.training import Training, bytes_of
-from torch import nn
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks.lm_baselines.base import Adapted
-from benchmarks.lm_baselines.training import Training, bytes_of
 from torch import nn
 from torch.nn.utils import skip_init
 
+from benchmarks.lm_baselines.base import Adapted
+from benchmarks.lm_baselines.training import Training, bytes_of
 from faast.lm.architecture import evenly_spaced_blocks, find_architecture
 from faast.lm.hooks import HEAD, HookPoint, Hooks
 

@@ -9,9 +9,10 @@ from benchmarks.lm_baselines.peft_tuning import peft_library, projection_size, t
 from benchmarks.lm_baselines.training import Training
 
 if TYPE_CHECKING:
-    from benchmarks.lm_baselines.base import Adapted
     from torch import Tensor
     from transformers import PreTrainedModel
+
+    from benchmarks.lm_baselines.base import Adapted
 
 
 @dataclass(frozen=True)

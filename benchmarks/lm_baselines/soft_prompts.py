@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from benchmarks.lm_baselines.peft_tuning import peft_library, projection_size, tuned
 from benchmarks.lm_baselines.training import Training
-
 from faast.lm.architecture import find_architecture
 
 if TYPE_CHECKING:
-    from benchmarks.lm_baselines.base import Adapted
     from torch import Tensor
     from transformers import PreTrainedModel
+
+    from benchmarks.lm_baselines.base import Adapted
 
 
 @dataclass(frozen=True)
