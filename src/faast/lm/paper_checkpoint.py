@@ -191,5 +191,7 @@ def _backbone(
         raise ModelFileError(
             f"the checkpoint lacks {sorted(report['missing_keys'])[:3]} of the backbone"
         )
+    name = base.name_or_path if isinstance(base, PreTrainedModel) else str(base)
+    model.name_or_path = model.config.name_or_path = name  # the weights came without a name
     loaded: PreTrainedModel = model
     return loaded
