@@ -5,9 +5,11 @@ Files that commands write: checked before the work, not after it.
 
 from __future__ import annotations
 
+import csv
 import functools
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -70,6 +72,44 @@ def shown(fact: Any) -> str:
     if isinstance(fact, list):
         return ", ".join(map(shown, fact[:20])) + (" …" if len(fact) > 20 else "")
     return " ".join(str(fact).split("\n"))
+
+
+Answers = dict[str, list[Any]]
+"""Columns of answers by name, with one value per row."""
+
+_PLURALS = {"probability": "probabilities", "novelty": "novelties"}
+
+
+def emit_answers(answers: Answers, facts: dict[str, Any], as_json: bool) -> None:
+    """Show answers on stdout as CSV and facts on stderr, or both as one JSON object on stdout."""
+    if as_json:
+        emit({**facts, **join_answers([answers])}, as_json)
+        return
+    write_csv([answers])
+    for name, fact in facts.items():
+        typer.echo(f"{name.replace('_', ' ')}: {shown(fact)}", err=True)
+
+
+def join_answers(batches: Iterable[Answers]) -> Answers:
+    """Join batches of answers into whole columns, named in the plural as in JSON output."""
+    columns: Answers = {}
+    for answers in batches:
+        for name, values in answers.items():
+            columns.setdefault(_PLURALS.get(name, f"{name}s"), []).extend(values)
+    return columns
+
+
+def write_csv(batches: Iterable[Answers]) -> None:
+    """Write batches of answers to stdout as CSV, as they arrive; probabilities get six decimals."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for number, answers in enumerate(batches):
+        if number == 0:
+            writer.writerow(answers)
+        columns = [
+            [f"{value:.6f}" for value in values] if name == "probability" else values
+            for name, values in answers.items()
+        ]
+        writer.writerows(zip(*columns, strict=True))
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

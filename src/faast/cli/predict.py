@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -14,17 +12,12 @@ import typer
 from faast._utils.arrays import AnyArray
 from faast.cli._model import Learner
 from faast.cli._options import DATA_HELP, READING, Json, Model, OnError, Reading
-from faast.cli._output import emit, one_line_errors
+from faast.cli._output import Answers, emit, join_answers, one_line_errors, write_csv
 from faast.cli._rows import batches, named, opened
 from faast.data import RowSource
 from faast.data.cells import text_row
 from faast.data.images import SUFFIXES
 from faast.estimators.explanation import novelty_of
-
-Answers = dict[str, list[Any]]
-"""Columns of answers, one value a row."""
-
-PLURAL = {"probability": "probabilities", "novelty": "novelties"}
 
 
 @one_line_errors
@@ -50,16 +43,11 @@ def predict(
         source = opened(learner, str(data), reading, labelled=False)
         parts = _read_answers(learner, source, numbered=reading.on_error is OnError.SKIP)
     if json:
-        columns = _collected(parts)
+        columns = join_answers(parts)
         skipped = 0 if source is None else source.skipped
         emit({"rows": len(columns["labels"]), "rows_skipped": skipped, **columns}, json)
-        return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    for number, answers in enumerate(parts):
-        if number == 0:
-            writer.writerow(answers)
-        shown = answers | {"probability": [f"{p:.6f}" for p in answers["probability"]]}
-        writer.writerows(zip(*shown.values(), strict=True))
+    else:
+        write_csv(parts)
 
 
 def _read_answers(learner: Learner, source: RowSource, numbered: bool) -> Iterator[Answers]:
@@ -75,14 +63,6 @@ def _read_answers(learner: Learner, source: RowSource, numbered: bool) -> Iterat
 def _is_image(learner: Learner, data: str) -> bool:
     path = Path(data)
     return learner.modality == "image" and path.suffix.lower() in SUFFIXES and path.is_file()
-
-
-def _collected(parts: Iterable[Answers]) -> Answers:
-    columns: Answers = {}
-    for answers in parts:
-        for name, values in answers.items():
-            columns.setdefault(PLURAL.get(name, f"{name}s"), []).extend(values)
-    return columns
 
 
 def _answers(learner: Learner, features: AnyArray) -> Answers:
