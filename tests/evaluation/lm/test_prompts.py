@@ -1,6 +1,6 @@
 import pytest
 
-from faast.evaluation.lm.prompts import SENTIMENT, Template, translation
+from faast.evaluation.lm.prompts import SENTIMENT, Template, translation_template
 
 
 def test_templates_are_filled_with_the_fields_of_a_record():
@@ -8,7 +8,7 @@ def test_templates_are_filled_with_the_fields_of_a_record():
     example = SENTIMENT.example({"text": "a {strange} film", "label": "positive"})
     assert example == ("Review: a {strange} film\nSentiment:", " positive")
     pair = {"source": "a dog", "target": "ein Hund"}
-    assert "".join(translation("English", "German").example(pair)) == (
+    assert "".join(translation_template("English", "German").example(pair)) == (
         "English: a dog\nGerman: ein Hund"
     )
 

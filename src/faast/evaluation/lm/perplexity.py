@@ -1,4 +1,4 @@
-"""Perplexity of a text in windows."""
+"""Measure the perplexity of a language model on a text."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ if TYPE_CHECKING:
 def perplexity(
     model: Callable[..., Any], tokens: Tensor, window: int = 1024, batch_size: int = 8
 ) -> float:
-    """Perplexity of a text, cut into windows that do not overlap.
+    """Return the exponential of the mean loss per token, over windows that do not overlap.
 
     Parameters
     ----------
     model : callable
-        A causal language model with or without memories.
-    tokens : Tensor of shape (n,)
-        The text. What does not fill a window is left out; the first token of each window is not
-        predicted.
+        ``model(input_ids=...)`` returns an object with ``logits``, as causal language models do.
+    tokens : Tensor of shape (n,), integer
+        The text. Tokens at the end that do not fill a window are left out, and the first token of
+        each window is not predicted.
     window : int
+        Number of tokens per window.
     batch_size : int
-        Windows at a time.
+        Number of windows per forward pass.
 
     Raises
     ------
     ValueError
-        Less than one window.
+        If the text does not fill a window, or if a window has fewer than two tokens.
     """
     n_windows = len(tokens) // window
     if not n_windows or window < 2:
