@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 import transformers
-from benchmarks.lm_baselines import Adapter, InContext, LoRA, NearestTokens, Training
+from benchmarks.lm_baselines import AdaptationMethod, InContext, LoRA, NearestTokens, Training
 
 from faast.evaluation.lm.perplexity import perplexity
 from faast.lm import MemoryConfig
@@ -57,8 +57,8 @@ class Row:
     perplexity: float
 
 
-def methods(tokens: int) -> dict[str, Adapter]:
-    found: dict[str, Adapter] = {
+def methods(tokens: int) -> dict[str, AdaptationMethod]:
+    found: dict[str, AdaptationMethod] = {
         "**natural memory**": Memory(MemoryConfig()),
         FOLDED: Memory(MemoryConfig(), folded=True),
         STORE: NearestTokens(),

@@ -1,12 +1,15 @@
-"""Linear layers h + P h + b at the places of memories, trained by backprop."""
+"""Linear projections: layers h + P h + b where memories would be, trained by backpropagation.
+
+This is the trained baseline of FAAST (arXiv 2605.04651).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks.lm_baselines.base import Adapted
-from benchmarks.lm_baselines.training import Training, bytes_of
+from benchmarks.lm_baselines.base import AdaptedModel
+from benchmarks.lm_baselines.training import Training, parameter_bytes
 from torch import nn
 from torch.nn.utils import skip_init
 
@@ -20,27 +23,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LinearProjection:
-    """The paper's trained rival: the places and shapes of memories.
+    """Train a linear projection in front of the head, and others in front of blocks.
 
     Attributes
     ----------
     middle_layers : int
-        Layers in front of evenly spaced blocks, beside the one in front of the head.
+        Number of projections in front of evenly spaced blocks.
     training : Training
     """
 
     middle_layers: int = 0
     training: Training = field(default_factory=Training)
 
-    def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
-        """Train the projections; see `Adapter`."""
+    def __call__(self, model: PreTrainedModel, windows: Tensor) -> AdaptedModel:
+        """Insert the projections, initialised to zero, and train them; see `AdaptationMethod`."""
         anatomy = dissect(model)
         places: tuple[Place, ...] = (*middle_places(len(anatomy.blocks), self.middle_layers), HEAD)
-        like = {"device": model.device, "dtype": model.dtype}
+        options = {"device": model.device, "dtype": model.dtype}
         layers: dict[Place, nn.Module] = {}
         for place in places:
             width = anatomy.head.weight.shape[1] if place == HEAD else anatomy.hidden_size
-            layer = skip_init(nn.Linear, width, width, **like)  # type: ignore[no-untyped-call]
+            layer = skip_init(nn.Linear, width, width, **options)  # type: ignore[no-untyped-call]
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
             layers[place] = layer
@@ -52,4 +55,4 @@ class LinearProjection:
         Attachment(anatomy, places, project)
         parameters = [weight for layer in layers.values() for weight in layer.parameters()]
         self.training.run(model, parameters, windows)
-        return Adapted(model, bytes_of(parameters))
+        return AdaptedModel(model, parameter_bytes(parameters))
