@@ -22,3 +22,5 @@ def test_braces_without_a_column_are_refused(text):
 def test_a_field_without_a_value_is_refused():
     with pytest.raises(ValueError, match="'label' has no value"):
         SENTIMENT.example({"text": "good", "label": None})
+    with pytest.raises(ValueError, match="'text' has no value"):
+        SENTIMENT.fill_prompt({"text": None})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import length_hint
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from faast._utils.progress import progress_bar
 from faast.data import DataError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from faast.lm.documents import Document
+
+T = TypeVar("T")
 
 PROMPT_AND_ANSWER = Template("{prompt}", " {answer}")
 """Template of records that hold a finished prompt and answer."""
@@ -139,9 +141,8 @@ def read_prompts(source: str, template: Template | None, split: str | None) -> P
     Raises
     ------
     DataError
-        If the source cannot be read or lacks a column of the prompt.
-    ValueError
-        If a field of a prompt or an answer has no value.
+        If the source cannot be read, lacks a column of the prompt, or has a record without a value
+        for a prompt or an answer.
     """
     template = template or PROMPT_AND_ANSWER
     prompt_columns = field_names(template.prompt)
@@ -150,13 +151,14 @@ def read_prompts(source: str, template: Template | None, split: str | None) -> P
     def choose(present: Sequence[str]) -> list[str]:
         return template.columns if answer_columns <= set(present) else prompt_columns
 
-    records = list(_read_records(RecordSource(source, choose, split=split), "Reading"))
-    if not answer_columns <= set(records[0]):
-        return PromptSet([template.prompt.format_map(row) for row in records], None, records)
-    examples = [template.example(row) for row in records]
-    return PromptSet(
-        [example.prompt for example in examples], [example.answer for example in examples], records
-    )
+    def fill(fields: Fields) -> tuple[Fields, str, str | None]:
+        if answer_columns <= set(fields):
+            return fields, *template.example(fields)
+        return fields, template.fill_prompt(fields), None
+
+    rows = _convert(RecordSource(source, choose, split=split), fill, "Reading")
+    records, prompts, answers = map(list, zip(*rows, strict=True))
+    return PromptSet(prompts, None if answers[0] is None else answers, records)
 
 
 def read_text(path: str) -> str:
@@ -184,13 +186,10 @@ def _record_documents(
     def choose(present: Sequence[str]) -> list[str]:
         return _document_columns(present) if template is None else template.columns
 
-    records = RecordSource(source, choose, split=split)
-    for fields in _read_records(records, description):
-        try:
-            document = _record_document(fields, tokenizer, template)
-        except ValueError as error:
-            raise DataError(f"{records.location}: {error}") from error
-        yield document
+    def make_document(fields: Fields) -> Document:
+        return _record_document(fields, tokenizer, template)
+
+    return _convert(RecordSource(source, choose, split=split), make_document, description)
 
 
 def _document_columns(present: Sequence[str]) -> list[str]:
@@ -227,8 +226,16 @@ def _text_file_document(path: str, tokenizer: PreTrainedTokenizerBase) -> Docume
     return text_document(tokenizer, read_text(path))
 
 
-def _read_records(records: RecordSource, description: str) -> Iterable[Fields]:
-    return progress_bar(records, lambda: records.fraction, description, enabled=True)
+def _convert(
+    records: RecordSource, convert: Callable[[Fields], T], description: str
+) -> Iterator[T]:
+    """Convert records one by one, with a progress bar; errors name the record they are about."""
+    for fields in progress_bar(records, lambda: records.fraction, description, enabled=True):
+        try:
+            converted = convert(fields)
+        except ValueError as error:
+            raise DataError(f"{records.location}: {error}") from error
+        yield converted
 
 
 def _with_progress(windows: list[Document]) -> Iterator[Document]:

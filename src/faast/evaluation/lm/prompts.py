@@ -55,10 +55,11 @@ class Template:
         ValueError
             If a field is missing or None.
         """
-        empty = [name for name in self.columns if fields.get(name) is None]
-        if empty:
-            raise ValueError(f"{empty[0]!r} has no value; fill it in or leave the record out")
-        return Example(self.prompt.format_map(fields), self.answer.format_map(fields))
+        return Example(_fill(self.prompt, fields), _fill(self.answer, fields))
+
+    def fill_prompt(self, fields: Fields) -> str:
+        """Fill in the prompt alone, from a record that may lack the answer; see `example`."""
+        return _fill(self.prompt, fields)
 
 
 def field_names(text: str) -> list[str]:
@@ -80,6 +81,13 @@ def field_names(text: str) -> list[str]:
             f"the template {text!r} must hold column names in braces; double a literal brace"
         )
     return names
+
+
+def _fill(text: str, fields: Fields) -> str:
+    empty = [name for name in field_names(text) if fields.get(name) is None]
+    if empty:
+        raise ValueError(f"{empty[0]!r} has no value; fill it in or leave the record out")
+    return text.format_map(fields)
 
 
 SENTIMENT = Template("Review: {text}\nSentiment:", " {label}")
