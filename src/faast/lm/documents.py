@@ -304,15 +304,37 @@ def text_windows(
     ValueError
         A window of less than two tokens, or less text than one window.
     """
-    if window < 2:
-        raise ValueError(f"a window needs at least two tokens, got {window}")
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     encoded = tokenizer(list(documents), add_special_tokens=False, verbose=False).input_ids
     tokens = torch.tensor([token for ids in encoded for token in (*ids, *end)], dtype=torch.long)
-    n_windows = len(tokens) // window
+    return full_windows(tokens, window)
+
+
+def full_windows(tokens: Tensor, length: int) -> Tensor:
+    """Cut tokens into windows that do not overlap; tokens at the end that fill none are left out.
+
+    Parameters
+    ----------
+    tokens : Tensor of shape (n,), integer
+    length : int
+        Tokens per window.
+
+    Returns
+    -------
+    Tensor of shape (n // length, length)
+        A view of the tokens.
+
+    Raises
+    ------
+    ValueError
+        If a window has fewer than two tokens, or if there are fewer tokens than in one window.
+    """
+    if length < 2:
+        raise ValueError(f"a window needs at least two tokens, got {length}")
+    n_windows = len(tokens) // length
     if not n_windows:
         raise ValueError(
-            f"the texts have {len(tokens)} tokens, less than one window of {window}; give more "
+            f"the texts have {len(tokens)} tokens, less than one window of {length}; give more "
             "text or a shorter window"
         )
-    return tokens[: n_windows * window].view(n_windows, window)
+    return tokens[: n_windows * length].view(n_windows, length)

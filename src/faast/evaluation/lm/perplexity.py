@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from faast.lm.documents import full_windows
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,18 +39,11 @@ def perplexity(
     ValueError
         If the text does not fill a window, or if a window has fewer than two tokens.
     """
-    n_windows = len(tokens) // window
-    if not n_windows or window < 2:
-        raise ValueError(
-            f"perplexity needs at least one window of two tokens or more, got {len(tokens)} tokens "
-            f"and a window of {window}"
-        )
+    windows = full_windows(tokens, window)
     total = 0.0
-    windows = tokens[: n_windows * window].view(n_windows, window)
-    for start in range(0, n_windows, batch_size):
-        batch = windows[start : start + batch_size]
+    for batch in torch.split(windows, batch_size):
         logits = model(input_ids=batch).logits[:, :-1].float()
         total += float(
             functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
         )
-    return math.exp(total / (n_windows * (window - 1)))
+    return math.exp(total / (len(windows) * (window - 1)))
