@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from faast.cli import bench
-from faast.cli._options import EXAMPLES
+from faast.cli._examples import EXAMPLES
 from faast.cli.main import app
 
 WORDS = {

@@ -2,7 +2,7 @@
 
 import typer
 
-from faast.cli._options import epilog, grouped
+from faast.cli._command import add_command
 from faast.cli.lm import generate as asking
 from faast.cli.lm import learn as learning
 from faast.cli.lm import pretrain
@@ -20,4 +20,4 @@ for command in (
     learning.fold,
     pretrain.pretrain,
 ):
-    app.command(epilog=epilog(EXAMPLES[command.__name__]))(grouped(command))
+    add_command(app, command, EXAMPLES[command.__name__])

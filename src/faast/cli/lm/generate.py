@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +10,7 @@ import typer
 
 from faast._utils.imports import import_optional
 from faast.cli._options import Json
-from faast.cli._output import emit, one_line_errors, shown
+from faast.cli._output import emit, format_value, join_answers, write_csv
 from faast.cli.evaluate import measure
 from faast.cli.lm._options import (
     RUNNING,
@@ -29,7 +27,7 @@ from faast.cli.lm._texts import PAIR, Asked, asked, documents, template_of, unes
 from faast.evaluation.lm.prompts import Template, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 RECORDS_HELP = (
     "Records (.csv, .tsv, .jsonl, .parquet, folder of a saved dataset) with the columns prompt and "
@@ -37,7 +35,6 @@ RECORDS_HELP = (
 )
 
 
-@one_line_errors
 def perplexity(
     model: ModelName,
     texts: Annotated[
@@ -74,7 +71,6 @@ def perplexity(
     )
 
 
-@one_line_errors
 def generate(
     model: ModelName,
     data: Annotated[str | None, typer.Argument(help=RECORDS_HELP, show_default=False)] = None,
@@ -113,7 +109,6 @@ def generate(
     _tell({"text": texts}, facts, json)
 
 
-@one_line_errors
 def classify(
     model: ModelName,
     data: Annotated[str, typer.Argument(help=RECORDS_HELP, show_default=False)],
@@ -180,21 +175,11 @@ def _scores(texts: Sequence[str], answers: Sequence[str]) -> dict[str, Any]:
     }
 
 
-PLURAL = {"text": "texts", "label": "labels", "probability": "probabilities"}
-
-
 def _tell(answers: dict[str, list[Any]], facts: dict[str, Any], json: bool) -> None:
     """Put answers on stdout as CSV and facts on stderr, or both in one JSON object."""
     if json:
-        emit({**facts, **{PLURAL[name]: column for name, column in answers.items()}}, json)
+        emit({**facts, **join_answers([answers])}, json)
         return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(answers)
-    writer.writerows(_written(zip(*answers.values(), strict=True)))
+    write_csv([answers])
     for name, fact in facts.items():
-        typer.echo(f"{name.replace('_', ' ')}: {shown(fact)}", err=True)
-
-
-def _written(rows: Iterable[tuple[Any, ...]]) -> Iterable[list[str]]:
-    for row in rows:
-        yield [f"{value:.6f}" if isinstance(value, float) else value for value in row]
+        typer.echo(f"{name.replace('_', ' ')}: {format_value(fact)}", err=True)

@@ -11,7 +11,7 @@ import typer
 
 from faast._utils.progress import spinner
 from faast.cli._options import Json
-from faast.cli._output import emit, one_line_errors
+from faast.cli._output import emit
 from faast.cli.lm._options import (
     RUNNING,
     TEXT_HELP,
@@ -41,7 +41,6 @@ class Kind(StrEnum):
     PAPER = "paper"
 
 
-@one_line_errors
 def learn(
     model: ModelName,
     texts: Annotated[
@@ -73,7 +72,6 @@ def learn(
     emit({"memory": str(output), **facts, "seconds": time.perf_counter() - started}, json)
 
 
-@one_line_errors
 def fold(
     memory: Annotated[str, typer.Argument(help="Folder of a memory.", show_default=False)],
     output: Annotated[

@@ -10,11 +10,10 @@ import typer
 
 from faast._utils.imports import import_optional
 from faast.cli._options import Json
-from faast.cli._output import emit, one_line_errors
+from faast.cli._output import emit
 from faast.cli.lm._options import Opened, Window
 
 
-@one_line_errors
 def pretrain(
     model: Annotated[
         str,
