@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faast.core.persistence import require_place
+from faast.evaluation.metrics import Scores
 
 LISTED = 20
 """Entries of a list that are shown to people."""
@@ -52,6 +53,15 @@ def format_value(value: Any) -> str:
         more = " …" if len(value) > LISTED else ""
         return ", ".join(map(format_value, value[:LISTED])) + more
     return " ".join(str(value).split("\n"))
+
+
+def describe_scores(scores: Scores) -> dict[str, float]:
+    """Return the metrics of predicted labels as facts."""
+    return {
+        "accuracy": scores.accuracy,
+        "macro_f1": scores.macro_f1,
+        "calibration_error": scores.ece,
+    }
 
 
 def flatten(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

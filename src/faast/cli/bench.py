@@ -31,9 +31,9 @@ from faast.evaluation.efficiency import (
     SIZES,
     Cost,
     Task,
-    measure_points,
-    medians,
-    tasks,
+    list_tasks,
+    measure_tasks,
+    median_cost,
 )
 from faast.evaluation.few_shot import EpisodeResult, Episodes
 from faast.evaluation.few_shot import few_shot as run_episodes
@@ -43,9 +43,9 @@ from faast.evaluation.measure import (
     build,
     check_methods,
     measure,
-    over_rows,
     warm_up,
 )
+from faast.evaluation.metrics import mean_and_interval
 from faast.evaluation.sensitivity import sweep_alpha
 
 USUAL_METHODS = ("nearest-mean", "k-nn", "ridge-cv", "paper-faast")
@@ -123,7 +123,7 @@ def full(
         found[name] = measure(partial(build, name), learned, asked)
     _report(
         f"{len(learned[0]):,} rows learned, {len(asked[0]):,} tested",
-        {name: (*over_rows(one.hits), one.seconds) for name, one in found.items()},
+        {name: (*mean_and_interval(one.hits), one.seconds) for name, one in found.items()},
         json,
     )
 
@@ -184,11 +184,11 @@ def efficiency(method: Methods = None, quick: Quick = False, json: Json = False)
     Every method and number of rows is measured in a process of its own.
     """
     methods = _choose_methods(method)[1:]
-    listed = tasks(methods, QUICK_SIZES if quick else SIZES)
+    listed = list_tasks(methods, QUICK_SIZES if quick else SIZES)
     found: dict[Task, Cost] = {}
-    points = measure_points(listed)
+    points = measure_tasks(listed)
     for task, costs in progress_bar(points, lambda: len(found) / len(listed), "Measuring"):
-        found[task] = medians(costs)
+        found[task] = median_cost(costs)
     if json:
         emit(
             flatten({f"{task.name}_{task.rows}": asdict(cost) for task, cost in found.items()}),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
-from scipy.special import softmax
+import numpy as np
 
 from faast._utils.progress import progress_bar
 from faast.cli._options import (
@@ -20,8 +20,7 @@ from faast.cli._options import (
 )
 from faast.cli._output import emit, flatten, show_table
 from faast.cli._rows import encode_pair
-from faast.cli.evaluate import measure
-from faast.evaluation.measure import OURS, Labelled, build, check_methods
+from faast.evaluation.measure import OURS, Labelled, build, check_methods, measure
 
 USUAL_METHODS = ("nearest-mean", "k-nn", "ridge-cv", "logistic")
 
@@ -38,7 +37,7 @@ def compare(
     methods = [OURS, *(method or USUAL_METHODS)]
     check_methods(methods[1:])
     learned, asked = encode_pair(train, test, encoding, reading)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, float]] = {}
     for name in progress_bar(methods, lambda: len(found) / len(methods), "Comparing"):
         found[name] = _measure(name, learned, asked)
     n_learned, n_asked = len(learned[0]), len(asked[0])
@@ -61,16 +60,12 @@ def compare(
     )
 
 
-def _measure(name: str, learned: Labelled, asked: Labelled) -> dict[str, Any]:
-    model = build(name)
-    began = time.perf_counter()
-    model.fit(*learned)
-    model.predict(asked[0][:1])  # solving may be lazy
-    seconds = time.perf_counter() - began
-    honest = hasattr(model, "predict_proba")
-    scores = model.predict_proba(asked[0]) if honest else model.decision_function(asked[0])
-    facts, _, _ = measure(asked[1], model.classes_, scores if honest else softmax(scores, axis=1))
-    if not honest:
-        del facts["calibration_error"]
-    del facts["rows"]
-    return facts | {"fit_seconds": seconds}
+def _measure(method: str, learned: Labelled, asked: Labelled) -> dict[str, float]:
+    done = measure(partial(build, method), learned, asked)
+    facts = {
+        "accuracy": done.accuracy,
+        "macro_f1": done.macro_f1,
+        "calibration_error": done.ece,
+        "fit_seconds": done.wall_seconds,
+    }
+    return {name: value for name, value in facts.items() if not np.isnan(value)}

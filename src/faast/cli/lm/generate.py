@@ -10,8 +10,7 @@ import typer
 
 from faast._utils.imports import import_optional
 from faast.cli._options import Json
-from faast.cli._output import emit, format_value, join_answers, write_csv
-from faast.cli.evaluate import measure
+from faast.cli._output import describe_scores, emit, format_value, join_answers, write_csv
 from faast.cli.lm._options import (
     RUNNING,
     TEXT_HELP,
@@ -25,6 +24,7 @@ from faast.cli.lm._options import (
 )
 from faast.cli.lm._texts import PAIR, Asked, asked, documents, template_of, unescaped
 from faast.evaluation.lm.prompts import Template, fields_of
+from faast.evaluation.metrics import score_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,12 +146,14 @@ def classify(
         batch_size=running.batch_size,
         progress=True,
     )
+    said = [choices[place] for place in probabilities.argmax(axis=1)]
+    certainty = probabilities.max(axis=1)
     facts: dict[str, Any] = {"rows": len(questions.prompts), "choices": choices}
     if labels is not None:
-        facts |= measure(np.array(labels), np.array(choices), probabilities)[0]
+        scores = score_predictions(np.array(labels), np.array(said), certainty, choices)
+        facts |= describe_scores(scores)
     facts |= {"seconds": time.perf_counter() - started}
-    said = [choices[place] for place in probabilities.argmax(axis=1)]
-    _tell({"label": said, "probability": probabilities.max(axis=1).tolist()}, facts, json)
+    _tell({"label": said, "probability": certainty.tolist()}, facts, json)
 
 
 def _answer_column(template: Template) -> str:
