@@ -200,7 +200,9 @@ def new_classifier(
     modality = "text" if data == "-" else _guess_modality(data, reading)
     if modality == "features":
         if class_names:
-            raise ValueError("tables of numbers know no names; leave --class-names out")
+            raise ValueError(
+                "--class-names needs an encoder that reads names; leave it out for tables of numbers"
+            )
         return Learner(FaastClassifier(novelty=novelty))
     kind = TextClassifier if modality == "text" else ImageClassifier
     return Learner(kind(class_names=class_names, novelty=novelty))

@@ -52,7 +52,7 @@ def _forget_batch(classifier: Learner, source: RowSource, batch: Batch) -> int:
     rows, labels, numbers = batch
     if not classifier.n_rows_:
         for number in numbers:
-            source.report(number, "a row to forget was never learned: no row is left")
+            source.report(number, "a row to forget was never learned: the model has no rows left")
         return 0
     try:
         classifier.forget(rows, match_labels(labels or [], classifier.classes_))
