@@ -1,4 +1,4 @@
-"""The command line in careless hands: nothing is lost, and every message names its cause."""
+"""Mistakes and unusual input: nothing is lost, and every message names the cause."""
 
 import json
 import os
@@ -148,7 +148,7 @@ def test_images_are_named_beside_their_answers(folder, ran, facts):
     ("arguments", "message"),
     [
         (("learn", "reviews.csv", "-o", "x", "--revision", "main"), "name it with --encoder"),
-        (("learn", "table.csv", "-o", "x", "--class-names"), "tables of numbers know no names"),
+        (("learn", "table.csv", "-o", "x", "--class-names"), "leave it out for tables of numbers"),
         (("compare", "one.csv", "reviews.csv"), "one.csv holds one class, 'good'"),
         (("evaluate", "numbers", "wide.csv"), "wide.csv: X has 3 features"),
     ],

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from faast.cli import bench
-from faast.cli._options import EXAMPLES
+from faast.cli._examples import EXAMPLES
 from faast.cli.main import app
 
 WORDS = {
@@ -49,14 +49,14 @@ def model(folder, ran):
 
 @pytest.fixture
 def images(tmp_path):
-    image = pytest.importorskip("PIL.Image")
+    pil = pytest.importorskip("PIL.Image")
     random = np.random.default_rng(0)
     for kind, low in (("dark", 0), ("bright", 180)):
         (tmp_path / "images" / kind).mkdir(parents=True)
         for i in range(6):
             image = random.integers(low, low + 60, (32, 32, 3), dtype=np.uint8)
             image[:, : 16 if low else 4] //= 2
-            image.fromarray(image).save(tmp_path / "images" / kind / f"{i}.png")
+            pil.fromarray(image).save(tmp_path / "images" / kind / f"{i}.png")
     return tmp_path / "images"
 
 

@@ -1,4 +1,4 @@
-"""A fixed bijection of 64-bit integers that looks random."""
+"""The hash of 64-bit integers that fixes every pseudo-random choice of the library."""
 
 import numpy as np
 
@@ -6,8 +6,18 @@ from faast._utils.arrays import AnyArray
 
 
 def hash64(numbers: AnyArray) -> AnyArray:
-    """Scramble uint64 numbers by one step of splitmix64.
+    """Hash each number with splitmix64; distinct numbers get distinct hashes.
 
+    Parameters
+    ----------
+    numbers : ndarray of uint64, any shape
+
+    Returns
+    -------
+    ndarray of uint64, same shape
+
+    References
+    ----------
     Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators".
     """
     state = numbers + np.uint64(0x9E3779B97F4A7C15)

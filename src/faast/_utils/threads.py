@@ -1,9 +1,9 @@
-"""One BLAS thread for small sums.
+"""A limit of one BLAS thread for small matrix products.
 
-numpy and scipy usually bring a BLAS library each, whose threads go on spinning for some
-milliseconds after a call. Sums are made by scipy's, which adds in place, everything else by
-numpy's; small problems alternate between them so quickly that the threads of one would stand in
-the way of the other. They are faster on a single thread.
+NumPy and SciPy usually ship separate BLAS libraries, and the threads of each keep spinning for
+some milliseconds after a call. This package sums with SciPy's BLAS, which adds in place, and does
+all other linear algebra with NumPy's. Small problems switch between the two so quickly that the
+spinning threads of one slow down the other; on one thread they are faster.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from threading import Lock
 from threadpoolctl import ThreadpoolController
 
 SMALL_PRODUCTS = 2**31
-"""Multiplications below which a sum is small: some ten milliseconds on one core."""
+"""Products with fewer multiplications are small: about ten milliseconds on one core."""
 
-_ONE_AT_A_TIME = Lock()  # overlapping limits would restore each other's
+_LOCK = Lock()  # two limits that overlap in time would restore each other's thread counts
 
 
 @contextmanager
 def threads_for(products: int) -> Iterator[None]:
-    """Hold BLAS to one thread while a sum of so few products is made.
+    """Limit BLAS to one thread in the `with` block if its matrix product is small.
 
     Parameters
     ----------
     products : int
-        Multiplications that the sum takes.
+        Number of multiplications that the matrix product takes; see `SMALL_PRODUCTS`.
     """
     if products >= SMALL_PRODUCTS:
         yield
     else:
-        with _ONE_AT_A_TIME, _controller().limit(limits=1, user_api="blas"):
+        with _LOCK, _controller().limit(limits=1, user_api="blas"):
             yield
 
 

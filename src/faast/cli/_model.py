@@ -1,95 +1,37 @@
-"""A model of the command line: of features, or of raw rows through an encoder."""
+"""Classifiers as commands use them: made for rows, loaded from a file, solved and saved."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from faast import FaastClassifier, ImageClassifier, TextClassifier, load
-from faast._utils.arrays import AnyArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.progress import spinner
+from faast.cli._options import Encoding, Reading
+from faast.core.weights import FastWeights
+from faast.data import guess_modality, open_reader
 from faast.data.reader import Modality
 from faast.encoders import load_encoder
 from faast.estimators import EncodedClassifier
+from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Named
+from faast.estimators.explanation import novelty_of
 
 CACHE_SUFFIX = ".features"
 
 
-@dataclass
 class Learner:
-    """What commands do with a model, whatever it is a model of.
+    """Stands in for the one classifier of features and raw rows."""
 
-    Attributes
-    ----------
-    model : FaastClassifier or EncodedClassifier
-    """
-
-    model: FaastClassifier | EncodedClassifier
-
-    @classmethod
-    def of_rows(
-        cls, modality: Modality, class_names: bool | None = None, novelty: bool = False
-    ) -> Self:
-        """Make a model for rows of a kind, with the encoder that needs no weights.
-
-        Raises
-        ------
-        ValueError
-            Names of classes are to speak beside tables of numbers.
-        """
-        if modality == "features":
-            if class_names:
-                raise ValueError("tables of numbers know no names; leave --class-names out")
-            return cls(FaastClassifier(novelty=novelty))
-        kind = TextClassifier if modality == "text" else ImageClassifier
-        return cls(kind(class_names=class_names, novelty=novelty))
-
-    @classmethod
-    def of_encoder(
-        cls,
-        name: str,
-        revision: str | None = None,
-        class_names: bool | None = None,
-        novelty: bool = False,
-    ) -> Self:
-        """Make a model with an encoder.
-
-        Raises
-        ------
-        ValueError
-            No such encoder, or one of rows that need none.
-        """
-        with spinner(f"Loading {name}"):
-            encoder = load_encoder(name, **({} if revision is None else {"revision": revision}))
-        if encoder.modality == "features":
-            raise ValueError("tables of numbers need no encoder; leave --encoder out")
-        kind = TextClassifier if encoder.modality == "text" else ImageClassifier
-        return cls(kind(encoder, class_names=class_names, novelty=novelty))
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Load a model file; features kept beside it are found again.
-
-        Raises
-        ------
-        ValueError
-            It holds something else than a classifier.
-        """
-        loaded = load(path)
-        if not isinstance(loaded, FaastClassifier | EncodedClassifier):
-            raise ValueError(f"{path} holds a {type(loaded).__name__}, not a classifier")
-        if isinstance(loaded, EncodedClassifier) and cache_of(path).is_dir():
-            loaded.cache = cache_of(path)
-        return cls(loaded)
+    def __init__(self, model: FaastClassifier | EncodedClassifier) -> None:
+        self.model = model
 
     @property
-    def classifier(self) -> FaastClassifier:
-        """The classifier of features."""
+    def _classifier(self) -> FaastClassifier:
         return self.model if isinstance(self.model, FaastClassifier) else self.model.classifier
 
     @property
@@ -98,84 +40,218 @@ class Learner:
         return "features" if isinstance(self.model, FaastClassifier) else self.model.modality
 
     @property
-    def is_fitted(self) -> bool:
-        """Whether anything has been learned."""
-        return self.classifier.__sklearn_is_fitted__()
+    def encoder_name(self) -> str | None:
+        """Name of the encoder."""
+        return None if isinstance(self.model, FaastClassifier) else self.model.encoder_name
 
     @property
-    def n_rows(self) -> float:
-        """Rows learned, or the sum of their weights; an integer where it is whole."""
-        n_rows = self.classifier.n_rows_
-        return int(n_rows) if n_rows == int(n_rows) else n_rows
+    def fingerprint(self) -> str | None:
+        """Fingerprint of the encoder."""
+        return None if isinstance(self.model, FaastClassifier) else self.model.fingerprint
 
-    def keep_features(self, folder: Path) -> None:
-        """Keep the features of learned rows in a folder, to forget them exactly.
+    @property
+    def class_names(self) -> bool | None:
+        """Whether names of classes are used."""
+        return None if isinstance(self.model, FaastClassifier) else self.model.class_names
 
-        Raises
-        ------
-        ValueError
-            Rows are features already.
-        """
-        if isinstance(self.model, FaastClassifier):
-            raise ValueError("rows that are features need none kept; leave --keep-features out")
+    @property
+    def encoder_(self) -> Any:
+        """The encoder."""
+        return None if isinstance(self.model, FaastClassifier) else self.model.encoder
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything has been learned."""
+        return self._classifier.__sklearn_is_fitted__()
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether only weights are held."""
+        return self._classifier.learned_ is None
+
+    @property
+    def n_rows_(self) -> float:
+        """Rows learned."""
+        return self._classifier.n_rows_
+
+    @property
+    def classes_(self) -> AnyArray:
+        """Labels."""
+        return self._classifier.classes_
+
+    @property
+    def n_features_in_(self) -> int:
+        """Width."""
+        return self._classifier.n_features_in_
+
+    @property
+    def temperature_(self) -> float:
+        """Temperature."""
+        return self._classifier.temperature_
+
+    @property
+    def weights_(self) -> FastWeights:
+        """Weights."""
+        return self._classifier.weights_
+
+    def set_cache(self, folder: Path) -> None:
+        """Set the folder of features."""
+        assert isinstance(self.model, EncodedClassifier)
         self.model.cache = folder
 
-    def merge(self, other: Learner) -> None:
-        """Learn everything another model has learned.
+    def rename_classes(self, labels: Mapping[Hashable, Hashable]) -> None:
+        """Rename classes."""
+        learned = self._classifier.learned_
+        if isinstance(learned, ClassMemory):
+            learned.rename(labels)
 
-        Raises
-        ------
-        ValueError
-            Of other rows or another encoder.
-        """
+    def merge(self, other: Learner) -> None:
+        """Merge."""
         if self.modality != other.modality:
             raise ValueError(
                 f"cannot merge a model of {self.modality} rows with one of {other.modality} rows"
             )
         self.model.merge(other.model)  # type: ignore[arg-type]  # of one modality, so of one kind
 
-    def open_encoder(self) -> None:
-        """Load the encoder now, where a wait can be shown."""
-        if isinstance(self.model, EncodedClassifier):
-            with spinner(f"Loading {self.model.encoder_name}"):
-                _ = self.model.encoder
-
-    def features(self, rows: Sequence[Any]) -> AnyArray:
-        """Return what the classifier is asked: shape (n, d)."""
+    def encode(self, rows: Sequence[Any]) -> AnyArray:
+        """Encode."""
         if isinstance(self.model, FaastClassifier):
             return np.asarray(rows)
         return self.model.encode(rows)
 
-    def features_to_learn(self, rows: Sequence[Any]) -> AnyArray:
-        """Return what the classifier learns of rows: shape (n, d)."""
+    def encode_to_learn(self, rows: Sequence[Any]) -> AnyArray:
+        """Encode through the cache."""
         if isinstance(self.model, FaastClassifier):
             return np.asarray(rows)
         return self.model.encode_to_learn(rows)
 
-    def names_to_learn(self, labels: Sequence[Hashable]) -> Named:
-        """Return the embeddings of labels whose names speak."""
+    def embed_names(self, labels: Sequence[Hashable]) -> Named:
+        """Embed names."""
         return {} if isinstance(self.model, FaastClassifier) else self.model.encode_names(labels)
 
-    def learn(self, features: AnyArray, labels: Sequence[Hashable], names: Named) -> None:
-        """Learn rows that `features_to_learn` returned, of labels that `names_to_learn` did."""
+    def partial_fit_encoded(
+        self, features: AnyArray, labels: Sequence[Hashable], names: Named
+    ) -> None:
+        """Learn."""
         if isinstance(self.model, FaastClassifier):
             self.model.partial_fit(features, labels)
         else:
             self.model.add_features(features, labels, names)
 
     def forget(self, rows: Sequence[Any], labels: Sequence[Hashable]) -> None:
-        """Forget raw rows."""
+        """Forget."""
         if isinstance(self.model, FaastClassifier):
             self.model.forget(np.asarray(rows), labels)
         else:
             self.model.forget(rows, labels)
 
-    def solve_and_save(self, path: Path) -> None:
-        """Write the model file, whole or not at all."""
-        with spinner("Solving"):
-            self.model.save(path)
+    def predict_proba_encoded(self, features: AnyArray) -> FloatArray:
+        """Predict."""
+        return self._classifier.predict_proba(features)
+
+    def novelty_encoded(self, features: AnyArray) -> FloatArray | None:
+        """Score novelty."""
+        return novelty_of(self._classifier, features)
+
+    def to_onnx(self, path: Path) -> None:
+        """Write ONNX."""
+        self.model.to_onnx(path)
+
+    def save(self, path: Path) -> None:
+        """Save."""
+        self.model.save(path)
 
 
-def cache_of(path: Path) -> Path:
-    """Return the folder beside a model file that keeps the features of learned rows."""
+def new_classifier(
+    data: str,
+    encoding: Encoding,
+    reading: Reading,
+    class_names: bool | None = None,
+    novelty: bool = False,
+) -> Learner:
+    """Make a classifier for the rows of a file, with the named encoder or the usual one.
+
+    Parameters
+    ----------
+    data : str
+        What the user named; standard input is taken to hold texts.
+    encoding : Encoding
+    reading : Reading
+    class_names : bool, optional
+        Whether the names of classes are evidence; by default the encoder decides.
+    novelty : bool
+        Whether the classifier shall score the novelty of rows.
+
+    Raises
+    ------
+    ValueError
+        If there is no such encoder, or an option contradicts the rows.
+    """
+    if encoding.encoder is not None:
+        with spinner(f"Loading {encoding.encoder}"):
+            options = {} if encoding.revision is None else {"revision": encoding.revision}
+            encoder = load_encoder(encoding.encoder, **options)
+        if encoder.modality == "features":
+            raise ValueError("tables of numbers need no encoder; leave --encoder out")
+        kind = TextClassifier if encoder.modality == "text" else ImageClassifier
+        return Learner(kind(encoder, class_names=class_names, novelty=novelty))
+    if encoding.revision is not None:
+        raise ValueError("--revision belongs to an encoder's checkpoint; name it with --encoder")
+    modality = "text" if data == "-" else _guess_modality(data, reading)
+    if modality == "features":
+        if class_names:
+            raise ValueError(
+                "--class-names needs an encoder that reads names; leave it out for tables of numbers"
+            )
+        return Learner(FaastClassifier(novelty=novelty))
+    kind = TextClassifier if modality == "text" else ImageClassifier
+    return Learner(kind(class_names=class_names, novelty=novelty))
+
+
+def _guess_modality(data: str, reading: Reading) -> Modality:
+    reader = open_reader(data, format=reading.format, split=reading.split)
+    return guess_modality(reader, reading.text_column, reading.label_column)
+
+
+def load_classifier(path: Path) -> Learner:
+    """Load a classifier; it uses the folder of features beside its file, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something other than a classifier.
+    """
+    loaded = load(path)
+    if not isinstance(loaded, FaastClassifier | EncodedClassifier):
+        raise ValueError(f"{path} holds a {type(loaded).__name__}, not a classifier")
+    if isinstance(loaded, EncodedClassifier) and cache_folder(path).is_dir():
+        loaded.cache = cache_folder(path)
+    return Learner(loaded)
+
+
+def cache_folder(path: Path) -> Path:
+    """Return the folder that keeps the features of learned rows beside a model file."""
     return path.with_name(path.name + CACHE_SUFFIX)
+
+
+def open_encoder(classifier: Learner) -> None:
+    """Load the encoder now, with a progress display, and not when the first row arrives."""
+    if classifier.encoder_name is not None:
+        with spinner(f"Loading {classifier.encoder_name}"):
+            _ = classifier.encoder_
+
+
+def solve_and_save(classifier: Learner, path: Path) -> None:
+    """Solve the weights, so that the file can predict at once, and write the file."""
+    with spinner("Solving"):
+        _ = classifier.weights_
+        classifier.save(path)
+
+
+def count_rows(classifier: Learner) -> float:
+    """Return how many rows were learned, as an integer where it is one.
+
+    It is the sum of their weights, so it may be a fraction for models that were not made here.
+    """
+    n_rows = classifier.n_rows_
+    return int(n_rows) if n_rows == int(n_rows) else n_rows

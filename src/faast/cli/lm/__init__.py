@@ -2,7 +2,7 @@
 
 import typer
 
-from faast.cli._options import epilog, grouped
+from faast.cli._command import add_command
 from faast.cli.lm._options import EXAMPLES
 from faast.cli.lm.classify import classify
 from faast.cli.lm.fold import fold
@@ -21,4 +21,4 @@ which then runs without faast. 'pretrain' trains extra layers for the method as 
 
 app = typer.Typer(help=HELP, no_args_is_help=True)
 for command in (learn, perplexity, generate, classify, fold, pretrain):
-    app.command(epilog=epilog(EXAMPLES[command.__name__]))(grouped(command))
+    add_command(app, command, EXAMPLES[command.__name__])

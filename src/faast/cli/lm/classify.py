@@ -9,8 +9,7 @@ import numpy as np
 import typer
 
 from faast.cli._options import Json
-from faast.cli._output import emit_answers, one_line_errors
-from faast.cli.evaluate import measure
+from faast.cli._output import describe_scores, emit_answers
 from faast.cli.lm._model import load_model
 from faast.cli.lm._options import (
     RECORDS_HELP,
@@ -23,9 +22,9 @@ from faast.cli.lm._options import (
 )
 from faast.cli.lm._texts import PROMPT_AND_ANSWER, parse_template, read_prompts
 from faast.evaluation.lm.prompts import Template, field_names
+from faast.evaluation.metrics import score_predictions
 
 
-@one_line_errors
 def classify(
     model: ModelName,
     data: Annotated[str, typer.Argument(metavar="DATA", help=RECORDS_HELP, show_default=False)],
@@ -69,15 +68,14 @@ def classify(
         batch_size=runtime.batch_size,
         progress=True,
     )
+    chosen = [choices[index] for index in probabilities.argmax(axis=1)]
+    confidence = probabilities.max(axis=1)
     facts: dict[str, Any] = {"rows": len(questions.prompts), "choices": choices}
     if labels is not None:
-        facts |= measure(np.array(labels), np.array(choices), probabilities)[0]
+        scores = score_predictions(np.array(labels), np.array(chosen), confidence, choices)
+        facts |= describe_scores(scores)
     facts |= {"seconds": time.perf_counter() - started}
-    answers = {
-        "label": [choices[index] for index in probabilities.argmax(axis=1)],
-        "probability": probabilities.max(axis=1).tolist(),
-    }
-    emit_answers(answers, facts, json)
+    emit_answers({"label": chosen, "probability": confidence.tolist()}, facts, json)
 
 
 def _label_column(template: Template) -> str:

@@ -8,11 +8,10 @@ import typer
 
 from faast._utils.progress import spinner
 from faast.cli._options import Json
-from faast.cli._output import emit, one_line_errors
+from faast.cli._output import emit
 from faast.cli.lm._model import load_model
 
 
-@one_line_errors
 def fold(
     memory: Annotated[
         str, typer.Argument(metavar="MEMORY", help="Folder of a memory.", show_default=False)

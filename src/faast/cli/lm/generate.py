@@ -9,7 +9,7 @@ import typer
 
 from faast._utils.imports import import_optional
 from faast.cli._options import Json
-from faast.cli._output import emit_answers, one_line_errors
+from faast.cli._output import emit_answers
 from faast.cli.lm._model import load_model
 from faast.cli.lm._options import (
     RECORDS_HELP,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@one_line_errors
 def generate(
     model: ModelName,
     data: Annotated[

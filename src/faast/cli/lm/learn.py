@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from faast.cli._options import Json
-from faast.cli._output import emit, one_line_errors
+from faast.cli._output import emit
 from faast.cli.lm._model import load_model
 from faast.cli.lm._options import (
     RUNTIME,
@@ -40,7 +40,6 @@ class MemoryKind(StrEnum):
     PAPER = "paper"
 
 
-@one_line_errors
 def learn(
     model: ModelName,
     texts: Texts,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 
 from faast.cli._options import Json
-from faast.cli._output import emit, one_line_errors
+from faast.cli._output import emit
 from faast.cli.lm._model import load_model
 from faast.cli.lm._options import RUNTIME, ModelName, Runtime, Split, Texts, Window
 from faast.cli.lm._texts import read_documents
 
 
-@one_line_errors
 def perplexity(
     model: ModelName,
     texts: Texts,

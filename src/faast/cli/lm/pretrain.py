@@ -11,13 +11,12 @@ import typer
 from faast._utils.imports import import_optional
 from faast._utils.transformers_logging import silence_transformers
 from faast.cli._options import Json
-from faast.cli._output import emit, one_line_errors
+from faast.cli._output import emit
 from faast.cli.lm._model import LoadedModel
 from faast.cli.lm._options import Window
 from faast.cli.lm._texts import read_text
 
 
-@one_line_errors
 def pretrain(
     model: Annotated[
         str,

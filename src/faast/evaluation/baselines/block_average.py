@@ -1,4 +1,4 @@
-"""The paper's inexact incremental update, for comparison only."""
+"""The paper's incremental update: an average of the solutions of separate blocks of rows."""
 
 from __future__ import annotations
 
@@ -13,22 +13,35 @@ from faast.solvers import PseudoInverse, Solver
 
 
 class BlockAverageMemory:
-    """A bank of pairs, averaged block by block into one matrix (FAAST, arXiv 2605.04651, Eq. 14).
+    """The paper's incremental memory: solutions of blocks, averaged by their numbers of pairs.
 
-    Before a call learns, while the bank holds `bank_size` pairs or more, its oldest `block_size`
-    are solved on their own and folded in: W0 ← W0 · N0 / (N0 + n) + W_block · n / (N0 + n), then
-    N0 ← N0 + n. The bank is solved on top in the same way when it is read. Each piece takes its
-    tolerance from its own number of pairs. The average is not the joint solution: what comes out
-    depends on order and batching, and on streams sorted by class it is tens of points worse than
-    `AssociativeMemory`.
+    New pairs wait in a buffer of `bank_size`. While the buffer is full when a call starts to learn,
+    its oldest `block_size` pairs are solved on their own and averaged into the weights (FAAST,
+    arXiv:2605.04651, Eq. 14):
+
+        W0 ← (N0 W0 + n W_block) / (N0 + n),    N0 ← N0 + n.
+
+    `matrix` averages in the solution of the buffered pairs in the same way. Each solution takes its
+    tolerance from its own number of pairs. The average differs from the solution of all pairs: it
+    depends on their order and batching, and on streams sorted by class its accuracy is tens of
+    points below that of `AssociativeMemory`.
 
     Parameters
     ----------
     solver : Solver, optional
         ``PseudoInverse(alpha=0.8)`` by default.
-    bank_size, block_size : int
+    bank_size : int
+        Number of pairs from which on the buffer is full.
+    block_size : int
+        Number of pairs that are solved at a time, at most `bank_size`.
     discount : float
-        N0 is multiplied by it before each update and each read; 1 but in training.
+        Multiplies N0 before each update and each read. The paper uses values below 1 in training
+        only.
+
+    Raises
+    ------
+    ValueError
+        If `block_size` is not in 1 to `bank_size`.
     """
 
     def __init__(
@@ -47,7 +60,7 @@ class BlockAverageMemory:
         self.reset()
 
     def reset(self) -> Self:
-        """Forget everything."""
+        """Forget all pairs."""
         self._keys: FloatArray | None = None
         self._values: FloatArray | None = None
         self._matrix: FloatArray | None = None
@@ -55,7 +68,13 @@ class BlockAverageMemory:
         return self
 
     def learn(self, keys: Any, values: Any) -> Self:
-        """Append pairs to the bank: keys of shape (n, d), values of shape (n, m)."""
+        """Append pairs to the buffer.
+
+        Parameters
+        ----------
+        keys : array-like of shape (n, n_features)
+        values : array-like of shape (n, n_outputs)
+        """
         new_keys = np.asarray(to_numpy(as_rows(keys, "keys")), dtype=np.float64)
         new_values = np.asarray(to_numpy(as_rows(values, "values")), dtype=np.float64)
         if self._keys is None or self._values is None:
@@ -63,7 +82,7 @@ class BlockAverageMemory:
             return self
         while len(self._keys) >= self.bank_size:
             block = slice(None, self.block_size)
-            self._matrix, self._count = self._folded(self._keys[block], self._values[block])
+            self._matrix, self._count = self._average_in(self._keys[block], self._values[block])
             rest = slice(self.block_size, None)
             self._keys, self._values = self._keys[rest], self._values[rest]
         self._keys = np.concatenate([self._keys, new_keys])
@@ -72,17 +91,18 @@ class BlockAverageMemory:
 
     @property
     def matrix(self) -> FloatArray:
-        """The fast weights, the bank solved on top: ndarray of shape (d, m)."""
+        """Weights with the buffered pairs averaged in, ndarray of shape (n_features, n_outputs)."""
         if self._keys is None or self._values is None:
             raise ValueError("nothing has been learned yet; call learn(keys, values) first")
-        return self._folded(self._keys, self._values)[0]
+        return self._average_in(self._keys, self._values)[0]
 
     def read(self, queries: Any) -> FloatArray:
-        """Read queries: array-like of shape (n, d) to ndarray of shape (n, m)."""
+        """Multiply queries of shape (n, n_features) by the weights: (n, n_outputs), float64."""
         rows = to_numpy(as_rows(queries, "queries"))
         return np.asarray(rows, dtype=np.float64) @ self.matrix
 
-    def _folded(self, keys: FloatArray, values: FloatArray) -> tuple[FloatArray, float]:
+    def _average_in(self, keys: FloatArray, values: FloatArray) -> tuple[FloatArray, float]:
+        """Return the weights and the count once these pairs are averaged in."""
         memory = AssociativeMemory(self.solver, grid=None, selection_rows=keys.shape[1] // 2)
         solved = memory.learn(keys, values).weights.matrix
         before, n_pairs = self._count * self.discount, len(keys)
