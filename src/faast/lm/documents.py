@@ -307,10 +307,10 @@ def text_windows(
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     encoded = tokenizer(list(documents), add_special_tokens=False, verbose=False).input_ids
     tokens = torch.tensor([token for ids in encoded for token in (*ids, *end)], dtype=torch.long)
-    return full_windows(tokens, window)
+    return cut_windows(tokens, window)
 
 
-def full_windows(tokens: Tensor, length: int) -> Tensor:
+def cut_windows(tokens: Tensor, length: int) -> Tensor:
     """Cut tokens into windows that do not overlap; tokens at the end that fill none are left out.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
-from faast.lm.documents import full_windows
+from faast.lm.documents import cut_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def perplexity(
     ValueError
         If the text does not fill a window, or if a window has fewer than two tokens.
     """
-    windows = full_windows(tokens, window)
+    windows = cut_windows(tokens, window)
     total = 0.0
     for batch in torch.split(windows, batch_size):
         logits = model(input_ids=batch).logits[:, :-1].float()
