@@ -201,7 +201,8 @@ def new_classifier(
     if modality == "features":
         if class_names:
             raise ValueError(
-                "--class-names needs an encoder that reads names; leave it out for tables of numbers"
+                "--class-names needs an encoder that reads names; leave it out for tables of "
+                "numbers"
             )
         return Learner(FaastClassifier(novelty=novelty))
     kind = TextClassifier if modality == "text" else ImageClassifier
