@@ -148,7 +148,10 @@ def test_images_are_named_beside_their_answers(folder, ran, facts):
     ("arguments", "message"),
     [
         (("learn", "reviews.csv", "-o", "x", "--revision", "main"), "name it with --encoder"),
-        (("learn", "table.csv", "-o", "x", "--class-names"), "leave it out for tables of numbers"),
+        (
+            ("learn", "table.csv", "-o", "x", "--class-names"),
+            "needs an encoder that reads names",
+        ),
         (("compare", "one.csv", "reviews.csv"), "one.csv holds one class, 'good'"),
         (("evaluate", "numbers", "wide.csv"), "wide.csv: X has 3 features"),
     ],

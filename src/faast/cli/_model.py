@@ -22,10 +22,18 @@ from faast.estimators.class_names import Named
 from faast.estimators.explanation import novelty_of
 
 CACHE_SUFFIX = ".features"
+"""Added to the name of a model file: the folder with the features of its learned rows."""
 
 
 class Learner:
-    """Stands in for the one classifier of features and raw rows."""
+    """A classifier of features or of raw rows, with the same members for both.
+
+    Parameters
+    ----------
+    model : FaastClassifier or EncodedClassifier
+        Without an encoder, rows are features: `encode` returns them as they are and no class has
+        an embedded name.
+    """
 
     def __init__(self, model: FaastClassifier | EncodedClassifier) -> None:
         self.model = model
@@ -36,27 +44,27 @@ class Learner:
 
     @property
     def modality(self) -> Modality:
-        """What rows are."""
+        """What a row is: "text", "image" or "features"."""
         return "features" if isinstance(self.model, FaastClassifier) else self.model.modality
 
     @property
     def encoder_name(self) -> str | None:
-        """Name of the encoder."""
+        """Name of the encoder; None without one."""
         return None if isinstance(self.model, FaastClassifier) else self.model.encoder_name
 
     @property
     def fingerprint(self) -> str | None:
-        """Fingerprint of the encoder."""
+        """Fingerprint of the encoder; None without one."""
         return None if isinstance(self.model, FaastClassifier) else self.model.fingerprint
 
     @property
     def class_names(self) -> bool | None:
-        """Whether names of classes are used."""
+        """Whether the names of learned classes are evidence; None without an encoder."""
         return None if isinstance(self.model, FaastClassifier) else self.model.class_names
 
     @property
     def encoder_(self) -> Any:
-        """The encoder."""
+        """The encoder, loaded when first needed; None without one."""
         return None if isinstance(self.model, FaastClassifier) else self.model.encoder
 
     @property
@@ -66,47 +74,53 @@ class Learner:
 
     @property
     def is_compact(self) -> bool:
-        """Whether only weights are held."""
+        """Whether it holds weights alone and can neither learn nor forget."""
         return self._classifier.learned_ is None
 
     @property
     def n_rows_(self) -> float:
-        """Rows learned."""
+        """Number of learned rows, or the sum of their weights."""
         return self._classifier.n_rows_
 
     @property
     def classes_(self) -> AnyArray:
-        """Labels."""
+        """Labels that can be predicted, shape (C,)."""
         return self._classifier.classes_
 
     @property
     def n_features_in_(self) -> int:
-        """Width."""
+        """Number of features."""
         return self._classifier.n_features_in_
 
     @property
     def temperature_(self) -> float:
-        """Temperature."""
+        """Scores are divided by it before the softmax."""
         return self._classifier.temperature_
 
     @property
     def weights_(self) -> FastWeights:
-        """Weights."""
+        """Fast weights, solved when first read after a change."""
         return self._classifier.weights_
 
     def set_cache(self, folder: Path) -> None:
-        """Set the folder of features."""
+        """Keep the features of learned rows in a folder; needs an encoder."""
         assert isinstance(self.model, EncodedClassifier)
         self.model.cache = folder
 
     def rename_classes(self, labels: Mapping[Hashable, Hashable]) -> None:
-        """Rename classes."""
+        """Give classes other labels; classes that are not named keep theirs."""
         learned = self._classifier.learned_
         if isinstance(learned, ClassMemory):
             learned.rename(labels)
 
     def merge(self, other: Learner) -> None:
-        """Merge."""
+        """Learn everything that another classifier has learned.
+
+        Raises
+        ------
+        ValueError
+            If the other has rows of another kind or another encoder.
+        """
         if self.modality != other.modality:
             raise ValueError(
                 f"cannot merge a model of {self.modality} rows with one of {other.modality} rows"
@@ -114,51 +128,51 @@ class Learner:
         self.model.merge(other.model)  # type: ignore[arg-type]  # of one modality, so of one kind
 
     def encode(self, rows: Sequence[Any]) -> AnyArray:
-        """Encode."""
+        """Encode rows, shape (n, d)."""
         if isinstance(self.model, FaastClassifier):
             return np.asarray(rows)
         return self.model.encode(rows)
 
     def encode_to_learn(self, rows: Sequence[Any]) -> AnyArray:
-        """Encode through the cache."""
+        """Encode rows that will be learned: through the folder of features, if there is one."""
         if isinstance(self.model, FaastClassifier):
             return np.asarray(rows)
         return self.model.encode_to_learn(rows)
 
     def embed_names(self, labels: Sequence[Hashable]) -> Named:
-        """Embed names."""
+        """Embed the labels whose names are evidence."""
         return {} if isinstance(self.model, FaastClassifier) else self.model.encode_names(labels)
 
     def partial_fit_encoded(
         self, features: AnyArray, labels: Sequence[Hashable], names: Named
     ) -> None:
-        """Learn."""
+        """Learn rows encoded by `encode_to_learn` and names embedded by `embed_names`."""
         if isinstance(self.model, FaastClassifier):
             self.model.partial_fit(features, labels)
         else:
             self.model.add_features(features, labels, names)
 
     def forget(self, rows: Sequence[Any], labels: Sequence[Hashable]) -> None:
-        """Forget."""
+        """Forget rows that were learned."""
         if isinstance(self.model, FaastClassifier):
             self.model.forget(np.asarray(rows), labels)
         else:
             self.model.forget(rows, labels)
 
     def predict_proba_encoded(self, features: AnyArray) -> FloatArray:
-        """Predict."""
+        """Predict probabilities of encoded rows, shape (n, C)."""
         return self._classifier.predict_proba(features)
 
     def novelty_encoded(self, features: AnyArray) -> FloatArray | None:
-        """Score novelty."""
+        """Score the novelty of encoded rows, shape (n,); None if the model does not score it."""
         return novelty_of(self._classifier, features)
 
     def to_onnx(self, path: Path) -> None:
-        """Write ONNX."""
+        """Write an ONNX graph that predicts from features."""
         self.model.to_onnx(path)
 
     def save(self, path: Path) -> None:
-        """Save."""
+        """Write the model file."""
         self.model.save(path)
 
 
@@ -201,7 +215,8 @@ def new_classifier(
     if modality == "features":
         if class_names:
             raise ValueError(
-                "--class-names needs an encoder that reads names; leave it out for tables of numbers"
+                "--class-names needs an encoder that reads names; leave it out for tables of "
+                "numbers"
             )
         return Learner(FaastClassifier(novelty=novelty))
     kind = TextClassifier if modality == "text" else ImageClassifier

@@ -45,8 +45,13 @@ def open_source(
 
 
 def read_batches(source: RowSource, description: str) -> Iterator[Batch]:
-    """Yield batches of rows with a progress bar, and at the end report skipped rows on stderr."""
+    """Yield batches of rows with a progress bar, and at the end report skipped rows."""
     yield from progress_bar(source, lambda: source.fraction, description)
+    report_skipped(source)
+
+
+def report_skipped(source: RowSource) -> None:
+    """Say on standard error which rows of a source were skipped, and why."""
     for message in source.messages:
         typer.echo(f"skipped: {message}", err=True)
     more = source.skipped - len(source.messages)

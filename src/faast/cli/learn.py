@@ -18,12 +18,9 @@ from faast.cli._model import (
 )
 from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Reading, Train
 from faast.cli._output import check_output, emit
-from faast.cli._rows import name_source, open_source, read_batches
+from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
-from faast.distributed.checkpoint import SavedPartials
-from faast.distributed.partitions import PART_ROWS, cut, describe_file
-from faast.distributed.run import describe_run, learn_parts
-from faast.distributed.session import session
+from faast.distributed import FileRows, learn_rows
 from faast.encoders.base import chunks
 
 
@@ -92,7 +89,9 @@ def learn(
         seconds = learn_source(classifier, source)
     else:
         seconds = None
-        _learn_on_ray(classifier, source, ray, resume)
+        rows = FileRows([source])
+        learn_rows(classifier.model, rows, address=ray, resume=resume, progress=True)
+        report_skipped(source)
     restore_integers(classifier, source)
     emit(save_and_describe(classifier, source, output, started, seconds), json)
 
@@ -146,19 +145,3 @@ def save_and_describe(
     if learning_seconds is not None:
         facts["learning_seconds"] = learning_seconds + ended - began
     return facts
-
-
-def _learn_on_ray(
-    classifier: Learner, source: RowSource, address: str, resume: Path | None
-) -> None:
-    saved = None
-    if resume is not None:
-        if not Path(source.name).exists():
-            raise ValueError(f"{source.name} cannot be read again; leave --resume out")
-        columns = source.modality, source.row_column, source.label_column, source.on_error
-        rows = describe_file(source.name)
-        run = describe_run(classifier.model, PART_ROWS, rows=rows, columns=columns)
-        saved = SavedPartials.open(resume, run)
-    with session(address) as ray:
-        parts = cut(read_batches(source, "Learning"), PART_ROWS)
-        learn_parts(ray, classifier.model, parts, saved=saved, progress=True)

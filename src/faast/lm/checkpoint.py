@@ -54,8 +54,8 @@ def save(model: FaastForCausalLM, directory: Source) -> None:
         name: tensor.detach().float().cpu().numpy()
         for name, tensor in model.readouts.state_dict().items()
     }
-    state = State.joined(
-        {"memories": State.joined(memories), "readouts": State(readouts, {})},
+    state = State.join(
+        {"memories": State.join(memories), "readouts": State(readouts, {})},
         names=model.names,
         config=model.memory_config.to_dict(),
         base=model.base.name_or_path,

@@ -299,7 +299,7 @@ class ExactOutput:
 
     def to_state(self) -> State:
         """Return what a file keeps."""
-        return State.joined(
+        return State.join(
             {"moments": self.pairs.moments.to_state(), "held": self.held.to_state()}
         )
 

@@ -117,7 +117,7 @@ class NamedMemory:
 
     def to_state(self) -> State:
         """Return what a file keeps."""
-        return State.joined({str(part.place): part.to_state() for part in self.parts})
+        return State.join({str(part.place): part.to_state() for part in self.parts})
 
     def from_state(self, state: State) -> NamedMemory:
         """Restore what `to_state` returned into this memory's settings."""
