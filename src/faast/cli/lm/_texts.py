@@ -230,7 +230,7 @@ def _convert(
     records: RecordSource, convert: Callable[[Fields], T], description: str
 ) -> Iterator[T]:
     """Convert records one by one, with a progress bar; errors name the record they are about."""
-    for fields in progress_bar(records, lambda: records.fraction, description, enabled=True):
+    for fields in progress_bar(records, lambda: records.fraction, description):
         try:
             converted = convert(fields)
         except ValueError as error:
@@ -240,6 +240,4 @@ def _convert(
 
 def _with_progress(windows: list[Document]) -> Iterator[Document]:
     left = iter(windows)
-    return progress_bar(
-        left, lambda: 1 - length_hint(left) / len(windows), "Learning", enabled=True
-    )
+    return progress_bar(left, lambda: 1 - length_hint(left) / len(windows), "Learning")
