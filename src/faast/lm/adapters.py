@@ -54,6 +54,21 @@ class Adapters:
         """What this thread currently uses: one name for all rows of a batch, or one per row."""
         return _active.get().get(id(self), (DEFAULT,))
 
+    @property
+    def only(self) -> Memory:
+        """The one active memory.
+
+        Raises
+        ------
+        ValueError
+            Several are active.
+        """
+        if len(self.active) != 1:
+            raise ValueError(
+                f"this takes one adapter, but {len(self.active)} are in use: {self.active}"
+            )
+        return self[self.active[0]]
+
     @contextmanager
     def use(self, name: str | Sequence[str]) -> Iterator[None]:
         """Use one name, or one per row, in this thread until the block ends.

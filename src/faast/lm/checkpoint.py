@@ -104,6 +104,21 @@ class MemoryFile:
         check_backbone(Backbone.from_model(loaded), self.fingerprint)
         return loaded
 
+    def check(self, backbone: Backbone, config: MemoryConfig) -> None:
+        """Check that the memories were learned with this backbone and these settings.
+
+        Raises
+        ------
+        ModelFileError
+            They were not.
+        """
+        check_backbone(backbone, self.fingerprint)
+        if config != self.config:
+            raise ModelFileError(
+                f"the memories were saved with other settings: {self.config}; the model has "
+                f"{config}"
+            )
+
     def restore(self, adapters: Adapters, readouts: nn.ModuleList) -> None:
         """Replace what a model of the same backbone and settings has learned.
 

@@ -43,7 +43,7 @@ class Memory:
         cls,
         backbone: Backbone,
         config: MemoryConfig,
-        readouts: Mapping[HookPoint, Readout],
+        readouts: Mapping[int, Readout],
         scales: Mapping[HookPoint, FloatArray],
     ) -> Memory:
         """Return a memory that has learned nothing.
@@ -52,8 +52,8 @@ class Memory:
         ----------
         backbone : Backbone
         config : MemoryConfig
-        readouts : mapping of HookPoint to Readout
-            One for every layer memory.
+        readouts : mapping of int to Readout
+            One for every layer memory, by the index of its block.
         scales : mapping of HookPoint to ndarray of shape (d,)
             Scales of the grid for exact sums.
         """

@@ -15,7 +15,7 @@ from faast.lm.adapters import Adapters
 from faast.lm.architecture import Backbone, evenly_spaced_blocks, grid_scale, load_base
 from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
-from faast.lm.hooks import HookPoint, Hooks
+from faast.lm.hooks import Hooks
 from faast.lm.layer_memory import Readout
 from faast.lm.memory import Memory, hook_points
 from faast.lm.merging import fold
@@ -68,9 +68,8 @@ class FaastForCausalLM(nn.Module):
         self._frozen: list[nn.Parameter] = []
         self.base = base.eval()  # type: ignore[no-untyped-call]
         self.memory_config = config
-        self.readouts = nn.ModuleList(
-            Readout(backbone.hidden_size, config.dropout) for _ in layers
-        ).to(backbone.device, base.dtype)
+        readouts = [Readout(backbone.hidden_size, config.dropout) for _ in layers]
+        self.readouts = nn.ModuleList(readouts).to(backbone.device, base.dtype)
         self._backbone = backbone
         self._layers = layers
         self._adapters = Adapters(self._empty_memory)
@@ -95,8 +94,6 @@ class FaastForCausalLM(nn.Module):
             Passed to ``AutoModelForCausalLM.from_pretrained``.
         """
         return cls(load_base(base, **loading), config)
-
-    # -- learning --------------------------------------------------------------------------------
 
     def learn(
         self,
@@ -165,8 +162,8 @@ class FaastForCausalLM(nn.Module):
         """
         if other.memory_config != self.memory_config:
             raise ValueError(
-                "only memories of the same settings can be merged, got "
-                f"{self.memory_config} and {other.memory_config}"
+                f"memories of different settings, {self.memory_config} and {other.memory_config}, "
+                "cannot be merged"
             )
         checkpoint.check_backbone(self._backbone, other._backbone.fingerprint())
         self._adapters.merge(other._adapters)
@@ -176,8 +173,6 @@ class FaastForCausalLM(nn.Module):
         """Compute now what reading the adapters in use needs, instead of before the next pass."""
         self._adapters.solve()
         return self
-
-    # -- adapters --------------------------------------------------------------------------------
 
     @contextmanager
     def use_adapter(self, name: str | Sequence[str]) -> Iterator[Self]:
@@ -215,8 +210,6 @@ class FaastForCausalLM(nn.Module):
         """
         return self._adapters.online_perplexity
 
-    # -- reading ---------------------------------------------------------------------------------
-
     def forward(self, input_ids: Tensor | None = None, **inputs: Any) -> Any:
         """Run the model with its memories; parameters and returns are the model's own."""
         if input_ids is not None:
@@ -228,8 +221,7 @@ class FaastForCausalLM(nn.Module):
         prompt = kwargs.get("input_ids") if inputs is None else inputs
         if prompt is not None:
             check_tokens(self._backbone, prompt)
-        generator: Any = self.base
-        return generator.generate(inputs, **kwargs)
+        return cast("Any", self.base).generate(inputs, **kwargs)
 
     def fold(self) -> PreTrainedModel:
         """Return an independent plain model with the memory in use merged into its head.
@@ -241,19 +233,13 @@ class FaastForCausalLM(nn.Module):
         ValueError
             Several adapters are in use.
         """
-        names = self._adapters.active
-        if len(names) != 1:
-            raise ValueError(f"one memory can be folded into a model, {len(names)} are in use")
-        return fold(self._backbone, self._adapters[names[0]])
+        return fold(self._backbone, self._adapters.only)
 
     def detach(self) -> PreTrainedModel:
         """Remove the memories and return the plain model as it was."""
         self._hooks.remove()
         self._thaw()
-        plain: PreTrainedModel = self.base.train(self._was_training)
-        return plain
-
-    # -- files -----------------------------------------------------------------------------------
+        return self.base.train(self._was_training)
 
     def save_pretrained(self, directory: Source) -> None:
         """Write memories, readouts and settings; of the backbone only its name is written."""
@@ -310,16 +296,9 @@ class FaastForCausalLM(nn.Module):
             The file is damaged, or was saved with another backbone or other settings.
         """
         content = checkpoint.read(directory)
-        checkpoint.check_backbone(self._backbone, content.fingerprint)
-        if content.config != self.memory_config:
-            raise ModelFileError(
-                f"{directory} was saved with other settings: {content.config}, the model has "
-                f"{self.memory_config}"
-            )
+        content.check(self._backbone, self.memory_config)
         content.restore(self._adapters, self.readouts)
         return self
-
-    # -- as a module -----------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Self:
         """Start or stop training the readouts; the backbone stays frozen and in eval mode.
@@ -351,14 +330,12 @@ class FaastForCausalLM(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        device: torch.device = self.base.device
-        return device
+        return self.base.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The model's data type."""
-        dtype: torch.dtype = self.base.dtype
-        return dtype
+        return self.base.dtype
 
     def _thaw(self) -> None:
         """Let gradients reach the parameters of the backbone again."""
@@ -367,8 +344,6 @@ class FaastForCausalLM(nn.Module):
         self._frozen = []
 
     def _empty_memory(self) -> Memory:
-        readouts: dict[HookPoint, Readout] = dict(
-            zip(self._layers, cast("Iterable[Readout]", self.readouts), strict=True)
-        )
-        empty = Memory.empty(self._backbone, self.memory_config, readouts, self._scales)
+        readouts = zip(self._layers, cast("Iterable[Readout]", self.readouts), strict=True)
+        empty = Memory.empty(self._backbone, self.memory_config, dict(readouts), self._scales)
         return empty.train(self.training)

@@ -89,7 +89,8 @@ class PseudoInverseOutput(HookMemory, Generic[P]):
 
     def train(self, mode: bool) -> Self:
         """Return the memory as it is while readouts are trained, or not."""
-        return replace(self, pairs=self.pairs.train(mode))
+        pairs = self.pairs.train(mode)
+        return self if pairs is self.pairs else replace(self, pairs=pairs)
 
     def head_shift(self) -> Shift | None:
         """Refuse, unless nothing has been learned."""

@@ -81,6 +81,8 @@ class PairBuffer(BlockAverage[Tensor], PairStore):
 
     def train(self, mode: bool) -> Self:
         """Return the buffer as it is while readouts are trained, or not."""
+        if mode == self.training:
+            return self
         return replace(self, training=mode, discount=self.training_discount if mode else 1.0)
 
     def solve_block(self, keys: Tensor, values: Tensor) -> Tensor:
