@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm import FaastForCausalLM, MemoryConfig, validation_sample
 from faast.lm.exceptions import UnsupportedModelError
 from tests.lm.models import tiny
 
@@ -47,6 +47,28 @@ def test_forgetting_drops_the_held_out_blocks(gpt2, tokens):
     after = model.learn(tokens[6:]).forget(tokens[6:])._adapters["default"].parts[-1]
     assert before.validation.hashes.tolist() == after.validation.hashes.tolist()
     assert before.pairs.moments == after.pairs.moments
+
+
+def test_a_batch_learned_twice_is_forgotten_once(gpt2, tokens):
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens[:3])
+    once = model._adapters["default"].parts[-1].validation
+    again = model.learn(tokens[:3]).forget(tokens[:3])._adapters["default"].parts[-1].validation
+    assert once.hashes.tolist() == again.hashes.tolist()
+    assert torch.equal(once.keys, again.keys)
+
+
+def test_the_sample_keeps_the_blocks_of_lowest_hash(gpt2, tokens, monkeypatch):
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens)
+    everything = model._adapters["default"].parts[-1].validation
+    monkeypatch.setattr(validation_sample, "MAX_BLOCKS", 5)
+    model.reset()
+    for row in tokens.flip(0).split(1):
+        model.learn(row)
+    few = model._adapters["default"].parts[-1].validation
+    assert few.hashes.tolist() == everything.hashes[:5].tolist()
+    n_pairs = int(few.sizes.sum())
+    assert torch.equal(few.targets, everything.targets[:n_pairs])
+    torch.testing.assert_close(few.keys, everything.keys[:n_pairs])
 
 
 def test_given_settings_are_taken(gpt2, tokens):

@@ -5,9 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from faast.core.persistence import ModelFileError
-from faast.lm import FaastForCausalLM, MemoryConfig
+from faast import PseudoInverse
+from faast.core import persistence
+from faast.core.persistence import ModelFileError, State
+from faast.lm import FaastForCausalLM, MemoryConfig, checkpoint
 from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
+from faast.lm.natural import NaturalPass
+from faast.lm.paper_memory import PairBuffer
 from tests.lm.models import VOCABULARY, tiny
 
 EXACT = MemoryConfig("pseudoinverse", middle_layers=1, alpha=0.5, interpolation=0.5)
@@ -86,6 +90,51 @@ def test_memories_that_cannot_forget_or_merge_say_so(llama, tokens, config):
     with pytest.raises(ForgettingError, match="cannot be merged"):
         model.merge(model)
     assert torch.equal(logits(model, tokens), before)
+
+
+# -- solving
+
+
+def watch_blocks(model, events):
+    """Note when the first block runs."""
+    block = model.base.model.layers[0]
+    block.register_forward_pre_hook(lambda *_: events.append("block"))
+
+
+CASES = {
+    "natural": (MemoryConfig(), NaturalPass, "finish"),
+    "exact": (EXACT, PseudoInverse, "solve_spectrum"),
+    "paper": (MemoryConfig.paper(0), PairBuffer, "solve_block"),
+}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_what_was_learned_is_solved_once_before_the_next_pass(llama, tokens, monkeypatch, kind):
+    config, owner, method = CASES[kind]
+    events, original = [], getattr(owner, method)
+
+    def noted(self, *arguments):
+        events.append("solve")
+        return original(self, *arguments)
+
+    monkeypatch.setattr(owner, method, noted)
+    model = FaastForCausalLM.from_base(llama, config)
+    watch_blocks(model, events)
+    model.learn(tokens).learn(tokens)
+    assert events == ["block"] * 2  # learning runs the model and leaves solving for later
+    for ask in (model, model.base):
+        events.clear()
+        logits(ask, tokens)
+        solved = events[: events.index("block")]
+        assert events == [*solved, "block"]
+        assert bool(solved) == (ask is model)
+    model.learn(tokens)
+    events.clear()
+    model.solve()
+    assert set(events) == {"solve"}
+    logits(model.eval(), tokens)
+    assert events[-1] == "block"
+    assert events.count("solve") == len(events) - 1
 
 
 # -- named memories
@@ -174,6 +223,17 @@ def test_what_does_not_fold_says_why(exact, tokens):
     nn.init.zeros_(exact.readouts[0].out_proj.weight)
     with pytest.raises(FoldingError, match="before the final norm"):
         exact.fold()
+
+
+def test_only_one_adapter_folds_at_a_time(natural, tokens):
+    with natural.use_adapter(["one", "two"]), pytest.raises(ValueError, match="2 are in use"):
+        natural.learn(tokens).fold()
+
+
+@pytest.mark.parametrize("name", ["", [], ["one", ""]])
+def test_an_adapter_needs_a_name(natural, name):
+    with pytest.raises(ValueError, match="expected an adapter's name"), natural.use_adapter(name):
+        pass
 
 
 # -- wrong input leaves the state as it was
@@ -314,3 +374,30 @@ def test_a_backbone_with_a_name_is_found(natural, llama, tokens, tmp_path):
     model.save_pretrained(tmp_path / "memory")
     restored = FaastForCausalLM.from_pretrained(tmp_path / "memory")
     assert torch.equal(logits(restored, tokens), logits(model, tokens))
+
+
+def test_memories_are_loaded_into_a_model_of_the_same_settings(natural, tokens, tmp_path):
+    learned = logits(natural.learn(tokens), tokens)
+    natural.save_pretrained(tmp_path)
+    natural.learn(tokens.flip(1))
+    assert torch.equal(logits(natural.load_memories(tmp_path), tokens), learned)
+    other = FaastForCausalLM.from_base(natural.detach(), EXACT).learn(tokens)
+    before = logits(other, tokens)
+    with pytest.raises(ModelFileError, match="other settings"):
+        other.load_memories(tmp_path)
+    assert torch.equal(logits(other, tokens), before)
+
+
+def test_inconsistent_memories_are_refused_and_change_nothing(natural, tokens, tmp_path):
+    before = logits(natural.learn(tokens), tokens)
+    content = checkpoint.MemoryFile(
+        "",
+        natural._backbone.fingerprint(),
+        natural.memory_config,
+        {"default": State({"head.rows": tokens.numpy()}, {"head": {}})},
+        {},
+    )
+    persistence.save(content, tmp_path / checkpoint.MEMORY_FILE, "0")
+    with pytest.raises(ModelFileError, match="inconsistent"):
+        natural.load_memories(tmp_path)
+    assert torch.equal(logits(natural, tokens), before)

@@ -161,14 +161,16 @@ class Adapters:
         """Return what each memory has learned as a file holds it."""
         return {name: memory.to_state() for name, memory in self._memories.items()}
 
-    def from_states(self, states: Mapping[str, State]) -> None:
-        """Replace all memories by those that `to_states` described.
+    def from_states(self, states: Mapping[str, State]) -> dict[str, Memory]:
+        """Return the memories that `to_states` described.
 
         Raises
         ------
         KeyError, ValueError
             A memory is incomplete, or does not fit this model.
         """
-        self._memories = {
-            name: self._make_empty().from_state(state) for name, state in states.items()
-        }
+        return {name: self._make_empty().from_state(state) for name, state in states.items()}
+
+    def replace(self, memories: dict[str, Memory]) -> None:
+        """Replace all memories by others."""
+        self._memories = memories

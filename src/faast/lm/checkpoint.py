@@ -129,10 +129,11 @@ class MemoryFile:
         """
         parameters = {name: torch.from_numpy(array) for name, array in self.readouts.items()}
         try:
+            memories = adapters.from_states(self.memories)
             readouts.load_state_dict(parameters)
-            adapters.from_states(self.memories)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(f"the saved memories are inconsistent: {error}") from error
+        adapters.replace(memories)
 
 
 def save(

@@ -103,7 +103,7 @@ class ExactOutput(PseudoInverseOutput[ExactPairs]):
     ) -> ExactOutput:
         """Return a memory that has learned nothing; grid scales are of shape (d,)."""
         return cls(
-            ExactPairs.empty(key_scale, value_scale, PAPER_ALPHA),
+            ExactPairs.empty(key_scale, value_scale, config.alpha or PAPER_ALPHA),
             backbone,
             ValidationSample.empty(backbone.hidden_size),
             config.alpha,

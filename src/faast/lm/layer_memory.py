@@ -109,7 +109,7 @@ class LayerMemory(HookMemory):
         return replace(self, pairs=self.pairs.train(mode))
 
     def head_shift(self) -> Shift | None:
-        """Refuse, unless nothing has been learned or the readout is untrained."""
+        """Return None if the memory changes nothing; raise `FoldingError` otherwise."""
         if not self.count or not bool(self.readout.out_proj.weight.any()):
             return None
         raise FoldingError(

@@ -116,14 +116,14 @@ class NaturalOutput(HookMemory):
         )
 
     def forget(self, batch: TrainingBatch) -> NaturalOutput:
-        """Refuse."""
+        """Raise `ForgettingError`: steps of a pass cannot be taken back."""
         raise ForgettingError(
             "a natural memory is one pass in order and cannot forget part of it; reset it, or use "
             'output="pseudoinverse", which forgets exactly'
         )
 
     def merge(self, other: NaturalOutput) -> NaturalOutput:
-        """Refuse, unless one of the two is empty."""
+        """Return the one that has learned; raise `ForgettingError` where both have."""
         if not other.count:
             return self
         if not self.count:
@@ -134,7 +134,7 @@ class NaturalOutput(HookMemory):
         )
 
     def head_shift(self) -> Shift | None:
-        """Return the shift, unless nothing has been learned; refuse random features."""
+        """Return A and b, or None if nothing was learned; random features raise `FoldingError`."""
         if not self.count:
             return None
         if self.natural_pass.key_features is not None:

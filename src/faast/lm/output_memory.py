@@ -93,7 +93,7 @@ class PseudoInverseOutput(HookMemory, Generic[P]):
         return self if pairs is self.pairs else replace(self, pairs=pairs)
 
     def head_shift(self) -> Shift | None:
-        """Refuse, unless nothing has been learned."""
+        """Return None if nothing was learned; raise `FoldingError` otherwise."""
         if not self.count:
             return None
         raise FoldingError(

@@ -67,16 +67,17 @@ class PairBuffer(BlockAverage[Tensor], PairStore):
         return super(PairBuffer, held).learn(keys.float(), values.float())
 
     def forget(self, keys: Tensor, values: Tensor) -> Self:
-        """Refuse."""
+        """Raise `ForgettingError`: pairs cannot be taken out of an average of blocks."""
         raise ForgettingError(
-            "the paper's block average cannot forget; use exact=True to forget exactly"
+            "the paper's block average cannot forget; use MemoryConfig(..., exact=True), which "
+            "forgets exactly"
         )
 
     def merge(self, other: Self) -> Self:
-        """Refuse."""
+        """Raise `ForgettingError`: the average depends on the order of its blocks."""
         raise ForgettingError(
             "the paper's block average depends on the order of its blocks and cannot be merged; "
-            "use exact=True"
+            "use MemoryConfig(..., exact=True), which merges exactly"
         )
 
     def train(self, mode: bool) -> Self:
