@@ -1,4 +1,4 @@
-"""Texts, prompts and chats as documents; batches of one document a row, or of several."""
+"""Texts, prompts and chats as documents; batches of one document per row, or of several."""
 
 import pytest
 import torch

@@ -41,7 +41,7 @@ def checkpoint(golden, tmp_path):
 def test_a_published_checkpoint_reads_as_paper_mode(golden, checkpoint):
     folder, base = checkpoint
     model = FaastForCausalLM.from_pretrained(folder, base=base)
-    model.learn(**golden.lesson(0)).learn(**golden.lesson(1))
+    model.learn(**golden.batch(0)).learn(**golden.batch(1))
     logits = model(golden["query.input_ids"]).logits
     assert relative_error(logits, golden["logits.after.1"]) <= 1e-4
 
@@ -56,8 +56,8 @@ def test_what_is_written_reads_back(golden, checkpoint, tmp_path):
     again = FaastForCausalLM.from_pretrained(tmp_path / "again", base=base)
     assert again.memory_config == model.memory_config
     query = golden["query.input_ids"]
-    expected = model.learn(**golden.lesson(0))(query).logits
-    assert torch.equal(again.learn(**golden.lesson(0))(query).logits, expected)
+    expected = model.learn(**golden.batch(0))(query).logits
+    assert torch.equal(again.learn(**golden.batch(0))(query).logits, expected)
 
 
 def test_incomplete_checkpoints_are_refused(checkpoint):

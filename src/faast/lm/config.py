@@ -38,7 +38,7 @@ class MemoryConfig:
     discount : float
         Factor on the count of the folded pairs while readouts are trained.
     dropout : float
-        Dropout on the reads of middle layers while readouts are trained.
+        Dropout on what layer memories read, while readouts are trained.
     random_features : bool
         Let a natural memory read products of random projections beside the hidden states: more
         capacity, but more state and time, and the memory cannot be folded.

@@ -116,9 +116,9 @@ def pseudo_inverse(keys: Tensor, solver: PseudoInverse) -> Tensor:
     gram = exact @ exact.T if wide else exact.T @ exact
     eigenvalues, basis = torch.linalg.eigh(gram)
     positive = eigenvalues[eigenvalues > 0.0].flip(0).cpu().numpy()
-    kept = len(eigenvalues) - solver.count_kept(positive, n)
-    basis = basis[:, kept:]
-    inverse: Tensor = (basis / eigenvalues[kept:]) @ basis.T
+    first = len(eigenvalues) - solver.count_kept(positive, n)
+    basis = basis[:, first:]
+    inverse: Tensor = (basis / eigenvalues[first:]) @ basis.T
     return exact.T @ inverse if wide else inverse @ exact.T
 
 

@@ -125,13 +125,11 @@ class ValidationSample(LearnedState):
 
     def _select(self, blocks: Sequence[int]) -> ValidationSample:
         """Return the sample of some blocks, in the order given."""
-        starts = (self.sizes.cumsum(0) - self.sizes).tolist()
-        sizes = self.sizes.tolist()
-        rows = [row for i in blocks for row in range(starts[i], starts[i] + sizes[i])]
         chosen = torch.tensor(blocks, dtype=torch.long)
-        return ValidationSample(
-            self.hashes[chosen], self.sizes[chosen], self.keys[rows], self.targets[rows]
-        )
+        sizes = self.sizes[chosen]
+        moved = _starts(self.sizes)[chosen] - _starts(sizes)
+        rows = torch.arange(int(sizes.sum())) + moved.repeat_interleave(sizes)
+        return ValidationSample(self.hashes[chosen], sizes, self.keys[rows], self.targets[rows])
 
 
 class _Block(NamedTuple):
@@ -154,6 +152,11 @@ def _cut(pairs: Pairs, input_ids: Tensor) -> Iterator[_Block]:
             number = int.from_bytes(digest.copy().digest(), "big")
             yield _Block(number, start + first, len(here))
         start += len(positions)
+
+
+def _starts(sizes: Tensor) -> Tensor:
+    """Return the first row of each block."""
+    return sizes.cumsum(0) - sizes
 
 
 def _lowest(hashes: IntArray) -> list[int]:
