@@ -7,7 +7,8 @@ from torch import nn
 
 from faast import PseudoInverse
 from faast.core import persistence
-from faast.core.persistence import ModelFileError, State
+from faast.core.persistence import ModelFileError
+from faast.core.state import State
 from faast.lm import FaastForCausalLM, MemoryConfig, checkpoint
 from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
 from faast.lm.natural import NaturalPass
@@ -397,7 +398,7 @@ def test_inconsistent_memories_are_refused_and_change_nothing(natural, tokens, t
         {"default": State({"head.rows": tokens.numpy()}, {"head": {}})},
         {},
     )
-    persistence.save(content, tmp_path / checkpoint.MEMORY_FILE, "0")
+    persistence.save(content, tmp_path / checkpoint.MEMORY_FILE)
     with pytest.raises(ModelFileError, match="inconsistent"):
         natural.load_memories(tmp_path)
     assert torch.equal(logits(natural, tokens), before)

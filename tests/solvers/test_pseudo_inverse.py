@@ -2,18 +2,22 @@ import numpy as np
 import pytest
 
 from faast import Moments, PseudoInverse
-from faast.solvers.spectrum import spectrum
+from faast.core.sample import RowSample
+from faast.core.statistics import Statistics
+from faast.solvers.spectrum import decompose
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.6, 1.0])
 def test_one_decomposition_serves_every_alpha(rng, alpha):
     keys, values = rng.standard_normal((40, 6)) * 0.5 ** np.arange(6), rng.standard_normal((40, 2))
     moments = Moments(6, 2, grid=None).add(keys, values)
-    decomposed = spectrum(moments, None, centred=False)
-    solved = PseudoInverse(alpha).solve_spectrum(decomposed)
+    statistics = Statistics(moments, RowSample.empty(6, 2, capacity=0), None, maps=False)
+    solved = PseudoInverse(alpha).solve_spectrum(decompose(statistics, centred=False))
     expected = np.linalg.pinv(keys, rtol=40**-alpha) @ values
     np.testing.assert_allclose(solved.matrix, expected, atol=1e-9)
-    np.testing.assert_array_equal(solved.matrix, PseudoInverse(alpha).solve(moments).matrix)
+    np.testing.assert_array_equal(
+        solved.matrix, PseudoInverse(alpha).fit(statistics).weights.matrix
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from faast.lm.batch import Names, TrainingBatch, rows_by_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from faast.core.persistence import State
+    from faast.core.state import State
     from faast.lm.hooks import HookPoint
     from faast.lm.memory import Memory
 

@@ -15,7 +15,8 @@ from transformers.utils import CONFIG_NAME
 
 from faast._version import __version__
 from faast.core import persistence
-from faast.core.persistence import ModelFileError, State
+from faast.core.persistence import ModelFileError
+from faast.core.state import State
 from faast.lm import paper_checkpoint
 from faast.lm.architecture import Backbone, load_base
 from faast.lm.config import MemoryConfig
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 MEMORY_FILE = "memory.safetensors"
 
 
-@persistence.persistent("language memory")
 @dataclass(frozen=True)
 class MemoryFile:
     """Content of the file of a language model's memories.
@@ -58,8 +58,8 @@ class MemoryFile:
 
     def to_state(self) -> State:
         """Return the content as a file holds it."""
-        return State.joined(
-            {"memories": State.joined(self.memories), "readouts": State(self.readouts, {})},
+        return State.join(
+            {"memories": State.join(self.memories), "readouts": State(self.readouts, {})},
             names=sorted(self.memories),
             config=self.config.to_dict(),
             base=self.base,
@@ -157,7 +157,7 @@ def save(
         adapters.to_states(),
         {name: tensor.detach().float().cpu().numpy() for name, tensor in parameters},
     )
-    persistence.save(content, folder / MEMORY_FILE, __version__)
+    persistence.save(content, folder / MEMORY_FILE)
     summary = {
         "library": f"faast {__version__}",
         "base_model": content.base,

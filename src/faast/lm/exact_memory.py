@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from faast.core.moments import Moments
+from faast.core.sample import RowSample
+from faast.core.statistics import Statistics
 from faast.lm.base import PairStore
 from faast.lm.config import PAPER_ALPHA
 from faast.lm.hooks import HEAD, LAST
@@ -17,7 +19,7 @@ from faast.lm.output_memory import PseudoInverseOutput, Solution
 from faast.lm.state import SETTING
 from faast.lm.validation_sample import ValidationSample
 from faast.solvers import PseudoInverse
-from faast.solvers.spectrum import Spectrum, spectrum
+from faast.solvers.spectrum import Spectrum, decompose
 
 if TYPE_CHECKING:
     from faast._utils.arrays import FloatArray
@@ -62,7 +64,8 @@ class ExactPairs(PairStore):
 
     def spectrum(self) -> Spectrum:
         """Decompose the moments, from which W follows for every alpha."""
-        return spectrum(self.moments, None, centred=False)
+        no_rows = RowSample.empty(self.moments.n_features, self.moments.n_values, capacity=0)
+        return decompose(Statistics(self.moments, no_rows, None, maps=False), centred=False)
 
     def learn(self, keys: Tensor, values: Tensor) -> Self:
         """Return the store after learning pairs."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from faast.core.persistence import State
+from faast.core.state import State
 from faast.lm.architecture import grid_scale
 from faast.lm.base import HookMemory, PairStore, Shift
 from faast.lm.config import PAPER_ALPHA, MemoryConfig
@@ -132,7 +132,7 @@ class Memory:
 
     def to_state(self) -> State:
         """Return what was learned as a file holds it."""
-        return State.joined({str(part.point): part.to_state() for part in self.parts})
+        return State.join({str(part.point): part.to_state() for part in self.parts})
 
     def from_state(self, state: State) -> Memory:
         """Return what `to_state` described, with the settings of this empty memory."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from faast._utils.arrays import AnyArray
-from faast.core.persistence import State
+from faast.core.state import State
 
 SETTING = {"setting": True}
 """Metadata of a field that is not learned: files leave it out, and the model gives it."""
@@ -41,7 +41,7 @@ class LearnedState:
                 plain[name] = list(value) if isinstance(value, tuple) else value
             else:
                 parts[name] = value.to_state()
-        nested = State.joined(parts, **plain)
+        nested = State.join(parts, **plain)
         return State(nested.tensors | tensors, nested.metadata)
 
     def from_state(self, state: State) -> Self:

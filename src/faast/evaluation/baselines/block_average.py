@@ -1,4 +1,4 @@
-"""The paper's incremental update as a memory over arrays, for comparison only."""
+"""The paper's incremental update: an average of the solutions of separate blocks of rows."""
 
 from __future__ import annotations
 
@@ -37,25 +37,27 @@ class ArrayBlockAverage(BlockAverage[FloatArray]):
 
 
 class BlockAverageMemory:
-    """The block average of `faast.solvers.block_average.BlockAverage`, learned and read in place.
+    """The paper's incremental memory, see `faast.solvers.block_average.BlockAverage`.
 
-    On streams that are sorted by class it is tens of points worse than `AssociativeMemory`.
+    On streams sorted by class its accuracy is tens of points below that of `AssociativeMemory`.
 
     Parameters
     ----------
     solver : Solver, optional
-        ``PseudoInverse(alpha=0.8)`` by default; each block takes its tolerance from its own number
+        ``PseudoInverse(alpha=0.8)`` by default. Each block takes its tolerance from its own number
         of pairs.
-    buffer_size, block_size : int
-        Pairs in the full buffer, and in a block.
+    buffer_size : int
+        Number of pairs from which on the buffer is full.
+    block_size : int
+        Number of pairs that are solved at a time, at most `buffer_size`.
     discount : float
-        Factor on the count of the folded pairs before each update and each read; 1 except in
-        training.
+        Multiplies the count of averaged pairs before each update and each read. The paper uses
+        values below 1 in training only.
 
     Raises
     ------
     ValueError
-        The block is empty or larger than the buffer.
+        If `block_size` is not in 1 to `buffer_size`.
     """
 
     def __init__(
@@ -74,36 +76,43 @@ class BlockAverageMemory:
         self.reset()
 
     def reset(self) -> Self:
-        """Forget everything."""
+        """Forget all pairs."""
         self._average: ArrayBlockAverage | None = None
         return self
 
     def learn(self, keys: Any, values: Any) -> Self:
-        """Append pairs to the buffer: keys of shape (n, d), values of shape (n, m)."""
+        """Append pairs to the buffer, after averaging in what it is too full for.
+
+        Parameters
+        ----------
+        keys : array-like of shape (n, n_features)
+        values : array-like of shape (n, n_outputs)
+        """
         new_keys = np.asarray(to_numpy(as_rows(keys, "keys")), dtype=np.float64)
         new_values = np.asarray(to_numpy(as_rows(values, "values")), dtype=np.float64)
-        if self._average is None:
-            d, m = new_keys.shape[1], new_values.shape[1]
-            self._average = ArrayBlockAverage(
-                np.empty((0, d)),
-                np.empty((0, m)),
-                np.zeros((d, m)),
-                buffer_size=self.buffer_size,
-                block_size=self.block_size,
-                discount=self.discount,
-                solver=self.solver,
-            )
-        self._average = self._average.learn(new_keys, new_values)
+        average = self._average or self._empty(new_keys.shape[1], new_values.shape[1])
+        self._average = average.learn(new_keys, new_values)
         return self
 
     @property
     def matrix(self) -> FloatArray:
-        """Fast weights of everything learned: ndarray of shape (d, m)."""
+        """Weights with the buffered pairs averaged in, ndarray of shape (n_features, n_outputs)."""
         if self._average is None:
             raise ValueError("nothing has been learned yet; call learn(keys, values) first")
         return self._average.weights
 
     def read(self, queries: Any) -> FloatArray:
-        """Read queries: array-like of shape (n, d) to ndarray of shape (n, m)."""
+        """Multiply queries of shape (n, n_features) by the weights: (n, n_outputs), float64."""
         rows = to_numpy(as_rows(queries, "queries"))
         return np.asarray(rows, dtype=np.float64) @ self.matrix
+
+    def _empty(self, n_features: int, n_outputs: int) -> ArrayBlockAverage:
+        return ArrayBlockAverage(
+            np.empty((0, n_features)),
+            np.empty((0, n_outputs)),
+            np.zeros((n_features, n_outputs)),
+            buffer_size=self.buffer_size,
+            block_size=self.block_size,
+            discount=self.discount,
+            solver=self.solver,
+        )
