@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from benchmarks.lm_baselines.base import AdaptedModel
 
-from faast.lm.architecture import dissect
+from faast.lm.architecture import find_architecture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ class InContext:
             If `n_tokens` is not given, and the model has no more positions than a window, or its
             configuration does not state their number.
         """
-        length = self.n_tokens or (dissect(model).n_positions or 0) - windows.shape[1]
+        length = self.n_tokens or (find_architecture(model).n_positions or 0) - windows.shape[1]
         if length < 1:
             raise ValueError(
                 f"a prompt needs positions beside a window of {windows.shape[1]} tokens; the model "

@@ -13,8 +13,8 @@ from benchmarks.lm_baselines.training import Training, parameter_bytes
 from torch import nn
 from torch.nn.utils import skip_init
 
-from faast.lm.architecture import dissect, middle_places
-from faast.lm.hooks import HEAD, Attachment, Place
+from faast.lm.architecture import evenly_spaced_blocks, find_architecture
+from faast.lm.hooks import HEAD, HookPoint, Hooks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,22 +37,24 @@ class LinearProjection:
 
     def __call__(self, model: PreTrainedModel, windows: Tensor) -> AdaptedModel:
         """Insert the projections, initialised to zero, and train them; see `AdaptationMethod`."""
-        anatomy = dissect(model)
-        places: tuple[Place, ...] = (*middle_places(len(anatomy.blocks), self.middle_layers), HEAD)
+        architecture = find_architecture(model)
+        blocks = evenly_spaced_blocks(len(architecture.blocks), self.middle_layers)
+        points: tuple[HookPoint, ...] = (*blocks, HEAD)
         options = {"device": model.device, "dtype": model.dtype}
-        layers: dict[Place, nn.Module] = {}
-        for place in places:
-            width = anatomy.head.weight.shape[1] if place == HEAD else anatomy.hidden_size
+        layers: dict[HookPoint, nn.Module] = {}
+        for point in points:
+            head_width = architecture.head.weight.shape[1]
+            width = head_width if point == HEAD else architecture.hidden_size
             layer = skip_init(nn.Linear, width, width, **options)  # type: ignore[no-untyped-call]
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-            layers[place] = layer
+            layers[point] = layer
 
-        def project(place: Place, hidden: Tensor) -> Tensor:
-            projected: Tensor = layers[place](hidden)
+        def project(point: HookPoint, hidden: Tensor) -> Tensor:
+            projected: Tensor = layers[point](hidden)
             return hidden + projected
 
-        Attachment(anatomy, places, project)
+        Hooks(model, points, project)
         parameters = [weight for layer in layers.values() for weight in layer.parameters()]
         self.training.run(model, parameters, windows)
         return AdaptedModel(model, parameter_bytes(parameters))

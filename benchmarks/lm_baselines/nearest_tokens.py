@@ -13,13 +13,13 @@ from benchmarks.lm_baselines.base import AdaptedModel
 from torch.nn import functional
 
 from faast.lm.architecture import Backbone
-from faast.lm.hooks import HEAD, Attachment
+from faast.lm.hooks import HEAD, Hooks
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-    from faast.lm.lm_head import OutputHead
+    from faast.lm.lm_head import LMHead
 
 SEGMENT = 64
 """Number of distances per segment in the search for the nearest keys."""
@@ -57,11 +57,11 @@ class NearestTokens:
 
     def __call__(self, model: PreTrainedModel, windows: Tensor) -> AdaptedModel:
         """Build the datastore and choose temperature and share; see `AdaptationMethod`."""
-        backbone = Backbone.of(model)
-        attachment = Attachment(backbone.anatomy, (HEAD,), lambda _place, hidden: hidden)
+        backbone = Backbone.from_model(model)
+        hooks = Hooks(model, (HEAD,), lambda _point, hidden: hidden)
 
         def hidden_states(batch: Tensor) -> Tensor:
-            return attachment.hidden_states(model, {"input_ids": batch})[HEAD].float()
+            return hooks.hidden_states({"input_ids": batch})[HEAD].float()
 
         batches = torch.split(windows, self.batch_size)
         keys = torch.cat([hidden_states(batch)[:, :-1].flatten(0, 1) for batch in batches])
@@ -83,7 +83,7 @@ class NearestTokens:
 
         return AdaptedModel(forward, store.keys.nbytes + store.tokens.nbytes)
 
-    def _choose_settings(self, head: OutputHead, store: Datastore) -> tuple[float, float]:
+    def _choose_settings(self, head: LMHead, store: Datastore) -> tuple[float, float]:
         """Return the temperature and share of least loss on the last positions."""
         n_train = len(store.keys) - min(self.n_validation, len(store.keys) // 5)
         train = Datastore(store.keys[:n_train], store.tokens[:n_train])

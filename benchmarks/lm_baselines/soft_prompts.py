@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.lm_baselines.peft_tuning import import_peft, linear_memory_size, train_adapter
 from benchmarks.lm_baselines.training import Training
 
-from faast.lm.architecture import dissect
+from faast.lm.architecture import find_architecture
 
 if TYPE_CHECKING:
     from benchmarks.lm_baselines.base import AdaptedModel
@@ -42,7 +42,7 @@ class PromptTuning:
             If peft is not installed.
         """
         n_parameters = self.n_parameters or linear_memory_size(model)
-        width = dissect(model).embeddings.weight.shape[1]
+        width = find_architecture(model).embeddings.weight.shape[1]
         length = fit_length(model, windows, n_parameters // width)
         config = import_peft().PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=length)
         adapted = train_adapter(model, config, self.training, windows)
@@ -91,6 +91,6 @@ class PrefixTuning:
 
 def fit_length(model: PreTrainedModel, windows: Tensor, wanted: int) -> int:
     """Limit a number of virtual tokens to the positions beside a window, and to at least one."""
-    n_positions = dissect(model).n_positions
+    n_positions = find_architecture(model).n_positions
     room = wanted if n_positions is None else n_positions - windows.shape[1]
     return max(1, min(wanted, room))

@@ -116,15 +116,15 @@ def read_windows(
     DataError
         If a source cannot be read.
     """
-    from faast.lm.documents import windows
+    from faast.lm.documents import split_document
 
     for source in sources:
         if _is_text_file(source):
             document = _text_file_document(source, tokenizer)
-            yield from _with_progress(windows(document, length))
+            yield from _with_progress(split_document(document, length))
             continue
         for document in _record_documents(source, tokenizer, template, split, "Learning"):
-            yield from windows(document, length)
+            yield from split_document(document, length)
 
 
 def read_prompts(source: str, template: Template | None, split: str | None) -> PromptSet:

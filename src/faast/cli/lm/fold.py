@@ -28,7 +28,7 @@ def fold(
     faast to run, and is as fast as the original. Only memories of the kind 'natural' can be merged.
     """
     loaded = load_model(memory)
-    if not loaded.model.names:
+    if not loaded.model.adapters:
         raise ValueError(f"{memory} has learned nothing that could be merged into its model")
     with spinner("Folding"):
         plain = loaded.model.fold()

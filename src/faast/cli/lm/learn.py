@@ -79,16 +79,16 @@ def learn(
 def _learn_windows(
     model: FaastForCausalLM, windows: Iterable[Document], batch_size: int
 ) -> dict[str, Any]:
-    from faast.lm.documents import padded
+    from faast.lm.documents import pad_documents
 
     before = model.memory_size
     n_windows, n_tokens, seconds = 0, 0, 0.0
-    for batch in padded(windows, batch_size):
+    for batch in pad_documents(windows, batch_size):
         began = time.perf_counter()
         model.learn(**batch.to(model.device)._asdict())
         seconds += time.perf_counter() - began
         n_windows += len(batch.input_ids)
-        n_tokens += int(batch.attention_mask.sum())
+        n_tokens += batch.n_tokens
     if model.memory_size == before:
         raise ValueError(
             "the texts hold nothing to learn; each needs two tokens, or an answer after its prompt"

@@ -8,7 +8,7 @@ import numpy as np
 
 from faast._utils.progress import progress_bar
 from faast.evaluation.lm.classification import answer_probabilities
-from faast.lm.documents import answer_document, padded
+from faast.lm.documents import answer_document, pad_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from faast.evaluation.lm.prompts import Example
     from faast.lm import FaastForCausalLM
 
-MEMORY_NAME = "few shots"
-"""Memory that learns the examples, so that what the model learned before is not touched."""
+ADAPTER = "few shots"
+"""Name of the memory that learns the examples, apart from what the model learned before."""
 
 SEPARATOR = "\n\n"
 """Text between the examples of an in-context prompt."""
@@ -106,9 +106,9 @@ def memory_probabilities(
     )
     for prompt, examples in steps:
         documents = [answer_document(tokenizer, *example) for example in examples]
-        with model.memory(MEMORY_NAME):
+        with model.use_adapter(ADAPTER):
             try:
-                for batch in padded(documents, len(documents)):
+                for batch in pad_documents(documents, len(documents)):
                     model.learn(**batch.to(model.device)._asdict())
                 rows.append(answer_probabilities(model, tokenizer, [prompt], answers))
             finally:

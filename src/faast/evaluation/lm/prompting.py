@@ -11,7 +11,7 @@ from torch import Tensor
 from faast._utils.progress import progress_bar
 from faast.lm import FaastForCausalLM
 from faast.lm.architecture import longest_sequence
-from faast.lm.documents import groups
+from faast.lm.documents import batched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +82,7 @@ def batch_prompts(
     def fraction() -> float:
         return 1 - length_hint(left) / len(order)
 
-    for indices in progress_bar(groups(left, batch_size), fraction, description, enabled=progress):
+    for indices in progress_bar(batched(left, batch_size), fraction, description, enabled=progress):
         longest = max(len(fitting[index]) for index in indices)
         rows = [(longest - len(fitting[index])) * [0] + [*fitting[index]] for index in indices]
         lengths = torch.tensor([len(fitting[index]) for index in indices])
