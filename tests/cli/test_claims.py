@@ -53,7 +53,7 @@ def test_learning_holds_no_more_for_a_longer_file(tmp_path):
         model = TextClassifier(load_encoder("hashing", n_features=16))
         tracemalloc.start()
         for rows, labels, _ in open_rows(tmp_path / "long.csv"):
-            model.add(rows, labels)
+            model.partial_fit(rows, labels)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]

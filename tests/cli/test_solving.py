@@ -47,7 +47,6 @@ def test_adding_solves_once_however_many_batches_there_are(folder, solved):
     assert solved("add", "kept", "rest.npz", "-o", "grown", cwd=folder) == whole
 
 
-@pytest.mark.xfail(reason="reading classes_ solves; gone with the one classifier for all rows")
 def test_forgetting_solves_once_however_many_batches_there_are(folder, solved):
     once = solved("learn", "kept.npz", "-o", "kept", cwd=folder)
     solved("learn", "all.npz", "-o", "all", cwd=folder)

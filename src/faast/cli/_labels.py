@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
-from faast.cli._model import Learner
 from faast.data import RowSource
 from faast.data.delimited import DelimitedReader
 
@@ -26,14 +26,14 @@ def match_labels(labels: Sequence[Hashable], classes: AnyArray) -> list[Hashable
     return list(labels)
 
 
-def unify_classes(first: Learner, second: Learner) -> None:
+def unify_classes(first: FaastClassifier, second: FaastClassifier) -> None:
     """Rename integer classes to text in the classifier that has them, if the other one has text."""
     for one, other in ((first, second), (second, first)):
         if _are_integers(one.classes_) and _are_texts(other.classes_):
             one.rename_classes({label: str(label) for label in one.classes_.tolist()})
 
 
-def restore_integers(classifier: Learner, source: RowSource) -> None:
+def restore_integers(classifier: FaastClassifier, source: RowSource) -> None:
     """Rename the classes of a new classifier to integers if its text file held nothing else."""
     if not isinstance(source.reader, DelimitedReader):
         return

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import numpy as np
 import typer
 
+from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
 from faast._utils.progress import progress_bar
-from faast.cli._model import Learner, new_classifier
+from faast.cli._model import new_classifier
 from faast.cli._options import Encoding, Reading
 from faast.data import Batch, RowSource, open_rows
 from faast.estimators.labels import as_labels
@@ -18,7 +19,7 @@ from faast.evaluation.measure import Labelled
 
 
 def open_source(
-    classifier: Learner, data: str, reading: Reading, *, labelled: bool = True
+    classifier: FaastClassifier, data: str, reading: Reading, *, labelled: bool = True
 ) -> RowSource:
     """Open a file of rows for a classifier; see `faast.data.open_rows`.
 
@@ -92,7 +93,7 @@ def encode_pair(
     return learned, asked
 
 
-def _encode(classifier: Learner, source: RowSource) -> tuple[AnyArray, AnyArray]:
+def _encode(classifier: FaastClassifier, source: RowSource) -> tuple[AnyArray, AnyArray]:
     features: list[AnyArray] = []
     labels: list[Hashable] = []
     with name_source(source):

@@ -96,7 +96,9 @@ def _forget(console: Console, model: FaastClassifier, learnable: Labelled) -> di
 
 
 def _fingerprint(model: FaastClassifier) -> str:
-    state = model.to_state()
+    """Return a short hash of everything that was learned: classes, statistics and sampled rows."""
+    assert model.learned_ is not None
+    state = model.learned_.to_state()
     return content_hash(state.tensors, state.metadata)[:12]
 
 

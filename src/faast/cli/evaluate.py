@@ -46,7 +46,7 @@ def evaluate(
     with name_source(source):
         for batch in read_batches(source, "Evaluating"):
             true += match_labels(batch.labels or [], classifier.classes_)
-            found.append(classifier.predict_proba_encoded(classifier.encode(batch.rows)))
+            found.append(classifier.predict_proba(batch.rows))
     probabilities = np.concatenate(found)
     scores = score_predictions(
         as_labels(true),

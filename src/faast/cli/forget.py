@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from faast import FaastClassifier
 from faast.cli._labels import match_labels
-from faast.cli._model import Learner, count_rows, load_classifier, open_encoder, solve_and_save
+from faast.cli._model import count_rows, load_classifier, open_encoder, solve_and_save
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, rows_argument
 from faast.cli._output import check_output, emit
 from faast.cli._rows import open_source, read_batches
@@ -43,7 +44,7 @@ def forget(
     )
 
 
-def _forget_batch(classifier: Learner, source: RowSource, batch: Batch) -> int:
+def _forget_batch(classifier: FaastClassifier, source: RowSource, batch: Batch) -> int:
     """Forget a batch and return how many rows were forgotten.
 
     If it holds a row that was never learned, each half is tried in turn, so that the row can be
@@ -58,7 +59,7 @@ def _forget_batch(classifier: Learner, source: RowSource, batch: Batch) -> int:
         classifier.forget(rows, match_labels(labels or [], classifier.classes_))
     except ValueError as error:
         if len(rows) == 1:
-            source.report(numbers[0], str(error))
+            source.report(numbers[0], str(error).removeprefix("row 0: "))
             return 0
         half = len(rows) // 2
         return sum(

@@ -17,9 +17,9 @@ def inspect(model: Model, json: Json = False) -> None:
         facts |= {
             "encoder": classifier.encoder_name,
             "encoder_fingerprint": classifier.fingerprint,
-            "class_names": classifier.class_names,
+            "class_names": classifier.uses_class_names,
         }
-    if not classifier.is_compact:
+    if classifier.learned_ is not None:
         facts["rows"] = count_rows(classifier)
     weights = classifier.weights_
     facts |= {

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from faast import FaastClassifier
 from faast.cli._labels import match_labels, restore_integers
 from faast.cli._model import (
-    Learner,
     cache_folder,
     count_rows,
     new_classifier,
@@ -20,7 +20,6 @@ from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Readin
 from faast.cli._output import check_output, emit
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
-from faast.distributed import FileRows, learn_rows
 from faast.encoders.base import chunks
 
 
@@ -81,22 +80,24 @@ def learn(
             "rows of numbers can be forgotten without kept features; leave --keep-features out"
         )
     if keep_features:
-        classifier.set_cache(cache_folder(output))
+        classifier.cache = cache_folder(output)
     if resume is not None and ray is None:
         raise ValueError("--resume continues a run on Ray; name the cluster with --ray")
     source = open_source(classifier, train, reading)
     if ray is None:
         seconds = learn_source(classifier, source)
     else:
+        from faast.distributed import FileRows, learn_rows
+
         seconds = None
         rows = FileRows([source])
-        learn_rows(classifier.model, rows, address=ray, resume=resume, progress=True)
+        learn_rows(classifier, rows, address=ray, resume=resume, progress=True)
         report_skipped(source)
     restore_integers(classifier, source)
     emit(save_and_describe(classifier, source, output, started, seconds), json)
 
 
-def learn_source(classifier: Learner, source: RowSource) -> float:
+def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
     """Learn all rows of a source and return the seconds that it took, without the encoding."""
     is_new, seconds = not classifier.is_fitted, 0.0
     with name_source(source):
@@ -112,7 +113,7 @@ def learn_source(classifier: Learner, source: RowSource) -> float:
 
 
 def save_and_describe(
-    classifier: Learner,
+    classifier: FaastClassifier,
     source: RowSource,
     output: Path,
     started: float,

@@ -9,8 +9,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
-from faast.cli._model import Learner, load_classifier, open_encoder
+from faast.cli._model import load_classifier, open_encoder
 from faast.cli._options import READING, Json, Model, OnError, Reading, rows_argument
 from faast.cli._output import Answers, emit, join_answers, write_csv
 from faast.cli._rows import name_source, open_source, read_batches
@@ -61,7 +62,9 @@ def predict(
     emit({"rows": len(columns["labels"]), "rows_skipped": skipped, **columns}, json)
 
 
-def _predict_source(classifier: Learner, source: RowSource, numbered: bool) -> Iterator[Answers]:
+def _predict_source(
+    classifier: FaastClassifier, source: RowSource, numbered: bool
+) -> Iterator[Answers]:
     """Predict batch by batch; name the images, and number the rows if some may be skipped."""
     with name_source(source):
         for batch in read_batches(source, "Predicting"):
@@ -71,7 +74,7 @@ def _predict_source(classifier: Learner, source: RowSource, numbered: bool) -> I
             yield columns | _predict(classifier, classifier.encode(batch.rows))
 
 
-def _predict_one(classifier: Learner, row: str) -> Answers:
+def _predict_one(classifier: FaastClassifier, row: str) -> Answers:
     if classifier.modality != "features":
         return _predict(classifier, classifier.encode([text_row(row)]))
     try:
@@ -81,16 +84,18 @@ def _predict_one(classifier: Learner, row: str) -> Answers:
     return _predict(classifier, np.array([numbers]))
 
 
-def _predict(classifier: Learner, features: AnyArray) -> Answers:
-    probabilities = classifier.predict_proba_encoded(features)
+def _predict(classifier: FaastClassifier, features: AnyArray) -> Answers:
+    asked = classifier.on_features()  # so that a row is encoded once for both questions
+    probabilities = asked.predict_proba(features)
     answers: Answers = {
         "label": classifier.classes_[probabilities.argmax(axis=1)].tolist(),
         "probability": probabilities.max(axis=1).tolist(),
     }
-    novelty = classifier.novelty_encoded(features)
-    return answers if novelty is None else answers | {"novelty": novelty.tolist()}
+    if classifier.measures_novelty:
+        answers["novelty"] = asked.novelty_score(features).tolist()
+    return answers
 
 
-def _is_image(classifier: Learner, data: str) -> bool:
+def _is_image(classifier: FaastClassifier, data: str) -> bool:
     path = Path(data)
     return classifier.modality == "image" and path.suffix.lower() in SUFFIXES and path.is_file()
