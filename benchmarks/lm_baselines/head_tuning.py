@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from benchmarks.lm_baselines.base import AdaptedModel
 from benchmarks.lm_baselines.training import Training, parameter_bytes
-from torch import nn
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from benchmarks.lm_baselines.base import AdaptedModel
 
+from benchmarks.lm_baselines.base import AdaptedModel
 from faast.lm.architecture import find_architecture
 
 if TYPE_CHECKING:

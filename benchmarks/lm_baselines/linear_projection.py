@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks.lm_baselines.base import AdaptedModel
-from benchmarks.lm_baselines.training import Training, parameter_bytes
 from torch import nn
 from torch.nn.utils import skip_init
 
+from benchmarks.lm_baselines.base import AdaptedModel
+from benchmarks.lm_baselines.training import Training, parameter_bytes
 from faast.lm.architecture import evenly_spaced_blocks, find_architecture
 from faast.lm.hooks import HEAD, HookPoint, Hooks
 

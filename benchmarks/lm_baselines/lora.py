@@ -9,9 +9,10 @@ from benchmarks.lm_baselines.peft_tuning import import_peft, linear_memory_size,
 from benchmarks.lm_baselines.training import Training
 
 if TYPE_CHECKING:
-    from benchmarks.lm_baselines.base import AdaptedModel
     from torch import Tensor
     from transformers import PreTrainedModel
+
+    from benchmarks.lm_baselines.base import AdaptedModel
 
 
 @dataclass(frozen=True)

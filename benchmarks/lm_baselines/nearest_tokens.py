@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from benchmarks.lm_baselines.base import AdaptedModel
 from torch.nn import functional
 
+from benchmarks.lm_baselines.base import AdaptedModel
 from faast.lm.architecture import Backbone
 from faast.lm.hooks import HEAD, Hooks
 

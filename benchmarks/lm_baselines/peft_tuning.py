@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+
 from benchmarks.lm_baselines.base import AdaptedModel
 from benchmarks.lm_baselines.training import Training, parameter_bytes
-
 from faast._utils.imports import import_optional
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from benchmarks.lm_baselines.peft_tuning import import_peft, linear_memory_size, train_adapter
 from benchmarks.lm_baselines.training import Training
-
 from faast.lm.architecture import find_architecture
 
 if TYPE_CHECKING:
-    from benchmarks.lm_baselines.base import AdaptedModel
     from torch import Tensor
     from transformers import PreTrainedModel
+
+    from benchmarks.lm_baselines.base import AdaptedModel
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from benchmarks.lm_baselines import (
     HeadTuning,
     InContext,
@@ -12,7 +13,6 @@ from benchmarks.lm_baselines import (
     ZeroShot,
 )
 from benchmarks.lm_baselines.nearest_tokens import Datastore
-
 from faast.evaluation.lm.perplexity import perplexity
 
 FAST = Training((0.003, 0.02), epochs=4)
