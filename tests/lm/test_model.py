@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+import faast
 from faast import PseudoInverse
 from faast.core import persistence
 from faast.core.persistence import ModelFileError
@@ -328,6 +329,13 @@ def test_exact_memories_do_not_train_readouts(exact):
 
 
 # -- files
+
+
+def test_the_library_opens_a_file_of_memories(natural, tokens, tmp_path):
+    natural.learn(tokens).save_pretrained(tmp_path)
+    content = faast.load(tmp_path / "memory.safetensors")
+    assert content.config == natural.memory_config
+    assert list(content.memories) == ["default"]
 
 
 def test_a_memory_of_another_backbone_is_refused(natural, tokens, tmp_path):
