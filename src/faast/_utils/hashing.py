@@ -1,8 +1,8 @@
-"""The hash of 64-bit integers that fixes every pseudo-random choice of the library."""
+"""Hashes of 64-bit integers, and samples of rows chosen by their hashes."""
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray
+from faast._utils.arrays import AnyArray, IntArray
 
 
 def hash64(numbers: AnyArray) -> AnyArray:
@@ -24,3 +24,26 @@ def hash64(numbers: AnyArray) -> AnyArray:
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
+
+
+def bottom_k(hashes: AnyArray, k: int) -> IntArray:
+    """Choose the k items with the lowest hashes: a sample that does not depend on their order.
+
+    Parameters
+    ----------
+    hashes : ndarray of shape (n,), integer
+    k : int
+        Positive.
+
+    Returns
+    -------
+    ndarray of shape (min(n, k),), int64
+        Indices of the chosen items, ascending. Among equal hashes the first items are chosen.
+    """
+    if len(hashes) <= k:
+        return np.arange(len(hashes))
+    highest = np.partition(hashes, k - 1)[k - 1]
+    chosen = hashes < highest
+    ties = np.flatnonzero(hashes == highest)
+    chosen[ties[: k - np.count_nonzero(chosen)]] = True
+    return np.flatnonzero(chosen)
