@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from benchmarks.lm_baselines import (
-    Adapted,
-    Adapter,
+    AdaptationMethod,
+    AdaptedModel,
     HeadTuning,
     InContext,
     LinearProjection,
@@ -70,18 +70,18 @@ class Memory:
     config: MemoryConfig
     folded: bool = False
 
-    def __call__(self, base: Any, windows: torch.Tensor) -> Adapted:
+    def __call__(self, base: Any, windows: torch.Tensor) -> AdaptedModel:
         model = FaastForCausalLM.from_base(base, self.config)
         for batch in windows.split(BATCH):
             model.learn(batch)
         model.solve()
         if self.folded:
             plain = model.fold()
-            return Adapted(plain, plain.get_output_embeddings().weight.nbytes)
-        return Adapted(model, model.memory_bytes)
+            return AdaptedModel(plain, plain.get_output_embeddings().weight.nbytes)
+        return AdaptedModel(model, model.memory_bytes)
 
 
-def methods(middle_layers: int) -> dict[str, Adapter]:
+def methods(middle_layers: int) -> dict[str, AdaptationMethod]:
     """Every method, trained ones with the settings of a fair fight."""
     soft = Training((1e-2, 3e-2, 1e-1), epochs=2, trial_epochs=1 / 6)
     return {
@@ -102,9 +102,9 @@ def methods(middle_layers: int) -> dict[str, Adapter]:
     }
 
 
-def watched(adapter: Adapter, watch: Watch) -> Adapter:
+def watched(adapter: AdaptationMethod, watch: Watch) -> AdaptationMethod:
     """Return the adapter with its training, if it has any, watched."""
     training = getattr(adapter, "training", None)
     if training is None:
         return adapter
-    return replace(adapter, training=replace(training, observe=watch))
+    return replace(adapter, training=replace(training, on_validation=watch))

@@ -31,7 +31,7 @@ from benchmarks._lib.report import (
 )
 from benchmarks.lm.adaptation import DOMAINS, MODEL, Subject, overhead
 from benchmarks.lm.adaptation_methods import Memory, Watch, watched
-from benchmarks.lm_baselines import Adapter, InContext, LoRA, NearestTokens, Training
+from benchmarks.lm_baselines import AdaptationMethod, InContext, LoRA, NearestTokens, Training
 from faast.evaluation.lm.perplexity import perplexity
 from faast.lm import MemoryConfig
 
@@ -68,8 +68,8 @@ class Row:
     perplexity: float
 
 
-def methods(tokens: int) -> dict[str, Adapter]:
-    found: dict[str, Adapter] = {
+def methods(tokens: int) -> dict[str, AdaptationMethod]:
+    found: dict[str, AdaptationMethod] = {
         "**natural memory**": Memory(MemoryConfig()),
         FOLDED: Memory(MemoryConfig(), folded=True),
         STORE: NearestTokens(),

@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from benchmarks._lib.paths import DATA, results_folder
 from benchmarks._lib.report import one_thread, provenance, table
 from faast.cli.main import app
-from faast.evaluation.lm.datasets import Records, parallel_text, sentiment
-from faast.evaluation.lm.few_shot import draw_shots, learned_shots, shown_shots
+from faast.evaluation.lm.datasets import Records, load_parallel_text, load_sentiment
+from faast.evaluation.lm.few_shot import draw_shots, in_context_probabilities, memory_probabilities
 from faast.evaluation.lm.prompts import Template
 from faast.lm import FaastForCausalLM
 
@@ -55,8 +55,8 @@ def tasks() -> list[Task]:
     found = [
         Task(
             name,
-            sentiment(text / f"{file}_train.csv"),
-            sentiment(text / f"{file}_test.csv"),
+            load_sentiment(text / f"{file}_train.csv"),
+            load_sentiment(text / f"{file}_test.csv"),
             review,
             ask,
             accuracy,
@@ -90,7 +90,7 @@ def unpacked(folder: Path, part: str, into: Path) -> Records:
     for code in ("en", "de"):
         packed = (folder / f"multi30k_{part}.{code}.xz").read_bytes()
         (into / f"{part}.{code}").write_bytes(lzma.decompress(packed))
-    return parallel_text(into / f"{part}.en", into / f"{part}.de")
+    return load_parallel_text(into / f"{part}.en", into / f"{part}.de")
 
 
 def spread(records: Records, n: int) -> Records:
@@ -158,7 +158,7 @@ def few_shot(task: Task) -> list[list[str]]:
     for shots in SHOTS:
         drawn = list(draw_shots(support, len(prompts), shots))
         row = [str(shots)]
-        for answer in (learned_shots, shown_shots):
+        for answer in (memory_probabilities, in_context_probabilities):
             began = time.process_time()
             probabilities = answer(model, tokenizer, prompts, drawn, answers)
             seconds = (time.process_time() - began) / len(prompts)

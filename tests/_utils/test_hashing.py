@@ -1,7 +1,22 @@
+"""Hashes of integers, and samples chosen by them."""
+
 import numpy as np
 import pytest
 
-from faast._utils.hashing import bottom_k
+from faast._utils.hashing import bottom_k, hash64
+
+
+def test_hashes_are_those_of_splitmix64():
+    # the first outputs of the reference implementation, seeded with 0 and with 1234567
+    assert hash64(np.array([0, 1234567], np.uint64)).tolist() == [
+        16294208416658607535,
+        6457827717110365317,
+    ]
+
+
+def test_distinct_numbers_have_distinct_hashes():
+    numbers = np.arange(100_000, dtype=np.uint64)
+    assert len(np.unique(hash64(numbers))) == len(numbers)
 
 
 @pytest.mark.parametrize("k", [1, 5, 20, 30])

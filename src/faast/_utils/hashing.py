@@ -6,8 +6,18 @@ from faast._utils.arrays import AnyArray, IntArray
 
 
 def hash64(numbers: AnyArray) -> AnyArray:
-    """Scramble uint64 numbers by one step of splitmix64.
+    """Hash each number with splitmix64; distinct numbers get distinct hashes.
 
+    Parameters
+    ----------
+    numbers : ndarray of uint64, any shape
+
+    Returns
+    -------
+    ndarray of uint64, same shape
+
+    References
+    ----------
     Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators".
     """
     state = numbers + np.uint64(0x9E3779B97F4A7C15)
@@ -17,7 +27,7 @@ def hash64(numbers: AnyArray) -> AnyArray:
 
 
 def bottom_k(hashes: AnyArray, k: int) -> IntArray:
-    """Choose the k items of lowest hash: a sample that does not depend on the order of the items.
+    """Choose the k items with the lowest hashes: a sample that does not depend on their order.
 
     Parameters
     ----------
@@ -28,7 +38,7 @@ def bottom_k(hashes: AnyArray, k: int) -> IntArray:
     Returns
     -------
     ndarray of shape (min(n, k),), int64
-        Indices of the chosen items, ascending; of equal hashes the first.
+        Indices of the chosen items, ascending. Among equal hashes the first items are chosen.
     """
     if len(hashes) <= k:
         return np.arange(len(hashes))
