@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from faast._utils.imports import import_optional
+from faast._utils.transformers_logging import quiet_transformers
 
 
 class EncoderUnavailableError(OSError):
@@ -62,7 +62,7 @@ class Checkpoint:
             A file is missing or unreadable.
         """
         try:
-            with _quiet():
+            with quiet_transformers("text"):
                 return factory(
                     self.name,
                     revision=self.revision,
@@ -71,20 +71,6 @@ class Checkpoint:
                 )
         except (OSError, ValueError) as error:
             raise EncoderUnavailableError(_advice(self.name, self.revision, error)) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logging = import_optional("transformers.utils.logging", "text")
-    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _advice(name: str, revision: str | None, error: Exception) -> str:
