@@ -29,11 +29,11 @@ from faast.core.grid import Grid
 from faast.core.random_features import random_features_on
 from faast.data import open_rows
 from faast.distributed.checkpoint import Partial
+from faast.distributed.encoding import encode_batches
 from faast.distributed.partitions import PART_ROWS, Part, cut
 from faast.distributed.run import learn_parts
 from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
-from faast.encoders.base import chunks
 from report import RESULTS, one_thread, provenance, size, table
 
 WAYS = {"one process": 0, "Ray, 1 worker": 1, "Ray, 2 workers": 2, "Ray, 2, one killed": 2}
@@ -79,7 +79,7 @@ def learn(ray: Any, way: str, model: TextClassifier, path: Path, part_rows: int)
     """Learn a file; return the seconds from the first row to all sums."""
     started = time.perf_counter()
     if way == "one process":
-        for features, labels in chunks(open_rows(path), model.encode_to_learn):
+        for features, labels in encode_batches(open_rows(path), model.encode_to_learn):
             model.add_features(features, labels, model.encode_names(labels))
     else:
         parts = cut(open_rows(path), part_rows)

@@ -176,7 +176,10 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
         (("learn", "bare.csv", "-o", "x"), "bare.csv has no column 'label'; its columns are text"),
         (("learn", "wide.csv", "-o", "x"), "say which one holds the rows"),
         (("learn", "reviews.csv", "-o", "x", "--encoder", "nope"), "unknown encoder 'nope'"),
-        (("learn", "reviews.csv", "-o", "x", "--encoder", "precomputed"), "leave --encoder out"),
+        (
+            ("learn", "reviews.csv", "-o", "x", "--encoder", "hashing:x"),
+            "unknown encoder 'hashing:x'",
+        ),
         (("learn", "reviews.csv", "-o", "x", "--encoder", "hf:no/such"), "cannot load 'no/such'"),
         (("learn", "one.csv", "-o", "x", "--keep-features"), "leave --keep-features out"),
         (("learn", "reviews.csv", "-o", "no/such/model"), "there is no folder no/such"),

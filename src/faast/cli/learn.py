@@ -28,10 +28,10 @@ from faast.cli._output import emit, one_line_errors, require_output
 from faast.cli._rows import batches, begun, labels_like, name_alike, name_integers, named, opened
 from faast.data import RowSource
 from faast.distributed.checkpoint import SavedPartials
+from faast.distributed.encoding import encode_batches
 from faast.distributed.partitions import PART_ROWS, cut, describe_file
 from faast.distributed.run import describe_run, learn_parts
 from faast.distributed.session import session
-from faast.encoders.base import chunks
 
 
 def learn_on_ray(learner: Learner, source: RowSource, address: str, resume: Path | None) -> None:
@@ -219,7 +219,9 @@ def _learn(learner: Learner, source: RowSource, output: Path, started: float) ->
     fresh = not learner.is_fitted
     learning_seconds = 0.0
     with named(source):
-        for features, labels in chunks(batches(source, "Learning"), learner.features_to_learn):
+        for features, labels in encode_batches(
+            batches(source, "Learning"), learner.features_to_learn
+        ):
             labels = labels if fresh else labels_like(learner.classifier, labels)
             names = learner.names_to_learn(labels)
             began = time.perf_counter()

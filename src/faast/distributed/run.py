@@ -22,9 +22,9 @@ from faast._utils.progress import progress_bar
 from faast._version import __version__
 from faast.data import Batch, DataError
 from faast.distributed.checkpoint import Partial, SavedPartials, Span
+from faast.distributed.encoding import encode_batches
 from faast.distributed.partitions import Part
 from faast.distributed.worker import Worker, merge
-from faast.encoders.base import chunks
 from faast.estimators import EncodedClassifier, FaastClassifier
 from faast.estimators.class_names import embed_names, is_name
 from faast.estimators.encoder_reference import OpenedEncoder
@@ -221,7 +221,7 @@ def _begun(unread: Iterator[Part], classifier: FaastClassifier) -> tuple[list[Pa
             pulled.append(part)
             yield from part.batches
 
-    for features, labels in chunks(batches(), np.asarray):
+    for features, labels in encode_batches(batches(), np.asarray):
         return pulled, Partial.of(clone(classifier).fit(features, labels)).emptied()
     raise DataError(NO_ROWS)
 

@@ -10,8 +10,8 @@ from sklearn.base import clone
 
 from faast._utils.arrays import AnyArray
 from faast.distributed.checkpoint import Partial, SavedPartials, Span
+from faast.distributed.encoding import encode_batches
 from faast.distributed.partitions import Part
-from faast.encoders.base import chunks
 from faast.estimators import FaastClassifier
 from faast.estimators.encoder_reference import OpenedEncoder
 
@@ -45,7 +45,7 @@ class Worker:
         classifier = clone(self.classifier)
         if self.begun is not None:
             self.begun.into(classifier)
-        for features, labels in chunks(part.batches, self._encode):
+        for features, labels in encode_batches(part.batches, self._encode):
             classifier.partial_fit(features, labels)
         partial = Partial.of(classifier)
         if self.saved is not None:
