@@ -20,7 +20,7 @@ from typing import Any
 
 from faast._utils.imports import import_optional
 from faast.data import Batch, RowSource, open_rows
-from faast.data.reader import WINDOW_ROWS, Choose, Modality, Record
+from faast.data.reader import WINDOW_ROWS, Choose, Modality, Reader, Record
 
 PathLike = str | os.PathLike[str]
 
@@ -120,7 +120,7 @@ def _absolute(batch: Batch) -> Batch:
     return batch._replace(rows=rows)
 
 
-class TableReader:
+class TableReader(Reader):
     """Rows of an Arrow table.
 
     Parameters
@@ -130,10 +130,8 @@ class TableReader:
         Number of its first row.
     """
 
-    name, unit = "dataset", "row"
-    fraction = None
-
     def __init__(self, table: Any, first: int = 0) -> None:
+        super().__init__("dataset")
         self.table, self.first = table, first
 
     def records(self, choose: Choose) -> Iterator[Record]:
