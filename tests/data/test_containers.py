@@ -6,16 +6,7 @@ import numpy as np
 import pytest
 
 from faast.data import DataError, open_rows
-
-
-def read(source):
-    """All rows, labels and numbers of a source."""
-    rows, labels, numbers = [], [], []
-    for batch in source:
-        rows += batch.rows
-        labels += batch.labels or []
-        numbers += batch.numbers
-    return rows, labels, numbers
+from tests.data.rows import read
 
 
 @pytest.fixture

@@ -8,16 +8,7 @@ import tracemalloc
 import pytest
 
 from faast.data import DataError, guess_modality, open_reader, open_rows
-
-
-def read(source):
-    """All rows, labels and line numbers of a source."""
-    rows, labels, numbers = [], [], []
-    for batch in source:
-        rows += batch.rows
-        labels += batch.labels or []
-        numbers += batch.numbers
-    return rows, labels, numbers
+from tests.data.rows import read
 
 
 @pytest.fixture
