@@ -1,16 +1,44 @@
-"""A fixed bijection of 64-bit integers that looks random."""
+"""The hash of 64-bit integers that fixes every pseudo-random choice of the library."""
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray
 
+_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
+
 
 def hash64(numbers: AnyArray) -> AnyArray:
-    """Scramble uint64 numbers by one step of splitmix64.
+    """Hash each number with splitmix64; distinct numbers get distinct hashes.
 
+    Parameters
+    ----------
+    numbers : ndarray of uint64, any shape
+
+    Returns
+    -------
+    ndarray of uint64, same shape
+
+    References
+    ----------
     Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators".
     """
-    state = numbers + np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+    return scramble64(numbers + _INCREMENT)
+
+
+def scramble64(state: AnyArray) -> AnyArray:
+    """Spread every bit of each number over all 64 bits: the last step of `hash64`.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, any shape
+
+    Returns
+    -------
+    ndarray of uint64, same shape
+    """
+    state = state ^ (state >> np.uint64(30))
+    state *= np.uint64(0xBF58476D1CE4E5B9)
+    state ^= state >> np.uint64(27)
+    state *= np.uint64(0x94D049BB133111EB)
+    state ^= state >> np.uint64(31)
+    return state

@@ -62,12 +62,10 @@ class Learner:
         Raises
         ------
         ValueError
-            No such encoder, or one of rows that need none.
+            No such encoder.
         """
         with spinner(f"Loading {name}"):
             encoder = load_encoder(name, **({} if revision is None else {"revision": revision}))
-        if encoder.modality == "features":
-            raise ValueError("tables of numbers need no encoder; leave --encoder out")
         kind = TextClassifier if encoder.modality == "text" else ImageClassifier
         return cls(kind(encoder, class_names=class_names, novelty=novelty))
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from faast.encoders.registry import FAMILIES, PLAIN
+from faast.encoders.registry import encoder_names
 
 EXAMPLES = {
     "demo": ["faast demo"],
@@ -107,10 +107,6 @@ class OnError(StrEnum):
     SKIP = "skip"
 
 
-def _encoders() -> list[str]:
-    return [*(name for name in PLAIN if name != "precomputed"), *(f"{key}:" for key in FAMILIES)]
-
-
 DATA_HELP = (
     "File of rows (.csv, .tsv, .jsonl, .parquet, .npz), folder of images with a sub-folder a "
     "class, folder of a saved dataset, or - for standard input (CSV; predict reads lines of text "
@@ -167,7 +163,7 @@ class Encoding:
         str | None,
         typer.Option(
             "--encoder",
-            autocompletion=_encoders,
+            autocompletion=encoder_names,
             help="hashing, pixels, minilm, st:NAME, clip:NAME or hf:NAME; hashing for texts, "
             "pixels for images and none for tables of numbers when it is not named.",
         ),

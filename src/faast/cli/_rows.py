@@ -12,7 +12,6 @@ from faast._utils.progress import progress_bar
 from faast.cli._model import Learner
 from faast.cli._options import Encoding, Reading
 from faast.data import Batch, RowSource, guess_modality, open_reader, open_rows
-from faast.data.delimited import DelimitedReader
 from faast.estimators.class_memory import ClassMemory
 
 
@@ -99,7 +98,7 @@ def name_alike(*classifiers: FaastClassifier) -> None:
 def name_integers(classifier: FaastClassifier, source: RowSource) -> None:
     """Make labels integers where all that a text file had are: text has no kinds."""
     learned = classifier.learned_
-    if not isinstance(source.reader, DelimitedReader) or not isinstance(learned, ClassMemory):
+    if source.reader.typed or not isinstance(learned, ClassMemory):
         return
     renamed = {label: _integer(label) for label in learned.classes.tolist()}
     if not any(isinstance(label, str) for label in renamed.values()):

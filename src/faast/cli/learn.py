@@ -37,7 +37,7 @@ from faast.cli._rows import (
 )
 from faast.data import RowSource
 from faast.distributed import FileRows, learn_rows
-from faast.encoders.base import chunks
+from faast.distributed.encoding import encode_batches
 
 
 def learn_on_ray(learner: Learner, source: RowSource, address: str, resume: Path | None) -> None:
@@ -211,7 +211,9 @@ def _learn(learner: Learner, source: RowSource, output: Path, started: float) ->
     fresh = not learner.is_fitted
     learning_seconds = 0.0
     with named(source):
-        for features, labels in chunks(batches(source, "Learning"), learner.features_to_learn):
+        for features, labels in encode_batches(
+            batches(source, "Learning"), learner.features_to_learn
+        ):
             labels = labels if fresh else labels_like(learner.classifier, labels)
             names = learner.names_to_learn(labels)
             began = time.perf_counter()

@@ -17,7 +17,7 @@ from faast.cli._options import DATA_HELP, READING, Json, Model, OnError, Reading
 from faast.cli._output import emit, one_line_errors
 from faast.cli._rows import batches, named, opened
 from faast.data import RowSource
-from faast.data.cells import text_row
+from faast.data.cells import parse_text
 from faast.data.images import SUFFIXES
 from faast.estimators.explanation import novelty_of
 
@@ -98,7 +98,7 @@ def _answers(learner: Learner, features: AnyArray) -> Answers:
 
 def _one_row(learner: Learner, row: str) -> AnyArray:
     if learner.modality != "features":
-        return learner.features([text_row(row)])
+        return learner.features([parse_text(row)])
     try:
         return np.array([[float(number) for number in row.split(",")]])
     except ValueError as error:

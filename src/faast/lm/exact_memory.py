@@ -299,9 +299,7 @@ class ExactOutput:
 
     def to_state(self) -> State:
         """Return what a file keeps."""
-        return State.join(
-            {"moments": self.pairs.moments.to_state(), "held": self.held.to_state()}
-        )
+        return State.join({"moments": self.pairs.moments.to_state(), "held": self.held.to_state()})
 
     def from_state(self, state: State) -> ExactOutput:
         """Restore what `to_state` returned."""
