@@ -8,7 +8,8 @@ import numpy as np
 
 from data import Dataset
 from faast.evaluation.baselines import BASELINES
-from faast.evaluation.measure import OURS, over_rows
+from faast.evaluation.measure import OURS
+from faast.evaluation.metrics import mean_and_interval
 
 PROJECTION = "linear-projection"
 NATURAL = "faast-natural"
@@ -67,7 +68,7 @@ class Measured:
 
     def lead(self, peer: str) -> tuple[float, float]:
         """Ours minus a peer on the same test rows, in points, and half its 95% interval."""
-        return over_rows(100.0 * self.ours.hits - 100.0 * self.results[peer].hits)
+        return mean_and_interval(100.0 * self.ours.hits - 100.0 * self.results[peer].hits)
 
     @property
     def best_peer(self) -> str:

@@ -18,9 +18,9 @@ from faast.evaluation.continual import (
     RIVALS,
     STRENGTH,
     TaskResult,
-    arrange,
     class_incremental,
-    streamed,
+    learn_stream,
+    order_rows,
 )
 from report import one_thread, pages, provenance, table, write_figures, write_page
 
@@ -31,7 +31,7 @@ BLOCK = 1024
 
 
 def smaller(dataset: Dataset, rows: int) -> Dataset:
-    kept = arrange(dataset.train_labels, "shuffled")[:rows]
+    kept = order_rows(dataset.train_labels, "shuffled")[:rows]
     return replace(dataset, train=dataset.train[kept], train_labels=dataset.train_labels[kept])
 
 
@@ -71,11 +71,13 @@ def figures(results: dict[str, list[TaskResult]]) -> dict[str, float]:
 
 def orders(dataset: Dataset) -> list[str]:
     train = dataset.train, dataset.train_labels
-    first = streamed(train, "given", batch=len(train[0])).predict_proba(dataset.test)
+    first = learn_stream(train, "given", batch=len(train[0])).predict_proba(dataset.test)
     rows = []
     for order in ORDERS:
         print(f"{dataset.name}: {order}", file=sys.stderr)
-        now = streamed(train, order, batch=max(1, len(train[0]) // 7)).predict_proba(dataset.test)
+        now = learn_stream(train, order, batch=max(1, len(train[0]) // 7)).predict_proba(
+            dataset.test
+        )
         rows.append([order, f"{np.abs(now - first).max():.3g}"])
     return table(["order", "largest difference of a probability"], rows)
 

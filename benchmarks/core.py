@@ -225,7 +225,7 @@ def overhead(repeats):
 def prediction_ratio():
     """Prediction after 1,000,000 rows over prediction after 1,000, for a fixed solver."""
     from faast import FaastClassifier, Ridge
-    from faast.evaluation.efficiency import in_turns
+    from faast.evaluation.measure import time_in_turns
 
     models = {}
     for rows in (1_000, 1_000_000):
@@ -236,7 +236,7 @@ def prediction_ratio():
         models[rows] = model
     queries = make_rows(Size(256, 256, 1), seed=5)
     calls = {str(rows): partial(model.predict, queries) for rows, model in models.items()}
-    few, many = in_turns(calls, 2000).values()
+    few, many = time_in_turns(calls, 2000).values()
     return many / few, few
 
 

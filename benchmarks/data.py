@@ -20,7 +20,7 @@ from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
 from faast.encoders import load_encoder
-from faast.evaluation.few_shot import of_each_class
+from faast.evaluation.few_shot import draw_per_class
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("FAAST_SHARED") or REPOSITORY.parent / "shared") / "data"
@@ -56,7 +56,7 @@ class Dataset:
         if seed == 0 and shots in self.supports:
             return self.supports[shots]
         rng = np.random.default_rng([seed, shots])
-        chosen = of_each_class(self.train_labels, np.unique(self.train_labels), shots, rng)
+        chosen = draw_per_class(self.train_labels, np.unique(self.train_labels), shots, rng)
         return self.train[chosen], self.train_labels[chosen]
 
 

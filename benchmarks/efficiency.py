@@ -23,14 +23,13 @@ from faast.evaluation.baselines import BASELINES
 from faast.evaluation.efficiency import (
     SIZES,
     Cost,
-    in_turns,
-    measure_points,
-    medians,
-    synthetic,
-    tasks,
+    list_tasks,
+    measure_tasks,
+    median_cost,
+    synthetic_rows,
 )
-from faast.evaluation.measure import OURS, warm_up
-from faast.evaluation.time_to_accuracy import LADDERS, race
+from faast.evaluation.measure import OURS, time_in_turns, warm_up
+from faast.evaluation.time_to_accuracy import BUDGETS, time_to_accuracy
 from report import one_thread, pages, write_csv, write_figures
 
 QUICK_SIZES = (100, 1_000, 50_000)
@@ -60,7 +59,7 @@ class Points:
     def write(self) -> None:
         order = [OURS, FIXED, *BASELINES]
         self.costs = dict(sorted(self.costs.items(), key=lambda one: (one[0][1], order.index(one[0][0]))))  # fmt: skip
-        self.races.sort(key=lambda row: (list(LADDERS).index(row.method), row.rows))
+        self.races.sort(key=lambda row: (list(BUDGETS).index(row.method), row.rows))
         write_csv(
             self.folder / "efficiency.csv",
             ["method", "rows", *Cost.__dataclass_fields__],
@@ -83,26 +82,26 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
 def races(points: Points, asked: Sequence[int], largest: int) -> Iterator[RaceRow]:
     """Race at the sizes asked for, and at those that an interrupted run left without."""
     done = {row.key for row in points.races}
-    for name, ladder in LADDERS.items():
+    for name, budgets in BUDGETS.items():
         for rows in sorted({rows for _, rows in points.costs}):
             wanted = rows in asked or (name, rows) not in done
-            if wanted and rows <= min(ladder.rows, largest):
+            if wanted and rows <= min(budgets.rows, largest):
                 print(f"{name}: {rows:,} rows, to equal accuracy", file=sys.stderr, flush=True)
-                yield RaceRow.of(name, rows, race(name, *synthetic(rows)))
+                yield RaceRow.of(name, rows, time_to_accuracy(name, *synthetic_rows(rows)))
 
 
 def fixed_latency() -> dict[int, tuple[float, float]]:
     """Seconds of one row and of 256, by rows learned, with one solver; calls take turns."""
     readers: dict[int, FaastClassifier] = {}
     for rows in LATENCY_SIZES:
-        support, (asked, _) = synthetic(rows)
+        support, (asked, _) = synthetic_rows(rows)
         readers[rows] = FaastClassifier(Ridge()).fit(*support).compact()
     calls: dict[str, Callable[[], Any]] = {
         f"{rows} {batch}": partial(reader.predict, asked[:batch])
         for rows, reader in readers.items()
         for batch in (1, 256)
     }
-    found = in_turns(calls, TURNS)
+    found = time_in_turns(calls, TURNS)
     return {rows: (found[f"{rows} 1"], found[f"{rows} 256"]) for rows in LATENCY_SIZES}
 
 
@@ -119,12 +118,12 @@ def main() -> None:
         sizes, repeats, largest, peers = QUICK_SIZES, 1, QUICK_RACE_ROWS, list(QUICK_PEERS)
     warnings.simplefilter("ignore")  # peers that stop at their own bound of passes
     points = Points.read(pages(options.quick))
-    for task, measured in measure_points(tasks(peers, sizes), repeats):
+    for task, measured in measure_tasks(list_tasks(peers, sizes), repeats):
         print(f"{task.name}: {task.rows:,} rows", file=sys.stderr, flush=True)
-        points.costs[task.name, task.rows] = medians(measured)
+        points.costs[task.name, task.rows] = median_cost(measured)
         points.write()
     one_thread()
-    warm_up([OURS, *LADDERS])
+    warm_up([OURS, *BUDGETS])
     for row in races(points, sizes, largest):
         points.races = [old for old in points.races if old.key != row.key] + [row]
         points.write()

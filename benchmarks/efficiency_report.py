@@ -9,7 +9,7 @@ from typing import Any
 
 from faast.evaluation.efficiency import CAPS, MEMORIES, REPEATED_ROWS, Cost
 from faast.evaluation.measure import OURS
-from faast.evaluation.time_to_accuracy import LADDERS, Race
+from faast.evaluation.time_to_accuracy import BUDGETS, TimeToAccuracy
 from plots import lines_against
 from report import provenance, size, table, verdict, write_page
 
@@ -34,7 +34,7 @@ class RaceRow:
     reached: bool
 
     @classmethod
-    def of(cls, method: str, rows: int, done: Race) -> RaceRow:
+    def of(cls, method: str, rows: int, done: TimeToAccuracy) -> RaceRow:
         ours, theirs = done.ours, done.theirs
         return cls(method, rows, ours.seconds, ours.accuracy, theirs.seconds, theirs.accuracy, done.budget, done.reached)  # fmt: skip
 
@@ -83,7 +83,9 @@ def chosen(costs: Costs) -> list[str]:
     return [
         f"What `{OURS}` chose: a Gaussian discriminant of the rows alone, and from some size on of "
         "their lift too, by columns of the lift: "
-        + ", ".join(f"{cost.lifted:.0f} at {rows:,}" for rows, cost in sorted(points.items()))
+        + ", ".join(
+            f"{cost.n_random_features:.0f} at {rows:,}" for rows, cost in sorted(points.items())
+        )
         + ".",
         "",
     ]
@@ -123,7 +125,7 @@ def racing(races: list[RaceRow]) -> list[str]:
 
 def told(races: list[RaceRow]) -> list[str]:
     lines = []
-    for name in LADDERS:
+    for name in BUDGETS:
         large = [row for row in races if row.method == name and row.rows >= RACE_ROWS]
         if large:
             met = [row for row in large if row.saved >= 90]

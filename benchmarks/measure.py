@@ -27,7 +27,7 @@ class Archive:
     def __init__(self, reuse: bool) -> None:
         self.reuse = reuse
         self.reused = 0
-        sources = sorted((Path(faast.__file__).parent / "baselines").glob("*.py"))
+        sources = sorted((Path(faast.__file__).parent / "evaluation" / "baselines").glob("*.py"))
         digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
         self._folder = CACHE / "measured" / digest[:16]
 

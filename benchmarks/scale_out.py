@@ -28,10 +28,10 @@ from faast import FaastClassifier, TextClassifier
 from faast.core.grid import Grid
 from faast.core.random_features import random_features_on
 from faast.data import open_rows
-from faast.distributed.checkpoint import Partial
 from faast.distributed.encoding import encode_batches
-from faast.distributed.partitions import PART_ROWS, Part, cut
-from faast.distributed.run import learn_parts
+from faast.distributed.partial_state import PartialState
+from faast.distributed.partitions import PARTITION_ROWS, Partition, split_batches
+from faast.distributed.run import learn_partitions
 from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
 from report import RESULTS, one_thread, provenance, size, table
@@ -82,14 +82,14 @@ def learn(ray: Any, way: str, model: TextClassifier, path: Path, part_rows: int)
         for features, labels in encode_batches(open_rows(path), model.encode_to_learn):
             model.add_features(features, labels, model.encode_names(labels))
     else:
-        parts = cut(open_rows(path), part_rows)
+        parts = split_batches(open_rows(path), part_rows)
         if "killed" in way:
             parts = killing(parts)
-        learn_parts(ray, model, parts, WAYS[way])
+        learn_partitions(ray, model, parts, WAYS[way])
     return time.perf_counter() - started
 
 
-def killing(parts: Iterator[Part]) -> Iterator[Part]:
+def killing(parts: Iterator[Partition]) -> Iterator[Partition]:
     """Kill a worker half-way: two hold four parts, so one is done when the sixth is read."""
     for part in parts:
         if part.index == 5:
@@ -143,9 +143,9 @@ class Cost:
     @classmethod
     def measure(cls, n_features: int, repeats: int) -> Cost:
         rng = np.random.default_rng(0)
-        rows = rng.standard_normal((PART_ROWS, n_features), dtype=np.float32)
+        rows = rng.standard_normal((PARTITION_ROWS, n_features), dtype=np.float32)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        labels = rng.integers(0, CLASSES, PART_ROWS)
+        labels = rng.integers(0, CLASSES, PARTITION_ROWS)
         runs = [timed(lambda: learned_part(rows, labels)) for _ in range(repeats)]
         partial = runs[0][1]
         other = copy.deepcopy(partial)
@@ -163,8 +163,8 @@ class Cost:
         return 8 * (self.n_features**2 + self.lifted_width**2)
 
 
-def learned_part(rows: np.ndarray, labels: np.ndarray) -> Partial:
-    return Partial.of(FaastClassifier().fit(rows, labels))
+def learned_part(rows: np.ndarray, labels: np.ndarray) -> PartialState:
+    return PartialState.of(FaastClassifier().fit(rows, labels))
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -186,7 +186,7 @@ class Prediction:
 
     @classmethod
     def of(cls, cost: Cost, n_rows: int, machines: int) -> Prediction:
-        parts = n_rows / PART_ROWS / machines
+        parts = n_rows / PARTITION_ROWS / machines
         merges = parts + ceil(log2(machines))
         seconds = cost.merge + cost.bytes / BYTES_A_SECOND
         return cls(parts * cost.learn, merges * seconds, merges * cost.bytes)
@@ -209,7 +209,7 @@ def report(machine: list[list[object]], started: float, costs: list[Cost], repea
         *table(["rows", "way", "seconds", "to one process", "same file"], machine),
         "## What a part leaves",
         "",
-        f"{PART_ROWS:,} unit rows of d features in {CLASSES} classes, already encoded, one "
+        f"{PARTITION_ROWS:,} unit rows of d features in {CLASSES} classes, already encoded, one "
         "thread. Bytes are what a worker sends; 8 (d² + w²) are those of the Gram matrices of the "
         "rows and of their lift to w columns. They do not grow with the rows.",
         "",
@@ -234,7 +234,7 @@ def report(machine: list[list[object]], started: float, costs: list[Cost], repea
         f"machine, {BYTES_A_SECOND / 1e9:.2f} GB/s between machines (assumed). A worker learns "
         "N / (W P) parts of P rows, and takes part in about as many merges and log₂ W more, each "
         "of S bytes sent and added. Encoding comes on top, divided by W like the sums; merging "
-        "weighs less the slower the encoder is, and the larger `part_rows`.",
+        "weighs less the slower the encoder is, and the larger `partition_rows`.",
         "",
         *table(
             ["d", "sums, s", "merges, s", "merged by a worker", "time in merges"],

@@ -9,12 +9,13 @@ from faast.core.moments import Moments as Moments
 from faast.core.persistence import ModelFileError as ModelFileError
 from faast.core.persistence import load as load
 from faast.core.weights import FastWeights as FastWeights
+from faast.estimators import AssociativeMemory as AssociativeMemory
 from faast.estimators import FaastClassifier as FaastClassifier
 from faast.estimators import FaastRegressor as FaastRegressor
 from faast.estimators import ImageClassifier as ImageClassifier
+from faast.estimators import NaturalGradientClassifier as NaturalGradientClassifier
 from faast.estimators import TextClassifier as TextClassifier
-from faast.estimators.memory import AssociativeMemory as AssociativeMemory
+from faast.solvers import Auto as Auto
 from faast.solvers import Discriminant as Discriminant
-from faast.solvers import Natural as Natural
 from faast.solvers import PseudoInverse as PseudoInverse
 from faast.solvers import Ridge as Ridge

@@ -1,4 +1,4 @@
-"""Models on the Hugging Face hub, or in folders laid out like there."""
+"""Save classifiers to the Hugging Face Hub, or to folders of the same layout, and load them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _hub: Any = import_optional("huggingface_hub", "hub")
 
 MODEL_FILE = "model.faast"
 SHOWN_CLASSES = 50
+"""Number of classes that a model card names."""
 
 
 class HubModel(  # type: ignore[call-arg]  # an option of the base class
@@ -31,12 +32,12 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
     ----------
     model : FaastClassifier, TextClassifier or ImageClassifier
     results : mapping of str to float, optional
-        Measured figures for the model card, such as those of ``faast evaluate --json``.
+        Figures for the model card, such as those that ``faast evaluate --json`` measures.
 
     Notes
     -----
-    One file holds all, in the format of `faast.load` and checked as strictly. The encoder is
-    named in it and loaded from where it came from.
+    The model is one file, the one that `faast.load` reads, with the same checks. The encoder is
+    not part of it: the file names the encoder, which is loaded from its own source.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
         token: str | bool | None,
         results: Mapping[str, float] | None = None,
     ) -> Self:
-        path = os.path.join(model_id, MODEL_FILE)  # noqa: PTH118 a name on the hub is no path
+        path = os.path.join(model_id, MODEL_FILE)  # noqa: PTH118 model_id may be a name on the Hub
         if not Path(model_id).is_dir():
             path = _hub.hf_hub_download(
                 model_id,
@@ -78,18 +79,24 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
         return cls(persistence.load(path), results)
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the model card: what was learned, its hash, and the results."""
+        """Return the model card, whose text is that of `write_card`."""
         header = self._hub_mixin_info.model_card_data.to_yaml()
-        return _hub.ModelCard(f"---\n{header}\n---\n\n{describe(self.model, self.results)}")
+        return _hub.ModelCard(f"---\n{header}\n---\n\n{write_card(self.model, self.results)}")
 
 
-def describe(model: FaastClassifier | EncodedClassifier, results: Mapping[str, float]) -> str:
-    """Write the text of a model card.
+def write_card(model: FaastClassifier | EncodedClassifier, results: Mapping[str, float]) -> str:
+    """Return the text of a model card: what was learned, results, and how to load the model.
 
     Parameters
     ----------
     model : FaastClassifier, TextClassifier or ImageClassifier
     results : mapping of str to float
+        Figures by name.
+
+    Returns
+    -------
+    str
+        Markdown.
     """
     classifier = model.classifier if isinstance(model, EncodedClassifier) else model
     classes = [str(label) for label in classifier.classes_.tolist()]
@@ -103,7 +110,7 @@ def describe(model: FaastClassifier | EncodedClassifier, results: Mapping[str, f
     if learned is not None:
         facts["rows learned"] = f"{classifier.n_rows_:g}"
     if isinstance(learned, ClassMemory):
-        facts["data hash"] = f"`{data_hash(learned)}`, alike for these rows in any order"
+        facts["data hash"] = f"`{data_hash(learned)}`, the same for these rows in any order"
     lines = [
         f"# {type(model).__name__}",
         "",
@@ -128,7 +135,13 @@ def describe(model: FaastClassifier | EncodedClassifier, results: Mapping[str, f
 
 
 def data_hash(learned: ClassMemory) -> str:
-    """Hash the sums and kept rows that were learned: SHA-256 in hexadecimal."""
+    """Hash the statistics that were learned; the order of rows does not change the hash.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+    """
     state = learned.memory.to_state()
     tensors = {name: tensor for name, tensor in state.tensors.items() if "weights." not in name}
     return persistence.content_hash(tensors, {"classes": describe_labels(learned.classes)})

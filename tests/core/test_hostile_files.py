@@ -14,7 +14,9 @@ from faast.core.persistence import METADATA_KEY, content_hash
 @pytest.fixture
 def model_file(tmp_path, unit_rows):
     path = tmp_path / "model.faast"
-    FaastClassifier().fit(unit_rows[0], unit_rows[1].argmax(axis=1)).save(path)
+    model = FaastClassifier().fit(unit_rows[0], unit_rows[1].argmax(axis=1))
+    model.predict(unit_rows[0])  # solved, so that the file holds the head too
+    model.save(path)
     return path
 
 
@@ -34,7 +36,7 @@ def test_every_truncation_is_refused(model_file):
     content = model_file.read_bytes()
     for length in (0, 5, 8, 100, len(content) // 2, len(content) - 1):
         model_file.write_bytes(content[:length])
-        with pytest.raises(ModelFileError, match="no complete safetensors file"):
+        with pytest.raises(ModelFileError, match="not a complete safetensors file"):
             faast.load(model_file)
 
 
@@ -44,7 +46,7 @@ def test_every_truncation_is_refused(model_file):
 def test_foreign_files_are_refused(tmp_path, content):
     path = tmp_path / "foreign"
     path.write_bytes(content)
-    with pytest.raises(ModelFileError, match="no complete safetensors file"):
+    with pytest.raises(ModelFileError, match="not a complete safetensors file"):
         faast.load(path)
 
 
@@ -68,7 +70,7 @@ def test_every_flipped_byte_of_the_tensors_is_noticed(model_file, rng):
 
 def test_changed_metadata_is_noticed(model_file):
     tensors, metadata = opened(model_file)
-    metadata["state"]["learned"]["classes"][1][1] = 9
+    metadata["state"]["learned"]["classes"][1] = 9
     rewritten(model_file, tensors, metadata, rehash=False)
     with pytest.raises(ModelFileError, match="damaged or changed"):
         faast.load(model_file)
@@ -87,7 +89,7 @@ def test_unknown_kinds_are_refused(model_file):
     tensors, metadata = opened(model_file)
     metadata["kind"] = "forest"
     rewritten(model_file, tensors, metadata)
-    with pytest.raises(ModelFileError, match="holds a 'forest'"):
+    with pytest.raises(ModelFileError, match="holds 'forest'; this library reads"):
         faast.load(model_file)
 
 
@@ -105,9 +107,7 @@ def test_a_forged_hash_does_not_help_an_inconsistent_file(model_file):
 @pytest.mark.parametrize("change", ["shape", "nan", "dtype"])
 def test_tensors_of_the_wrong_kind_are_refused(model_file, change):
     tensors, metadata = opened(model_file)
-    name = (
-        "learned.head.weights.matrix" if change == "nan" else "learned.memory.learned.moments.cross"
-    )
+    name = "head.weights.matrix" if change == "nan" else "learned.statistics.moments.cross"
     tensor = tensors[name].copy()
     if change == "shape":
         tensor = tensor[:-1]
@@ -117,7 +117,7 @@ def test_tensors_of_the_wrong_kind_are_refused(model_file, change):
         tensor = tensor.astype(np.int32)
     tensors[name] = tensor
     rewritten(model_file, tensors, metadata)
-    with pytest.raises(ModelFileError, match="NaN" if change == "nan" else "wrong shape or type"):
+    with pytest.raises(ModelFileError, match="NaN" if change == "nan" else "cross must have shape"):
         faast.load(model_file)
 
 

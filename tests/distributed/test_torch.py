@@ -35,7 +35,7 @@ def one_without_rows(rank):
 
 def plain_sums(rank):
     moments = Moments(5, 3, grid=20 if rank else None)
-    with pytest.raises(ValueError, match=r"different grid a process: \[None, 20\]"):
+    with pytest.raises(ValueError, match=r"whose grid differs between processes: \[None, 20\]"):
         all_reduce(moments)
     halves = all_reduce(Moments(5, 3).add(*share(rank), weights=np.full(50 + 30 * rank, 0.5)))
     together = Moments(5, 3).add(*share(0)).add(*share(1))
@@ -52,7 +52,9 @@ def other_scales(rank):
 
 
 def other_widths(rank):
-    with pytest.raises(ValueError, match=r"n_values\) a process: \[\(5, 3\), \(5, 4\)\]"):
+    with pytest.raises(
+        ValueError, match=r"n_values\) differs between processes: \[\(5, 3\), \(5, 4\)\]"
+    ):
         all_reduce(Moments(5, 3 + rank))
 
 
@@ -61,7 +63,7 @@ def overflow(rank):
     while moments.gram[0, 0] < 2.0**22:
         moments.merge(moments)
     before = moments.copy()
-    with pytest.raises(OverflowError, match="key_square_sum over all processes would leave"):
+    with pytest.raises(OverflowError, match="key_square_sum over all processes does not fit"):
         all_reduce(moments)
     assert moments == before
 

@@ -110,7 +110,7 @@ def test_indicator_matrices_are_learned_column_by_column(digits):
     probabilities = model.predict_proba(queries)
     assert np.array_equal(probabilities > 0.5, predicted == 1)
     model.forget(rows[:10], columns(labels)[:10])
-    with pytest.raises(ValueError, match="learned an indicator matrix, got one label a row"):
+    with pytest.raises(ValueError, match="learned an indicator matrix, got one label per row"):
         model.partial_fit(rows, labels)
 
 
@@ -126,9 +126,9 @@ def test_merged_models_know_the_classes_of_both(digits):
 def test_merging_takes_nothing_from_the_other(digits):
     rows, labels, *_ = digits
     other = FaastClassifier().fit(rows[:100], labels[:100] + 20)
-    before = other.learned_.memory.moments.copy()
+    before = other.learned_.statistics.moments.copy()
     FaastClassifier().fit(rows, labels).merge(other).partial_fit(rows, labels)
-    assert other.learned_.memory.moments == before
+    assert other.learned_.statistics.moments == before
     assert other.classes_.min() == 20
 
 
@@ -139,8 +139,8 @@ def test_past_the_kept_rows_moments_stay_exact(digits):
     shuffled = FaastClassifier(selection_rows=100)
     for part in np.array_split(order, 9):
         shuffled.partial_fit(rows[part], labels[part])
-    assert model.learned_.memory.moments == shuffled.learned_.memory.moments
-    assert not model.learned_.memory.rows.complete
+    assert model.learned_.statistics.moments == shuffled.learned_.statistics.moments
+    assert not model.learned_.statistics.rows.complete
     assert np.array_equal(model.decision_function(queries), shuffled.decision_function(queries))
 
 

@@ -115,10 +115,10 @@ def test_estimators_name_the_row(estimator, X, message):
 )
 def test_classifier_refuses_bad_labels_and_stays_as_it_was(labels, message):
     model = FaastClassifier().fit(ROWS, [0, 1, 2, 0, 1, 2])
-    before = model.learned_.memory.moments.copy()
+    before = model.learned_.statistics.moments.copy()
     with pytest.raises(ValueError, match=message):
         model.partial_fit(ROWS, labels)
-    assert model.learned_.memory.moments == before
+    assert model.learned_.statistics.moments == before
     assert model.classes_.tolist() == [0, 1, 2]
 
 
@@ -127,7 +127,7 @@ def test_an_error_after_a_new_class_was_seen_leaves_no_class_behind():
     with pytest.raises(ValueError, match="too large"):
         model.partial_fit([[1e6] * 6], [7])
     assert model.classes_.tolist() == [0, 1, 2]
-    assert model.learned_.memory.moments.n_values == 3
+    assert model.learned_.statistics.moments.n_values == 3
 
 
 def test_unknown_solvers_are_named():

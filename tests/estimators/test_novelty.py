@@ -83,8 +83,8 @@ def test_leverage_and_distance_equal_their_definitions(rng, n_rows, width):
     rows = rng.standard_normal((n_rows, width)) / np.sqrt(width)
     labels = rng.integers(0, 3, n_rows)
     rows[:, 0] += labels / 4
-    learned = FaastClassifier(Ridge()).fit(rows, labels).learned_.memory.learned
-    surroundings, left_out = FeatureGeometry.of(learned.moments, learned.rows)
+    learned = FaastClassifier(Ridge()).fit(rows, labels).learned_.statistics
+    geometry, left_out = FeatureGeometry.from_statistics(learned)
     held = learned.moments.from_grid(learned.rows.keys, learned.rows.values)[0]
     codes = learned.rows.values.argmax(axis=1)
     Z = (held - held.mean(axis=0)) / held.std(axis=0)
@@ -99,10 +99,10 @@ def test_leverage_and_distance_equal_their_definitions(rng, n_rows, width):
         offsets = asked - means
         return np.einsum("ij,jk,ik->i", offsets, within, offsets).min()
 
-    place = surroundings.place(queries)
+    position = geometry.locate(queries)
     leverage = np.einsum("ij,jk,ik->i", asked, np.linalg.inv(Z.T @ Z + eye), asked)
-    np.testing.assert_allclose(place.leverage, leverage, rtol=1e-8)
-    np.testing.assert_allclose(place.distance, [defined(Z, codes, q) for q in asked], rtol=1e-8)
+    np.testing.assert_allclose(position.leverage, leverage, rtol=1e-8)
+    np.testing.assert_allclose(position.distance, [defined(Z, codes, q) for q in asked], rtol=1e-8)
     others = [np.delete(np.arange(n_rows), i) for i in range(n_rows)]
     without = [defined(Z[o], codes[o], Z[i]) for i, o in enumerate(others)]
     np.testing.assert_allclose(left_out.distance, without, rtol=1e-8)
@@ -113,6 +113,6 @@ def test_leverage_and_distance_equal_their_definitions(rng, n_rows, width):
 def test_scores_grow_without_bound_away_from_all_rows(digits):
     rows, labels, queries, _ = digits
     model = FaastClassifier(novelty=True).fit(rows, labels)
-    assert isinstance(model._fitted().novelty, Novelty)
+    assert isinstance(model._head().novelty, Novelty)
     far = np.stack([model.novelty_score(queries[:20] + shift) for shift in (0, 1, 10, 100)])
     assert np.all(np.diff(far, axis=0) > 0)

@@ -32,7 +32,7 @@ def test_integer_labels_and_probabilities(digits, tmp_path, solver, classes):
     np.testing.assert_array_equal(label, model.predict(images[1::2]))
 
 
-def test_lifted_rows_are_rounded_alike(digits, tmp_path):
+def test_random_features_are_rounded_alike(digits, tmp_path):
     images, labels = digits
     model = FaastClassifier().fit(images[:1400], labels[:1400])
     assert model.n_random_features_ > 0, "these are enough rows for a lift"
@@ -53,13 +53,13 @@ def test_several_labels_a_row(digits, tmp_path):
 
 def test_text_labels_and_rows_of_any_norm(tmp_path):
     texts = ["lost my card", "card stolen", "top up failed", "cannot top up"]
-    model = TextClassifier().add(texts, ["card", "card", "top_up", "top_up"])
+    model = TextClassifier().partial_fit(texts, ["card", "card", "top_up", "top_up"])
     model.to_onnx(tmp_path / "model.onnx")
     features = model.encode(texts)
     for scale in (1, 3):
         label, probabilities = run(tmp_path / "model.onnx", scale * features)
         assert label.tolist() == ["card", "card", "top_up", "top_up"]
-        expected = model.classifier.predict_proba(features)
+        expected = model.on_features().predict_proba(features)
         np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from faast import AssociativeMemory, Ridge
 from faast.evaluation.baselines.recursive import RecursiveLeastSquares
-from faast.evaluation.continual import ORDERS, class_incremental, streamed
+from faast.evaluation.continual import ORDERS, class_incremental, learn_stream
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_more_tasks_than_pairs_of_classes_are_refused(clouds):
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_stream_in_any_order_is_one_call(clouds, order):
     train, (asked, _) = clouds
-    expected = streamed(train, "given", batch=len(train[0])).predict_proba(asked)
-    assert np.array_equal(streamed(train, order, batch=37).predict_proba(asked), expected)
+    expected = learn_stream(train, "given", batch=len(train[0])).predict_proba(asked)
+    assert np.array_equal(learn_stream(train, order, batch=37).predict_proba(asked), expected)
 
 
 def test_recursive_least_squares_in_float64_is_ridge(clouds):

@@ -31,7 +31,7 @@ def test_cifar10_through_an_encoder(cifar10):
     assert images.test_labels.tolist() == ["dog", "cat"]
     raw = pickle.loads((cifar10 / "test_batch").read_bytes())[b"data"]
     assert images.test[1, 3, 5].tolist() == raw[1].reshape(3, 32, 32)[:, 3, 5].tolist()
-    (features, labels), (asked, _), prior = images.encoded(load_encoder("pixels"))
+    (features, labels), (asked, _), prior = images.encode(load_encoder("pixels"))
     assert len(features) == len(labels) == 6
     assert np.linalg.norm(asked, axis=1) == pytest.approx(1, abs=1e-6)
     assert prior is None
@@ -48,7 +48,7 @@ def test_a_pickle_that_would_run_code_is_refused(cifar10, tmp_path):
     witness = tmp_path / "ran"
     payload = b"cposix\nsystem\n(S'touch " + str(witness).encode() + b"'\ntR."
     (cifar10 / "test_batch").write_bytes(payload)
-    with pytest.raises(ValueError, match=r"test_batch is no CIFAR batch.*posix\.system"):
+    with pytest.raises(ValueError, match=r"test_batch is not a CIFAR batch.*posix\.system"):
         load_cifar(cifar10)
     assert not witness.exists()
 
@@ -74,7 +74,7 @@ def test_mini_imagenet_is_halved_by_class(tmp_path, rng):
     images = load_mini_imagenet(tmp_path)
     assert sorted(images.train_labels) == sorted(images.test_labels)
     assert not set(images.train) & set(images.test)
-    (features, _), _, _ = images.encoded(load_encoder("pixels"))
+    (features, _), _, _ = images.encode(load_encoder("pixels"))
     assert len(features) == 6
     (tmp_path / "images" / "n00.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"names n00\.jpg"):
@@ -90,5 +90,5 @@ def test_mini_imagenet_in_a_folder_a_class(tmp_path):
     assert sorted(images.train_labels) == ["crab", "crab", "wolf", "wolf"]
     assert [path.parent.name for path in images.train] == list(images.train_labels)
     assert not set(images.train) & set(images.test)
-    with pytest.raises(FileNotFoundError, match="no images in train"):
+    with pytest.raises(FileNotFoundError, match=r"no images: neither a table train.csv"):
         load_mini_imagenet(tmp_path, "train")

@@ -3,7 +3,6 @@ import pytest
 
 from faast import AssociativeMemory, Discriminant
 from faast.solvers.gaussian import GaussianClasses, Metric
-from faast.solvers.spectrum import rows_in_units
 
 
 def gaussian_rows(rng, n_rows=45, n_features=6, n_classes=3):
@@ -44,8 +43,8 @@ def test_leave_one_out_is_what_refitting_without_the_row_gives(shape, kappa, wei
     keys, labels = gaussian_rows(rng, *shape)
     copies = rng.integers(1, 4, len(keys)) if weighted else None
     memory = AssociativeMemory(grid=None).learn(keys, np.eye(3)[labels], copies)
-    rows = rows_in_units(memory.moments, memory.rows)
-    classes = GaussianClasses.of(memory.moments, rows)
+    rows = memory.statistics.sampled_rows()
+    classes = GaussianClasses.from_moments(memory.moments, rows)
     codes, metric = rows.values.argmax(axis=1), Metric(0.7, 0.4, kappa)
     left_out = classes.left_out(rows).scores(metric)
     for row in range(len(keys)):

@@ -3,7 +3,7 @@ import pytest
 
 from faast import AssociativeMemory, Ridge
 from faast.solvers.ridge import gcv_scores, strength_grid
-from faast.solvers.spectrum import LeaveOneOut, rows_in_units, spectrum
+from faast.solvers.spectrum import LeaveOneOut, decompose
 
 
 def solve_directly(keys, values, strength, weights=None):
@@ -43,8 +43,8 @@ def test_leave_one_out_is_what_refitting_without_the_row_gives(n_rows, repeats, 
     keys, values = rng.standard_normal((n_rows, 12)), rng.standard_normal((n_rows, 2))
     copies = rng.integers(1, 4, n_rows) if repeats else np.ones(n_rows, dtype=int)
     memory = AssociativeMemory(grid=None).learn(keys, values, copies)
-    decomposed = spectrum(memory.moments, memory.rows, centred=True)
-    rows = rows_in_units(memory.moments, memory.rows)
+    decomposed = decompose(memory.statistics, centred=True)
+    rows = memory.statistics.sampled_rows()
     left_out = LeaveOneOut(decomposed, rows)
     for strength in (1e-8, 1e-3, 1.0):
         removed = strength / (decomposed.eigenvalues + strength)
@@ -60,7 +60,7 @@ def test_leave_one_out_is_what_refitting_without_the_row_gives(n_rows, repeats, 
 def test_generalised_cross_validation_is_its_definition(rng):
     keys, values = rng.standard_normal((30, 8)), rng.standard_normal((30, 2))
     memory = AssociativeMemory(grid=None).learn(keys, values)
-    decomposed = spectrum(memory.moments, memory.rows, centred=True)
+    decomposed = decompose(memory.statistics, centred=True)
     strengths = strength_grid(decomposed)[::10]
     for strength, score in zip(strengths, gcv_scores(decomposed, strengths), strict=True):
         matrix, bias = solve_directly(keys, values, strength)

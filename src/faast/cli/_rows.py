@@ -51,6 +51,11 @@ def opened(learner: Learner, data: str, reading: Reading, *, labelled: bool = Tr
 def batches(source: RowSource, description: str) -> Iterator[Batch]:
     """Read batches with a bar; afterwards say on stderr which rows were skipped."""
     yield from progress_bar(source, lambda: source.fraction, description, enabled=True)
+    report_skipped(source)
+
+
+def report_skipped(source: RowSource) -> None:
+    """Say on stderr which rows were skipped."""
     for message in source.messages:
         typer.echo(f"skipped: {message}", err=True)
     if source.skipped > len(source.messages):

@@ -31,9 +31,9 @@ from faast.evaluation.efficiency import (
     SIZES,
     Cost,
     Task,
-    measure_points,
-    medians,
-    tasks,
+    list_tasks,
+    measure_tasks,
+    median_cost,
 )
 from faast.evaluation.few_shot import EpisodeResult, Episodes
 from faast.evaluation.few_shot import few_shot as run_episodes
@@ -43,9 +43,9 @@ from faast.evaluation.measure import (
     build,
     check_methods,
     measure,
-    over_rows,
     warm_up,
 )
+from faast.evaluation.metrics import mean_and_interval
 from faast.evaluation.sensitivity import sweep_alpha
 
 USUAL = ("nearest-mean", "k-nn", "ridge-cv", "paper-faast")
@@ -63,12 +63,12 @@ def efficiency(method: Methods = None, quick: Quick = False, json: Json = False)
     """Measure seconds, memory and latency on synthetic rows, every point in a fresh process."""
     methods = method or list(USUAL)
     check_methods(methods)
-    listed = tasks(methods, QUICK_SIZES if quick else SIZES)
+    listed = list_tasks(methods, QUICK_SIZES if quick else SIZES)
     costs: dict[Task, Cost] = {}
-    points = measure_points(listed)
+    points = measure_tasks(listed)
     measured = progress_bar(points, lambda: len(costs) / len(listed), "Measuring", enabled=True)
     for task, found in measured:
-        costs[task] = medians(found)
+        costs[task] = median_cost(found)
     if json:
         emit(
             {
@@ -165,7 +165,7 @@ def full(
         found[name] = measure(partial(build, name), learned, asked)
     _report(
         f"{len(learned[0]):,} rows learned, {len(asked[0]):,} asked",
-        {name: (*over_rows(one.hits), one.seconds) for name, one in found.items()},
+        {name: (*mean_and_interval(one.hits), one.seconds) for name, one in found.items()},
         json,
     )
 

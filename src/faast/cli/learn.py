@@ -25,34 +25,26 @@ from faast.cli._options import (
     Reading,
 )
 from faast.cli._output import emit, one_line_errors, require_output
-from faast.cli._rows import batches, begun, labels_like, name_alike, name_integers, named, opened
+from faast.cli._rows import (
+    batches,
+    begun,
+    labels_like,
+    name_alike,
+    name_integers,
+    named,
+    opened,
+    report_skipped,
+)
 from faast.data import RowSource
-from faast.distributed.checkpoint import SavedPartials
+from faast.distributed import FileRows, learn_rows
 from faast.distributed.encoding import encode_batches
-from faast.distributed.partitions import PART_ROWS, cut, describe_file
-from faast.distributed.run import describe_run, learn_parts
-from faast.distributed.session import session
 
 
 def learn_on_ray(learner: Learner, source: RowSource, address: str, resume: Path | None) -> None:
-    """Let a model without rows learn a source on Ray; see `faast.distributed.learn_dataset`.
-
-    Raises
-    ------
-    ValueError
-        `resume` belongs to another run, or the rows cannot be read a second time.
-    """
-    saved = None
-    if resume is not None:
-        if not Path(source.name).exists():
-            raise ValueError(f"{source.name} cannot be read again; leave --resume out")
-        columns = source.modality, source.row_column, source.label_column, source.on_error
-        rows = describe_file(source.name)
-        run = describe_run(learner.model, PART_ROWS, rows=rows, columns=columns)
-        saved = SavedPartials.open(resume, run)
-    with session(address) as ray:
-        parts = cut(batches(source, "Learning"), PART_ROWS)
-        learn_parts(ray, learner.model, parts, saved=saved, progress=True)
+    """Let a model without rows learn a source on Ray; see `faast.distributed.learn_rows`."""
+    rows = FileRows([source])
+    learn_rows(learner.model, rows, address=address, resume=resume, progress=True)
+    report_skipped(source)
 
 
 @one_line_errors

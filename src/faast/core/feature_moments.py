@@ -1,7 +1,9 @@
-"""Moments of lifted rows; few rows wait as they are, since lifted sums are large."""
+"""Moments of random features; few rows are held as they are, since mapped sums are large."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -9,17 +11,17 @@ import numpy as np
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.grid import BLOCK_ROWS
 from faast.core.moments import Moments
-from faast.core.persistence import State
 from faast.core.random_features import RandomFeatures, most_shifts, random_features_on
 from faast.core.sample import EVERY_ROW, RowSample, select_columns
+from faast.core.state import State
 from faast.core.sums import BlockSums
 
 WAITING_ROWS = 12_288
-"""Up to about so many, rows take less room than their lifted sums and less time to move."""
+"""Up to about so many, rows take less room than their mapped sums and less time to move."""
 
 
 class Block(NamedTuple):
-    """Rows on the grid that wait, to be added (sign 1) or taken back (sign -1)."""
+    """Rows in grid units that wait to be summed: added with sign 1, taken back with sign -1."""
 
     keys: AnyArray
     values: AnyArray
@@ -27,160 +29,196 @@ class Block(NamedTuple):
     sign: int
 
 
+@dataclass(frozen=True, eq=False)
 class FeatureMoments:
-    """Immutable to its users; combining returns a new one.
+    """Moments of mapped rows; never changed in place.
 
-    Up to `WAITING_ROWS` distinct rows wait, as a multiset; more are summed. Sums are exact, so it
-    does not matter when they are made.
+    Up to `WAITING_ROWS` rows wait unsummed; more are summed. Sums are exact, so it does not matter
+    when they are made.
 
-    Parameters
+    Attributes
     ----------
     like : Moments
-        Of the rows as they are: says the grids.
-    sums : Moments, optional
-        Of rows lifted before; without them, all rows wait.
+        Moments of the original rows; supplies the grids and widths.
+    sums : Moments or None
+        Of rows that were mapped before; None while all rows wait.
     waiting : tuple of Block
     """
 
-    def __init__(
-        self, like: Moments, sums: Moments | None = None, waiting: tuple[Block, ...] = ()
-    ) -> None:
-        self._like, self._sums, self._waiting = like, sums, waiting
-        if self._n_waiting > WAITING_ROWS and sums is None:
-            self._waiting = (_as_block(self._gathered()),)
-        if self._n_waiting > WAITING_ROWS:
-            self._settle()
+    like: Moments
+    sums: Moments | None = None
+    waiting: tuple[Block, ...] = ()
+
+    @classmethod
+    def from_rows(cls, like: Moments, rows: RowSample) -> FeatureMoments:
+        """Hold all rows of a sample, however many, without summing them."""
+        return cls(like, None, (_block_of(rows),))
 
     def add(self, keys: AnyArray, values: AnyArray, weights: FloatArray | None) -> FeatureMoments:
-        """Add rows on the grid."""
+        """Return the moments with more rows, in grid units."""
         counted = np.ones(len(keys)) if weights is None else weights
         block = Block(keys.astype(np.int32), values.astype(np.int32), counted, 1)
-        return FeatureMoments(self._like, self._sums, (*self._waiting, block))
+        return replace(self, waiting=(*self.waiting, block))._within_limit()
 
-    def plus(self, other: FeatureMoments, like: Moments) -> FeatureMoments:
-        """Return both together, on the grid of `like`."""
-        sums = self._sums or other._sums
-        if self._sums is not None and other._sums is not None:
-            sums = self._sums + other._sums
-        return FeatureMoments(like, sums, (*self._waiting, *other._waiting))
+    def merge(self, other: FeatureMoments, like: Moments) -> FeatureMoments:
+        """Return the moments of both together, on the grid of `like`."""
+        mine, theirs = self._summed_so_far(), other._summed_so_far()
+        sums = mine.sums or theirs.sums
+        if mine.sums is not None and theirs.sums is not None:
+            sums = mine.sums + theirs.sums
+        return FeatureMoments(like, sums, (*mine.waiting, *theirs.waiting))._within_limit()
 
-    def minus(self, other: FeatureMoments, like: Moments) -> FeatureMoments:
-        """Return this without the other, on the grid of `like`.
+    def unmerge(self, other: FeatureMoments, like: Moments) -> FeatureMoments:
+        """Return the moments of what is left without `other`, on the grid of `like`.
 
         Raises
         ------
         ValueError
-            The other has rows that this one has not, as far as that can be told.
+            `other` holds rows that this does not, as far as sums can tell.
         """
-        taken = tuple(block._replace(sign=-block.sign) for block in other._waiting)
-        if self._sums is None:
-            if other._sums is not None:
+        mine = self._summed_so_far()
+        taken = tuple(block._replace(sign=-block.sign) for block in other.waiting)
+        if mine.sums is None:
+            if other.sums is not None:
                 raise ValueError("rows to forget were never all learned")
-            left = FeatureMoments(like, None, (*self._waiting, *taken))._gathered()
-            return FeatureMoments(like, None, (_as_block(left),))
-        sums = self._sums if other._sums is None else self._sums.copy().unmerge(other._sums)
-        return FeatureMoments(like, sums, (*self._waiting, *taken))
+            left = FeatureMoments(like, None, (*mine.waiting, *taken))
+            return left.from_rows(like, left._gather())
+        sums = mine.sums if other.sums is None else mine.sums.copy().unmerge(other.sums)
+        return FeatureMoments(like, sums, (*mine.waiting, *taken))._within_limit()
 
-    @property
+    def every_row(self) -> RowSample | None:
+        """Return all rows where none was summed, else None."""
+        return self._gather() if self.sums is None else None
+
+    @cached_property
     def moments(self) -> Moments:
-        """Sums of all lifted rows; rows that wait without any go on waiting."""
-        if self._sums is None:
-            return self._total(most_shifts(self._like.n_features))
-        if self._waiting:
-            self._settle()
-        return self._sums
+        """Moments of all mapped rows, with every shift; waiting rows are summed on the fly."""
+        return self._total(most_shifts(self.like.n_features))
 
-    def leading(self, n_shifts: int) -> Moments:
-        """Return the sums of the first shifts; rows that wait are lifted no further."""
-        if self._sums is None:
+    def first_shifts(self, n_shifts: int) -> Moments:
+        """Return the moments for fewer shifts; waiting rows are mapped no further than that."""
+        if self.sums is None and "moments" not in vars(self):
             return self._total(n_shifts)
-        return self.moments.leading(self._lift(n_shifts).width)
+        return self.moments.first_features(self._features(n_shifts).width)
 
     def select_outputs(self, columns: AnyArray) -> FeatureMoments:
         """Rearrange the columns of values; see `Moments.select_outputs`."""
-        like = self._like.copy().select_outputs(columns)
-        sums = None if self._sums is None else self._sums.copy().select_outputs(columns)
+        like = self.like.copy().select_outputs(columns)
+        summed = self._summed_so_far()
+        sums = None if summed.sums is None else summed.sums.copy().select_outputs(columns)
         waiting = tuple(
-            block._replace(values=select_columns(block.values, columns)) for block in self._waiting
+            block._replace(values=select_columns(block.values, columns)) for block in summed.waiting
         )
         return FeatureMoments(like, sums, waiting)
 
-    def decayed(self, factor: float) -> FeatureMoments:
-        """Let everything count less."""
-        return FeatureMoments(self._like, self.moments.copy().decay(factor))
+    def decay(self, factor: float) -> FeatureMoments:
+        """Return moments in which everything counts less."""
+        return FeatureMoments(self.like, self.moments.copy().decay(factor))
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        waiting = sum(b.keys.nbytes + b.values.nbytes + b.weights.nbytes for b in self._waiting)
-        return waiting + (0 if self._sums is None else self._sums.nbytes)
+        waiting = sum(b.keys.nbytes + b.values.nbytes + b.weights.nbytes for b in self.waiting)
+        return waiting + (0 if self.sums is None else self.sums.nbytes)
 
     def to_state(self) -> State:
-        """Return what a file keeps: the rows while all of them wait, else the sums."""
-        if self._sums is None:
-            return State.joined({"rows": self._gathered().to_state()})
-        return State.joined({"sums": self.moments.to_state()})
+        """Return the content to write: the rows while all of them wait, otherwise the sums."""
+        if self.sums is None:
+            return State.join({"rows": self._gather().to_state()})
+        return State.join({"sums": self.moments.to_state()})
 
     @classmethod
     def from_state(cls, state: State, like: Moments) -> FeatureMoments:
-        """Restore what `to_state` returned; `like` as for the class."""
-        if "sums" in state.metadata:
-            return cls(like, Moments.from_state(state.part("sums")))
-        return cls(like, None, (_as_block(RowSample.from_state(state.part("rows"))),))
+        """Rebuild; `like` as for the class.
 
-    def _settle(self) -> None:
-        self._sums, self._waiting = self._total(most_shifts(self._like.n_features)), ()
+        Raises
+        ------
+        ValueError
+            Rows or sums of other widths than `like` has.
+        """
+        if "sums" not in state.metadata:
+            rows = RowSample.from_state(state.part("rows"))
+            rows.require_widths(like.n_features, like.n_values)
+            return cls.from_rows(like, rows)
+        sums = Moments.from_state(state.part("sums"))
+        found = cls(like, sums)
+        features = found._features(most_shifts(like.n_features))
+        expected = Moments(
+            features.width, like.n_values, features.key_scale, like.value_scale, like.grid
+        )
+        if (sums.n_features, sums.n_values) != (expected.n_features, expected.n_values):
+            raise ValueError("moments of random features do not fit the moments of their rows")
+        if not sums.grids.same_as(expected.grids) or sums.count != like.count:
+            raise ValueError("moments of random features are not of the same rows")
+        return found
+
+    def _within_limit(self) -> FeatureMoments:
+        """Sum waiting rows once there are too many."""
+        if self._n_waiting <= WAITING_ROWS:
+            return self
+        gathered = self
+        if self.sums is None:  # equal rows may have come in different blocks
+            gathered = self.from_rows(self.like, self._gather())
+        if gathered._n_waiting <= WAITING_ROWS:
+            return gathered
+        return FeatureMoments(self.like, gathered.moments)
+
+    def _summed_so_far(self) -> FeatureMoments:
+        """Return the same rows with those sums that have been made already."""
+        if self.sums is not None and "moments" in vars(self):
+            return FeatureMoments(self.like, self.moments)
+        return self
 
     @property
     def _n_waiting(self) -> int:
-        return sum(len(block.keys) for block in self._waiting)
+        return sum(len(block.keys) for block in self.waiting)
 
-    def _gathered(self) -> RowSample:
-        """Return the waiting rows in an order of their own, each once; none may be missing."""
-        like = self._like
+    def _gather(self) -> RowSample:
+        """Return the waiting rows, each distinct row once, in the order of their hashes."""
+        like = self.like
         blocks = [
             (np.zeros((0, like.n_features), np.int32), np.zeros((0, like.n_values), np.int32), []),
-            *((block.keys, block.values, block.sign * block.weights) for block in self._waiting),
+            *((block.keys, block.values, block.sign * block.weights) for block in self.waiting),
         ]
         keys, values, weights = (np.concatenate(part) for part in zip(*blocks, strict=True))
         return RowSample(keys, values, weights, EVERY_ROW)
 
     def _total(self, n_shifts: int) -> Moments:
-        """Add the waiting rows to the sums, if there are some, of so many shifts."""
-        total = self._sums
+        """Add the waiting rows, mapped with so many shifts, to the sums."""
+        total = self.sums
         for sign in (1, -1):
-            blocks = [block for block in self._waiting if block.sign == sign]
+            blocks = [block for block in self.waiting if block.sign == sign]
             if total is None:
-                total = self._summed(blocks, n_shifts)
+                total = self._sum_blocks(blocks, n_shifts)
             elif blocks:
-                part = self._summed(blocks, n_shifts)
+                part = self._sum_blocks(blocks, n_shifts)
                 total = total + part if sign > 0 else total.copy().unmerge(part)
         assert total is not None
         return total
 
-    def _summed(self, blocks: list[Block], n_shifts: int) -> Moments:
-        like, lift = self._like, self._lift(n_shifts)
-        sums = BlockSums(lift.width, like.n_values, exact=True)
+    def _sum_blocks(self, blocks: list[Block], n_shifts: int) -> Moments:
+        like, features = self.like, self._features(n_shifts)
+        sums = BlockSums(features.width, like.n_values, exact=True)
         for block in blocks:
             for start in range(0, len(block.keys), BLOCK_ROWS):
                 rows = slice(start, start + BLOCK_ROWS)
-                lifted = lift(block.keys[rows].astype(np.float64))
+                mapped = features(block.keys[rows].astype(np.float64))
                 values, weights = block.values[rows].astype(np.float64), block.weights[rows]
                 unweighted = None if np.all(weights == 1.0) else weights
-                peak = float(max(lifted.max(), -lifted.min(), values.max(), -values.min()))
-                sums.add(lifted, values, unweighted, peak)
+                peak = float(max(mapped.max(), -mapped.min(), values.max(), -values.min()))
+                sums.add(mapped, values, unweighted, peak)
         moments = Moments(
-            lift.width,
+            features.width,
             like.n_values,
-            key_scale=lift.key_scale,
+            key_scale=features.key_scale,
             value_scale=like.value_scale,
             grid=like.grid,
         )
-        return moments.replaced(sums.finish())
+        return moments.replace_sums(sums.finish())
 
-    def _lift(self, n_shifts: int) -> RandomFeatures:
-        return random_features_on(self._like.key_grid, self._like.n_features, n_shifts)
+    def _features(self, n_shifts: int) -> RandomFeatures:
+        return random_features_on(self.like.key_grid, self.like.n_features, n_shifts)
 
 
-def _as_block(rows: RowSample) -> Block:
+def _block_of(rows: RowSample) -> Block:
     return Block(rows.keys, rows.values, rows.weights, 1)

@@ -1,25 +1,23 @@
-"""The fixed-point grid: rounded rows whose sums of products are exact integers.
+"""The fixed-point grid: rows rounded to integers whose sums of products are exact.
 
 Rows are rounded to multiples of ``scale * 2**-bits``. In units of that step every entry is an
 integer, every product of two entries is an integer, and a float64 sum of such products is exact
 as long as it stays below 2**53, whatever the order of summation. By Cauchy-Schwarz every partial
 sum of every entry of a Gram matrix is bounded by its largest diagonal entry, so one bound
 certifies the whole matrix product.
-
-How keys and values are rounded: said by the caller, or decided by the first rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import to_numpy
-from faast.core.persistence import State
+from faast.core.state import Array, Stored
 
 EXACT_LIMIT = 2.0**53
 """Float64 sums of integers are exact up to here."""
@@ -30,11 +28,22 @@ LARGEST_QUERY = 2.0**26
 MAX_BITS = 24
 
 BLOCK_ROWS = 1024
-"""Rows rounded and multiplied at a time: blocks stay in cache, and memory flat."""
+"""Rows rounded and multiplied at a time, so that blocks stay in cache and memory stays flat."""
+
+UNIT_ERROR = 1e-3
+"""Squared norms this close to 1 are those of unit rows."""
+
+LARGEST, SMALLEST = 1e100, 1e-100
+"""Entries beyond are refused or rounded to 0: float64 could not hold their products."""
+
+SHORT_ROW = 2.0**-6
+SMALL_ENTRY = 2.0**-14
+ENOUGH_ROWS = 8
+"""When scale 1 would round away too much; see `grid_for`."""
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class Grid(Stored):
     """Rounding of one kind of row (keys or values) to integers.
 
     Parameters
@@ -42,7 +51,7 @@ class Grid:
     bits : int or None
         The step is ``scale * 2**-bits``; None leaves rows as they are.
     scale : float or ndarray of shape (columns,)
-        Powers of two, one for all columns or one a column.
+        Powers of two: one for all columns, or one per column.
 
     Raises
     ------
@@ -51,7 +60,7 @@ class Grid:
     """
 
     bits: int | None
-    scale: float | FloatArray = 1.0
+    scale: float | Annotated[FloatArray, Array("columns")] = 1.0
 
     def __post_init__(self) -> None:
         if self.bits is not None and not 1 <= self.bits <= MAX_BITS:
@@ -96,7 +105,7 @@ class Grid:
         limit = np.sqrt(EXACT_LIMIT) if self.bits is not None else np.finfo(np.float64).max
         if not peak <= limit:
             worst = int(np.argmax(~(np.abs(out).max(axis=1) <= limit)))
-            raise ValueError(f"row {first_row + worst} of {name} {_fault(rows[worst])}")
+            raise ValueError(f"row {first_row + worst} of {name} {_reason(rows[worst])}")
         return peak
 
     def rounded(self, rows: AnyArray) -> FloatArray:
@@ -106,7 +115,7 @@ class Grid:
         return out
 
     def nearest(self, rows: AnyArray) -> FloatArray:
-        """Return queries in grid units; entries that no learned row could have are cut off."""
+        """Return queries in grid units, clipped to the largest entry of a learned row."""
         units = np.multiply(rows, self.per_unit, dtype=np.float64)
         return np.rint(np.clip(units, -LARGEST_QUERY, LARGEST_QUERY))
 
@@ -116,93 +125,88 @@ class Grid:
 
 
 def grid_for(rows: Any, bits: int | None) -> Grid:
-    """Choose the grid of rows that are the first to arrive.
+    """Choose the grid from the first rows.
 
-    Rows of norm up to 2 (unit rows, one-hot rows) always get scale 1, so that no order or batching
-    of such rows can matter. Larger rows get a power of two a column that is at least the column's
-    largest entry: columns of very different size keep the same relative precision.
+    Unit rows, one-hot rows and most rows of norm up to 2 get scale 1, so that neither order nor
+    batching of such rows matters. A power of two per column, at least the column's largest entry,
+    is chosen where scale 1 would lose what the rows say:
+
+    - a row has norm above 2;
+    - every row is shorter than `SHORT_ROW`;
+    - among `ENOUGH_ROWS` rows or more, not all of unit norm, the largest entry of a column is
+      below `SMALL_ENTRY`.
 
     Parameters
     ----------
     rows : array or tensor of shape (n, columns)
     bits : int or None
     """
-    if max(np.einsum("ij,ij->i", b, b).max() for b in _blocks(rows)) <= 4.0:
+    squares = np.concatenate([np.einsum("ij,ij->i", b, b) for b in _blocks(rows)])
+    longest = squares.max()
+    unit_rows = longest <= 4.0 and np.abs(squares - 1.0).max() < UNIT_ERROR
+    if bits is None or unit_rows:
         return Grid(bits)
-    column_peaks = np.max([np.abs(block).max(axis=0) for block in _blocks(rows)], axis=0)
-    if not np.all(np.isfinite(column_peaks)):
-        return Grid(bits)  # rounding names the row that is wrong
-    filled = np.where(column_peaks > 0, column_peaks, column_peaks.max())
-    return Grid(bits, np.exp2(np.ceil(np.log2(filled))).astype(np.float64))
-
-
-def _blocks(rows: Any) -> Iterator[AnyArray]:
-    for start in range(0, rows.shape[0], BLOCK_ROWS):
-        block = to_numpy(rows[start : start + BLOCK_ROWS])
-        yield (
-            block if block.dtype.itemsize >= 4 and block.dtype.kind == "f" else block.astype(float)
-        )
-
-
-def _fault(row: AnyArray) -> str:
-    entries = np.asarray(row, dtype=np.float64)
-    if np.isnan(entries).any():
-        return "contains NaN"
-    if np.isinf(entries).any():
-        return "contains inf"
-    return (
-        f"holds {np.abs(entries).max():.4g}, too large for the grid that the first rows or the "
-        "caller fixed; start again with a larger scale (key_scale, value_scale)"
-    )
+    peaks = np.max([np.abs(block).max(axis=0) for block in _blocks(rows)], axis=0)
+    if not SMALLEST < float(peaks.max()) < LARGEST:  # rounding names the row that is wrong
+        return Grid(bits)
+    small = len(squares) >= ENOUGH_ROWS and np.any((peaks > 0) & (peaks < SMALL_ENTRY))
+    if SHORT_ROW**2 <= longest <= 4.0 and not small:
+        return Grid(bits)
+    peaks = peaks.astype(np.float64)
+    filled = np.where(peaks > SMALLEST, peaks, peaks.max())
+    return Grid(bits, np.exp2(np.ceil(np.log2(filled))))
 
 
 @dataclass(frozen=True, eq=False)
-class Grids:
-    """The grid of keys and the grid of values, None while undecided.
+class GridPair(Stored):
+    """The grid of keys and the grid of values; None until the first rows choose it.
 
     Attributes
     ----------
     bits : int or None
     key, value : Grid or None
-    given : tuple of two Grid or None
-        What the caller said, to go back to when nothing is learned.
+    user_key, user_value : bool
+        Whether the caller gave the scale, which then stays when nothing is learned.
     """
 
     bits: int | None
     key: Grid | None
     value: Grid | None
-    given: tuple[Grid | None, Grid | None]
+    user_key: bool
+    user_value: bool
 
     @classmethod
-    def of(
+    def from_scales(
         cls,
         bits: int | None,
         key_scale: float | AnyArray | None,
         value_scale: float | AnyArray | None,
-    ) -> Grids:
-        """Take the caller's word for scales; without bits there is nothing to decide."""
+    ) -> GridPair:
+        """Take scales that the caller gives; without bits there is nothing to choose."""
+        Grid(bits)
         key, value = (
             Grid(bits) if bits is None else None if scale is None else _grid(bits, scale)
             for scale in (key_scale, value_scale)
         )
-        Grid(bits)
-        return cls(bits, key, value, (key, value))
+        return cls(bits, key, value, key is not None, value is not None)
 
-    def settled(self, keys: Any, values: Any) -> Grids:
-        """Decide by these rows what is undecided."""
+    def resolve(self, keys: Any, values: Any) -> GridPair:
+        """Choose the grids that are still open from these rows."""
+        if self.key is not None and self.value is not None:
+            return self
         return replace(
             self,
             key=self.key or grid_for(keys, self.bits),
             value=self.value or grid_for(values, self.bits),
         )
 
-    def joined(self, other: Grids) -> Grids:
-        """Decide by the other what is undecided.
+    def unite(self, other: GridPair) -> GridPair:
+        """Take from `other` the grids that are still open here.
 
         Raises
         ------
         ValueError
-            Both are decided, and differ.
+            A grid is chosen in both, and differs.
         """
         for name in ("key", "value"):
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -213,23 +217,26 @@ class Grids:
                 )
         return replace(self, key=self.key or other.key, value=self.value or other.value)
 
-    def undecided(self) -> Grids:
-        """Go back to what the caller said."""
-        return replace(self, key=self.given[0], value=self.given[1])
+    def reopen(self) -> GridPair:
+        """Return the grids as they were before any row: those that the caller gave."""
+        return replace(
+            self,
+            key=self.key if self.user_key else None,
+            value=self.value if self.user_value else None,
+        )
 
-    def select_outputs(self, columns: AnyArray) -> Grids:
-        """Rearrange columns of values; fresh ones (-1) take the largest scale."""
-        if self.value is None or not np.ndim(self.value.scale):
+    def select_outputs(self, columns: AnyArray) -> GridPair:
+        """Rearrange columns of values; new ones (-1) take the largest scale."""
+        if self.value is None or isinstance(self.value.scale, float):
             return self
-        scale = np.asarray(self.value.scale)
-        rearranged = np.where(columns < 0, scale.max(), scale[columns])
+        rearranged = np.where(columns < 0, self.value.scale.max(), self.value.scale[columns])
         return replace(self, value=Grid(self.bits, rearranged))
 
-    def leading(self, n_features: int) -> Grids:
+    def first_features(self, n_features: int) -> GridPair:
         """Keep the first columns of keys."""
-        if self.key is None or not np.ndim(self.key.scale):
+        if self.key is None or isinstance(self.key.scale, float):
             return self
-        return replace(self, key=Grid(self.bits, np.asarray(self.key.scale)[:n_features]))
+        return replace(self, key=Grid(self.bits, self.key.scale[:n_features]))
 
     def key_units(self, n_features: int) -> FloatArray:
         """Grid units in 1.0 of each key column."""
@@ -239,31 +246,40 @@ class Grids:
         """Grid units in 1.0 of each value column."""
         return np.broadcast_to((self.value or Grid(self.bits)).per_unit, n_values)
 
-    def same_as(self, other: Grids) -> bool:
-        """Tell whether rows are rounded alike; undecided is as scale 1."""
+    def same_as(self, other: GridPair) -> bool:
+        """Tell whether both round rows alike; an open grid counts as scale 1."""
         plain = Grid(self.bits)
         return (self.key or plain).same_as(other.key or Grid(other.bits)) and (
             self.value or plain
         ).same_as(other.value or Grid(other.bits))
 
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-        tensors = {
-            f"{name}_scale": np.asarray(grid.scale, dtype=np.float64)
-            for name, grid in (("key", self.key), ("value", self.value))
-            if grid is not None
-        }
-        return State(tensors, {"bits": self.bits, "given": [bool(grid) for grid in self.given]})
-
-    @classmethod
-    def from_state(cls, state: State) -> Grids:
-        """Restore what `to_state` returned."""
-        bits = state.metadata["bits"]
-        scales = (state.tensors.get(name) for name in ("key_scale", "value_scale"))
-        key, value = (None if scale is None else _grid(bits, scale) for scale in scales)
-        given = state.metadata["given"]
-        return cls(bits, key, value, (key if given[0] else None, value if given[1] else None))
+    def validate(self) -> None:
+        """Raise ValueError where the two grids have other bits than the pair."""
+        if any(grid is not None and grid.bits != self.bits for grid in (self.key, self.value)):
+            raise ValueError("the grids of keys and values must have the same bits")
 
 
 def _grid(bits: int | None, scale: float | AnyArray) -> Grid:
     return Grid(bits, np.asarray(scale, dtype=np.float64) if np.ndim(scale) else float(scale))
+
+
+def _blocks(rows: Any) -> Iterator[AnyArray]:
+    for start in range(0, rows.shape[0], BLOCK_ROWS):
+        block = to_numpy(rows[start : start + BLOCK_ROWS])
+        yield (
+            block if block.dtype.itemsize >= 4 and block.dtype.kind == "f" else block.astype(float)
+        )
+
+
+def _reason(row: AnyArray) -> str:
+    entries = np.asarray(row, dtype=np.float64)
+    if np.isnan(entries).any():
+        return "contains NaN"
+    if np.isinf(entries).any():
+        return "contains inf"
+    if np.abs(entries).max() >= LARGEST:
+        return f"holds {np.abs(entries).max():.4g}; entries must be below {LARGEST:g}, rescale them"
+    return (
+        f"holds {np.abs(entries).max():.4g}, too large for the grid that the first rows or the "
+        "caller fixed; start again with a larger scale (key_scale, value_scale)"
+    )

@@ -1,4 +1,4 @@
-"""Moments: the sufficient statistics of keys and values, the whole learned state."""
+"""Moments: the sufficient statistics of keys and values, all that a linear solver needs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.threads import threads_for
 from faast._utils.validation import Batch, iterate_batches
-from faast.core.grid import Grid, Grids
-from faast.core.persistence import State
-from faast.core.sums import BlockSums, GridBlock, Sums, add_sums, diagonals, empty_sums, grid_blocks
+from faast.core.grid import Grid, GridPair
+from faast.core.state import State
+from faast.core.sums import BlockSums, GridBlock, Sums, add_sums, diagonals, grid_blocks, sum_shapes
 
 Visitor = Callable[["Moments", GridBlock], None]
-"""Sees each block, and empty moments on its grid."""
+"""Called with each block of rows, and with empty moments on its grid."""
 
 
 class Moments:
@@ -23,8 +23,8 @@ class Moments:
 
     Rows are rounded to a fixed-point grid and summed as integers, so that addition is associative:
     any order, any batching, any tree of merges gives the same bits, and subtracting rows leaves
-    the state as if they had never been seen. Weights that are no integers and `decay` leave the
-    grid: sums are float64 from then on, exact to rounding only (`exact` tells).
+    the state as if they had never been seen. Weights that are not integers and `decay` end this:
+    sums are float64 from then on, exact to rounding only, and `exact` is False.
 
     Parameters
     ----------
@@ -33,9 +33,10 @@ class Moments:
     n_values : int
         Columns of the values, m.
     key_scale, value_scale : float or ndarray, optional
-        Powers of two, one or one a column; the grid's step is ``scale * 2**-grid``. By default 1
-        where rows have norm up to 2 (unit rows, one-hot rows), else chosen from the first rows and
-        never changed after; order-freedom and merging then need the scale to be given.
+        Powers of two, one for all columns or one per column; the grid's step is
+        ``scale * 2**-grid``. By default 1 for unit rows and most rows of norm up to 2, otherwise
+        chosen from the first rows and kept (see `faast.core.grid.grid_for`). Give the scale where
+        such rows are to be merged, or learned in any order with the same bits.
     grid : int or None
         Bits after the point. None: no grid, plain float64 sums.
 
@@ -55,14 +56,15 @@ class Moments:
     ) -> None:
         self.n_features = _positive(n_features, "n_features")
         self.n_values = _positive(n_values, "n_values")
-        self._grids = Grids.of(grid, key_scale, value_scale)
-        self._sums = empty_sums(n_features, n_values, np.int64 if grid is not None else np.float64)
-
-    # -- what has been learned, in the units of the rows ------------------------------------
+        self._grids = GridPair.from_scales(grid, key_scale, value_scale)
+        # a view of one zero: sums are never changed in place, and none is allocated before rows
+        dtype = np.int64 if grid is not None else np.float64
+        shapes = sum_shapes(n_features, n_values)
+        self._sums: Sums = {n: np.broadcast_to(dtype(0), shape) for n, shape in shapes.items()}
 
     @property
     def exact(self) -> bool:
-        """Whether the sums are integers on the grid: associative, and removable without a trace."""
+        """Whether the sums are integers, so that order never matters and removal is exact."""
         return self._sums["count"].dtype == np.int64
 
     @property
@@ -82,11 +84,11 @@ class Moments:
 
     @property
     def sums(self) -> Sums:
-        """The sums in grid units, see `empty_sums`; not to be changed in place."""
+        """The sums in grid units, see `sum_shapes`; not to be changed in place."""
         return self._sums
 
     @property
-    def grids(self) -> Grids:
+    def grids(self) -> GridPair:
         """The grids of keys and values."""
         return self._grids
 
@@ -149,8 +151,6 @@ class Moments:
     def _value_units(self) -> FloatArray:
         return self._grids.value_units(self.n_values)
 
-    # -- learning and forgetting ---------------------------------------------------------------
-
     def add(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Add rows.
 
@@ -174,7 +174,7 @@ class Moments:
         -----
         After an error the moments are as before the call.
         """
-        return self.merge(self.summed(self._batches(keys, values, weights)))
+        return self.merge(self.sum_batches(self._batches(keys, values, weights)))
 
     def subtract(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Take back rows that were added; parameters as for `add`.
@@ -186,7 +186,7 @@ class Moments:
             cannot all have been added. Rows that were never added but leave the sums
             plausible cannot be told apart and silently falsify the moments.
         """
-        return self.unmerge(self.summed(self._batches(keys, values, weights)))
+        return self.unmerge(self.sum_batches(self._batches(keys, values, weights)))
 
     def merge(self, other: Moments) -> Self:
         """Add everything another Moments has seen.
@@ -202,20 +202,20 @@ class Moments:
 
     def unmerge(self, other: Moments) -> Self:
         """Take back everything another Moments has seen; errors as for `subtract`."""
-        grids = self._fitting(other)
+        grids = self._united_grids(other)
         left = add_sums(self._sums, other._sums, sign=-1)
         if self.exact and any(np.any(part < 0) for part in diagonals(left).values()):
             raise ValueError(
                 "these rows were never all learned: taking them back would make a count or a sum "
                 "of squares negative"
             )
-        # where nothing is left, the first rows to come decide the scales again
-        self._sums, self._grids = left, grids if left["count"] else grids.undecided()
+        # where nothing is left, the next rows choose the scales anew
+        self._sums, self._grids = left, grids if left["count"] else grids.reopen()
         return self
 
     def __add__(self, other: Moments) -> Moments:
-        grids = self._fitting(other)
-        both = self._empty_like().replaced(add_sums(self._sums, other._sums))
+        grids = self._united_grids(other)
+        both = self._empty_like().replace_sums(add_sums(self._sums, other._sums))
         both._grids = grids
         return both
 
@@ -232,12 +232,10 @@ class Moments:
         self._sums = {name: s * float(factor) for name, s in self._sums.items()}
         return self
 
-    # -- columns of values ---------------------------------------------------------------------
-
-    def widen(self, n_values: int) -> Self:
+    def add_outputs(self, n_values: int) -> Self:
         """Append columns of values that were zero for every row so far."""
         if n_values < self.n_values:
-            raise ValueError(f"n_values is {self.n_values}; widen cannot make it {n_values}")
+            raise ValueError(f"n_values is {self.n_values}; add_outputs cannot make it {n_values}")
         old = np.arange(n_values)
         return self.select_outputs(np.where(old < self.n_values, old, -1))
 
@@ -259,12 +257,12 @@ class Moments:
         self.n_values = len(columns)
         return self
 
-    def leading(self, n_features: int) -> Moments:
+    def first_features(self, n_features: int) -> Moments:
         """Return the moments of the first columns of the keys."""
         first = Moments(n_features, self.n_values, grid=self.grid)
-        first._grids = self._grids.leading(n_features)
+        first._grids = self._grids.first_features(n_features)
         keys = slice(n_features)
-        return first.replaced(
+        return first.replace_sums(
             {
                 **self._sums,
                 "gram": self._sums["gram"][keys, keys],
@@ -273,13 +271,11 @@ class Moments:
             }
         )
 
-    # -- the rest ------------------------------------------------------------------------------
-
     def copy(self) -> Moments:
         """Return an independent copy."""
-        return self._empty_like().replaced(dict(self._sums))  # sums are never changed in place
+        return self._empty_like().replace_sums(dict(self._sums))  # sums are never changed in place
 
-    def summed(self, batches: Iterable[Batch], visit: Visitor | None = None) -> Moments:
+    def sum_batches(self, batches: Iterable[Batch], visit: Visitor | None = None) -> Moments:
         """Sum batches into a new Moments on this one's grid, leaving this one as it is.
 
         Parameters
@@ -305,27 +301,26 @@ class Moments:
         """Turn rows in grid units back into the caller's units."""
         return keys / self._key_units, values / self._value_units
 
-    def replaced(self, sums: Sums, grids: Grids | None = None) -> Self:
-        """Take over sums made elsewhere, on this grid or on another."""
+    def replace_sums(self, sums: Sums, grids: GridPair | None = None) -> Self:
+        """Take over sums that were made elsewhere, on this grid or on `grids`."""
         self._sums, self._grids = sums, self._grids if grids is None else grids
         return self
 
     @classmethod
     def from_sums(cls, sums: Sums) -> Moments:
-        """Wrap float64 sums in the units of the rows; see `empty_sums` for names and shapes."""
+        """Wrap float64 sums in the units of the rows; see `sum_shapes` for names and shapes."""
         n_features, n_values = sums["cross"].shape
         moments = cls(n_features, n_values, grid=None)
         moments._sums = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
         return moments
 
     def outline(self) -> State:
-        """Return what a file keeps where it keeps all rows: shapes and grids, no sums."""
-        grids = self._grids.to_state()
+        """Return shapes and grids without sums, for files that hold all rows instead."""
         shape = {"n_features": self.n_features, "n_values": self.n_values}
-        return State(grids.tensors, {**shape, **grids.metadata})
+        return State.join({"grids": self._grids.to_state()}, **shape)
 
     def to_state(self) -> State:
-        """Return what a file keeps."""
+        """Return the content to write; of the symmetric Gram matrix its lower triangle."""
         outline = self.outline()
         lower = np.tril_indices(self.n_features)
         sums = {**self._sums, "gram": self._sums["gram"][lower]}
@@ -333,21 +328,35 @@ class Moments:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Restore what `to_state` returned; from an outline, moments without rows."""
-        d, m = int(state.metadata["n_features"]), int(state.metadata["n_values"])
-        grids = Grids.from_state(state)
+        """Rebuild moments; from an outline, moments without rows.
+
+        Raises
+        ------
+        ValueError
+            Sums that no rows can have: other shapes or types, or negative squares.
+        """
+        d, m = (_positive(state.metadata[name], name) for name in ("n_features", "n_values"))
+        grids = GridPair.from_state(state.part("grids"))
         moments = cls(d, m, grid=grids.bits)
+        for name, grid, width in (("key", grids.key, d), ("value", grids.value, m)):
+            if grid is not None and np.shape(grid.scale) not in ((), (width,)):
+                raise ValueError(f"the scales of the {name} grid do not fit {width} columns")
         moments._grids = grids
         if moments._sums.keys().isdisjoint(state.tensors):
             return moments
-        expected = empty_sums(d, m, state.tensors["count"].dtype.type)
-        gram = np.zeros_like(expected["gram"])
+        shapes = {name: zeros.shape for name, zeros in moments._sums.items()}
+        shapes["gram"] = (d * (d + 1) // 2,)
+        dtype = state.tensors["count"].dtype
+        for name, shape in shapes.items():
+            found = state.tensors[name]
+            if found.shape != shape or found.dtype != dtype or dtype.kind not in "if":
+                raise ValueError(f"{name} must have shape {shape}, got {found.dtype} {found.shape}")
+        gram = np.zeros((d, d), dtype)
         gram[np.tril_indices(d)] = state.tensors["gram"]
-        restored = {**{name: state.tensors[name] for name in expected}, "gram": gram}
-        for name, zeros in expected.items():
-            if restored[name].shape != zeros.shape or restored[name].dtype != zeros.dtype:
-                raise ValueError(f"{name} has the wrong shape or type")
-        return moments.replaced(restored)
+        moments._sums = {name: state.tensors[name] for name in shapes} | {"gram": gram}
+        if any(np.any(part < 0) for part in diagonals(moments._sums).values()):
+            raise ValueError("a count or a sum of squares is negative")
+        return moments
 
     def __eq__(self, other: object) -> bool:
         """Compare grids and sums bit for bit."""
@@ -374,16 +383,16 @@ class Moments:
     def _batches(self, keys: Any, values: Any, weights: Any) -> Iterator[Batch]:
         return iterate_batches(keys, values, weights, self.n_features, self.n_values)
 
-    def _fitting(self, other: Moments) -> Grids:
+    def _united_grids(self, other: Moments) -> GridPair:
         """Return the grids of both, or say why they cannot be combined."""
         for name in ("n_features", "n_values", "grid"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise ValueError(f"cannot combine moments with {name}={mine} and {name}={theirs}")
-        return self._grids.joined(other._grids)
+        return self._grids.unite(other._grids)
 
 
-def _positive(number: int, name: str) -> int:
-    if number < 1:
-        raise ValueError(f"{name} must be at least 1, got {number}")
+def _positive(number: Any, name: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {number!r}")
     return int(number)

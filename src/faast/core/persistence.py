@@ -1,127 +1,83 @@
-"""What objects hand to a file and take from it: arrays and plain JSON values.
+"""The file format: one safetensors file with a JSON header and a content hash.
 
-One file format: safetensors with one JSON string of metadata and a content hash.
-
-Nothing is ever unpickled. A file is checked whole before anything is built from it, and written
-whole under a temporary name before it takes its place.
+Nothing is ever unpickled. A file is checked as a whole before an object is built from it, and a new
+file is written under a temporary name, synced and read back before it replaces an old one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
+import secrets
+import shutil
 import stat
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
-from faast._utils.arrays import AnyArray
+from faast._version import __version__
+from faast.core.state import State, Storable
 
-
-class State(NamedTuple):
-    """Tensors and metadata of an object.
-
-    Attributes
-    ----------
-    tensors : dict of str to ndarray
-    metadata : dict of str to JSON value
-    """
-
-    tensors: dict[str, AnyArray]
-    metadata: dict[str, Any]
-
-    @classmethod
-    def joined(cls, parts: dict[str, State], **metadata: Any) -> State:
-        """Nest the states of parts under their names, beside metadata of the whole."""
-        tensors = {
-            f"{part}.{name}": tensor
-            for part, state in parts.items()
-            for name, tensor in state.tensors.items()
-        }
-        return cls(tensors, metadata | {part: state.metadata for part, state in parts.items()})
-
-    def part(self, name: str) -> State:
-        """Return the state of a part.
-
-        Raises
-        ------
-        KeyError
-            There is no such part.
-        """
-        prefix = f"{name}."
-        tensors = {
-            tensor_name.removeprefix(prefix): tensor
-            for tensor_name, tensor in self.tensors.items()
-            if tensor_name.startswith(prefix)
-        }
-        return State(tensors, self.metadata[name])
-
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows: leftovers of killed writers stay
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT_VERSION = 1
 METADATA_KEY = "faast"
+TEMPORARY_SUFFIX = ".faast-tmp"
+
+KINDS = {
+    "classifier": "faast.estimators.classifier:FaastClassifier",
+    "text-classifier": "faast.estimators.encoded:TextClassifier",
+    "image-classifier": "faast.estimators.encoded:ImageClassifier",
+    "natural-gradient-classifier": "faast.estimators.natural.classifier:NaturalGradientClassifier",
+    "regressor": "faast.estimators.regressor:FaastRegressor",
+    "memory": "faast.estimators.memory:AssociativeMemory",
+    "partial": "faast.distributed.checkpoint:PartialState",
+    "language-memory": "faast.lm.checkpoint:MemoryFile",
+}
+"""Every kind of file and the class that reads it, imported when a file asks for it."""
 
 
 class ModelFileError(ValueError):
     """A model file that cannot be trusted or understood; nothing was loaded."""
 
 
-class Persistent(Protocol):
-    """An object that can be saved."""
-
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-
-    @classmethod
-    def from_state(cls, state: State) -> Self:
-        """Restore what `to_state` returned."""
-
-
-_KINDS: dict[str, type[Persistent]] = {}
-P = TypeVar("P", bound=type[Persistent])
-
-
-def persistent(kind: str) -> Callable[[P], P]:
-    """Register a class under the name that its files carry."""
-
-    def register(cls: P) -> P:
-        _KINDS[kind] = cls
-        return cls
-
-    return register
-
-
-def save(thing: Persistent, path: str | os.PathLike[str], library_version: str) -> None:
-    """Write an object to exactly `path`, replacing what was there only when all is written.
+def save(thing: Storable, path: str | os.PathLike[str]) -> None:
+    """Write an object to exactly `path`, replacing what was there once the new file is readable.
 
     Raises
     ------
     ValueError
-        The object holds something that a file cannot keep (such as a solver of your own).
+        The object holds something that a file cannot hold (such as a solver of your own).
     OSError
         The path cannot be written.
     """
-    kind = next(name for name, cls in _KINDS.items() if type(thing) is cls)
+    path = Path(path)
+    require_place(path)
     state = thing.to_state()
     tensors = {name: np.asarray(tensor, order="C") for name, tensor in state.tensors.items()}
     metadata = {
         "format": FORMAT_VERSION,
-        "library": library_version,
-        "kind": kind,
+        "library": __version__,
+        "kind": kind_of(thing),
         "state": state.metadata,
     }
     metadata["hash"] = content_hash(tensors, metadata)
     content = safetensors.numpy.save(tensors, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
-    write_whole(Path(path), content)
+    write_whole(path, content, check=load)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Load a saved memory, classifier or regressor, ready to go on learning.
+    """Load any file that this library has saved, ready to go on learning.
 
     Parameters
     ----------
@@ -129,12 +85,16 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    AssociativeMemory, FaastClassifier or FaastRegressor
+    object
+        Of the class that was saved: a classifier, a regressor, an `AssociativeMemory`, or the
+        memories of a language model.
 
     Raises
     ------
     ModelFileError
-        Truncated, foreign, tampered with, or of an unknown version.
+        Truncated, foreign, tampered with, inconsistent, or of an unknown version.
+    ImportError
+        The kind of file needs an extra that is not installed.
     FileNotFoundError
         There is no such file.
     """
@@ -151,13 +111,35 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise ModelFileError(
             f"{path} does not match its content hash: it was damaged or changed after saving"
         )
-    cls = _KINDS.get(str(metadata.get("kind")))
-    if cls is None:
-        raise ModelFileError(f"{path} holds a {metadata.get('kind')!r}, unknown to this library")
+    kind, state = metadata.get("kind"), metadata.get("state")
+    if not isinstance(kind, str) or kind not in KINDS or not isinstance(state, dict):
+        raise ModelFileError(
+            f"{path} holds {kind!r}; this library reads {', '.join(sorted(KINDS))}"
+        )
     try:
-        return cls.from_state(State(tensors, metadata["state"]))
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        raise ModelFileError(f"{path} is incomplete or inconsistent: {error!r}") from error
+        return _class_of(kind).from_state(State(tensors, state))
+    except ModelFileError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise ModelFileError(f"{path} is incomplete or inconsistent: {error}") from error
+
+
+def kind_of(thing: object) -> str:
+    """Return the kind of file that holds such an object.
+
+    Raises
+    ------
+    ValueError
+        No kind of file does; a subclass of your own is none of the library's classes.
+    """
+    place = f"{type(thing).__module__}:{type(thing).__qualname__}"
+    for kind, listed in KINDS.items():
+        if listed == place:
+            return kind
+    raise ValueError(
+        f"a file can hold the library's own classes ({', '.join(sorted(KINDS))}), got "
+        f"{type(thing).__name__}"
+    )
 
 
 def content_hash(tensors: dict[str, np.ndarray[Any, Any]], metadata: dict[str, Any]) -> str:
@@ -178,41 +160,116 @@ def require_place(path: Path) -> None:
     Raises
     ------
     OSError
-        Its folder is missing, or something else than a file is there.
+        Its folder is missing or cannot be written to, or something else than a file is there.
     """
+    path = path.resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} in")
     if path.exists() and not path.is_file():
-        raise FileExistsError(f"{path} is no file and cannot be replaced by one; name another")
+        raise FileExistsError(f"{path} is not a file and cannot be replaced by one; choose another")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise PermissionError(f"no permission to write {path}")
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None = None) -> None:
     """Write a file so that at any moment `path` is the old one or the complete new one.
 
-    Links are followed and permissions kept. Errors as for `require_place`.
+    Links are followed; mode, owner and attributes of a file that is replaced are kept. Temporary
+    files that killed writers of the same file left behind are removed.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    check : callable, optional
+        Reads the temporary file before it replaces the old one; an exception keeps the old one.
+
+    Raises
+    ------
+    OSError
+        As `require_place`, or the disk is full.
     """
     require_place(path)
     path = path.resolve()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    remove_leftovers(path)
+    with _temporary_beside(path) as (temporary, handle):
+        with os.fdopen(os.dup(handle), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(_permissions(path))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        if check is not None:
+            check(temporary)
+        if path.exists():
+            _copy_attributes(path, temporary)
+        temporary.replace(path)
+    _sync_folder(path.parent)
 
 
-def _permissions(path: Path) -> int:
-    """Return those of the file that is replaced, or those that a new one would get."""
-    if path.exists():
-        return stat.S_IMODE(path.stat().st_mode)
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files of `path` whose writer is gone: nobody holds their lock."""
+    if fcntl is None:
+        return
+    for leftover in path.parent.glob(f".{_escaped(path.name)}.*{TEMPORARY_SUFFIX}"):
+        with suppress(OSError):
+            handle = os.open(leftover, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[tuple[Path, int]]:
+    """Create a locked temporary file in the folder of `path`; remove it unless it was renamed."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+        # created by the kernel with the permissions that any new file gets
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if not temporary.exists():  # another writer took it for a leftover before the lock
+                    continue
+            yield temporary, handle
+            return
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(handle)
+
+
+def _copy_attributes(old: Path, new: Path) -> None:
+    """Give a new file the mode, extended attributes and, where allowed, the owner of the old."""
+    found = old.stat()
+    with suppress(OSError):
+        shutil.copystat(old, new)
+    with suppress(OSError, AttributeError):
+        os.chown(new, found.st_uid, found.st_gid)
+    new.chmod(stat.S_IMODE(found.st_mode))
+    os.utime(new)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, where folders can be synced."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _escaped(name: str) -> str:
+    """Quote what a glob pattern would interpret."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _class_of(kind: str) -> type[Storable]:
+    module, _, name = KINDS[kind].partition(":")
+    found: type[Storable] = getattr(importlib.import_module(module), name)
+    return found
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
@@ -223,15 +280,15 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
             text = (file.metadata() or {}).get(METADATA_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, TypeError) as error:
-        raise ModelFileError(f"{path} is no complete safetensors file: {error}") from error
+        raise ModelFileError(f"{path} is not a complete safetensors file: {error}") from error
     if text is None:
         raise ModelFileError(f"{path} was not written by this library (it has no faast metadata)")
     try:
         metadata = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} has unreadable metadata: {error}") from error
     if not isinstance(metadata, dict):
-        raise ModelFileError(f"{path} has metadata that is no JSON object")
+        raise ModelFileError(f"{path} has metadata that is not a JSON object")
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.all(np.isfinite(tensor)):
             raise ModelFileError(f"{path} holds NaN or inf in {name}")

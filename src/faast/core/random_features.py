@@ -1,16 +1,15 @@
-"""A fixed lift of rows to products of random sign projections: more capacity, nothing lost.
+"""Random features: rows beside fixed products of random sign projections, for more capacity.
 
     z = round(xᵀS)                     S: d x p fixed signs
-    phi_jk = z_j · z_(j+k mod p)       k = 1..m
+    phi_jk = z_j · z_(j+k mod p)       k = 1..m shifts
 
 E[phi(x)·phi(y)] = m p (x·y)² up to terms of repeated coordinates: a random sketch of the kernel of
-degree 2. Polynomials of degree 2 are closed under translation, so beside the row itself it does
-not matter where the data sit. No centre is needed, hence none that moves with the data, and
-learning, forgetting and merging stay exact.
+degree 2. Polynomials of degree 2 are closed under translation, so that no centre has to be
+subtracted, which would move with the data and could not be forgotten.
 
-It is exact because z is a sum of integers below 2**53 whatever the order of summation, rounding a
-power-of-two multiple of it is exact, and so are the products of two such numbers: the lifted rows
-lie on a grid of their own, alike in any batch.
+Mapped rows are exact integers: z is a sum of integers below 2**53 whatever the order of summation,
+rounding a power-of-two multiple of it is exact, and so are the products of two such numbers. They
+lie on a grid of their own, and are the same in any batch.
 """
 
 from __future__ import annotations
@@ -24,26 +23,29 @@ from faast._utils.hashing import hash64
 from faast.core.grid import Grid
 
 PROJECTION_BITS = 8
-"""z is kept to 2**-8: a few thousandths of what a unit row projects to."""
+"""z is rounded to 2**-8, a few thousandths of what a unit row projects to."""
+
+LARGEST_PROJECTION = 2.0**13
+"""z is clipped here (32, in units of 2**-8), so that every product fits on the grid."""
 
 MOST_PROJECTIONS = 512
-PER_FEATURE = 2
+PROJECTIONS_PER_FEATURE = 2
 MOST_SHIFTS = 6
 WIDEST = 3584
-"""Lifted columns at most, the row's own among them: the state grows with their square."""
+"""Most columns of a mapped row, its own among them: the state grows with their square."""
 
 MOST_FEATURES = 1024
-"""Wider rows are not lifted: they leave little to gain, and their lifted sums are the largest."""
+"""Wider rows are not mapped: little would be gained, and their sums would be the largest."""
 
 ROWS_PER_COLUMN = 6
-"""Fewer rows than this a lifted column cost more time than they are seen to gain accuracy."""
+"""With fewer rows per mapped column, mapping costs more time than it gains accuracy."""
 
 CHEAP_COLUMNS = 512
-"""So many are solved in a blink, however few the rows."""
+"""Solving for this many columns takes milliseconds, however few the rows."""
 
 
 def most_shifts(n_features: int) -> int:
-    """Return how many shifts the lift of such rows has, 0 where they are not lifted."""
+    """Return the largest number of shifts for rows of this width; 0 where they are not mapped."""
     if n_features > MOST_FEATURES:
         return 0
     n_projections = projections(n_features)
@@ -51,19 +53,19 @@ def most_shifts(n_features: int) -> int:
 
 
 def shifts_for(n_rows: float, n_features: int) -> int:
-    """Return how many shifts so many rows are worth: the lift's first columns, at least a shift."""
+    """Return the number of shifts that pays off for so many rows; at least one."""
     columns = max(n_rows / ROWS_PER_COLUMN, CHEAP_COLUMNS)
-    worth = (columns - n_features) / projections(n_features)
-    return min(max(1, int(worth)), most_shifts(n_features))
+    affordable = (columns - n_features) / projections(n_features)
+    return min(max(1, int(affordable)), most_shifts(n_features))
 
 
 def projections(n_features: int) -> int:
-    """Return p."""
-    return min(MOST_PROJECTIONS, PER_FEATURE * n_features)
+    """Return p, the number of projections of rows of this width."""
+    return min(MOST_PROJECTIONS, PROJECTIONS_PER_FEATURE * n_features)
 
 
 class RandomFeatures:
-    """Rows beside their products.
+    """Map from rows to rows beside their products.
 
     Parameters
     ----------
@@ -72,21 +74,21 @@ class RandomFeatures:
     bits : int
         Bits of the rows' grid.
     bounded : bool
-        Rows have norm up to 2; else entries up to about 1 (a scale a column), and the projection
-        is halved until a row of such entries projects like one of norm 2.
+        Rows have norm up to 2. Otherwise entries are up to about 1 (one scale per column), and the
+        projection is halved until a row of such entries projects like one of norm 2.
     n_shifts : int
         m. The columns of fewer shifts come first among those of more.
 
     Attributes
     ----------
     width : int
-        Columns of a lifted row.
+        Columns of a mapped row.
     key_scale : ndarray of shape (width,)
-        Grid scale of lifted rows in `Moments` of the same bits.
+        Grid scale of mapped rows in `Moments` of the same bits.
     signs : ndarray of shape (d, p)
         S.
     per_row_unit : float
-        Units of z in one of rowᵀS.
+        Units of z in one unit of rowᵀS.
     """
 
     def __init__(self, n_features: int, bits: int, bounded: bool, n_shifts: int) -> None:
@@ -104,11 +106,11 @@ class RandomFeatures:
 
     @property
     def per_unit(self) -> FloatArray:
-        """Units of the lifted grid in 1.0, shape (width,)."""
+        """Units of the mapped grid in 1.0, shape (width,)."""
         return 2.0**self._bits / self.key_scale
 
     def __call__(self, rows: FloatArray) -> FloatArray:
-        """Lift rows.
+        """Map rows.
 
         Parameters
         ----------
@@ -118,28 +120,30 @@ class RandomFeatures:
         Returns
         -------
         ndarray of shape (n, width), float64
-            In units of the lifted grid: integers again.
+            In units of the mapped grid, integers again.
         """
         z = rows @ self.signs
         z *= self.per_row_unit
         np.rint(z, out=z)
-        lifted = np.empty((len(rows), self.width))
-        own, *products = np.split(lifted, range(rows.shape[1], self.width, z.shape[1]), axis=1)
+        if max(z.max(initial=0.0), -z.min(initial=0.0)) > LARGEST_PROJECTION:
+            np.clip(z, -LARGEST_PROJECTION, LARGEST_PROJECTION, out=z)
+        mapped = np.empty((len(rows), self.width))
+        own, *products = np.split(mapped, range(rows.shape[1], self.width, z.shape[1]), axis=1)
         own[:] = rows
         for shift, product in enumerate(products, start=1):
             np.multiply(z, np.roll(z, -shift, axis=1), out=product)
-        return lifted
+        return mapped
 
 
 def random_features_on(grid: Grid, n_features: int, n_shifts: int | None = None) -> RandomFeatures:
-    """Return the lift of rows on a grid, by default with all its shifts."""
+    """Return the map of rows on a grid, by default with all its shifts."""
     assert grid.bits is not None
     shifts = most_shifts(n_features) if n_shifts is None else n_shifts
-    return _lift(n_features, grid.bits, np.ndim(grid.scale) == 0, shifts)
+    return _cached(n_features, grid.bits, np.ndim(grid.scale) == 0, shifts)
 
 
 @lru_cache(maxsize=8)
-def _lift(n_features: int, bits: int, bounded: bool, n_shifts: int) -> RandomFeatures:
+def _cached(n_features: int, bits: int, bounded: bool, n_shifts: int) -> RandomFeatures:
     return RandomFeatures(n_features, bits, bounded, n_shifts)
 
 

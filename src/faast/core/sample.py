@@ -1,34 +1,52 @@
-"""Kept rows: an order-free, mergeable sample of what was learned; all of it while it is small.
+"""Row samples: an order-free, mergeable sample of learned rows; all of them while they are few.
 
-Rows are a multiset of (key, value) pairs in grid units, held in the order of a hash of the key, so
-that nothing depends on the order of arrival. Up to `capacity` distinct rows all are kept. Past it
-the sample is every learned row whose hash lies below a threshold, and the threshold sinks so that
-at most
-`capacity` rows stay (bottom-k sampling).
+Rows are a multiset of (key, value) pairs in grid units, sorted by a hash of the key, so that
+nothing depends on the order of arrival. Up to `capacity` distinct rows all are kept. Beyond that
+the sample is every learned row whose hash lies below a threshold, which falls so that at most
+`capacity` rows stay (bottom-k sampling). The hash is fast and not hard to collide; rows of one hash
+are told apart by a cryptographic one, so that the sample keeps its size whatever rows are learned.
 """
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.hashing import hash64
-from faast.core.persistence import State
+from faast.core.state import State
 
 EVERY_ROW = 2**62
-"""A capacity that no rows exceed."""
-
-OPEN_THRESHOLD = np.uint64(2**64 - 1)
-"""Hashes are below it: nothing has been left out."""
+"""A capacity that no number of rows exceeds."""
 
 ROUNDING = 1e-9
-"""Weights this small are what rounding leaves of rows with real weights that were forgotten."""
+"""Real weights below this are what rounding leaves of rows that were forgotten."""
+
+LARGEST_ENTRY = 2.0**27
+"""In grid units; `Grid.round` refuses larger entries."""
+
+
+class Threshold(NamedTuple):
+    """A row is sampled while (hash, second hash) of its key is below this pair.
+
+    Attributes
+    ----------
+    hash, second : int
+    """
+
+    hash: int
+    second: int
+
+
+NO_THRESHOLD = Threshold(2**64 - 1, 0)
+"""Above every hash: no row was left out."""
 
 
 class RowArrays(NamedTuple):
-    """Kept rows in the units of the caller.
+    """Rows in the units of the caller.
 
     Attributes
     ----------
@@ -43,21 +61,23 @@ class RowArrays(NamedTuple):
 
 
 class RowSample:
-    """Immutable multiset of grid rows; combining returns a new one.
+    """Immutable multiset of rows in grid units; combining returns a new one.
 
     Parameters
     ----------
-    keys : ndarray of shape (n, d), float64
-        In grid units.
-    values : ndarray of shape (n, m), float64
-        In grid units.
+    keys : ndarray of shape (n, d)
+    values : ndarray of shape (n, m)
     weights : ndarray of shape (n,), float64
     capacity : int
         Most distinct rows kept.
-    threshold : uint64
-        Only rows whose hash is below it are in the sample.
+    threshold : Threshold
     hashes : ndarray of shape (n,), uint64, optional
         `hash_rows` of the keys, where it is known.
+
+    Raises
+    ------
+    ValueError
+        The weights of a row sum to less than zero.
     """
 
     def __init__(
@@ -66,67 +86,66 @@ class RowSample:
         values: AnyArray,
         weights: FloatArray,
         capacity: int,
-        threshold: np.uint64 = OPEN_THRESHOLD,
+        threshold: Threshold = NO_THRESHOLD,
         hashes: AnyArray | None = None,
     ) -> None:
         hashes = hash_rows(keys) if hashes is None else hashes
-        order = np.flatnonzero(hashes < threshold)
+        order = np.flatnonzero(hashes <= np.uint64(threshold.hash))
         order = order[np.argsort(hashes[order], kind="stable")]
-        if np.all(weights > ROUNDING):  # then no row takes another back, and the lowest suffice
-            threshold = min(threshold, _threshold_for(hashes[order], capacity))
-            order = order[: np.searchsorted(hashes[order], threshold)]
-        keys, values, weights, hashes = keys[order], values[order], weights[order], hashes[order]
-        keys, values, weights, hashes = _merge_repeated(keys, values, weights, hashes)
-        if len(keys) > capacity:
-            threshold = hashes[capacity]
-            n_kept = int(np.searchsorted(hashes, threshold))
-            keys, values, weights = keys[:n_kept], values[:n_kept], weights[:n_kept]
-            hashes = hashes[:n_kept]
-        self.capacity, self.threshold, self.hashes = capacity, threshold, hashes
-        self.keys, self.values, self.weights = _compact(keys), _compact(values), weights
-
-    @classmethod
-    def none(
-        cls, n_features: int, n_values: int, capacity: int, threshold: np.uint64 = OPEN_THRESHOLD
-    ) -> RowSample:
-        """Return the empty multiset."""
-        threshold = threshold if capacity else np.uint64(0)
-        return cls(
-            np.zeros((0, n_features)), np.zeros((0, n_values)), np.zeros(0), capacity, threshold
+        if np.all(weights > ROUNDING):  # no row takes another back: the lowest hashes suffice
+            order = order[: _enough(hashes[order], capacity)]
+        rows = _Rows(keys[order], values[order], weights[order], hashes[order])
+        rows = rows.sort_ties().below(threshold).merge_equal()
+        if len(rows.keys) > capacity:
+            threshold = rows.threshold_at(capacity)
+            rows = rows.below(threshold)
+        self.capacity, self.threshold, self.hashes = capacity, threshold, rows.hashes
+        self.keys, self.values, self.weights = (
+            _compact(rows.keys),
+            _compact(rows.values),
+            rows.weights,
         )
 
     @classmethod
-    def sample(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> RowSample:
-        """Wrap rows that stand for more than they are."""
-        return cls(keys, values, weights, len(keys), OPEN_THRESHOLD - np.uint64(1))
+    def empty(
+        cls, n_features: int, n_values: int, capacity: int, threshold: Threshold = NO_THRESHOLD
+    ) -> RowSample:
+        """Return the empty multiset."""
+        threshold = threshold if capacity else Threshold(0, 0)
+        keys, values = np.zeros((0, n_features), np.int32), np.zeros((0, n_values), np.int32)
+        return cls(keys, values, np.zeros(0), capacity, threshold)
+
+    @classmethod
+    def reweighted(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> RowSample:
+        """Wrap rows whose weights were changed: a sample, though none was left out."""
+        return cls(keys, values, weights, len(keys), Threshold(2**64 - 2, 0))
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
     def complete(self) -> bool:
-        """Whether every learned row is kept (and none was ever left out)."""
-        return bool(self.threshold == OPEN_THRESHOLD)
+        """Whether every learned row is kept, and none was ever left out."""
+        return self.threshold == NO_THRESHOLD
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
         return self.keys.nbytes + self.values.nbytes + self.weights.nbytes
 
-    def plus(self, other: RowSample) -> RowSample:
+    def merge(self, other: RowSample) -> RowSample:
         """Return the multiset union."""
-        parts = (self, other)
         return RowSample(
-            np.concatenate([part.keys for part in parts]),
-            np.concatenate([part.values for part in parts]),
-            np.concatenate([part.weights for part in parts]),
-            min(part.capacity for part in parts),
-            min(part.threshold for part in parts),
-            np.concatenate([part.hashes for part in parts]),
+            np.concatenate([self.keys, other.keys]),
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.weights, other.weights]),
+            min(self.capacity, other.capacity),
+            min(self.threshold, other.threshold),
+            np.concatenate([self.hashes, other.hashes]),
         )
 
-    def minus(self, other: RowSample) -> RowSample:
-        """Return the multiset difference; `other` is sampled with this threshold or a higher one.
+    def unmerge(self, other: RowSample) -> RowSample:
+        """Return the multiset difference; `other` has this threshold or a higher one.
 
         Raises
         ------
@@ -142,13 +161,13 @@ class RowSample:
             np.concatenate([self.hashes, other.hashes]),
         )
 
-    def limited(self, capacity: int) -> RowSample:
-        """Return the multiset with another capacity."""
+    def limit(self, capacity: int) -> RowSample:
+        """Return the sample of the same rows with another capacity."""
         return RowSample(
             self.keys, self.values, self.weights, capacity, self.threshold, self.hashes
         )
 
-    def scaled(self, factor: float) -> RowSample:
+    def decay(self, factor: float) -> RowSample:
         """Return the multiset with every weight multiplied by a factor."""
         weights = self.weights * factor
         return RowSample(
@@ -163,31 +182,45 @@ class RowSample:
         )
 
     def to_state(self) -> State:
-        """Return what a file keeps."""
+        """Return the content to write."""
         tensors = {"keys": self.keys, "values": self.values, "weights": self.weights}
-        return State(tensors, {"capacity": self.capacity, "threshold": int(self.threshold)})
+        return State(tensors, {"capacity": self.capacity, "threshold": list(self.threshold)})
 
     @classmethod
     def from_state(cls, state: State) -> RowSample:
-        """Restore what `to_state` returned."""
-        tensors, metadata = state
-        return cls(
-            tensors["keys"],
-            tensors["values"],
-            tensors["weights"],
-            int(metadata["capacity"]),
-            np.uint64(metadata["threshold"]),
-        )
+        """Rebuild the sample.
+
+        Raises
+        ------
+        ValueError
+            Arrays that do not fit each other, or rows that no sample holds.
+        """
+        keys, values, weights = (state.tensors[name] for name in ("keys", "values", "weights"))
+        capacity, threshold = state.metadata["capacity"], state.metadata["threshold"]
+        if not _fit(keys, values, weights):
+            raise ValueError("keys, values and weights of a row sample do not fit each other")
+        numbers = [capacity, *threshold] if isinstance(threshold, list) else []
+        if len(numbers) != 3 or any(type(n) is not int or not 0 <= n < 2**64 for n in numbers):
+            raise ValueError("a row sample needs a capacity and a threshold of two hashes")
+        sample = cls(keys, values, weights, capacity, Threshold(*threshold))
+        if len(sample) != len(keys):
+            raise ValueError("a row sample holds equal rows, or rows beyond its threshold")
+        return sample
+
+    def require_widths(self, n_features: int, n_values: int) -> None:
+        """Raise ValueError where rows have other widths."""
+        if (self.keys.shape[1], self.values.shape[1]) != (n_features, n_values):
+            raise ValueError("the rows of a sample do not have the width of their moments")
 
 
 def select_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
     """Rearrange columns, -1 marking a column of zeros."""
-    taken: AnyArray = np.where(columns < 0, 0, values[:, columns])
-    return taken
+    selected: AnyArray = np.where(columns < 0, 0, values[:, columns])
+    return selected
 
 
 def hash_rows(keys: AnyArray) -> AnyArray:
-    """Hash the float64 bits of each row to uint64, alike in any batch.
+    """Hash the float64 bits of each row to uint64, the same in any batch.
 
     A sum of the entries' bit patterns times fixed odd numbers, modulo 2**64, then mixed.
     """
@@ -196,45 +229,109 @@ def hash_rows(keys: AnyArray) -> AnyArray:
     return hash64(bits @ factors) >> np.uint64(1)
 
 
-def _threshold_for(hashes: AnyArray, capacity: int) -> np.uint64:
-    """Return the highest threshold below which at most `capacity` distinct hashes lie, sorted."""
-    first = np.flatnonzero(hashes[1:] != hashes[:-1]) + 1
-    return np.uint64(hashes[first[capacity - 1]]) if 0 < capacity <= len(first) else OPEN_THRESHOLD
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows sorted by hash; where hashes are equal, by second hash, key and value."""
 
+    keys: AnyArray
+    values: AnyArray
+    weights: FloatArray
+    hashes: AnyArray
 
-def _merge_repeated(
-    keys: AnyArray, values: AnyArray, weights: FloatArray, hashes: AnyArray
-) -> tuple[AnyArray, AnyArray, FloatArray, AnyArray]:
-    """Sum the weights of equal rows among rows sorted by hash, and drop rows of weight zero."""
-    tied = np.zeros(len(hashes), dtype=bool)
-    equal = hashes[1:] == hashes[:-1]
-    tied[1:] |= equal
-    tied[:-1] |= equal
-    if tied.any():
+    def sort_ties(self) -> _Rows:
+        """Sort rows of equal hash."""
+        tied = np.zeros(len(self.hashes), dtype=bool)
+        equal = self.hashes[1:] == self.hashes[:-1]
+        tied[1:] |= equal
+        tied[:-1] |= equal
+        if not tied.any():
+            return self
         among = np.flatnonzero(tied)
-        rows = np.concatenate([keys[among], values[among]], axis=1, dtype=np.float64) + 0.0
-        order = np.lexsort((*rows.T[::-1], hashes[among]))
-        keys[among], values[among] = keys[among][order], values[among][order]
-        weights[among], rows = weights[among][order], rows[order]
-        repeats = np.zeros(len(hashes), dtype=bool)
-        repeats[among[1:]] = np.all(rows[1:] == rows[:-1], axis=1)
-        first = np.flatnonzero(~repeats)
-        keys, values, hashes = keys[first], values[first], hashes[first]
-        weights = np.add.reduceat(weights, first)
-    if np.any(weights < -ROUNDING):
-        raise ValueError(
-            "a row to forget was never learned, or not so often; forgetting needs the identical "
-            "key and value that were learned"
+        rows = (
+            np.concatenate([self.keys[among], self.values[among]], axis=1, dtype=np.float64) + 0.0
         )
-    if np.all(weights > ROUNDING):
-        return keys, values, weights, hashes
-    present = np.flatnonzero(weights > ROUNDING)
-    return keys[present], values[present], weights[present], hashes[present]
+        second = _second_hashes(self.keys[among])
+        order = np.arange(len(self.hashes))
+        order[among] = among[np.lexsort((*rows.T[::-1], second, self.hashes[among]))]
+        return self._take(order)
+
+    def below(self, threshold: Threshold) -> _Rows:
+        """Keep rows whose hashes are below a threshold."""
+        n_below = int(np.searchsorted(self.hashes, np.uint64(threshold.hash)))
+        n_equal = int(np.searchsorted(self.hashes, np.uint64(threshold.hash), side="right"))
+        if n_equal > n_below and threshold.second:
+            second = _second_hashes(self.keys[n_below:n_equal])
+            n_below += int(np.count_nonzero(second < np.uint64(threshold.second)))
+        return self if n_below == len(self.keys) else self._take(slice(n_below))
+
+    def merge_equal(self) -> _Rows:
+        """Sum the weights of equal rows; drop rows of weight zero."""
+        repeats = np.zeros(len(self.hashes), dtype=bool)
+        equal = np.flatnonzero(self.hashes[1:] == self.hashes[:-1]) + 1
+        if len(equal):
+            repeats[equal] = np.all(self.keys[equal] == self.keys[equal - 1], axis=1) & np.all(
+                self.values[equal] == self.values[equal - 1], axis=1
+            )
+        merged = self
+        if repeats.any():
+            first = np.flatnonzero(~repeats)
+            merged = replace(self._take(first), weights=np.add.reduceat(self.weights, first))
+        if np.any(merged.weights < -ROUNDING):
+            raise ValueError(
+                "a row to forget was never learned, or not so often; forgetting needs the "
+                "identical key and value that were learned"
+            )
+        present = merged.weights > ROUNDING
+        return merged if present.all() else merged._take(np.flatnonzero(present))
+
+    def threshold_at(self, place: int) -> Threshold:
+        """Return the threshold that leaves out the row at a place and all rows of its key."""
+        second = _second_hashes(self.keys[place : place + 1])[0]
+        return Threshold(int(self.hashes[place]), int(second))
+
+    def _take(self, chosen: AnyArray | slice) -> _Rows:
+        return _Rows(
+            self.keys[chosen], self.values[chosen], self.weights[chosen], self.hashes[chosen]
+        )
+
+
+def _second_hashes(keys: AnyArray) -> AnyArray:
+    """Hash rows so that nobody can choose rows of one hash."""
+    content = np.ascontiguousarray(keys, dtype=np.float64) + 0.0
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in content]
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def _enough(hashes: AnyArray, capacity: int) -> int:
+    """Return how many of these sorted hashes certainly hold the first `capacity` + 1 rows."""
+    first = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]))  # of each distinct hash
+    if capacity >= len(first):
+        return len(hashes)
+    last = first[capacity]  # rows of one hash stay together
+    return int(np.searchsorted(hashes, hashes[last], side="right"))
+
+
+def _fit(keys: AnyArray, values: AnyArray, weights: FloatArray) -> bool:
+    if not (keys.ndim == values.ndim == 2 and len(keys) == len(values) and weights.dtype == float):
+        return False
+    if weights.shape != keys.shape[:1] or not np.all(weights > ROUNDING):
+        return False
+    for rows in (keys, values):
+        if rows.dtype.name not in ("int32", "float64"):
+            return False
+        if (
+            rows.dtype.kind == "i"
+            and rows.size
+            and np.abs(rows, dtype=np.int64).max() > LARGEST_ENTRY
+        ):
+            return False
+    return True
 
 
 def _compact(rows: AnyArray) -> AnyArray:
-    """Store grid rows as int32, plain float64 rows as they are."""
+    """Store grid rows as int32, other rows as they are."""
     if rows.dtype == np.int32:
         return rows
-    as_int = rows.astype(np.int32, copy=False)
+    with np.errstate(invalid="ignore"):
+        as_int = rows.astype(np.int32, copy=False)
     return as_int if np.array_equal(as_int, rows) else rows

@@ -1,7 +1,4 @@
-"""All a memory knows: moments, kept rows and, once rows are too many to keep, lifted moments.
-
-Equal class priors from moments: class means keep, the pooled scatter stays, counts are equal.
-"""
+"""Statistics: all that is learned from rows; solvers work from them, rows can be removed."""
 
 from __future__ import annotations
 
@@ -14,191 +11,196 @@ from faast._utils.arrays import AnyArray
 from faast._utils.validation import Batch
 from faast.core.feature_moments import FeatureMoments
 from faast.core.moments import Moments
-from faast.core.persistence import State
 from faast.core.random_features import most_shifts
-from faast.core.sample import EVERY_ROW, RowSample, hash_rows
+from faast.core.sample import EVERY_ROW, RowArrays, RowSample, hash_rows
+from faast.core.state import State
 from faast.core.sums import GridBlock
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Sums and rows that belong together; combining returns a new one.
+    """Moments of all rows and a sample of the rows; never changed in place.
 
     Attributes
     ----------
     moments : Moments
     rows : RowSample
-        All rows while they fit, else a sample.
-    lifted : FeatureMoments or None
-        Moments of the lifted rows. None while all rows are kept, which can still be lifted, and
-        where lifting was not asked for.
-    lifts : bool
-        Whether lifted moments are to be kept once rows are too many.
+        All rows while they fit, otherwise a sample.
+    mapped : FeatureMoments or None
+        Moments of random features. None while all rows are kept, which can be mapped when needed,
+        and where random features were not asked for.
+    maps : bool
+        Whether moments of random features are kept once rows are too many to keep.
+    thinned : bool
+        Whether rows were forgotten that the sample could not replace: the sample is then smaller
+        than that of the same rows learned anew. Moments are exact all the same.
     """
 
     moments: Moments
     rows: RowSample
-    lifted: FeatureMoments | None
-    lifts: bool
+    mapped: FeatureMoments | None
+    maps: bool
+    thinned: bool = False
 
     @classmethod
-    def nothing(cls, moments: Moments, capacity: int, lifts: bool) -> Statistics:
-        """Begin with empty moments."""
-        rows = RowSample.none(moments.n_features, moments.n_values, capacity)
+    def empty(cls, moments: Moments, capacity: int, maps: bool) -> Statistics:
+        """Return statistics of no row.
+
+        Parameters
+        ----------
+        moments : Moments
+            Without rows.
+        capacity : int
+            Most distinct rows kept.
+        maps : bool
+            Keep moments of random features too, where rows of this width have some.
+        """
+        rows = RowSample.empty(moments.n_features, moments.n_values, capacity)
         can = capacity > 0 and moments.grid is not None and most_shifts(moments.n_features) > 0
-        return cls(moments, rows, None, lifts and can)
+        return cls(moments, rows, None, maps and can)
 
-    def plus(self, other: Statistics) -> Statistics:
-        """Return what both have learned together."""
-        rows = self.rows.plus(other.rows)
-        moments = self.moments + other.moments
-        lifted = None
-        if self.lifts and not rows.complete:
-            lifted = self.with_mapped().plus(other.with_mapped(), moments)
-        return replace(self, moments=moments, rows=rows, lifted=lifted)
+    def sum_batches(self, batches: Iterable[Batch], *, forgetting: bool = False) -> Statistics:
+        """Sum batches apart from what was learned, on the same grid and with the same threshold.
 
-    def minus(self, other: Statistics) -> Statistics:
-        """Return what is left when everything the other has learned is forgotten.
+        Parameters
+        ----------
+        batches : iterable of Batch
+        forgetting : bool
+            The rows are to be removed: all that the sample may hold are kept.
+        """
+        collector = _Collector(self, EVERY_ROW if forgetting else self.rows.capacity)
+        return collector.finish(self.moments.sum_batches(batches, collector.visit))
+
+    def merge(self, other: Statistics) -> Statistics:
+        """Return the statistics of both together.
 
         Raises
         ------
         ValueError
-            The other has learned what this one has not.
+            Other widths, another grid or other scales.
+        OverflowError
+            Sums would leave 64-bit integers.
         """
-        rows = self.rows.minus(other.rows)
+        rows = self.rows.merge(other.rows)
+        moments = self.moments + other.moments
+        mapped = None
+        if self.maps and not rows.complete:
+            mapped = self.feature_moments().merge(other.feature_moments(), moments)
+        thinned = self.thinned or other.thinned
+        return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
+
+    def unmerge(self, other: Statistics) -> Statistics:
+        """Return the statistics of what is left without the rows of `other`.
+
+        While all rows are held, sampled or waiting, the result is that of never having learned
+        them. Past that the sample keeps its low threshold, and so fewer rows than a new one would.
+
+        Raises
+        ------
+        ValueError
+            `other` holds rows that were never learned here.
+        """
+        rows = self.rows.unmerge(other.rows)
         moments = self.moments.copy().unmerge(other.moments)
-        lifted = self.lifted
-        if lifted is not None:
-            lifted = lifted.minus(other.with_mapped(), moments)
-        return replace(self, moments=moments, rows=rows, lifted=lifted)
+        mapped = self.mapped
+        if mapped is not None:
+            mapped = mapped.unmerge(other.feature_moments(), moments)
+            every_row = mapped.every_row()
+            if every_row is not None:
+                rows = every_row.limit(rows.capacity)
+                mapped = None if rows.complete else mapped
+                return replace(self, moments=moments, rows=rows, mapped=mapped)
+        thinned = bool(moments.count) and not rows.complete and self.rows.capacity > 0
+        return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
 
-    def with_mapped(self) -> FeatureMoments:
-        """Return lifted moments: those kept, or those of the rows, all of them kept."""
-        if self.lifted is not None:
-            return self.lifted
-        rows = self.rows
-        return FeatureMoments(self.moments).add(rows.keys, rows.values, rows.weights)
+    def feature_moments(self) -> FeatureMoments:
+        """Return moments of random features: those kept, or those of the rows, all of them kept."""
+        if self.mapped is not None:
+            return self.mapped
+        return FeatureMoments.from_rows(self.moments, self.rows)
 
-    def decayed(self, factor: float) -> Statistics:
-        """Let everything count less."""
-        lifted = None if self.lifted is None else self.lifted.decayed(factor)
+    def decay(self, factor: float) -> Statistics:
+        """Return statistics in which everything counts less, by a factor in (0, 1]."""
+        mapped = None if self.mapped is None else self.mapped.decay(factor)
         moments = self.moments.copy().decay(factor)
-        return replace(self, moments=moments, rows=self.rows.scaled(factor), lifted=lifted)
+        return replace(self, moments=moments, rows=self.rows.decay(factor), mapped=mapped)
 
     def select_outputs(self, columns: AnyArray) -> Statistics:
         """Rearrange the columns of values; see `Moments.select_outputs`."""
-        lifted = None if self.lifted is None else self.lifted.select_outputs(columns)
+        mapped = None if self.mapped is None else self.mapped.select_outputs(columns)
         moments = self.moments.copy().select_outputs(columns)
-        return replace(self, moments=moments, rows=self.rows.select_outputs(columns), lifted=lifted)
+        return replace(self, moments=moments, rows=self.rows.select_outputs(columns), mapped=mapped)
+
+    def sampled_rows(self) -> RowArrays:
+        """Return the sampled rows in the caller's units, sorted by hash."""
+        keys, values = self.moments.from_grid(self.rows.keys, self.rows.values)
+        return RowArrays(keys, values, self.rows.weights)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
         held = self.moments.nbytes + self.rows.nbytes
-        return held if self.lifted is None else held + self.lifted.nbytes
+        return held if self.mapped is None else held + self.mapped.nbytes
 
     def to_state(self) -> State:
-        """Return what a file keeps: no sums where all rows are kept and take less room."""
-        told = self.rows.complete and self.moments.exact
-        brief = told and 2 * self.rows.nbytes < self.moments.nbytes  # half of the Gram matrix
-        moments = self.moments.outline() if brief else self.moments.to_state()
+        """Return the content to write: no sums where all rows are kept and take less room."""
+        only_rows = self.rows.complete and self.moments.exact
+        only_rows = only_rows and 2 * self.rows.nbytes < self.moments.nbytes  # half a Gram matrix
+        moments = self.moments.outline() if only_rows else self.moments.to_state()
         parts = {"moments": moments, "rows": self.rows.to_state()}
-        if self.lifted is not None:
-            parts["lifted"] = self.lifted.to_state()
-        return State.joined(parts, lifts=self.lifts)
+        if self.mapped is not None:
+            parts["mapped"] = self.mapped.to_state()
+        return State.join(parts, maps=self.maps, thinned=self.thinned)
 
     @classmethod
     def from_state(cls, state: State) -> Statistics:
-        """Restore what `to_state` returned."""
+        """Rebuild the statistics; sums that were not written are made of the rows.
+
+        Raises
+        ------
+        ValueError
+            Moments, rows and mapped moments are not of the same rows.
+        """
         moments = Moments.from_state(state.part("moments"))
         rows = RowSample.from_state(state.part("rows"))
+        rows.require_widths(moments.n_features, moments.n_values)
         if not moments.count and len(rows):
-            moments = moments.summed([_as_batch(rows, moments)])
-        lifted = None
-        if "lifted" in state.metadata:
-            lifted = FeatureMoments.from_state(state.part("lifted"), moments)
-        return cls(moments, rows, lifted, bool(state.metadata["lifts"]))
+            if not rows.complete:
+                raise ValueError("moments are missing: the sample does not hold every row")
+            moments = moments.sum_batches([_batch_of(rows, moments)])
+        maps, thinned = state.metadata["maps"], state.metadata["thinned"]
+        if not isinstance(maps, bool) or not isinstance(thinned, bool):
+            raise ValueError(f"maps and thinned must be true or false, got {maps!r}, {thinned!r}")
+        weight = float(rows.weights.sum())
+        tolerance = 0.0 if moments.exact else 1e-6 * max(moments.count, 1.0)
+        if weight > moments.count + tolerance or (
+            rows.complete and abs(weight - moments.count) > tolerance
+        ):
+            raise ValueError("the sample does not have the row count of the moments")
+        mapped = None
+        if "mapped" in state.metadata:
+            mapped = FeatureMoments.from_state(state.part("mapped"), moments)
+        if maps and mapped is None and not rows.complete:
+            raise ValueError("moments of random features are missing")
+        return cls(moments, rows, mapped, maps, thinned)
 
 
-def _as_batch(rows: RowSample, like: Moments) -> Batch:
-    """Return rows as they were learned."""
-    weights = None if np.all(rows.weights == 1.0) else rows.weights
-    return Batch(*like.from_grid(rows.keys, rows.values), weights, 0)
+def balance(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]:
+    """Reweight moments to equal class counts, keeping class means and within-class scatter.
 
-
-def summed(batches: Iterable[Batch], like: Statistics, *, forgetting: bool = False) -> Statistics:
-    """Sum batches apart from what has been learned, on the same grid and with the same sample.
-
-    Parameters
-    ----------
-    batches : iterable of Batch
-    like : Learned
-        Left as it is.
-    forgetting : bool
-        The rows are to be taken back: those of them that the sample of `like` would hold are all
-        kept, however many.
-    """
-    collector = _Collector(like, EVERY_ROW if forgetting else like.rows.capacity)
-    return collector.finish(like.moments.summed(batches, collector.visit))
-
-
-class _Collector:
-    """Keeps rows of a stream while they fit, then a sample of them beside lifted sums."""
-
-    def __init__(self, like: Statistics, capacity: int) -> None:
-        shape = like.moments.n_features, like.moments.n_values
-        self._capacity, self._lifts = capacity, like.lifts
-        self._kept = RowSample.none(*shape, capacity, like.rows.threshold)
-        self._staged: list[tuple[AnyArray, ...]] = []
-        self._lifted: FeatureMoments | None = None
-
-    def visit(self, part: Moments, block: GridBlock) -> None:
-        """Take a block of rows on the grid of `part`."""
-        if self._kept.threshold:
-            self._stage(block, np.float64 if part.grid is None else np.int32)
-        if self._lifts and not self._kept.complete:
-            lifted = self._lifted or FeatureMoments(part)
-            self._lifted = lifted.add(block.keys, block.values, block.weights)
-        if sum(len(staged[0]) for staged in self._staged) > self._capacity:
-            self._settle(part)
-
-    def _stage(self, block: GridBlock, dtype: type) -> None:
-        hashes = hash_rows(block.keys)
-        below = np.flatnonzero(hashes < self._kept.threshold)
-        keys: AnyArray = block.keys[below].astype(dtype)
-        values: AnyArray = block.values[below].astype(dtype)
-        weights = np.ones(len(below)) if block.weights is None else block.weights[below]
-        self._staged.append((keys, values, weights, hashes[below]))
-
-    def finish(self, part: Moments) -> Statistics:
-        """Return what was collected beside the moments of the same rows."""
-        self._settle(part)
-        lifted = None
-        if self._lifts and not self._kept.complete:
-            lifted = self._lifted or FeatureMoments(part)
-        return Statistics(part, self._kept, lifted, self._lifts)
-
-    def _settle(self, part: Moments) -> None:
-        held = self._kept
-        blocks = [(held.keys, held.values, held.weights, held.hashes), *self._staged]
-        keys, values, weights, hashes = (np.concatenate(part) for part in zip(*blocks, strict=True))
-        self._staged = []
-        self._kept = RowSample(keys, values, weights, self._capacity, held.threshold, hashes)
-        if self._lifts and held.complete and not self._kept.complete:
-            # the last moment that all rows are at hand
-            self._lifted = FeatureMoments(part).add(keys, values, weights)
-
-
-def equal_priors(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]:
-    """Return moments (float64) and rows as if every class had the same number of rows.
-
-    With class means m_c and n = N / C rows a class, G becomes the scatter within classes, as it is,
-    plus n sum_c m_c m_cᵀ. No Gram matrix a class is needed.
+    With class means m_c and n = N / C rows per class, G becomes the scatter within classes plus
+    n sum_c m_c m_cᵀ. No Gram matrix per class is needed.
 
     Parameters
     ----------
     moments : Moments
         Values are classes (one-hot).
+    rows : RowSample
+
+    Returns
+    -------
+    moments : Moments
+        float64.
     rows : RowSample
         Reweighted, and marked as a sample: their own scatter would not be the pooled one.
     """
@@ -220,4 +222,61 @@ def equal_priors(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]
     factors = np.divide(equal, counts, out=np.zeros_like(counts), where=seen)
     keys, values = moments.from_grid(rows.keys, rows.values)
     weights = rows.weights * factors[values.argmax(axis=1)]
-    return Moments.from_sums(sums), RowSample.sample(keys, values, weights)
+    return Moments.from_sums(sums), RowSample.reweighted(keys, values, weights)
+
+
+def _batch_of(rows: RowSample, like: Moments) -> Batch:
+    """Return rows as they were learned."""
+    weights = None if np.all(rows.weights == 1.0) else rows.weights
+    return Batch(*like.from_grid(rows.keys, rows.values), weights, 0)
+
+
+class _Collector:
+    """Keeps rows of a stream while they fit, then a sample of them beside mapped sums."""
+
+    def __init__(self, like: Statistics, capacity: int) -> None:
+        shape = like.moments.n_features, like.moments.n_values
+        self._capacity, self._maps = capacity, like.maps
+        self._kept = RowSample.empty(*shape, capacity, like.rows.threshold)
+        self._samples = like.rows.capacity > 0
+        self._staged: list[tuple[AnyArray, ...]] = []
+        self._n_staged = 0
+        self._mapped: FeatureMoments | None = None
+
+    def visit(self, part: Moments, block: GridBlock) -> None:
+        """Take a block of rows on the grid of `part`."""
+        if self._samples:
+            self._stage(block, np.float64 if part.grid is None else np.int32)
+        if self._maps and not self._kept.complete:
+            mapped = self._mapped or FeatureMoments(part)
+            self._mapped = mapped.add(block.keys, block.values, block.weights)
+        if self._n_staged > self._capacity:
+            self._settle(part)
+
+    def finish(self, part: Moments) -> Statistics:
+        """Return what was collected beside the moments of the same rows."""
+        self._settle(part)
+        mapped = None
+        if self._maps and not self._kept.complete:
+            mapped = self._mapped or FeatureMoments(part)
+        return Statistics(part, self._kept, mapped, self._maps)
+
+    def _stage(self, block: GridBlock, dtype: type) -> None:
+        hashes = hash_rows(block.keys)
+        below = np.flatnonzero(hashes <= np.uint64(self._kept.threshold.hash))
+        keys: AnyArray = block.keys[below].astype(dtype)
+        values: AnyArray = block.values[below].astype(dtype)
+        weights = np.ones(len(below)) if block.weights is None else block.weights[below]
+        self._staged.append((keys, values, weights, hashes[below]))
+        self._n_staged += len(below)
+
+    def _settle(self, part: Moments) -> None:
+        """Sample the staged rows."""
+        held = self._kept
+        blocks = [(held.keys, held.values, held.weights, held.hashes), *self._staged]
+        keys, values, weights, hashes = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        self._staged, self._n_staged = [], 0
+        self._kept = RowSample(keys, values, weights, self._capacity, held.threshold, hashes)
+        if self._maps and held.complete and not self._kept.complete:
+            # the last moment at which all rows are at hand
+            self._mapped = FeatureMoments(part).add(keys, values, weights)

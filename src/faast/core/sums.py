@@ -1,7 +1,4 @@
-"""Rows on their way to be summed: block by block, rounded to the grid.
-
-Sums of products over the blocks of one call: certified exact in float64, kept in int64.
-"""
+"""Sums of products over blocks of rounded rows: certified exact in float64, kept in int64."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from scipy.linalg.blas import dgemm, dgemv, dsyrk
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import Batch, to_numpy
-from faast.core.grid import BLOCK_ROWS, EXACT_LIMIT, Grids
+from faast.core.grid import BLOCK_ROWS, EXACT_LIMIT, GridPair
 
 
 class GridBlock(NamedTuple):
@@ -26,8 +23,8 @@ class GridBlock(NamedTuple):
     weights : ndarray of shape (n,) or None
     peak : float
         No entry of keys or values exceeds it.
-    grids : Grids
-        What they were rounded to, decided.
+    grids : GridPair
+        What they were rounded to, both chosen.
     batch_rows : int
         Rows of the batch that it is part of.
     """
@@ -36,12 +33,12 @@ class GridBlock(NamedTuple):
     values: FloatArray
     weights: FloatArray | None
     peak: float
-    grids: Grids
+    grids: GridPair
     batch_rows: int
 
 
-def grid_blocks(batches: Iterable[Batch], grids: Grids) -> Iterator[GridBlock]:
-    """Round batches block by block; the first rows decide what is undecided of the grids.
+def grid_blocks(batches: Iterable[Batch], grids: GridPair) -> Iterator[GridBlock]:
+    """Round batches block by block; the first rows choose the grids that are still open.
 
     Raises
     ------
@@ -53,7 +50,7 @@ def grid_blocks(batches: Iterable[Batch], grids: Grids) -> Iterator[GridBlock]:
         n_rows = int(batch.keys.shape[0])
         if not n_rows:
             continue
-        grids = grids.settled(batch.keys, batch.values)
+        grids = grids.resolve(batch.keys, batch.values)
         assert grids.key is not None
         assert grids.value is not None
         keys = _room_for(min(BLOCK_ROWS, n_rows), batch.keys.shape[1], keys)
@@ -76,17 +73,14 @@ def _room_for(n_rows: int, width: int, buffer: FloatArray) -> FloatArray:
 
 
 Sums = dict[str, AnyArray]
-"""The sufficient statistics by name, see `empty_sums`."""
+"""Sufficient statistics by name; see `sum_shapes`."""
 
 INT64_LIMIT = 2.0**63
 
 
-def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
-    """Zero sums: count (), gram (d, d), cross (d, m), key_sum (d,), value sums (m,).
-
-    Of the symmetric Gram matrix only the lower triangle is kept.
-    """
-    shapes: dict[str, tuple[int, ...]] = {
+def sum_shapes(n_features: int, n_values: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every sum; of the symmetric Gram matrix only the lower half is used."""
+    return {
         "count": (),
         "gram": (n_features, n_features),
         "cross": (n_features, n_values),
@@ -94,6 +88,11 @@ def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
         "value_sum": (n_values,),
         "value_square_sum": (n_values,),
     }
+
+
+def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
+    """Return zero sums, see `sum_shapes`."""
+    shapes = sum_shapes(n_features, n_values)
     return {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
 
 
@@ -108,12 +107,12 @@ def add_sums(left: Sums, right: Sums, sign: int = 1) -> Sums:
     exact = left["count"].dtype == right["count"].dtype == np.int64
     if exact and sign > 0:
         check_room(left, right)
-    combined = {name: left[name] + sign * right[name] for name in left}
+    combined = {name: np.asarray(left[name] + sign * right[name]) for name in left}
     return combined if exact else {name: np.asarray(s, np.float64) for name, s in combined.items()}
 
 
 def diagonals(sums: Sums) -> dict[str, AnyArray]:
-    """Select sums of squares and counts: by Cauchy-Schwarz they bound every other sum."""
+    """Return counts and sums of squares, which bound every other sum by Cauchy-Schwarz."""
     return {
         "count": sums["count"],
         "key_square_sum": sums["gram"].diagonal(),
@@ -122,7 +121,7 @@ def diagonals(sums: Sums) -> dict[str, AnyArray]:
 
 
 def check_room(left: Sums, right: Sums) -> None:
-    """Refuse integer sums whose total would leave int64: raises OverflowError."""
+    """Raise OverflowError where the total of two integer sums would leave int64."""
     for name, other in diagonals(right).items():
         total = diagonals(left)[name].astype(np.float64) + other.astype(np.float64)
         if total.size and total.max() >= INT64_LIMIT:
@@ -133,18 +132,18 @@ def check_room(left: Sums, right: Sums) -> None:
 
 
 class BlockSums:
-    """Accumulates blocks of grid rows.
+    """Accumulator of blocks of rounded rows.
 
     Products are added in place by BLAS (a symmetric rank-k update for the Gram matrix) to float64
     accumulators. In exact mode their diagonals, which bound every other sum, are kept below 2**53:
-    before a block could pass it, they are emptied into int64 sums.
+    before a block could pass it, the accumulators are emptied into int64 sums.
 
     Parameters
     ----------
     n_features, n_values : int
     exact : bool
-        Rows are integers and the sums are to be exact. A block with weights that are no integers
-        ends this: from then on the sums are float64.
+        Rows are integers and the sums are to be exact. Weights that are not integers end this: from
+        then on the sums are float64.
     """
 
     def __init__(self, n_features: int, n_values: int, exact: bool) -> None:
@@ -155,7 +154,7 @@ class BlockSums:
     def add(
         self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, peak: float
     ) -> None:
-        """Add a block, emptying the accumulators or halving the block where exactness asks for it.
+        """Add a block; empty the accumulators or halve the block where exactness asks for it.
 
         Parameters
         ----------
@@ -168,7 +167,7 @@ class BlockSums:
         Raises
         ------
         OverflowError
-            A single row is too heavy.
+            The sums would leave 64-bit integers.
         """
         if self.exact and weights is not None and np.any(weights != np.rint(weights)):
             self.exact = False
@@ -184,12 +183,12 @@ class BlockSums:
             if held and held + bound > EXACT_LIMIT:
                 self._empty()
             if bound > EXACT_LIMIT:
-                self._add_halves(keys, values, weights, peak)
+                self._add_parts(keys, values, weights, peak)
                 return
         self._accumulate(keys, values, weights)
 
     def finish(self) -> Sums:
-        """Return the sums: int64 where exact, else float64."""
+        """Return the sums, int64 where exact, else float64."""
         if self._total is None and not self.exact:
             return self._running
         self._empty()
@@ -216,16 +215,32 @@ class BlockSums:
         running["value_sum"] += dgemv(1.0, values.T, weights)
         running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted_values)
 
-    def _add_halves(
+    def _add_parts(
         self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, peak: float
     ) -> None:
         if len(keys) == 1:
-            weight = 1.0 if weights is None else float(weights[0])
-            raise OverflowError(f"a row of weight {weight:g} is too heavy to be summed exactly")
+            assert weights is not None  # a row of weight 1 always fits
+            self._add_heavy_row(keys, values, float(weights[0]), peak)
+            return
         half = len(keys) // 2
         for part in (slice(None, half), slice(half, None)):
             part_weights = None if weights is None else weights[part]
             self.add(keys[part], values[part], part_weights, peak)
+
+    def _add_heavy_row(
+        self, keys: FloatArray, values: FloatArray, weight: float, peak: float
+    ) -> None:
+        """Add one row many times: its own exact sums, multiplied as integers."""
+        single = BlockSums(keys.shape[1], values.shape[1], exact=True)
+        single.add(keys, values, None, peak)
+        once = single.finish()
+        if weight * max(float(d.max(initial=0)) for d in diagonals(once).values()) >= INT64_LIMIT:
+            raise OverflowError(
+                f"{weight:g} copies of one row leave the 64-bit integers that keep sums exact"
+            )
+        self._empty()
+        assert self._total is not None
+        self._total = add_sums(self._total, {name: s * int(weight) for name, s in once.items()})
 
     def _empty(self) -> None:
         dtype = np.int64 if self.exact else np.float64

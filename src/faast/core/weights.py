@@ -1,25 +1,62 @@
-"""Fast weights: what a solver makes of moments.
-
-Reading queries with weights on the rows and, where there are some, on their lift.
-"""
+"""Fast weights: a linear map from keys to values, solved from statistics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from faast._utils.arrays import FloatArray
 from faast._utils.validation import as_rows, check_finite, to_numpy
 from faast.core.grid import BLOCK_ROWS, Grid
-from faast.core.persistence import State
-from faast.core.random_features import RandomFeatures, projections, random_features_on
+from faast.core.random_features import RandomFeatures, most_shifts, projections, random_features_on
+from faast.core.state import Array, Range, Stored
 
 
 @dataclass(frozen=True, eq=False)
-class FastWeights:
-    """A linear read-out with its diagnostics.
+class FeatureWeights(Stored):
+    """The part of fast weights that reads random features of a query.
+
+    Attributes
+    ----------
+    key_grid : Grid
+        Of the rows that were learned: queries are rounded to it before they are mapped.
+    matrix : ndarray of shape (width, m), float64
+        On random features in grid units.
+    bias : ndarray of shape (m,), float64
+    """
+
+    key_grid: Grid
+    matrix: Annotated[FloatArray, Array("width", "m")]
+    bias: Annotated[FloatArray, Array("m")]
+
+    @classmethod
+    def from_units(cls, key_grid: Grid, n_features: int, weights: FastWeights) -> FeatureWeights:
+        """Take weights on random features in the caller's units."""
+        features = _features_read(weights.matrix, key_grid, n_features)
+        matrix = weights.matrix / features.per_unit[:, None]
+        return cls(key_grid, np.ascontiguousarray(matrix), weights.bias)
+
+    def read(self, rows: FloatArray) -> FloatArray:
+        """Read checked queries: (n, d) to (n, m)."""
+        features = self.random_features(rows.shape[1])
+        blocks = [
+            features(self.key_grid.nearest(rows[start : start + BLOCK_ROWS])) @ self.matrix
+            for start in range(0, len(rows), BLOCK_ROWS)
+        ]
+        if len(blocks) == 1:
+            return blocks[0] + self.bias
+        return np.concatenate([np.zeros((0, len(self.bias))), *blocks]) + self.bias
+
+    def random_features(self, n_features: int) -> RandomFeatures:
+        """Return the map of rows of this width whose result the weights read."""
+        return _features_read(self.matrix, self.key_grid, n_features)
+
+
+@dataclass(frozen=True, eq=False)
+class FastWeights(Stored):
+    """A linear map from queries to values, with diagnostics of the solution.
 
     Attributes
     ----------
@@ -33,14 +70,21 @@ class FastWeights:
         Share of the values' sum of squares that the weights reproduce on the learned rows, in 0..1.
     strength : float
         Regularisation that was used, in units of the Gram matrix (0 for none).
+    mapped : FeatureWeights or None
+        Reads random features of the query; its values are added.
     """
 
-    matrix: FloatArray
-    bias: FloatArray
-    rank: int
-    condition: float
-    explained: float
+    matrix: Annotated[FloatArray, Array("d", "m")]
+    bias: Annotated[FloatArray, Array("m")]
+    rank: Annotated[int, Range(0)]
+    condition: Annotated[float, Range(0)]
+    explained: Annotated[float, Range(0, 1)]
     strength: float = 0.0
+    mapped: FeatureWeights | None = None
+
+    def __post_init__(self) -> None:
+        # a product's last bits depend on the memory order, and files hold rows one after another
+        object.__setattr__(self, "matrix", np.ascontiguousarray(self.matrix))
 
     def read(self, queries: Any) -> FloatArray:
         """Read queries.
@@ -60,86 +104,30 @@ class FastWeights:
         """
         rows = to_numpy(as_rows(queries, "queries", self.matrix.shape[0]))
         check_finite(rows, "queries")
-        return np.asarray(rows, dtype=np.float64) @ self.matrix + self.bias
+        rows = np.asarray(rows, dtype=np.float64)
+        values = rows @ self.matrix
+        values += self.bias
+        return values if self.mapped is None else values + self.mapped.read(rows)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.matrix.nbytes + self.bias.nbytes
+    def scale(self, factor: float) -> FastWeights:
+        """Return weights whose values are multiplied by a factor; without a mapped part."""
+        return replace(self, matrix=factor * self.matrix, bias=factor * self.bias)
 
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-        scalars = ("rank", "condition", "explained", "strength")
-        return State(
-            {"matrix": self.matrix, "bias": self.bias},
-            {name: getattr(self, name) for name in scalars},
-        )
-
-    @classmethod
-    def from_state(cls, state: State) -> FastWeights:
-        """Restore what `to_state` returned."""
-        kept: dict[str, Any] = {**state.tensors, **state.metadata}
-        return cls(**kept)
-
-
-@dataclass(frozen=True, eq=False)
-class FeatureWeights:
-    """Fast weights of lifted rows.
-
-    Attributes
-    ----------
-    key_grid : Grid
-        Of the rows that were learned: queries are rounded to it before they are lifted.
-    weights : FastWeights
-        On lifted rows in grid units.
-    """
-
-    key_grid: Grid
-    weights: FastWeights
-
-    @classmethod
-    def of(cls, key_grid: Grid, n_features: int, weights: FastWeights) -> FeatureWeights:
-        """Take weights on lifted rows in the units of their moments."""
-        units = _lift_of(weights, key_grid, n_features).per_unit
-        return cls(key_grid, replace(weights, matrix=weights.matrix / units[:, None]))
-
-    def read(self, queries: Any) -> FloatArray:
-        """Read queries: array-like of shape (n, d) to ndarray of shape (n, m), float64."""
-        rows = to_numpy(as_rows(queries, "queries"))
-        check_finite(rows, "queries")
-        lift = self.lift(rows.shape[1])
-        blocks = [
-            lift(self.key_grid.nearest(rows[start : start + BLOCK_ROWS])) @ self.weights.matrix
-            for start in range(0, len(rows), BLOCK_ROWS)
-        ]
-        return np.concatenate([np.zeros((0, len(self.weights.bias))), *blocks]) + self.weights.bias
-
-    def lift(self, n_features: int) -> RandomFeatures:
-        """Return the lift of rows of this width that the weights read."""
-        return _lift_of(self.weights, self.key_grid, n_features)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held; the lift itself is fixed by the width alone."""
-        return self.weights.nbytes
-
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-        state = self.weights.to_state()
-        scale = np.asarray(self.key_grid.scale, dtype=np.float64)
-        return State(
-            {**state.tensors, "key_scale": scale}, {**state.metadata, "bits": self.key_grid.bits}
-        )
-
-    @classmethod
-    def from_state(cls, state: State) -> FeatureWeights:
-        """Restore what `to_state` returned."""
-        tensors, metadata = dict(state.tensors), dict(state.metadata)
-        scale = tensors.pop("key_scale")
-        grid = Grid(metadata.pop("bits"), scale if scale.ndim else float(scale))
-        return cls(grid, FastWeights.from_state(State(tensors, metadata)))
+    def validate(self) -> None:
+        """Raise ValueError where the mapped part fits other queries or other values."""
+        mapped = self.mapped
+        if mapped is None:
+            return
+        if len(mapped.bias) != len(self.bias):
+            raise ValueError(
+                f"weights of {len(self.bias)} values and of {len(mapped.bias)} cannot be added"
+            )
+        d, width = len(self.matrix), len(mapped.matrix)
+        shifts, rest = divmod(width - d, projections(d))
+        if mapped.key_grid.bits is None or rest or not 0 < shifts <= most_shifts(d):
+            raise ValueError(f"rows of {d} columns have no random features of {width} columns")
 
 
-def _lift_of(weights: FastWeights, key_grid: Grid, n_features: int) -> RandomFeatures:
-    n_shifts = (len(weights.matrix) - n_features) // projections(n_features)
+def _features_read(matrix: FloatArray, key_grid: Grid, n_features: int) -> RandomFeatures:
+    n_shifts = (len(matrix) - n_features) // projections(n_features)
     return random_features_on(key_grid, n_features, n_shifts)

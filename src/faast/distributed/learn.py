@@ -1,25 +1,23 @@
-"""learn_dataset: one model from rows that many workers encode."""
+"""Learn a dataset or files with many workers."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from faast._utils.progress import progress_bar
-from faast.distributed.checkpoint import SavedPartials
-from faast.distributed.partitions import (
-    PART_ROWS,
-    Files,
-    PathLike,
-    cut,
-    cut_dataset,
-    describe_file,
-    listed_paths,
-)
-from faast.distributed.run import Model, describe_run, learn_parts
+from faast.data import open_rows
+from faast.distributed.checkpoint import Checkpoint
+from faast.distributed.partitions import PARTITION_ROWS, FileRows, PartitionedRows
+from faast.distributed.ray_dataset import DatasetRows, is_ray_dataset
+from faast.distributed.run import Model, describe_run, learn_partitions
 from faast.distributed.session import LOCAL, session
 from faast.encoders import Encoder, load_encoder
 from faast.estimators import FaastClassifier, ImageClassifier, TextClassifier
+
+PathLike = str | os.PathLike[str]
 
 
 def learn_dataset(
@@ -32,42 +30,33 @@ def learn_dataset(
     novelty: bool = False,
     address: str = LOCAL,
     workers: int | None = None,
-    part_rows: int = PART_ROWS,
+    partition_rows: int = PARTITION_ROWS,
     resume: PathLike | None = None,
     progress: bool = False,
 ) -> Model:
-    """Learn rows on Ray: the model is bit for bit the one that a single process would learn.
+    """Learn rows on Ray; the model is bit for bit the one that a single process would learn.
 
-    Rows are cut into parts by their place in the data. Workers encode parts and sum what they
-    teach; the sums are merged in a tree. Neither the number of workers nor one that dies on the
-    way changes the result: sums are exact, and rows that are encoded together are chosen by
-    their place alone. Encoders that compute with floats give the same bits on the same kind of
-    device with the same number of threads (Ray gives a worker one).
+    The rows are split into partitions by their place in the data. Workers encode partitions and sum
+    up their statistics; the sums are merged in a tree. The result depends neither on the number of
+    workers nor on workers that die and start again, because sums are exact and because rows are
+    grouped for encoding by their place alone. Encoders that compute with floats give the same bits
+    only on the same kind of device with the same number of threads (Ray gives a worker one).
 
     Parameters
     ----------
     source : ray.data.Dataset, path, or sequence of paths
-        A dataset is read by the workers; the order of its blocks is kept. Files (see
-        `faast.data.open_rows`) are read one after the other by the process that calls, and each
+        The workers read a dataset themselves, in the order of its blocks. Files (see
+        `faast.data.open_rows`) are read by the calling process one after the other; each file
         begins a new window of rows that are encoded together.
     encoder : str or Encoder, optional
-        What `load_encoder` takes or returned; workers load it by its settings. None: rows are
-        features.
+        A name for `load_encoder`, or its result; workers load it again by its settings. Without an
+        encoder, rows are features.
     row_column, label_column : str
-        See `open_rows`.
+        See `faast.data.open_rows`.
     class_names, novelty : bool
         See `TextClassifier`.
-    address : str
-        See `faast.distributed.session`; a connection that there is already is used.
-    workers : int, optional
-        By default one a GPU of the cluster for encoders that can use them, else one a core.
-    part_rows : int
-        Rows of a part, a multiple of 1,024. It does not change the result.
-    resume : path-like, optional
-        Folder, seen by all workers, that keeps what parts have left: a run that was stopped does
-        not learn them again. Another run is refused; a dataset is known by its columns and files.
-    progress : bool
-        Show a bar on the terminal, if there is one, when it takes longer than a second.
+    address, workers, partition_rows, resume, progress
+        See `learn_rows`.
 
     Returns
     -------
@@ -76,47 +65,95 @@ def learn_dataset(
     Raises
     ------
     ValueError
-        A row cannot be read, encoded or learned; `resume` belongs to another run.
+        If a row cannot be read, encoded or learned, or `resume` holds another run.
     ImportError
-        Ray is not installed.
+        If Ray is not installed.
 
     Examples
     --------
     >>> from faast.distributed import learn_dataset
     >>> model = learn_dataset("reviews.csv", "hashing")  # doctest: +SKIP
     """
-    model = _model(encoder, class_names, novelty)
+    model = _build_model(encoder, class_names, novelty)
     modality = "features" if isinstance(model, FaastClassifier) else model.modality
-    columns = modality, row_column, label_column
-    files = None if _is_dataset(source) else Files(listed_paths(source), *columns)
-    saved = None
-    if resume is not None:
-        rows = (
-            [source.columns(), source.input_files()]
-            if files is None
-            else [describe_file(path) for path in files.paths]
+    rows: PartitionedRows
+    if is_ray_dataset(source):
+        rows = DatasetRows(source, modality, row_column, label_column)
+    else:
+        paths: Sequence[PathLike] = [source] if isinstance(source, str | os.PathLike) else source
+        rows = FileRows(
+            [
+                open_rows(path, modality=modality, row_column=row_column, label_column=label_column)
+                for path in paths
+            ]
         )
-        run = describe_run(model, part_rows, rows=rows, columns=columns)
-        saved = SavedPartials.open(Path(resume), run)
-    with session(address) as ray:
-        if files is None:
-            parts = cut_dataset(source, part_rows, *columns)
-            parts = progress_bar(parts, lambda: None, "Learning", enabled=progress)
-        else:
-            batches = progress_bar(files, lambda: files.fraction, "Learning", enabled=progress)
-            parts = cut(batches, part_rows)
-        learn_parts(ray, model, parts, workers, saved, progress=progress)
+    learn_rows(
+        model,
+        rows,
+        address=address,
+        workers=workers,
+        partition_rows=partition_rows,
+        resume=resume,
+        progress=progress,
+    )
     return model
 
 
-def _model(encoder: str | Encoder | None, class_names: bool | None, novelty: bool) -> Model:
+def learn_rows(
+    model: Model,
+    rows: PartitionedRows,
+    *,
+    address: str = LOCAL,
+    workers: int | None = None,
+    partition_rows: int = PARTITION_ROWS,
+    resume: PathLike | None = None,
+    progress: bool = False,
+) -> None:
+    """Let a model that has learned no rows learn them on Ray; see `learn_dataset`.
+
+    Parameters
+    ----------
+    model : FaastClassifier, TextClassifier or ImageClassifier
+        Unchanged after an error.
+    rows : FileRows or DatasetRows
+        Of the model's modality.
+    address : str
+        See `faast.distributed.session`; an open connection is used.
+    workers : int, optional
+        Number of workers. By default one per GPU of the cluster for encoders that can use it, else
+        one per processor core.
+    partition_rows : int
+        Rows per partition, a multiple of 1,024. It does not change the result.
+    resume : path-like, optional
+        Folder that all workers can read and write. It keeps the states of finished partitions, so
+        that a run that was interrupted can be repeated without learning them again. A dataset is
+        recognised by its columns and files, a file by its path, size and time.
+    progress : bool
+        Show a progress bar if standard error is a terminal and learning takes over a second.
+
+    Raises
+    ------
+    ValueError
+        If a row cannot be read, encoded or learned, or `resume` holds another run.
+    ImportError
+        If Ray is not installed.
+    ConnectionError, ChildProcessError
+        See `faast.distributed.session`.
+    """
+    partitions = progress_bar(
+        rows.split(partition_rows), lambda: rows.fraction, "Learning", enabled=progress
+    )
+    checkpoint = None
+    if resume is not None:
+        run = describe_run(model, partition_rows, rows.describe())
+        checkpoint = Checkpoint.open(Path(resume), run)
+    with session(address) as ray:
+        learn_partitions(ray, model, partitions, workers, checkpoint, progress=progress)
+
+
+def _build_model(encoder: str | Encoder | None, class_names: bool | None, novelty: bool) -> Model:
     if encoder is None:
         return FaastClassifier(novelty=novelty)
     opened = load_encoder(encoder) if isinstance(encoder, str) else encoder
     kind = TextClassifier if opened.modality == "text" else ImageClassifier
     return kind(opened, class_names=class_names, novelty=novelty)
-
-
-def _is_dataset(source: Any) -> bool:
-    """Tell whether rows are a Ray dataset, without importing Ray."""
-    return type(source).__module__.partition(".")[0] == "ray"

@@ -1,4 +1,4 @@
-"""predict_dataset: answers for the rows of a Ray dataset."""
+"""Predict the rows of a Ray dataset with many workers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from faast._utils.imports import import_optional
 from faast.core import persistence
 from faast.data import RowSource
 from faast.data.reader import WINDOW_ROWS
-from faast.distributed.partitions import TableReader
-from faast.distributed.run import Model, Room, computes_floats, recipe
+from faast.distributed.ray_dataset import TableReader
+from faast.distributed.run import Model, can_use_gpu, encoder_and_settings
+from faast.distributed.worker import Resources
 from faast.estimators import FaastClassifier
 from faast.estimators.encoder_reference import OpenedEncoder
 
@@ -27,52 +28,55 @@ def predict_dataset(
     label_column: str = "label",
     workers: int | None = None,
 ) -> Any:
-    """Predict every row of a Ray dataset, as it is read.
+    """Add predictions to a Ray dataset; they are computed when it is read.
 
     Parameters
     ----------
     dataset : ray.data.Dataset
     model : TextClassifier, ImageClassifier, FaastClassifier, or path of a model file
-        Workers are given what predicts, without what was learned.
+        Workers get only what prediction needs.
     row_column : str, optional
         See `faast.data.open_rows`.
     label_column : str
-        Left aside, where there is one.
+        Column of labels, which is not part of the rows; it may be missing.
     workers : int, optional
-        At most; see `learn_dataset`.
+        Largest number of workers. By default one per GPU of the cluster for encoders that can use
+        it, else one per processor core.
 
     Returns
     -------
     ray.data.Dataset
-        Lazy: with the columns "prediction" and "probability" beside its own.
+        Lazy; its own columns and "prediction" (the label) and "probability" (of that label).
 
     Raises
     ------
+    ImportError
+        If Ray is not installed.
     ValueError
-        When it is read: a row cannot be read or encoded.
+        When the dataset is read, if a row cannot be read or encoded.
     """
     ray = import_optional("ray", "ray")
-    learned = persistence.load(model) if isinstance(model, str | os.PathLike) else model
-    opened, _ = recipe(learned)
-    classifier = learned if isinstance(learned, FaastClassifier) else learned.classifier
-    room = Room.on(ray, computes_floats(learned), workers)
+    loaded = persistence.load(model) if isinstance(model, str | os.PathLike) else model
+    encoder, _ = encoder_and_settings(loaded)
+    classifier = loaded if isinstance(loaded, FaastClassifier) else loaded.classifier
+    resources = Resources.of_cluster(ray, can_use_gpu(loaded), workers)
     return dataset.map_batches(
         Predictor,
-        fn_constructor_args=(opened, classifier.compact(), row_column, label_column),
+        fn_constructor_args=(encoder, classifier.compact(), row_column, label_column),
         batch_size=WINDOW_ROWS,
         batch_format="pyarrow",
-        concurrency=(1, room.n_workers),
-        num_gpus=room.n_gpus,
+        concurrency=(1, resources.n_workers),
+        num_gpus=resources.n_gpus,
     )
 
 
 class Predictor:
-    """Answers batch after batch; as an actor it opens the encoder once.
+    """Predicts tables of rows; an actor that loads the encoder once.
 
     Parameters
     ----------
-    opened : OpenedEncoder or None
-        None where rows are features already.
+    encoder : OpenedEncoder or None
+        None if rows are features.
     classifier : FaastClassifier
         Compact.
     row_column, label_column
@@ -81,22 +85,22 @@ class Predictor:
 
     def __init__(
         self,
-        opened: OpenedEncoder | None,
+        encoder: OpenedEncoder | None,
         classifier: FaastClassifier,
         row_column: str | None,
         label_column: str,
     ) -> None:
-        self.opened, self.classifier = opened, classifier
+        self.encoder, self.classifier = encoder, classifier
         self.columns = row_column, label_column
 
     def __call__(self, table: Any) -> Any:
-        """Append answers to an Arrow table."""
+        """Append the columns "prediction" and "probability" to a pyarrow.Table."""
         arrow = import_optional("pyarrow", "ray")
-        modality = "features" if self.opened is None else self.opened.encoder.modality
+        modality = "features" if self.encoder is None else self.encoder.encoder.modality
         source = RowSource(TableReader(table), modality, *self.columns, labelled=False)
         rows = [row for batch in source for row in batch.rows]
-        features = np.asarray(rows) if self.opened is None else self.opened.encoder.encode(rows)
+        features = np.asarray(rows) if self.encoder is None else self.encoder.encoder.encode(rows)
         probabilities = self.classifier.predict_proba(features)
         labels = self.classifier.classes_[probabilities.argmax(axis=1)].tolist()
-        answered = table.append_column(PREDICTION, arrow.array(labels))
-        return answered.append_column(PROBABILITY, arrow.array(probabilities.max(axis=1)))
+        predicted = table.append_column(PREDICTION, arrow.array(labels))
+        return predicted.append_column(PROBABILITY, arrow.array(probabilities.max(axis=1)))

@@ -1,4 +1,4 @@
-"""A connection to Ray: the one that there is, a cluster's, or one started here."""
+"""Connect to Ray: use the open connection, join a cluster, or start Ray on this machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ LOCAL = "local"
 
 @contextmanager
 def session(address: str = LOCAL) -> Iterator[Any]:
-    """Connect to Ray, and leave it again; a connection that there is already is used and kept.
+    """Connect to Ray and disconnect at the end.
+
+    If the process is already connected, `address` is ignored and the connection stays open.
 
     Parameters
     ----------
     address : str
-        "local" starts Ray on this machine; "auto", "host:port" or "ray://host:port" name a cluster.
+        "local" starts Ray on this machine; "auto", "host:port" or "ray://host:port" join a cluster.
 
     Yields
     ------
@@ -29,20 +31,21 @@ def session(address: str = LOCAL) -> Iterator[Any]:
     Raises
     ------
     ImportError
-        Ray is not installed.
+        If Ray is not installed.
     ConnectionError
-        There is no cluster at this address.
+        If there is no cluster at this address.
     ChildProcessError
-        Workers, or what they held, were lost more often than they are started again.
+        If workers died more often than they may be started again. Other errors of workers are
+        raised as if they had happened in this process.
     """
     ray = import_optional("ray", "ray")
-    with _plain_errors(ray):
+    with _unwrap_errors(ray):
         if ray.is_initialized():
             yield ray
             return
         quiet = {"logging_level": "CRITICAL", "log_to_driver": False}
         if address == LOCAL:
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent unless asked
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # send nothing unless asked to
             ray.init(address=LOCAL, include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
@@ -53,8 +56,8 @@ def session(address: str = LOCAL) -> Iterator[Any]:
 
 
 @contextmanager
-def _plain_errors(ray: Any) -> Iterator[None]:
-    """Raise what failed on a worker as if it had failed here."""
+def _unwrap_errors(ray: Any) -> Iterator[None]:
+    """Raise the error of a worker without Ray's wrapper around it."""
     try:
         yield
     except ray.exceptions.RayTaskError as error:
@@ -63,14 +66,14 @@ def _plain_errors(ray: Any) -> Iterator[None]:
             cause = cause.cause
         if not isinstance(cause, ray.exceptions.RayError):
             raise cause from None
-        raise _lost(cause) from error
+        raise _workers_lost(cause) from error
     except ray.exceptions.RayError as error:
-        raise _lost(error) from error
+        raise _workers_lost(error) from error
 
 
-def _lost(error: Exception) -> ChildProcessError:
+def _workers_lost(error: Exception) -> ChildProcessError:
     reason = str(error).strip().partition("\n")[0]
     return ChildProcessError(
-        f"Ray lost workers for good ({type(error).__name__}: {reason}); often memory ran out: take "
-        "fewer workers or smaller parts"
+        f"Ray lost workers for good ({type(error).__name__}: {reason}); often the cause is too "
+        "little memory: use fewer workers or smaller partitions"
     )

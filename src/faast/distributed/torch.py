@@ -1,4 +1,4 @@
-"""Sums over the processes of torch.distributed."""
+"""Add up moments over the processes of torch.distributed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faast.core.sums import INT64_LIMIT, Sums, diagonals, empty_sums
 
 
 class _Share(NamedTuple):
-    """What every process has to know of the others before sums may be added."""
+    """What the processes tell each other before they add their sums."""
 
     shape: tuple[int, ...]
     grids: Grids
@@ -24,32 +24,32 @@ class _Share(NamedTuple):
 
 
 def all_reduce(moments: Moments, group: Any = None) -> Moments:
-    """Add up the moments of all processes of torch.distributed, in place; each holds the total.
+    """Add up the moments of all processes, in place; afterwards each process holds the total.
 
-    Every process calls it once, when its rows are added: a second call would count them again.
-    Shapes, grids and room are compared first, from numbers that all processes see alike: either
-    every process adds, or every process raises the same error and keeps its moments. Integer sums
-    are exact, so that the total has the same bits whatever the order in which the backend adds.
+    Every process calls this once, after it has added its rows; a second call would count them
+    again. The processes first compare shapes, grids and the size of the sums. All of them see the
+    same numbers, so either all processes add, or all raise the same error and keep their moments.
+    Integer sums are exact: the total has the same bits in whatever order the backend adds.
 
     Parameters
     ----------
     moments : Moments
     group : torch.distributed.ProcessGroup, optional
-        All processes, unless given.
+        By default all processes.
 
     Returns
     -------
     Moments
-        The same object: integer sums where those of all processes are, else float64.
+        The same object. Its sums are integers if those of all processes were, else float64.
 
     Raises
     ------
     RuntimeError
-        torch.distributed has not been initialised.
+        If torch.distributed has not been initialised.
     ValueError
-        Other widths, another grid or other scales on some process.
+        If the processes have moments of different widths, grids or scales.
     OverflowError
-        The sums would leave 64-bit integers.
+        If the total does not fit into 64-bit integers.
     """
     sums, grids = moments.sums, moments.grids
     torch, dist = import_optional("torch", "lm"), import_optional("torch.distributed", "lm")
@@ -62,43 +62,47 @@ def all_reduce(moments: Moments, group: Any = None) -> Moments:
     mine = _Share(sums["cross"].shape, grids, exact, diagonals(sums))
     shares: list[Any] = [None] * dist.get_world_size(group)
     dist.all_gather_object(shares, mine, group=group)
-    joined = _agreed(shares)
+    joined = _join_grids(shares)
     dtype = np.int64 if all(share.exact for share in shares) else np.float64
-    total = torch.from_numpy(_flat(sums, dtype))
+    total = torch.from_numpy(_flatten(sums, dtype))
     device = "cuda" if dist.get_backend(group) == "nccl" else "cpu"
     on_device = total.to(device)
     dist.all_reduce(on_device, group=group)
-    return moments.replaced(_unflat(on_device.cpu().numpy(), sums), joined)
+    return moments.replaced(_unflatten(on_device.cpu().numpy(), sums), joined)
 
 
-def _agreed(shares: list[_Share]) -> Grids:
-    """Return the grids of all, or say why sums cannot be added."""
+def _join_grids(shares: list[_Share]) -> Grids:
+    """Return the grids of the total; raise if the sums cannot be added."""
     for name, found in (
         ("(n_features, n_values)", [share.shape for share in shares]),
         ("grid", [share.grids.bits for share in shares]),
     ):
         if len(set(found)) > 1:
-            raise ValueError(f"cannot add up moments with different {name} a process: {found}")
+            raise ValueError(
+                f"cannot add up moments whose {name} differs between processes: {found}; construct "
+                "Moments with the same parameters in every process"
+            )
     joined = reduce(Grids.joined, (share.grids for share in shares))
     if all(share.exact for share in shares):
         for name in shares[0].squares:
             totals = sum(share.squares[name].astype(np.float64) for share in shares)
             if np.max(totals, initial=0.0) >= INT64_LIMIT:
                 raise OverflowError(
-                    f"{name} over all processes would leave the 64-bit integers that keep sums "
-                    "exact; use a coarser grid (grid=16) or a larger scale"
+                    f"{name} over all processes does not fit into the 64-bit integers that keep "
+                    "sums exact; use a coarser grid (grid=16) or a larger scale"
                 )
     return joined
 
 
-def _flat(sums: Sums, dtype: type) -> AnyArray:
-    """Return all sums in one array; of the Gram matrix the lower triangle."""
+def _flatten(sums: Sums, dtype: type) -> AnyArray:
+    """Concatenate all sums in one array, with the lower triangle of the Gram matrix."""
     lower = sums["gram"][np.tril_indices(len(sums["gram"]))]
     parts = (sums | {"gram": lower}).values()
     return np.concatenate([part.astype(dtype).ravel() for part in parts])
 
 
-def _unflat(flat: AnyArray, like: Sums) -> Sums:
+def _unflatten(flat: AnyArray, like: Sums) -> Sums:
+    """Restore sums of the shapes of `like` from what `_flatten` returned."""
     n_features, n_values = like["cross"].shape
     total = empty_sums(n_features, n_values, flat.dtype.type)
     start = 0

@@ -1,9 +1,13 @@
-"""What the classifier and the regressor share."""
+"""What all estimators share: checked feature rows, saving, and settings as JSON."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from threading import RLock
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,10 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import as_weights, check_finite, is_tensor, to_numpy
-from faast._version import __version__
 from faast.core import persistence
-from faast.estimators.memory import AssociativeMemory
-from faast.solvers import Natural, Ridge, Solver, describe_solver, solver_from
 
 COMPACTED = (
     "this model was compacted: it holds weights only and can neither learn nor forget; keep the "
@@ -22,16 +23,43 @@ COMPACTED = (
 )
 
 
-class MemoryEstimator(BaseEstimator):
-    """An estimator around an `AssociativeMemory`.
+P = ParamSpec("P")
+R = TypeVar("R")
 
-    Subclasses take `solver`, `selection_rows` and `key_scale`, build their memory with
-    `_new_memory` and keep what they learned in ``learned_``.
+_LOCKS: WeakKeyDictionary[object, Any] = WeakKeyDictionary()  # locks cannot be copied or pickled
+
+
+def all_or_nothing(method: Callable[P, R]) -> Callable[P, R]:
+    """Make a method that changes an estimator atomic.
+
+    Threads change an estimator one after the other, while others may go on predicting. Where the
+    method raises, every attribute is as it was before the call; the values of attributes are never
+    changed in place.
     """
 
-    solver: Solver | Natural | str
-    selection_rows: int
-    key_scale: float | AnyArray | None
+    @wraps(method)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        estimator = args[0]
+        with _LOCKS.setdefault(estimator, RLock()):
+            before = vars(estimator).copy()
+            try:
+                return method(*args, **kwargs)
+            except BaseException:
+                for name in set(vars(estimator)) - set(before):
+                    delattr(estimator, name)
+                for name, value in before.items():
+                    if vars(estimator).get(name) is not value:
+                        setattr(estimator, name, value)
+                raise
+
+    return wrapper
+
+
+class FaastEstimator(BaseEstimator):
+    """A scikit-learn estimator that can be saved; it keeps what it learned in `learned_`."""
+
+    n_features_in_: int
+    feature_names_in_: AnyArray
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to exactly this path; `faast.load` restores it, ready to learn on.
@@ -41,15 +69,22 @@ class MemoryEstimator(BaseEstimator):
         sklearn.exceptions.NotFittedError
             Nothing has been learned.
         ValueError
-            A label or solver that a file cannot keep.
+            A solver that a file cannot hold.
+        OSError
+            The path cannot be written.
         """
         check_is_fitted(self)
-        persistence.save(self, path, __version__)
+        persistence.save(self, path)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything has been learned, or can be answered without."""
+        return self.__sklearn_is_fitted__()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "learned_")
 
-    def _rows(self, X: Any, *, first: bool) -> AnyArray:
+    def _check_features(self, X: Any, *, first: bool) -> AnyArray:
         """Check a feature matrix; any real dtype, torch tensors included."""
         if is_tensor(X):
             X = to_numpy(X)
@@ -59,30 +94,39 @@ class MemoryEstimator(BaseEstimator):
         check_finite(X, "X")
         return X
 
-    def _new_memory(self, **settings: Any) -> AssociativeMemory:
-        solver = Ridge() if self.solver == "auto" else self.solver
-        if not isinstance(solver, Solver):
-            raise ValueError(f'solver must be "auto" or a solver such as Ridge(), got {solver!r}')
-        return AssociativeMemory(
-            solver, selection_rows=self.selection_rows, key_scale=self.key_scale, **settings
-        )
-
-    def _settings(self) -> dict[str, Any]:
-        """Describe the constructor's parameters as JSON."""
-        solver, scale = self.solver, self.key_scale
+    def _feature_state(self) -> dict[str, Any]:
+        """Return the width and the names of the features as JSON."""
+        names = getattr(self, "feature_names_in_", None)
         return {
-            "solver": solver if isinstance(solver, str) else describe_solver(solver),
-            "selection_rows": self.selection_rows,
-            "key_scale": scale.tolist() if isinstance(scale, np.ndarray) else scale,
+            "n_features": self.n_features_in_,
+            "feature_names": None if names is None else names.tolist(),
         }
 
-    @classmethod
-    def _settings_from(cls, described: dict[str, Any]) -> dict[str, Any]:
-        solver = described["solver"]
-        return {**described, "solver": solver if isinstance(solver, str) else solver_from(solver)}
+    def _restore_features(self, state: dict[str, Any]) -> None:
+        names = state["feature_names"]
+        self.n_features_in_ = _positive(state["n_features"])
+        if names is not None:
+            if len(names) != self.n_features_in_ or not all(type(name) is str for name in names):
+                raise ValueError(f"{self.n_features_in_} features cannot have the names {names!r}")
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+
+    def _copy_features(self, other: FaastEstimator) -> None:
+        """Take the width and the names of the features of another estimator."""
+        self.n_features_in_ = other.n_features_in_
+        if hasattr(other, "feature_names_in_"):
+            self.feature_names_in_ = other.feature_names_in_
+
+    def _require_same_features(self, other: FaastEstimator) -> None:
+        """Raise ValueError where another estimator has other features, or another order of them."""
+        mine, theirs = (getattr(one, "feature_names_in_", None) for one in (self, other))
+        if mine is not None and theirs is not None and not np.array_equal(mine, theirs):
+            raise ValueError(
+                "cannot merge models of other columns: "
+                f"{_first_difference(mine.tolist(), theirs.tolist())}"
+            )
 
 
-def without_weightless(
+def drop_weightless(
     X: AnyArray, y: AnyArray, sample_weight: Any
 ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
     """Drop rows of weight 0: they are no different from rows that were never seen."""
@@ -93,3 +137,21 @@ def without_weightless(
         return X, y, weights
     kept = weights > 0
     return X[kept], y[kept], weights[kept]
+
+
+def describe_scale(scale: float | AnyArray | None) -> Any:
+    """Return a scale parameter as JSON."""
+    return scale.tolist() if isinstance(scale, np.ndarray | np.generic) else scale
+
+
+def _positive(number: Any) -> int:
+    if type(number) is not int or number < 1:
+        raise ValueError(f"n_features must be a positive integer, got {number!r}")
+    return number
+
+
+def _first_difference(mine: list[str], theirs: list[str]) -> str:
+    if len(mine) != len(theirs):
+        return f"{len(mine)} and {len(theirs)} columns"
+    place = next(i for i, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
+    return f"column {place} is {mine[place]!r} here and {theirs[place]!r} there"

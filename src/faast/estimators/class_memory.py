@@ -1,65 +1,127 @@
-"""A memory whose columns of values have names: class labels, or the columns of an indicator."""
+"""Class memory: statistics whose columns of values are class labels or indicator columns."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
-from faast.core.persistence import State
-from faast.core.sample import ROUNDING
-from faast.estimators.head import Head, HeadRule
-from faast.estimators.labels import as_labels, describe_labels, labels_from, positions, union
-from faast.estimators.memory import AssociativeMemory
-from faast.estimators.natural.memory import SEQUENTIAL, NaturalMemory
+from faast._utils.validation import Batch
+from faast.core.moments import Moments
+from faast.core.sample import ROUNDING, hash_rows
+from faast.core.state import NOT_STORED, Array, Range, Stored
+from faast.core.statistics import Statistics
+from faast.estimators.labels import (
+    LABELS,
+    as_labels,
+    distinct_labels,
+    label_indices,
+    unite_labels,
+)
 
 ONE_HOT_SCALE = 2.0**20
 """Grid scale of one-hot values: a 1 is one unit, so counts may grow to 2**63."""
 
 
-class ClassMemory:
-    """Classes and the memory of their rows.
+@dataclass(frozen=True, eq=False)
+class ClassEmbeddings(Stored):
+    """Vectors that name classes.
 
-    Parameters
+    Attributes
     ----------
-    memory : AssociativeMemory
-        Not yet taught; its value scale should be `ONE_HOT_SCALE`.
-    multilabel : bool
-        Targets are indicator matrices, and classes their column numbers.
-    embeddings : mapping of label to ndarray of shape (d,), optional
-        Classes that are known before any row, and stay when their last row is forgotten.
+    labels : ndarray of shape (k,)
+        Sorted.
+    vectors : ndarray of shape (k, d), float64
+    """
+
+    labels: Annotated[AnyArray, LABELS]
+    vectors: Annotated[FloatArray, Array("k", "d")]
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[Hashable, FloatArray] | None) -> ClassEmbeddings | None:
+        """Sort a mapping of label to vector of shape (d,); None where it is empty."""
+        if not given:
+            return None
+        labels = distinct_labels(as_labels(list(given)))
+        vectors = [np.asarray(given[label], dtype=np.float64) for label in labels.tolist()]
+        return cls(labels, np.stack(vectors))
+
+    def to_mapping(self) -> dict[Hashable, FloatArray]:
+        """Return a mapping of label to vector."""
+        return dict(zip(self.labels.tolist(), self.vectors, strict=True))
+
+    def validate(self) -> None:
+        """Raise ValueError where labels and vectors differ in number."""
+        if len(self.labels) != len(self.vectors) or not len(self.labels):
+            raise ValueError("class embeddings need one vector per label")
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMemory(Stored):
+    """Classes and the statistics of their rows; never changed in place.
 
     Attributes
     ----------
     classes : ndarray of shape (C,)
-        Sorted.
+        Sorted labels; of an indicator matrix the column numbers.
+    multilabel : bool
+        Targets are indicator matrices.
+    capacity : int
+        Most distinct rows kept.
+    maps : bool
+        Keep moments of random features once rows are too many to keep.
+    key_scale : float, ndarray of shape (d,), or None
+        See `Moments`.
+    statistics : Statistics or None
+        One column of values per class; None where no row was learned.
+    embeddings : ClassEmbeddings or None
+        Their labels are classes before any row, and stay when their last row is forgotten.
+    heads : dict
+        What was solved from this memory, by the rule it was solved with; not written to files.
     """
 
-    def __init__(
-        self,
-        memory: AssociativeMemory,
+    classes: Annotated[AnyArray, LABELS]
+    multilabel: bool
+    capacity: Annotated[int, Range(0, 2**62)]
+    maps: bool
+    key_scale: float | Annotated[FloatArray, Array("d")] | None = None
+    statistics: Statistics | None = None
+    embeddings: ClassEmbeddings | None = None
+    heads: dict[Hashable, Any] = field(default_factory=dict, init=False, metadata=NOT_STORED)
+
+    @classmethod
+    def empty(
+        cls,
         multilabel: bool,
-        embeddings: Mapping[Hashable, FloatArray] | None = None,
-    ) -> None:
-        self.memory = memory
-        self.multilabel = multilabel
-        self._name(embeddings)
-        self.classes: AnyArray = union(self._named, self._named)
-        self._head: tuple[HeadRule, Head] | None = None
+        capacity: int,
+        maps: bool,
+        key_scale: float | AnyArray | None,
+        embeddings: Mapping[Hashable, FloatArray] | None,
+    ) -> ClassMemory:
+        """Return a memory without rows; see the class."""
+        named = ClassEmbeddings.from_mapping(embeddings)
+        classes = np.zeros(0, dtype=np.int64) if named is None else named.labels
+        if key_scale is not None:
+            scale = np.asarray(key_scale, dtype=np.float64)
+            key_scale = scale if scale.ndim else float(scale)
+        return cls(classes, multilabel, capacity, maps, key_scale, None, named)
 
-    def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> None:
-        """Learn rows with their labels (n,) or indicators (n, C); new classes are added."""
+    def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> ClassMemory:
+        """Return a memory that has learned rows with labels (n,) or indicators (n, C)."""
         self._require_kind(y)
+        if not len(y):
+            return self
         found = np.arange(y.shape[1]) if self.multilabel else y
-        classes = union(self.classes, found) if len(y) else self.classes
-        memory = self._arranged(classes)
-        memory.learn(X, self._values(y, classes), weights)
-        self.memory, self.classes, self._head = memory, classes, None
+        grown = self._arrange(unite_labels(self.classes, found))
+        statistics = grown.statistics or grown._no_rows(X.shape[1])
+        part = statistics.sum_batches([Batch(X, grown._values(y), weights, 0)])
+        return replace(grown, statistics=statistics.merge(part))
 
-    def forget(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> None:
-        """Forget rows; classes with neither rows nor an embedding disappear.
+    def forget(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> ClassMemory:
+        """Return a memory without rows; classes with neither rows nor an embedding disappear.
 
         Raises
         ------
@@ -68,155 +130,143 @@ class ClassMemory:
         """
         self._require_kind(y)
         if not self.multilabel:
-            unknown = y[positions(y, self.classes) < 0]
+            unknown = np.flatnonzero(label_indices(y, self.classes) < 0)
             if len(unknown):
                 raise ValueError(
-                    f"class {unknown.tolist()[0]!r} was never learned, so it has no rows here"
+                    f"row {unknown[0]}: class {y.tolist()[unknown[0]]!r} was never learned, so it "
+                    "has no rows to forget"
                 )
-        self.memory.forget(X, self._values(y, self.classes), weights)
-        self._head = None
-        if not self.multilabel:
-            filled = self.classes[self.counts > ROUNDING]
-            classes = union(filled, self._named)
-            self.memory, self.classes = self._arranged(classes), classes
+        if self.statistics is None:
+            raise ValueError("nothing has been learned yet, so there is nothing to forget")
+        part = self.statistics.sum_batches([Batch(X, self._values(y), weights, 0)], forgetting=True)
+        return replace(self, statistics=self.statistics.unmerge(part))._without_empty_classes()
 
-    def merge(self, other: ClassMemory | NaturalMemory) -> None:
-        """Learn everything another class memory has learned; the classes are united."""
-        if isinstance(other, NaturalMemory):
-            raise ValueError(SEQUENTIAL)
+    def merge(self, other: ClassMemory) -> ClassMemory:
+        """Return a memory of both together; the classes are united.
+
+        Raises
+        ------
+        ValueError
+            Other widths or scales, or one is multi-label and the other is not.
+        """
         if self.multilabel != other.multilabel:
             raise ValueError("cannot merge a multi-label classifier with a single-label one")
-        classes = union(self.classes, other.classes)
-        memory = self._arranged(classes)
-        memory.merge(other._arranged(classes))
-        self.memory, self.classes, self._head = memory, classes, None
+        classes = unite_labels(self.classes, other.classes)
+        mine, theirs = self._arrange(classes), other._arrange(classes)
+        if mine.statistics is None or theirs.statistics is None:
+            return replace(mine, statistics=mine.statistics or theirs.statistics)
+        return replace(mine, statistics=mine.statistics.merge(theirs.statistics))
 
-    @property
-    def embeddings(self) -> dict[Hashable, FloatArray]:
-        """The embedding of each class that has one, shape (d,)."""
-        return dict(self._embeddings or {})
-
-    def embed(self, embeddings: Mapping[Hashable, FloatArray]) -> None:
-        """Take these embeddings, of shape (d,), in place of all that there were.
+    def embed(self, embeddings: Mapping[Hashable, FloatArray]) -> ClassMemory:
+        """Return a memory with these embeddings, of shape (d,), in place of all that there were.
 
         Classes with neither rows nor an embedding disappear.
         """
-        filled = self.classes[self.counts > ROUNDING]
-        self._name(embeddings)
-        classes = union(filled, self._named)
-        self.memory, self.classes, self._head = self._arranged(classes), classes, None
+        named = ClassEmbeddings.from_mapping(embeddings)
+        return replace(self, embeddings=named)._without_empty_classes()
 
-    def without_embeddings(self) -> ClassMemory:
-        """Return what the rows alone say: a view on the same memory, to be read only."""
-        bare = ClassMemory(self.memory, self.multilabel)
-        bare.classes = self.classes
-        bare.embed({})
-        return bare
-
-    def rename(self, labels: Mapping[Hashable, Hashable]) -> None:
-        """Give classes other labels, one to one; those that are not named keep theirs."""
+    def rename(self, labels: Mapping[Hashable, Hashable]) -> ClassMemory:
+        """Return a memory whose classes have other labels, one to one; others keep theirs."""
         renamed = as_labels([labels.get(label, label) for label in self.classes.tolist()])
-        embeddings = {labels.get(label, label): v for label, v in self.embeddings.items()}
-        self.classes = renamed
-        classes = union(renamed, renamed)
-        self.memory, self.classes, self._head = self._arranged(classes), classes, None
-        self._name(embeddings)
+        named = None if self.embeddings is None else self.embeddings.to_mapping()
+        if named is not None:
+            named = {labels.get(label, label): vector for label, vector in named.items()}
+        unsorted = replace(self, classes=renamed, embeddings=ClassEmbeddings.from_mapping(named))
+        return unsorted._arrange(distinct_labels(renamed))
 
     @property
     def counts(self) -> FloatArray:
         """Rows (or their weight) of each class, shape (C,)."""
-        moments = self.memory.moments
-        return np.zeros(len(self.classes)) if moments is None else moments.value_sum
-
-    @property
-    def embedded(self) -> FloatArray | None:
-        """Embeddings in the order of the classes, shape (C, d); None where there are none.
-
-        A class without one is given the mean of the others: what it says is nothing.
-        """
-        if self._embeddings is None:
-            return None
-        mean: FloatArray = np.mean(list(self._embeddings.values()), axis=0)
-        return np.stack([self._embeddings.get(c, mean) for c in self.classes.tolist()])
+        if self.statistics is None:
+            return np.zeros(len(self.classes))
+        return self.statistics.moments.value_sum
 
     @property
     def n_rows(self) -> float:
         """Rows learned, or the sum of their weights."""
-        return self.memory.count
+        return 0.0 if self.statistics is None else self.statistics.moments.count
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes that learning on and forgetting need."""
-        return self.memory.nbytes
+    def embedding_matrix(self) -> FloatArray | None:
+        """Return embeddings in the order of the classes, (C, d); None where there are none.
 
-    def places(self, hashes: AnyArray, y: AnyArray) -> IntArray | None:
-        """Find rows, given by hash and label, among the kept ones; None where one is missing."""
-        kept = self.memory.rows
-        if kept is None:
+        Classes without an embedding get the mean embedding, which contributes nothing after
+        centring.
+        """
+        if self.embeddings is None:
             return None
-        codes = kept.values.argmax(axis=1)
-        place = {
-            pair: i for i, pair in enumerate(zip(kept.hashes.tolist(), codes.tolist(), strict=True))
-        }
-        wanted = zip(hashes.tolist(), positions(y, self.classes).tolist(), strict=True)
-        found = [place.get(pair, -1) for pair in wanted]
+        vectors = self.embeddings.to_mapping()
+        mean: FloatArray = self.embeddings.vectors.mean(axis=0)
+        return np.stack([vectors.get(label, mean) for label in self.classes.tolist()])
+
+    def find_rows(self, X: AnyArray, y: AnyArray) -> IntArray | None:
+        """Return the place of each row among the sampled ones; None where one is missing."""
+        if self.statistics is None:
+            return None
+        sample, grid = self.statistics.rows, self.statistics.moments.key_grid
+        codes = sample.values.argmax(axis=1).tolist()
+        places = {pair: i for i, pair in enumerate(zip(sample.hashes.tolist(), codes, strict=True))}
+        hashes = hash_rows(grid.rounded(X)).tolist()
+        wanted = zip(hashes, label_indices(y, self.classes).tolist(), strict=True)
+        found = [places.get(pair, -1) for pair in wanted]
         return None if -1 in found else np.array(found, dtype=np.int64)
 
-    def head(self, rule: HeadRule) -> Head:
-        """Return what predicts, solved when first asked for after a change."""
-        if self._head is None or self._head[0] != rule:
-            head = rule.solve(self.memory, self.classes, self.embedded, self.multilabel)
-            self._head = rule, head
-        return self._head[1]
+    def validate(self) -> None:
+        """Raise ValueError where statistics or embeddings do not fit the classes."""
+        named, statistics = self.embeddings, self.statistics
+        if named is not None and np.any(label_indices(named.labels, self.classes) < 0):
+            raise ValueError("an embedding names a class that is not among the classes")
+        if statistics is None:
+            if len(self.classes) and (named is None or len(named.labels) != len(self.classes)):
+                raise ValueError("classes have neither rows nor embeddings")
+            return
+        moments = statistics.moments
+        if moments.n_values != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes cannot have {moments.n_values} columns")
+        if named is not None and named.vectors.shape[1] != moments.n_features:
+            raise ValueError("embeddings and rows have different widths")
+        counts = moments.value_sum
+        one_hot = np.array_equal(counts, moments.value_square_sum) if moments.exact else True
+        if not one_hot or (not self.multilabel and not np.isclose(counts.sum(), moments.count)):
+            raise ValueError("values of classes must be 0 or 1, one class per row")
+        sample = statistics.rows.values
+        if not self.multilabel and np.any(np.count_nonzero(sample, axis=1) != 1):
+            raise ValueError("a sampled row does not have exactly one class")
 
-    def to_state(self, rule: HeadRule) -> State:
-        """Return what a file keeps."""
-        parts = {"head": self.head(rule).to_state(), "memory": self.memory.to_state()}
-        metadata: dict[str, Any] = {"multilabel": self.multilabel}
-        metadata["classes"] = describe_labels(self.classes)
-        if self._embeddings is not None:
-            vectors = [self._embeddings[label] for label in self._named.tolist()]
-            named = describe_labels(self._named)
-            parts["embeddings"] = State({"vectors": np.stack(vectors)}, {"labels": named})
-        return State.joined(parts, **metadata)
+    def _without_empty_classes(self) -> ClassMemory:
+        if self.multilabel:
+            return self
+        filled = self.classes[self.counts > ROUNDING]
+        named = filled[:0] if self.embeddings is None else self.embeddings.labels
+        return self._arrange(unite_labels(filled, named))
 
-    @classmethod
-    def from_state(cls, state: State, rule: HeadRule) -> Self:
-        """Restore what `to_state` returned."""
-        embeddings = None
-        if "embeddings" in state.metadata:
-            kept = state.part("embeddings")
-            labels = labels_from(kept.metadata["labels"]).tolist()
-            embeddings = dict(zip(labels, kept.tensors["vectors"], strict=True))
-        memory = AssociativeMemory.from_state(state.part("memory"))
-        restored = cls(memory, bool(state.metadata["multilabel"]), embeddings)
-        restored.classes = labels_from(state.metadata["classes"])
-        restored._head = rule, Head.from_state(state.part("head"))
-        return restored
-
-    def _name(self, embeddings: Mapping[Hashable, FloatArray] | None) -> None:
-        self._embeddings = dict(embeddings) if embeddings else None
-        self._named = as_labels(list(self._embeddings or []))
-
-    def _arranged(self, classes: AnyArray) -> AssociativeMemory:
-        """Return the memory with one column a class, a copy where anything moves."""
-        if np.array_equal(classes, self.classes):
-            return self.memory
-        columns = positions(classes, self.classes)
+    def _arrange(self, classes: AnyArray) -> ClassMemory:
+        """Return the memory with one column per class of `classes`."""
+        if np.array_equal(classes, self.classes) and classes.dtype == self.classes.dtype:
+            return self
+        columns = label_indices(classes, self.classes)
+        statistics = self.statistics
         if not np.any(columns >= 0):  # nothing learned yet, or nothing left
-            return self.memory.copy().reset()
-        return self.memory.copy().select_outputs(columns)
+            statistics = None
+        if statistics is not None:
+            statistics = statistics.select_outputs(columns)
+        return replace(self, classes=classes, statistics=statistics)
 
-    def _values(self, y: AnyArray, classes: AnyArray) -> AnyArray:
+    def _no_rows(self, n_features: int) -> Statistics:
+        moments = Moments(
+            n_features, len(self.classes), key_scale=self.key_scale, value_scale=ONE_HOT_SCALE
+        )
+        return Statistics.empty(moments, self.capacity, self.maps)
+
+    def _values(self, y: AnyArray) -> AnyArray:
         if self.multilabel:
             return y
-        values = np.zeros((len(y), len(classes)), dtype=np.uint8)
-        values[np.arange(len(y)), positions(y, classes)] = 1
+        values = np.zeros((len(y), len(self.classes)), dtype=np.uint8)
+        values[np.arange(len(y)), label_indices(y, self.classes)] = 1
         return values
 
     def _require_kind(self, y: AnyArray) -> None:
         if (y.ndim == 2) != self.multilabel:
-            kinds = "an indicator matrix", "one label a row"
+            kinds = "an indicator matrix", "one label per row"
             expected, given = kinds if self.multilabel else kinds[::-1]
             raise ValueError(f"this model learned {expected}, got {given}")
         if self.multilabel and len(self.classes) not in (0, y.shape[1]):

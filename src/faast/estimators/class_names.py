@@ -1,4 +1,4 @@
-"""Class names as class embeddings."""
+"""Class names: embeddings of labels by the encoder of the rows."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from faast.core.sample import ROUNDING
 from faast.encoders import Encoder
 from faast.estimators.class_memory import ClassMemory
 
-Named = dict[Hashable, FloatArray]
+Names = dict[Hashable, FloatArray]
+"""Embedding of each label, shape (d,), float64."""
 
 
 def is_name(label: Hashable) -> bool:
-    """Tell whether a label says anything: a number says nothing of its class."""
+    """Tell whether a label is a name: a number says nothing about its class."""
     return isinstance(label, str) and any(character.isalpha() for character in label)
 
 
 def embed_names(
     encoder: Encoder, labels: Iterable[Hashable], known: Mapping[Hashable, FloatArray]
-) -> Named:
+) -> Names:
     """Embed the labels that are not known yet.
 
     Each is encoded alone, so that it has the same bits whichever classes came before it.
@@ -32,43 +33,40 @@ def embed_names(
     labels : iterable
     known : mapping of label to ndarray of shape (d,)
 
-    Returns
-    -------
-    dict of label to ndarray of shape (d,), float64
-
     Raises
     ------
     ValueError
-        The encoder embeds no text.
+        The encoder cannot embed text.
     """
-    named: Named = {}
+    names: Names = {}
     for label in dict.fromkeys(labels):
         vectors = known[label][None] if label in known else encoder.encode_labels([label])
         if vectors is None:
             raise ValueError(
-                f"encoder {encoder.name!r} embeds no text, so classes cannot be known by name; "
+                f"encoder {encoder.name!r} cannot embed text, so classes cannot be known by name; "
                 "leave labels and class_names out, or use an encoder such as clip:NAME"
             )
-        named[label] = np.asarray(vectors[0], dtype=np.float64)
-    return named
+        names[label] = np.asarray(vectors[0], dtype=np.float64)
+    return names
 
 
 def name_classes(
-    learned: ClassMemory, declared: Iterable[Hashable], use_names: bool, embedded: Named
-) -> None:
-    """Give a memory the embeddings of declared classes and, if asked, of classes with rows.
+    memory: ClassMemory, declared: Iterable[Hashable], use_names: bool, names: Names
+) -> ClassMemory:
+    """Return a memory with the embeddings of declared classes and, if asked, of classes with rows.
 
     Parameters
     ----------
-    learned : ClassMemory
+    memory : ClassMemory
     declared : iterable of labels
     use_names : bool
-    embedded : dict of label to ndarray of shape (d,)
+    names : dict of label to ndarray of shape (d,)
         Embeddings beside those that the memory has.
     """
-    if not (learned.embeddings or embedded):
-        return
-    embedded = learned.embeddings | embedded
-    filled = learned.classes[learned.counts > ROUNDING].tolist() if use_names else []
+    known = {} if memory.embeddings is None else memory.embeddings.to_mapping()
+    if not (known or names):
+        return memory
+    known = known | names
+    filled = memory.classes[memory.counts > ROUNDING].tolist() if use_names else []
     wanted = dict.fromkeys([*declared, *filter(is_name, filled)])
-    learned.embed({label: embedded[label] for label in wanted})
+    return memory.embed({label: known[label] for label in wanted})

@@ -1,192 +1,39 @@
-"""What a solved classifier says of rows: labels, probabilities, sets of labels, novelty.
-
-FaastClassifier: closed-form classification that learns, forgets, merges and grows classes.
-"""
+"""FaastClassifier: closed-form classification that learns, forgets, merges and grows classes."""
 
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
-from collections.abc import Hashable, Mapping
-from typing import Any, Self
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from scipy.special import expit, softmax
-from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.validation import as_weights
-from faast.core.persistence import State, persistent
-from faast.core.weights import FastWeights
-from faast.estimators.base import COMPACTED, MemoryEstimator, without_weightless
-from faast.estimators.class_memory import ONE_HOT_SCALE, ClassMemory
-from faast.estimators.head import Head, HeadRule
-from faast.estimators.labels import (
-    as_labels,
-    as_targets,
-    describe_labels,
-    distinct,
-    labels_from,
-    named_embeddings,
-)
+from faast.core.statistics import Statistics
+from faast.encoders import Encoder
+from faast.estimators.base import all_or_nothing, drop_weightless
+from faast.estimators.class_memory import ClassMemory
+from faast.estimators.class_names import Names, name_classes
+from faast.estimators.labels import as_targets, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS
-from faast.estimators.natural.memory import NaturalMemory
-from faast.estimators.onnx import write_onnx
-from faast.solvers import Natural, Solver
-from faast.solvers.calibration import nonconformity_score
+from faast.estimators.memory_classifier import MemoryClassifier
+from faast.estimators.settings import weigh_by_class
+from faast.solvers import Solver, as_solver
+
+if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
+    pass
 
 
-class HeadPredictions(MemoryEstimator):
-    """Predictions of an estimator that has a `Head`."""
-
-    @abstractmethod
-    def _fitted(self) -> Head:
-        """Return the head, or say that there is none yet."""
-
-    @property
-    def classes_(self) -> AnyArray:
-        """Labels that can be predicted."""
-        return self._fitted().classes
-
-    @property
-    def weights_(self) -> FastWeights:
-        """The fast weights that read a query."""
-        return self._fitted().weights
-
-    @property
-    def temperature_(self) -> float:
-        """What scores are divided by before the softmax."""
-        return self._fitted().temperature
-
-    def decision_function(self, X: Any) -> FloatArray:
-        """Score rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, C), or (n,) for two classes: positive for ``classes_[1]``
-        """
-        scores = self._scores(X)
-        if scores.shape[1] == 2 and not self._fitted().multilabel:
-            return scores[:, 1] - scores[:, 0]
-        return scores
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Estimate class probabilities: ndarray of shape (n, C); of each column for indicators."""
-        scores = self._scores(X) / self.temperature_
-        return expit(scores) if self._fitted().multilabel else softmax(scores, axis=1)
-
-    def predict(self, X: Any) -> AnyArray:
-        """Predict labels: ndarray of shape (n,); an indicator matrix where one was learned."""
-        scores = self._scores(X)
-        if self._fitted().multilabel:
-            return (scores > 0).astype(np.int64)
-        return self.classes_[scores.argmax(axis=1)]
-
-    def predict_set(self, X: Any, coverage: float = 0.9) -> AnyArray:
-        """Name all labels that a row may well have; the true one is among them by coverage.
-
-        A class c stays in the set of a row x unless -log p_c(x) is larger than for all but a share
-        1 - coverage of the kept rows, each in its own class with itself left out (conformal
-        prediction; Vovk et al. 2005). Leave-one-out scores come in closed form, so no row has to be
-        set aside for calibration and no model has to be fitted again. Jackknife+ (Barber et al.
-        2021) guarantees 1 - 2 (1 - coverage) for exchangeable rows; about the coverage is what it
-        gives.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-        coverage : float
-            In (0, 1): share of the rows whose own label is to be in the set.
-
-        Returns
-        -------
-        ndarray of shape (n, C), bool
-            May have rows with several classes, and rows with none.
-
-        Raises
-        ------
-        ValueError
-            A coverage out of range, a multi-label model, or no row was kept.
-        """
-        if not 0.0 < coverage < 1.0:
-            raise ValueError(f"coverage must be between 0 and 1, got {coverage}")
-        head = self._fitted()
-        if head.calibration_scores is None:
-            raise ValueError(
-                "prediction sets need leave-one-out scores of single labels: learn labels, not an "
-                "indicator matrix, at least two rows, and keep some (selection_rows > 0)"
-            )
-        strange = nonconformity_score(self._scores(X) / head.temperature)
-        return head.calibration_scores.p_values(strange) > 1.0 - coverage
-
-    def predict_confident(self, X: Any, coverage: float = 0.9) -> np.ma.MaskedArray[Any, Any]:
-        """Predict where one label stands out, abstain elsewhere.
-
-        Parameters
-        ----------
-        X, coverage
-            See `predict_set`.
-
-        Returns
-        -------
-        masked array of shape (n,)
-            Labels as from `predict`, masked where `predict_set` holds none (none of these) or
-            several (no telling which). A row of another domain may well look like one class: it is
-            `novelty_score` that finds those.
-        """
-        sets = self.predict_set(X, coverage)
-        return np.ma.masked_array(self.predict(X), mask=sets.sum(axis=1) != 1)
-
-    def novelty_score(self, X: Any) -> FloatArray:
-        """Score how unlike everything learned rows are: unseen classes and other domains.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,), float64
-            Larger is more novel; see `faast.estimators.novelty.Novelty`.
-
-        Raises
-        ------
-        ValueError
-            The model was not made with ``novelty=True``, is multi-label, or kept no row.
-        """
-        novelty = self._fitted().novelty
-        if novelty is None:
-            raise ValueError(
-                "novelty_score needs FaastClassifier(novelty=True), single labels, and at least "
-                "two rows of which some are kept (selection_rows > 0)"
-            )
-        X = self._rows(X, first=False)
-        return novelty.score(X, self._scores(X) / self.temperature_)
-
-    def _scores(self, X: Any) -> FloatArray:
-        head = self._fitted()
-        scores = head.read(self._rows(X, first=False))
-        return scores - 0.5 if head.multilabel else scores
-
-
-@persistent("classifier")
-class FaastClassifier(ClassifierMixin, HeadPredictions):
-    """Classification on frozen features in closed form.
+class FaastClassifier(MemoryClassifier):
+    """Classification in closed form, of frozen features or of raw rows through a frozen encoder.
 
     Rows are learned in one pass, in any order and batching with the same answer; classes may be
     new at any `partial_fit`; forgetting rows leaves the state as if they had never been seen.
 
     Parameters
     ----------
-    solver : "auto", Solver or Natural
-        "auto" chooses by leave-one-out; nothing is to be tuned. `Natural` is sequential: the order
-        of rows matters, and nothing can be forgotten or merged.
+    solver : "auto" or Solver
+        "auto" chooses by leave-one-out; nothing is to be tuned.
     class_embeddings : mapping of label to vector, or ndarray of shape (C, d), optional
         What the frozen model already says (zero-shot), weighed against the rows and fading as they
         arrive. Its labels are classes before any row is learned. An array belongs to the sorted
@@ -195,26 +42,43 @@ class FaastClassifier(ClassifierMixin, HeadPredictions):
         A mapping multiplies the sample weights when rows are learned.
     novelty : bool
         Keep what `novelty_score` needs.
+    encoder : str or Encoder, optional
+        Encodes raw rows: a name for `load_encoder`, or what it returned. None: rows are features.
+    labels : sequence of str
+        Classes known by name before any row: the encoder's embedding of the name is the answer
+        until rows say more.
+    class_names : bool, optional
+        Use the embeddings of the names of learned classes too, beside their rows. By default where
+        the encoder is semantic, that is, puts a name near its rows. Names are labels that hold a
+        letter.
+    cache : path-like, optional
+        Folder that keeps the features of learned rows, so that rows can be forgotten whose encoder
+        gives other last bits in another batch; see `CachedEncoder`.
     prior_count : float, optional
         The paper's N0, for `class_embeddings` beside a named solver: a prediction is read from the
-        memory by N / (N0 + N), else from the embeddings. 40 a class by default. With "auto" the
-        rows decide instead.
+        rows by N / (N0 + N), otherwise from the embeddings. 40 per class by default. With "auto"
+        the rows decide instead.
     selection_rows : int
         Rows kept for selection; see `AssociativeMemory`. With "auto", up to 12,288 rows of at most
-        1,024 features are kept as they are; past that, their lifted moments.
+        1,024 features are kept as they are; past that, moments of their random features.
     key_scale : float or ndarray, optional
         Powers of two; see `Moments`. Give it where rows of norm above 2 are to be merged, or
         learned in any order with the same bits.
+    verbose : bool
+        Show a bar on the terminal while rows are encoded.
 
     Attributes
     ----------
+    learned_ : ClassMemory or None
+        None once compacted.
     classes_ : ndarray of shape (C,)
-        Sorted, of the labels' own dtype; for an indicator matrix the column numbers.
+        Sorted, see `faast.estimators.labels`; for an indicator matrix the column numbers.
     temperature_ : float
         Scores are divided by it before the softmax.
     weights_ : FastWeights
-        What reads a query.
+        What reads a row of features.
     n_features_in_ : int
+        Columns of the features.
 
     Examples
     --------
@@ -230,44 +94,52 @@ class FaastClassifier(ClassifierMixin, HeadPredictions):
 
     def __init__(
         self,
-        solver: Solver | Natural | str = "auto",
+        solver: Solver | str = "auto",
         class_embeddings: AnyArray | Mapping[Hashable, AnyArray] | None = None,
         class_weight: Mapping[Hashable, float] | str | None = None,
         novelty: bool = False,
         *,
+        encoder: str | Encoder | None = None,
+        labels: Sequence[str] = (),
+        class_names: bool | None = None,
+        cache: str | os.PathLike[str] | None = None,
         prior_count: float | None = None,
         selection_rows: int = SELECTION_ROWS,
         key_scale: float | AnyArray | None = None,
+        verbose: bool = False,
     ) -> None:
         self.solver = solver
         self.class_embeddings = class_embeddings
         self.class_weight = class_weight
         self.novelty = novelty
+        self.encoder = encoder
+        self.labels = labels
+        self.class_names = class_names
+        self.cache = cache
         self.prior_count = prior_count
         self.selection_rows = selection_rows
         self.key_scale = key_scale
+        self.verbose = verbose
 
-    learned_: ClassMemory | NaturalMemory | None
-    _last_fit: tuple[AnyArray, AnyArray] | None = None
-    _head: Head
-
-    # -- learning ------------------------------------------------------------------------------
-
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn rows from nothing.
 
         Parameters
         ----------
-        X : array-like of shape (n, d), any real dtype
+        X : array-like of shape (n, d), any real dtype; with an encoder, n raw rows
         y : array-like of shape (n,), labels; or an indicator matrix of shape (n, C)
         sample_weight : array-like of shape (n,), optional
 
         Raises
         ------
-        ValueError
-            Wrong shapes or types, NaN or inf (named by row).
+        TypeError, ValueError
+            Wrong shapes or types, NaN or inf (named by row), or a row that cannot be encoded.
         """
-        return self._learn(X, y, sample_weight, first=True)
+        self._reference = None
+        X = self.encode_to_learn(X)
+        self._learn(X, y, sample_weight, self.embed_names(y), first=True)
+        return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn more rows, of known or new classes; as `fit` otherwise.
@@ -277,229 +149,152 @@ class FaastClassifier(ClassifierMixin, HeadPredictions):
         classes : array-like, optional
             Ignored, scikit-learn passes it: classes need not be announced.
         """
-        return self._learn(X, y, sample_weight, first=not self.__sklearn_is_fitted__())
+        return self.partial_fit_encoded(
+            self.encode_to_learn(X), y, self.embed_names(y), sample_weight
+        )
 
+    @all_or_nothing
+    def partial_fit_encoded(
+        self, X: Any, y: Any, names: Names | None = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn rows that `encode_to_learn` returned, with names that `embed_names` returned."""
+        first = not hasattr(self, "learned_")
+        self._learn(X, y, sample_weight, names or {}, first=first)
+        return self
+
+    @all_or_nothing
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
 
-        A class whose last row is forgotten disappears.
+        A class whose last row is forgotten disappears, unless it was declared in `labels`. While
+        all rows are held (see `selection_rows`) the state is bit for bit that of never having
+        learned them. Past that, moments are, and the sample of rows for selection is a smaller one.
 
         Raises
         ------
+        RowsNotLearnedError
+            The features that a raw row was learned with are not known.
         ValueError
-            Rows that cannot have been learned. While all rows are kept that is any row that was
-            not; past `selection_rows` it is what would make a count negative. What cannot be told
-            from learned rows silently falsifies the memory.
+            Rows that cannot have been learned. While all rows are held that is any row that was
+            not; past that it is what would make a count negative. Rows that sums cannot tell from
+            learned ones silently falsify the memory.
         """
-        self._learned().forget(*self._checked(X, y, sample_weight, first=False))
+        checked = self._checked(self._recall(X), y, sample_weight, first=False)
+        self.learned_ = self._name(self._memory().forget(*checked), {})
         return self
 
+    @all_or_nothing
     def merge(self, other: FaastClassifier) -> Self:
         """Learn everything another classifier has learned; the classes are united.
 
         Raises
         ------
         ValueError
-            Other widths or scales, or one classifier is multi-label and the other is not.
+            Another encoder or other columns, another use of class names, other widths or scales, or
+            one classifier is multi-label and the other is not.
         """
-        self._learned().merge(other._learned())
-        return self
-
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
-        X, y, weights = self._checked(X, y, sample_weight, first=first)
-        if first:
-            if not len(X) and self.class_embeddings is None:
-                raise ValueError("fit needs at least one row of a weight other than zero")
-            learned = self._nothing(y)
+        self._require_mergeable(other)
+        theirs = other._memory() if other.is_fitted else None
+        self.labels = list(dict.fromkeys([*self.labels, *other.labels]))
+        if theirs is None:
+            return self
+        if not self.is_fitted:
+            self._copy_features(other)
+            self._reference, self._use_names = other._reference, other._use_names
+            memory = theirs
         else:
-            learned = self._learned()
-        learned.learn(X, y, weights)
-        self.learned_ = learned
-        if first:
-            self._last_fit = None
-            few = len(X) <= self.selection_rows and y.ndim == 1
-            if few and isinstance(learned, ClassMemory):
-                self._last_fit = learned.memory.hashes(X), y
+            memory = self._memory().merge(theirs)
+        self.learned_ = self._name(memory, other._known_names())
         return self
 
-    def _nothing(self, y: AnyArray) -> ClassMemory | NaturalMemory:
-        """Begin, for targets of this kind."""
-        if isinstance(self.solver, Natural):
-            self._require_plain()
-            return NaturalMemory(
-                self.solver,
-                named_embeddings(self.class_embeddings, y, self.n_features_in_)
-                if y.ndim == 1
-                else None,
-            )
-        memory = self._new_memory(value_scale=ONE_HOT_SCALE, lifts=self._rule.auto and y.ndim == 1)
-        return ClassMemory(
-            memory, y.ndim == 2, named_embeddings(self.class_embeddings, y, self.n_features_in_)
-        )
+    def on_features(self) -> FaastClassifier:
+        """Return this classifier for rows that `encode` returned, so that they are encoded once.
 
-    def _require_plain(self) -> None:
-        """Refuse what needs moments."""
-        asked = {
-            'class_weight="balanced"': self.class_weight == "balanced",
-            "novelty=True": self.novelty,
-        }
-        for name, given in asked.items():
-            if given:
-                raise ValueError(
-                    f"{name} needs a solver that works from moments, such as the default; "
-                    "Natural() learns from a stream"
-                )
+        It shares what was learned, and is not changed when this one learns more.
+        """
+        if self._encoding() is None:
+            return self
+        twin = FaastClassifier(
+            self.solver,
+            None,
+            self.class_weight,
+            self.novelty,
+            prior_count=self.prior_count,
+            selection_rows=self.selection_rows,
+            key_scale=self.key_scale,
+        )
+        twin.learned_, twin._compact_head = self._memory_or_none(), self._compact_head
+        twin._copy_features(self)
+        return twin
+
+    @all_or_nothing
+    def learn_statistics(self, classes: AnyArray, statistics: Statistics) -> Self:
+        """Learn rows that were summed elsewhere, with one column of values per class."""
+        self.n_features_in_ = statistics.moments.n_features
+        memory = self._memory() if self.is_fitted else self._begin(classes)
+        part = ClassMemory(
+            classes, memory.multilabel, memory.capacity, memory.maps, statistics=statistics
+        )
+        self.learned_ = self._name(memory.merge(part), self.embed_names(classes))
+        return self
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, names: Names, *, first: bool) -> None:
+        X, y, weights = self._checked(X, y, sample_weight, first=first)
+        if first and not len(X) and self.class_embeddings is None and not self.labels:
+            raise ValueError("fit needs at least one row of a weight other than zero")
+        memory = self._begin(y) if first else self._memory()
+        self.learned_ = self._name(memory.learn(X, y, weights), names)
+        if first:
+            few = len(X) <= self.selection_rows and y.ndim == 1
+            self._last_fit = (X, y) if few else None
+
+    def _begin(self, y: AnyArray) -> ClassMemory:
+        """Return a memory without rows, for targets of this kind."""
+        solver = as_solver(self.solver)
+        single = y.ndim == 1
+        embeddings = check_embeddings(self.class_embeddings, y, self.n_features_in_) or {}
+        declared = self._embed(self._declared())
+        return ClassMemory.empty(
+            not single,
+            self.selection_rows,
+            solver.maps_features and single,
+            self.key_scale,
+            embeddings | declared,
+        )
 
     def _checked(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool
     ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
-        X = self._rows(X, first=first)
+        X = self._check_features(X, first=first)
         y = as_targets(y)
-        return without_weightless(X, y, self._weighted(y, sample_weight))
+        return drop_weightless(X, y, weigh_by_class(self.class_weight, y, sample_weight))
 
-    def _weighted(self, y: AnyArray, sample_weight: Any) -> Any:
-        """Multiply sample weights by the class weights of a mapping."""
-        if self.class_weight is None or self.class_weight == "balanced":
-            return sample_weight
-        if not isinstance(self.class_weight, Mapping):
-            raise ValueError(
-                'class_weight must be None, "balanced" or a mapping of label to weight, got '
-                f"{self.class_weight!r}"
-            )
-        if y.ndim == 2:
-            raise ValueError("class_weight has no meaning for an indicator matrix; weight the rows")
-        factors = np.array([self.class_weight.get(label, 1.0) for label in y.tolist()])
-        weights = as_weights(sample_weight, len(y))
-        return factors if weights is None else weights * factors
+    def _name(self, memory: ClassMemory, names: Names) -> ClassMemory:
+        """Give a memory the embeddings of declared classes and, if asked, of classes with rows."""
+        if self._encoding() is None:
+            return memory
+        return name_classes(memory, self._declared(), self._uses_names(), names)
 
-    # -- what was learned ------------------------------------------------------------------
-
-    @property
-    def n_rows_(self) -> float:
-        """Rows learned, or the sum of their weights; nothing is known of it once compacted."""
-        return self._learned().n_rows
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held in memory: weights alone once compacted, else with all that was learned."""
-        held = self._fitted().nbytes
-        return held if self.learned_ is None else held + self.learned_.nbytes
-
-    @property
-    def n_random_features_(self) -> int:
-        """Columns of the rows' lift that prediction reads beside the rows; 0 without a lift."""
-        lifted = self._fitted().lifted
-        return 0 if lifted is None else lifted.weights.matrix.shape[0]
-
-    @property
-    def online_losses_(self) -> list[float]:
-        """Log-loss of each block before it was learned, by the step it chose; of `Natural` only.
-
-        Raises
-        ------
-        AttributeError
-            Another solver.
-        """
-        learned = self._learned()
-        if not isinstance(learned, NaturalMemory):
-            raise AttributeError("online_losses_ are there with solver=Natural() only")
-        return learned.online_losses
-
-    @property
-    def loo_proba_(self) -> FloatArray:
-        """Probabilities of the rows of the last `fit`, each as if it had not been learned.
-
-        ndarray of shape (n, C), rows in their order (those of weight 0 left out): what cleanlab
-        takes as ``pred_probs``.
-
-        Raises
-        ------
-        ValueError
-            The last fit had more rows than `selection_rows`, so that not all are kept.
-        """
-        places = self._learned().places(*self._last_fit) if self._last_fit is not None else None
-        scores = self._fitted().loo_scores
-        if places is None or scores is None:
-            raise ValueError(
-                "leave-one-out probabilities are there for the rows of a fit in this process, up "
-                f"to selection_rows={self.selection_rows} of them, until they are forgotten"
-            )
-        return softmax(scores[places] / self.temperature_, axis=1)
-
-    def _fitted(self) -> Head:
-        check_is_fitted(self)
-        return self._head if self.learned_ is None else self.learned_.head(self._rule)
-
-    # -- the rest ------------------------------------------------------------------------------
-
-    def compact(self) -> FaastClassifier:
-        """Return a copy for deployment: weights only, no moments or rows, no more learning."""
-        head = self._fitted()
-        twin: FaastClassifier = clone(self)
-        twin.n_features_in_ = self.n_features_in_
-        twin.learned_, twin._head = None, head
-        return twin
-
-    def to_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write what predicts as an ONNX graph; see `write_onnx`."""
-        write_onnx(self._fitted(), path)
-
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-        if self.learned_ is None:
-            part = {"head": self._head.to_state()}
-        else:
-            part = {"learned": self.learned_.to_state(self._rule)}
-        return State.joined(part, n_features=self.n_features_in_, settings=self._settings())
-
-    @classmethod
-    def from_state(cls, state: State) -> Self:
-        """Restore what `to_state` returned."""
-        restored = cls(**cls._settings_from(state.metadata["settings"]))
-        restored.n_features_in_ = int(state.metadata["n_features"])
-        if "learned" in state.metadata:
-            kind = NaturalMemory if isinstance(restored.solver, Natural) else ClassMemory
-            restored.learned_ = kind.from_state(state.part("learned"), restored._rule)
-        else:
-            restored.learned_, restored._head = None, Head.from_state(state.part("head"))
-        return restored
-
-    def _settings(self) -> dict[str, Any]:
-        described: Any = self.class_weight
-        if isinstance(self.class_weight, Mapping):
-            labels = distinct(as_labels(list(self.class_weight)))
-            factors = [float(self.class_weight[label]) for label in labels.tolist()]
-            described = [describe_labels(labels), factors]
-        return {
-            **super()._settings(),
-            "class_weight": described,
-            "novelty": self.novelty,
-            "prior_count": self.prior_count,
-        }
-
-    @classmethod
-    def _settings_from(cls, described: dict[str, Any]) -> dict[str, Any]:
-        weight = described["class_weight"]
-        if isinstance(weight, list):
-            weight = dict(zip(labels_from(weight[0]).tolist(), weight[1], strict=True))
-        return {**super()._settings_from(described), "class_weight": weight}
-
-    @property
-    def _rule(self) -> HeadRule:
-        return HeadRule(
-            isinstance(self.solver, str),
-            self.class_weight == "balanced",
-            self.prior_count,
-            self.novelty,
-        )
-
-    def _learned(self) -> ClassMemory | NaturalMemory:
-        check_is_fitted(self)
-        if self.learned_ is None:
-            raise ValueError(COMPACTED)
-        return self.learned_
+    def _require_mergeable(self, other: FaastClassifier) -> None:
+        if not isinstance(other, FaastClassifier):
+            raise ValueError(f"cannot merge a classifier with a {type(other).__name__}")
+        self._require_same_features(other)
+        for what, mine, theirs in (
+            ("modality", self.modality, other.modality),
+            ("encoder", self.fingerprint, other.fingerprint),
+            ("class_names", self._uses_names(), other._uses_names()),
+        ):
+            if mine != theirs:
+                raise ValueError(
+                    "only models of one encoder, alike in class_names, can be merged: "
+                    f"{what} is {mine!r} here and {theirs!r} there "
+                    f"({self.encoder_name} and {other.encoder_name})"
+                )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = not isinstance(self.solver, Natural)
+        tags.classifier_tags.multi_label = True
+        if self.encoder is not None:
+            tags.input_tags.two_d_array = False
+            tags.no_validation = True
         return tags

@@ -1,20 +1,24 @@
-"""The encoder of a classifier: what a file says of it, and the encoder itself once it is needed."""
+"""The encoder of a classifier: its settings and fingerprint, and the encoder once it is needed."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from faast.data.reader import Modality
-from faast.encoders import Encoder, EncoderMismatchError, load_encoder
+from faast.encoders import CachedEncoder, Encoder, EncoderMismatchError, load_encoder
+from faast.encoders.base import Features
 
-KEPT = frozenset({"name", "revision", "dtype", "prompt", "pooling", "n_features"})
-"""Settings that a file may hold. Running code that a checkpoint brings is never one of them."""
+FILE_SETTINGS = frozenset({"name", "revision", "dtype", "prompt", "pooling", "n_features"})
+"""Settings that a file may hold; running code of a checkpoint is never one of them."""
 
 
 @dataclass
-class OpenedEncoder:
-    """An encoder by its settings and fingerprint.
+class EncoderReference:
+    """An encoder by its settings and fingerprint, opened when first needed.
 
     Attributes
     ----------
@@ -22,48 +26,24 @@ class OpenedEncoder:
         For `load_encoder`.
     fingerprint : str
     modality : {"text", "image", "features"}
-        What rows of the classifier are.
-    found : Encoder or None
-        None until it is needed.
+        Kind of rows that the encoder takes.
     """
 
     settings: dict[str, Any]
     fingerprint: str
     modality: Modality
-    found: Encoder | None = None
+    _opened: Encoder | None = None
+    _cached: CachedEncoder | None = None
 
     @classmethod
-    def of(cls, encoder: str | Encoder, modality: Modality) -> OpenedEncoder:
-        """Take an encoder, or load it by name.
-
-        Raises
-        ------
-        EncoderMismatchError
-            It takes other rows.
-        """
+    def of(cls, encoder: str | Encoder) -> EncoderReference:
+        """Refer to an encoder, loaded where it is given by name."""
         encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
-        opened = cls(encoder.settings, encoder.fingerprint, modality)
-        opened.use(encoder)
-        return opened
-
-    @classmethod
-    def from_metadata(cls, metadata: dict[str, Any], modality: Modality) -> OpenedEncoder:
-        """Restore what `to_metadata` returned.
-
-        Raises
-        ------
-        ValueError
-            Settings that no classifier writes.
-        """
-        settings = dict(metadata["settings"])
-        foreign = sorted(set(settings) - KEPT)
-        if foreign or not isinstance(settings.get("name"), str):
-            raise ValueError(f"encoder settings that cannot be trusted: {foreign or 'no name'}")
-        return cls(settings, str(metadata["fingerprint"]), modality)
-
-    def to_metadata(self) -> dict[str, Any]:
-        """Return what a file keeps."""
-        return {"settings": self.settings, "fingerprint": self.fingerprint}
+        if not isinstance(encoder, Encoder):
+            raise TypeError(
+                f"encoder must be a name such as 'hashing' or an Encoder, got {encoder!r}"
+            )
+        return cls(encoder.settings, encoder.fingerprint, encoder.modality, encoder)
 
     @property
     def name(self) -> str:
@@ -77,38 +57,101 @@ class OpenedEncoder:
         Raises
         ------
         EncoderMismatchError
-            What loads by these settings is another encoder now, or none.
+            The settings load another encoder now, or none.
         """
-        if self.found is not None:
-            return self.found
-        try:
-            encoder = load_encoder(**self.settings, fingerprint=self.fingerprint)
-        except EncoderMismatchError:
-            raise
-        except ValueError as error:
-            raise EncoderMismatchError(
-                f"the settings {self.settings} that the model keeps fit no encoder: {error}"
-            ) from error
-        self.use(encoder)
-        return encoder
+        if self._opened is None:
+            try:
+                encoder = load_encoder(**self.settings, fingerprint=self.fingerprint)
+            except EncoderMismatchError:
+                raise
+            except ValueError as error:
+                raise EncoderMismatchError(
+                    f"no encoder has the settings {self.settings} that the model holds: {error}"
+                ) from error
+            self.use(encoder)
+            return encoder
+        return self._opened
+
+    @property
+    def opened(self) -> Encoder | None:
+        """The encoder if it is open, else None."""
+        return self._opened
 
     def use(self, encoder: Encoder) -> None:
-        """Take an encoder that was loaded elsewhere.
+        """Use an encoder that was loaded elsewhere.
 
         Raises
         ------
         EncoderMismatchError
-            It is not the encoder that rows were learned with, or takes other rows.
+            Rows were learned with another encoder, or it takes other rows.
         """
-        if encoder.modality != self.modality:
-            raise EncoderMismatchError(
-                f"the classifier takes {self.modality} rows, encoder {encoder.name!r} takes "
-                f"{encoder.modality} rows"
-            )
+        _require_modality(encoder.name, encoder.modality, self.modality)
         if encoder.fingerprint != self.fingerprint:
             raise EncoderMismatchError(
                 f"the model was learned with encoder {self.name!r} of fingerprint "
                 f"{self.fingerprint}, got {encoder.name!r} of fingerprint {encoder.fingerprint}; "
                 f"load_encoder(**{self.settings}) gives the right one"
             )
-        self.found = encoder
+        self._opened = encoder
+
+    def require_modality(self, modality: Modality | None) -> None:
+        """Raise EncoderMismatchError where the encoder takes rows of another kind."""
+        if modality is not None:
+            _require_modality(self.name, self.modality, modality)
+
+    def encode_to_learn(
+        self, rows: Iterable[Any], cache: str | os.PathLike[str] | None, *, progress: bool = False
+    ) -> Features:
+        """Encode rows, keeping their features in the folder `cache` if one is given."""
+        return self._learning(cache).encode(rows, progress=progress)
+
+    def recall(self, rows: Iterable[Any], cache: str | os.PathLike[str] | None) -> Features:
+        """Return the features that rows were learned with.
+
+        Raises
+        ------
+        RowsNotLearnedError
+            They are not known: the encoder gives a row other last bits in another batch, and no
+            cache kept them.
+        """
+        return self._learning(cache).recall(rows)
+
+    def to_metadata(self) -> dict[str, Any]:
+        """Return what a file holds."""
+        return {
+            "settings": self.settings,
+            "fingerprint": self.fingerprint,
+            "modality": self.modality,
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, Any]) -> EncoderReference:
+        """Rebuild from what `to_metadata` returned.
+
+        Raises
+        ------
+        ValueError
+            Settings that no classifier writes.
+        """
+        settings = dict(metadata["settings"])
+        foreign = sorted(set(settings) - FILE_SETTINGS)
+        if foreign or not isinstance(settings.get("name"), str):
+            raise ValueError(f"encoder settings that cannot be trusted: {foreign or 'no name'}")
+        modality, fingerprint = metadata["modality"], metadata["fingerprint"]
+        if modality not in ("text", "image", "features") or not isinstance(fingerprint, str):
+            raise ValueError(f"an encoder cannot have modality {modality!r}, {fingerprint!r}")
+        return cls(settings, fingerprint, modality)
+
+    def _learning(self, cache: str | os.PathLike[str] | None) -> Encoder:
+        if cache is None:
+            return self.encoder
+        if self._cached is None or self._cached.folder.parent != Path(cache):
+            self._cached = CachedEncoder(self.encoder, cache)
+        return self._cached
+
+
+def _require_modality(name: str, modality: Modality, expected: Modality) -> None:
+    if modality != expected:
+        raise EncoderMismatchError(
+            f"the classifier takes {expected} rows, encoder {name!r} takes {modality} rows"
+        )

@@ -1,30 +1,16 @@
-"""What a classifier of raw rows answers."""
+"""Explanation: what the answer for one row is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray, FloatArray
-from faast.estimators import FaastClassifier
+from faast._utils.arrays import AnyArray
 from faast.estimators.class_memory import ClassMemory
-
-
-class Prediction(NamedTuple):
-    """Answer for one row.
-
-    Attributes
-    ----------
-    label : hashable
-    score : float
-        Its probability.
-    """
-
-    label: Hashable
-    score: float
+from faast.estimators.head import Head
+from faast.estimators.linear_classifier import probabilities
 
 
 @dataclass(frozen=True)
@@ -39,8 +25,8 @@ class Explanation:
     rows : dict of label to float
         Rows learned of every class, in the same order.
     prior_share : float
-        How much of the label's lead over the mean class, in log-probability, is gone without what
-        the names of the classes say: 0 (rows alone) to 1 (names alone).
+        How much of the label's lead over the mean class, in log-probability, is gone without the
+        embeddings of the classes: 0 (rows alone) to 1 (embeddings alone).
     novelty : float or None
         How unlike the learned rows the row is, larger for more; None unless asked for.
     """
@@ -53,50 +39,46 @@ class Explanation:
 
 
 def explain(
-    classifier: FaastClassifier, unnamed: FaastClassifier | None, features: AnyArray
+    head: Head, without_names: Head | None, memory: ClassMemory, features: AnyArray
 ) -> Explanation:
     """Explain one row.
 
     Parameters
     ----------
-    classifier : FaastClassifier
-        Not compacted.
-    unnamed : FaastClassifier or None
+    head : Head
+    without_names : Head or None
         The same without class embeddings; None where no row has been learned.
+    memory : ClassMemory
+        What `head` was solved from.
     features : ndarray of shape (1, d)
     """
-    (probabilities,) = classifier.predict_proba(features)
-    order = np.argsort(-probabilities, kind="stable")
-    classes = classifier.classes_[order].tolist()
-    learned = classifier.learned_
-    counts = np.zeros(len(order))
-    if isinstance(learned, ClassMemory):
-        counts = learned.counts[order]
+    scores = head.score(features)
+    (found,) = probabilities(head, scores)
+    order = np.argsort(-found, kind="stable")
+    classes = head.classes[order].tolist()
     share = 0.0
-    if unnamed is None:
+    if without_names is None:
         share = 1.0
-    elif isinstance(learned, ClassMemory) and learned.embeddings:
-        whole, rows = (_lead(model, features, classes[0]) for model in (classifier, unnamed))
+    elif memory.embeddings is not None:
+        whole, rows = (_lead(one, features, classes[0]) for one in (head, without_names))
         share = min(max(1.0 - rows / whole, 0.0), 1.0) if whole > 0 else 0.0
-    novelty = novelty_of(classifier, features)
+    novelty = None
+    if head.novelty is not None:
+        novelty = float(head.novelty.score(features, scores / head.temperature)[0])
     return Explanation(
         classes[0],
-        dict(zip(classes, probabilities[order].tolist(), strict=True)),
-        dict(zip(classes, counts.tolist(), strict=True)),
+        dict(zip(classes, found[order].tolist(), strict=True)),
+        dict(zip(classes, memory.counts[order].tolist(), strict=True)),
         share,
-        None if novelty is None else float(novelty[0]),
+        novelty,
     )
 
 
-def novelty_of(classifier: FaastClassifier, features: AnyArray) -> FloatArray | None:
-    """Return the novelty of rows, shape (n,), where the classifier keeps what it needs."""
-    return None if classifier._fitted().novelty is None else classifier.novelty_score(features)
-
-
-def _lead(classifier: FaastClassifier, features: AnyArray, label: Hashable) -> float:
+def _lead(head: Head, features: AnyArray, label: Hashable) -> float:
     """Return how far a class is ahead of the mean class in log-probability."""
-    classes = classifier.classes_.tolist()
+    classes = head.classes.tolist()
     if label not in classes:
         return 0.0
-    (logs,) = np.log(np.maximum(classifier.predict_proba(features), np.finfo(float).tiny))
+    (found,) = probabilities(head, head.score(features))
+    logs = np.log(np.maximum(found, np.finfo(float).tiny))
     return float(logs[classes.index(label)] - logs.mean())

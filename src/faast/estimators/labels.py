@@ -1,11 +1,15 @@
-"""Class labels: any hashable kind, kept sorted, growing and shrinking.
+"""Class labels: what a label is, when two are the same, and how they are kept sorted.
 
-What a classifier is to learn: labels or indicators, and embeddings that name classes.
+A label is a text, an integer, a truth value, or a tuple of these; beside texts it may be a fraction
+too. Numpy scalars, whole floats (1.0 is the integer 1), subclasses of `str` and members of an
+`Enum` (their value) are converted.
+Two labels are the same where Python finds them equal: 1 and 1.0 are, 1 and "1" are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -13,115 +17,48 @@ from sklearn.utils.validation import column_or_1d
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast._utils.validation import as_rows, to_numpy
+from faast.core.state import Json
+
+_PLAIN = (str, bool, int, float)
+_INT64 = range(-(2**63), 2**63)
 
 
 def as_labels(y: Any) -> AnyArray:
-    """Return labels as an array of their own dtype, object only for mixed kinds.
+    """Convert labels to one array of text, int64 or bool; of objects where kinds are mixed.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n,)
 
     Raises
     ------
     ValueError
-        Not one label a row, a missing label (named by its row), or continuous targets.
+        Several labels per row; a label that is missing, masked, a fraction, or of another kind
+        (named by its row).
     """
-    if isinstance(y, list | tuple) and any(isinstance(label, tuple) for label in y):
-        return _object_array(y)
-    labels = column_or_1d(np.asarray(y, dtype=None if hasattr(y, "dtype") else _kind(y)), warn=True)
-    if labels.dtype == object:
-        missing = [i for i, label in enumerate(labels) if label is None or label != label]
-        if missing:
-            raise ValueError(f"label of row {missing[0]} is missing ({labels[missing[0]]!r})")
-        kind = _kind(labels)
-        return labels if kind is object else np.asarray(labels.tolist())
+    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+        row = int(np.flatnonzero(np.ma.getmaskarray(y))[0])
+        raise ValueError(
+            f"label of row {row} is masked: a prediction that was abstained from is no label; "
+            "leave masked rows out"
+        )
+    if isinstance(y, list | tuple):
+        if any(np.ndim(label) and not isinstance(label, tuple) for label in y):
+            column_or_1d(np.asarray(y), warn=True)  # raises, or reads a column
+            y = [label[0] for label in y]
+        return _from_objects(y)
+    labels = column_or_1d(np.asarray(y), warn=True)
+    if labels.dtype.kind in "bU":
+        return labels
+    if labels.dtype.kind in "iu" and (not labels.size or int(labels.max()) in _INT64):
+        return labels.astype(np.int64, copy=False)
     if labels.dtype.kind == "f":
-        wrong = np.flatnonzero(~np.isfinite(labels))
-        if wrong.size:
-            kind_name = "NaN" if np.isnan(labels[wrong[0]]) else "inf"
-            raise ValueError(f"label of row {wrong[0]} is missing (y contains {kind_name})")
-        wrong = np.flatnonzero(labels != np.rint(labels))
-        if wrong.size:
-            raise ValueError(
-                f"Unknown label type: continuous (label of row {wrong[0]} is {labels[wrong[0]]}); "
-                "a classifier takes classes, FaastRegressor takes numbers"
-            )
-    return labels
-
-
-def union(left: AnyArray, right: AnyArray) -> AnyArray:
-    """Return the sorted distinct labels of both."""
-    if not len(left) or not len(right):
-        return distinct(left if len(left) else right)
-    if _family(left) == _family(right) and object not in (left.dtype, right.dtype):
-        return distinct(np.concatenate([left, right]))
-    return distinct(_object_array([*left.tolist(), *right.tolist()]))
-
-
-def distinct(labels: AnyArray) -> AnyArray:
-    """Return the sorted distinct labels; labels of mixed kinds sort by kind, then value."""
-    if labels.dtype != object:
-        found = np.unique(labels)
-        # The width of the longest label that there is, not of one that there was.
-        return np.asarray(found.tolist()) if found.dtype.kind == "U" and len(found) else found
-    return _object_array(sorted(set(labels.tolist()), key=_mixed_key))
-
-
-def positions(labels: AnyArray, classes: AnyArray) -> IntArray:
-    """Return where each label stands in the classes, -1 where it does not."""
-    place = {label: index for index, label in enumerate(classes.tolist())}
-    if labels.dtype != object and len(labels):
-        kinds, inverse = np.unique(labels, return_inverse=True)
-        return np.array([place.get(kind, -1) for kind in kinds.tolist()], dtype=np.int64)[inverse]
-    return np.array([place.get(label, -1) for label in labels.tolist()], dtype=np.int64)
-
-
-def describe_labels(labels: AnyArray) -> list[list[Any]]:
-    """Return labels as JSON: [kind, value] pairs.
-
-    Raises
-    ------
-    ValueError
-        A label that JSON cannot keep.
-    """
-    described = []
-    for label in labels.tolist():
-        if not isinstance(label, str | int | float | bool):
-            raise ValueError(
-                f"a file can keep labels that are strings or numbers, got {label!r} of type "
-                f"{type(label).__name__}"
-            )
-        described.append([type(label).__name__, label])
-    return [[labels.dtype.str], *described]
-
-
-def labels_from(description: list[list[Any]]) -> AnyArray:
-    """Rebuild labels from their description."""
-    kinds = {"str": str, "int": int, "float": float, "bool": bool}
-    (dtype,), *described = description
-    values = [kinds[kind](value) for kind, value in described]
-    return _object_array(values) if dtype == "|O" else np.array(values, dtype=dtype)
-
-
-def _kind(labels: Iterable[Hashable]) -> type | None:
-    families = {str if isinstance(label, str) else type(label) for label in labels}
-    numbers = {int, float, bool} | {t for t in families if issubclass(t, np.number | np.bool_)}
-    return None if len(families) <= 1 or families <= numbers else object
-
-
-def _family(labels: AnyArray) -> str:
-    kind = labels.dtype.kind
-    return {"U": "text", "S": "bytes", "O": "object"}.get(
-        kind, "number" if kind in "iufb" else kind
-    )
-
-
-def _mixed_key(label: Hashable) -> tuple[str, Any]:
-    return ("", label) if isinstance(label, int | float) else (type(label).__name__, label)
-
-
-def _object_array(labels: Iterable[Any]) -> AnyArray:
-    labels = list(labels)
-    array = np.empty(len(labels), dtype=object)
-    array[:] = labels
-    return array
+        return _whole_numbers(labels)
+    return _from_objects(labels.tolist())
 
 
 def as_targets(y: Any) -> AnyArray:
@@ -133,7 +70,7 @@ def as_targets(y: Any) -> AnyArray:
 
     Returns
     -------
-    ndarray of shape (n,), labels of their own dtype; or of shape (n, C), uint8
+    ndarray of shape (n,), see `as_labels`; or of shape (n, C), uint8
 
     Raises
     ------
@@ -142,10 +79,11 @@ def as_targets(y: Any) -> AnyArray:
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
-    if not isinstance(y, list | tuple):
+    if isinstance(y, list | tuple):
+        if any(isinstance(label, tuple) for label in y):  # tuples are labels, not rows
+            return as_labels(y)
+    elif not isinstance(y, np.ma.MaskedArray):
         y = to_numpy(y)
-    elif any(isinstance(label, tuple) for label in y):  # tuples are labels, not rows
-        return as_labels(y)
     if np.ndim(y) != 2 or np.shape(y)[1] == 1:
         return as_labels(y)
     indicator = np.asarray(y)
@@ -158,10 +96,38 @@ def as_targets(y: Any) -> AnyArray:
     return indicator.astype(np.uint8)
 
 
-def named_embeddings(
+def unite_labels(left: AnyArray, right: AnyArray) -> AnyArray:
+    """Return the sorted distinct labels of both."""
+    if not len(left) or not len(right):
+        return distinct_labels(left if len(left) else right)
+    kinds = {left.dtype.kind, right.dtype.kind}
+    if kinds == {"U"} or kinds <= set("bi"):
+        return distinct_labels(np.concatenate([left, right]))
+    return distinct_labels(_object_array([*left.tolist(), *right.tolist()]))
+
+
+def distinct_labels(labels: AnyArray) -> AnyArray:
+    """Return the sorted distinct labels; labels of mixed kinds sort by kind, then value."""
+    if labels.dtype != object:
+        found = np.unique(labels)
+        # as wide as the longest label that there is, not as one that there was
+        return np.asarray(found.tolist()) if found.dtype.kind == "U" and len(found) else found
+    return _from_objects(sorted(set(labels.tolist()), key=_sort_key))
+
+
+def label_indices(labels: AnyArray, classes: AnyArray) -> IntArray:
+    """Return the index of each label among the classes, -1 where it is none of them."""
+    index = {label: i for i, label in enumerate(classes.tolist())}
+    if labels.dtype != object and len(labels):
+        found, inverse = np.unique(labels, return_inverse=True)
+        return np.array([index.get(label, -1) for label in found.tolist()], dtype=np.int64)[inverse]
+    return np.array([index.get(label, -1) for label in labels.tolist()], dtype=np.int64)
+
+
+def check_embeddings(
     given: Mapping[Hashable, Any] | Any, y: AnyArray, n_features: int
 ) -> dict[Hashable, FloatArray] | None:
-    """Check class embeddings and name them by label.
+    """Check class embeddings and key them by label.
 
     Parameters
     ----------
@@ -175,26 +141,167 @@ def named_embeddings(
     Raises
     ------
     ValueError
-        For an indicator matrix, of another width or number, or not finite.
+        For an indicator matrix; vectors of another width or number, or not finite.
     """
     if given is None:
         return None
     if y.ndim == 2:
         raise ValueError("class_embeddings have no meaning for an indicator matrix")
     if not isinstance(given, Mapping):
-        labels = distinct(y).tolist()
+        labels = distinct_labels(y).tolist()
         vectors = to_numpy(as_rows(given, "class_embeddings", n_features))
         if len(vectors) != len(labels):
             raise ValueError(
                 f"class_embeddings has {len(vectors)} rows, the first rows have {len(labels)} "
-                "classes; pass a mapping of label to vector to name them"
+                "classes; pass a mapping of label to vector to say which is which"
             )
         given = dict(zip(labels, vectors, strict=True))
-    named = {label: np.asarray(to_numpy(v), dtype=np.float64) for label, v in given.items()}
-    for label, vector in named.items():
+    labels = as_labels(list(given)).tolist()
+    named = [np.asarray(to_numpy(vector), dtype=np.float64) for vector in given.values()]
+    for label, vector in zip(labels, named, strict=True):
         if vector.shape != (n_features,) or not np.all(np.isfinite(vector)):
             raise ValueError(
                 f"the class embedding of {label!r} must be {n_features} finite numbers, like a "
                 f"row of X; got shape {vector.shape}"
             )
-    return named
+    return dict(zip(labels, named, strict=True))
+
+
+def describe_labels(labels: AnyArray) -> list[Any]:
+    """Return labels as JSON: values, or [kind, value] pairs where kinds are mixed."""
+    if labels.dtype != object:
+        return [labels.dtype.kind, *labels.tolist()]
+    return ["O", *(_describe(label) for label in labels.tolist())]
+
+
+def labels_from(description: Any) -> AnyArray:
+    """Rebuild sorted distinct labels from their description.
+
+    Raises
+    ------
+    ValueError
+        Not what `describe_labels` returns for sorted distinct labels.
+    """
+    if not isinstance(description, list) or not description:
+        raise ValueError(f"labels must be a list that begins with their kind, got {description!r}")
+    kind, *values = description
+    expected = {"U": str, "b": bool, "i": int}.get(kind)
+    if kind == "O":
+        values = [_rebuild(value) for value in values]
+    elif expected is None or any(type(value) is not expected for value in values):
+        raise ValueError(f"labels of kind {kind!r} must all be of that kind")
+    labels = as_labels(values) if values else np.zeros(0, dtype=np.int64)
+    if not np.array_equal(labels, distinct_labels(labels)):
+        raise ValueError("labels must be sorted and distinct")
+    return labels
+
+
+LABELS = Json(describe_labels, labels_from)
+"""How a file holds sorted class labels."""
+
+
+def _from_objects(labels: Iterable[Any]) -> AnyArray:
+    """Convert Python objects to labels, one by one."""
+    plain = [_plain(label, row) for row, label in enumerate(labels)]
+    kinds = {type(label) for label in plain}
+    if float in kinds and kinds <= {int, bool, float}:
+        row = next(row for row, label in enumerate(plain) if type(label) is float)
+        raise ValueError(_continuous(row, plain[row]))
+    if kinds <= {int, bool} and len(kinds) == 2:
+        plain, kinds = [int(label) for label in plain], {int}
+    if kinds == {str} or kinds == {bool} or not plain:
+        return np.asarray(plain)
+    if kinds == {int} and all(label in _INT64 for label in plain):
+        return np.asarray(plain, dtype=np.int64)
+    return _object_array(plain)
+
+
+def _plain(label: Any, row: int) -> Any:
+    """Return one label as a plain Python object."""
+    if type(label) in (str, int, bool):
+        pass
+    elif isinstance(label, Enum):
+        return _plain(label.value, row)
+    elif isinstance(label, tuple):
+        return tuple(_plain(part, row) for part in label)
+    elif isinstance(label, str):
+        label = str.__str__(label)
+    else:
+        label = _number(label, row)
+    if isinstance(label, str) and "\0" in label:
+        raise ValueError(f"label of row {row} holds a NUL character: {label!r}")
+    return label
+
+
+def _number(label: Any, row: int) -> int | bool | float:
+    """Return a label that is a number or a truth value as a Python object."""
+    if isinstance(label, bool | np.bool_):
+        return bool(label)
+    if isinstance(label, int | np.integer):
+        return int(label)
+    if _is_missing(label):
+        found = "y contains NaN" if isinstance(label, float) else repr(label)
+        raise ValueError(f"label of row {row} is missing ({found})")
+    if not isinstance(label, float | np.floating):
+        raise ValueError(
+            f"label of row {row} is {label!r} of type {type(label).__name__}; a label must be a "
+            "text, an integer, a truth value or a tuple of these"
+        )
+    return int(label) if label == np.rint(label) else float(label)
+
+
+def _is_missing(label: Any) -> bool:
+    if label is None or label is np.ma.masked or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, float | np.floating) and not np.isfinite(label)
+
+
+def _whole_numbers(labels: AnyArray) -> AnyArray:
+    """Convert whole floats to integers."""
+    wrong = np.flatnonzero(~np.isfinite(labels))
+    if wrong.size:
+        name = "NaN" if np.isnan(labels[wrong[0]]) else "inf"
+        raise ValueError(f"label of row {wrong[0]} is missing (y contains {name})")
+    wrong = np.flatnonzero(labels != np.rint(labels))
+    if wrong.size:
+        raise ValueError(_continuous(int(wrong[0]), float(labels[wrong[0]])))
+    if labels.size and np.abs(labels).max() >= 2.0**63:
+        return _from_objects(labels.tolist())
+    return labels.astype(np.int64)
+
+
+def _continuous(row: int, label: float) -> str:
+    return (
+        f"Unknown label type: continuous (label of row {row} is {label}); a classifier takes "
+        "classes, FaastRegressor takes numbers"
+    )
+
+
+def _describe(label: Any) -> list[Any]:
+    if isinstance(label, tuple):
+        return ["tuple", [_describe(part) for part in label]]
+    return [type(label).__name__, label]
+
+
+def _rebuild(description: Any) -> Any:
+    kind, value = description
+    if kind == "tuple":
+        return tuple(_rebuild(part) for part in value)
+    if type(value).__name__ != kind or type(value) not in _PLAIN:
+        raise ValueError(f"a label of kind {kind!r} cannot be {value!r}")
+    return value
+
+
+def _sort_key(label: Hashable) -> tuple[str, Any]:
+    if isinstance(label, int | float):
+        return "", label
+    if isinstance(label, tuple):
+        return "tuple", tuple(_sort_key(part) for part in label)
+    return type(label).__name__, label
+
+
+def _object_array(labels: Iterable[Any]) -> AnyArray:
+    labels = list(labels)
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array

@@ -1,4 +1,4 @@
-"""AssociativeMemory: moments, a solver, and the weights solved when they are needed."""
+"""AssociativeMemory: learns keys and values, forgets them, and reads queries."""
 
 from __future__ import annotations
 
@@ -10,41 +10,38 @@ from typing import Any, Self
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.validation import Batch, as_rows, iterate_batches, to_numpy
-from faast._version import __version__
+from faast._utils.validation import Batch, iterate_batches
 from faast.core import persistence
 from faast.core.moments import Moments
-from faast.core.persistence import State
-from faast.core.sample import RowSample, hash_rows
-from faast.core.statistics import Statistics, summed
+from faast.core.sample import RowSample
+from faast.core.state import State
+from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
-from faast.solvers import Ridge, Solver, describe_solver, solver_from
+from faast.solvers import Ridge, Solution, Solver, as_solver, describe_solver, solver_from
 
 SELECTION_ROWS = 4096
-UNTAUGHT = "nothing has been learned yet; call learn(keys, values) first"
+"""Rows kept by default."""
+
+EMPTY = "nothing has been learned yet; call learn(keys, values) first"
 
 
-@persistence.persistent("memory")
 class AssociativeMemory:
     """Learns keys and values in closed form, and forgets them exactly.
 
     Parameters
     ----------
-    solver : Solver, optional
+    solver : Solver or "auto", optional
         ``Ridge()`` by default; the paper's is ``PseudoInverse(alpha=0.8)``.
     selection_rows : int
-        Distinct rows kept beside the moments: all of them up to this number (then everything is
-        exact, selection included, and rows that were never learned cannot be forgotten), a sample
-        past it. 0 keeps none.
-    lifts : bool
-        Past the kept rows, keep moments of lifted rows too, or up to 12,288 rows themselves; see
-        `faast.core.random_features.RandomFeatures`.
+        Distinct rows kept beside the moments. Up to this number all are kept: then everything is
+        exact, selection included, and rows that were never learned cannot be forgotten. Past it a
+        sample is kept. 0 keeps none.
     grid, key_scale, value_scale
         See `Moments`.
 
     Attributes
     ----------
-    learned : Statistics or None
+    statistics : Statistics or None
         Moments and rows; None before the first rows. Never changed in place.
 
     Examples
@@ -58,17 +55,15 @@ class AssociativeMemory:
 
     def __init__(
         self,
-        solver: Solver | None = None,
+        solver: Solver | str | None = None,
         *,
         selection_rows: int = SELECTION_ROWS,
-        lifts: bool = False,
         grid: int | None = 20,
         key_scale: float | AnyArray | None = None,
         value_scale: float | AnyArray | None = None,
     ) -> None:
-        self.solver = solver if solver is not None else Ridge()
-        self.selection_rows = selection_rows
-        self.lifts = lifts
+        self.solver = Ridge() if solver is None else as_solver(solver)
+        self.selection_rows = _not_negative(selection_rows)
         self._grid_settings: dict[str, Any] = {
             "grid": grid,
             "key_scale": key_scale,
@@ -78,19 +73,19 @@ class AssociativeMemory:
 
     def reset(self) -> Self:
         """Forget everything."""
-        self.learned: Statistics | None = None
-        self._weights: FastWeights | None = None
+        self.statistics: Statistics | None = None
+        self._solution: Solution | None = None
         return self
 
     @property
     def moments(self) -> Moments | None:
         """Moments of all rows; None before the first."""
-        return None if self.learned is None else self.learned.moments
+        return None if self.statistics is None else self.statistics.moments
 
     @property
     def rows(self) -> RowSample | None:
-        """Rows that are kept: all, or a sample; None before the first."""
-        return None if self.learned is None else self.learned.rows
+        """Rows that are kept, all or a sample; None before the first."""
+        return None if self.statistics is None else self.statistics.rows
 
     @property
     def count(self) -> float:
@@ -99,24 +94,28 @@ class AssociativeMemory:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the moments and the kept rows: what learning on and forgetting need."""
-        return 0 if self.learned is None else self.learned.nbytes
+        """Bytes of the statistics: what learning on and forgetting need."""
+        return 0 if self.statistics is None else self.statistics.nbytes
 
     @property
-    def weights(self) -> FastWeights:
-        """The solver's fast weights, solved when first asked for after a change.
+    def solution(self) -> Solution:
+        """The solver's solution, solved when first asked for after a change.
 
         Raises
         ------
         ValueError
             Nothing has been learned.
         """
-        if self._weights is None:
-            learned = self._taught()
-            if not learned.moments.count:
-                raise ValueError(UNTAUGHT)
-            self._weights = self.solver.solve(learned.moments, learned.rows)
-        return self._weights
+        if self._solution is None:
+            if self.statistics is None or not self.count:
+                raise ValueError(EMPTY)
+            self._solution = self.solver.fit(self.statistics)
+        return self._solution
+
+    @property
+    def weights(self) -> FastWeights:
+        """The fast weights of `solution`."""
+        return self.solution.weights
 
     def read(self, queries: Any) -> FloatArray:
         """Read queries: array-like of shape (n, d) to ndarray of shape (n, m), float64."""
@@ -124,9 +123,9 @@ class AssociativeMemory:
 
     def learn(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Learn rows; parameters, errors and the state after an error as for `Moments.add`."""
-        like, batches = self._prepared(keys, values, weights)
-        part = summed(batches, like)
-        return self._set(part if self.learned is None else like.plus(part))
+        mine, batches = self._checked(keys, values, weights)
+        part = mine.sum_batches(batches)
+        return self._replace(part if self.statistics is None else mine.merge(part))
 
     def forget(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
@@ -136,10 +135,10 @@ class AssociativeMemory:
         ValueError
             As for `Moments.subtract`. While all rows are kept, any row that was not learned.
         """
-        if self.learned is None:
+        if self.statistics is None:
             raise ValueError("nothing has been learned yet, so there is nothing to forget")
-        like, batches = self._prepared(keys, values, weights)
-        return self._set(like.minus(summed(batches, like, forgetting=True)))
+        mine, batches = self._checked(keys, values, weights)
+        return self._replace(mine.unmerge(mine.sum_batches(batches, forgetting=True)))
 
     def merge(self, other: AssociativeMemory) -> Self:
         """Learn everything another memory has learned.
@@ -149,98 +148,82 @@ class AssociativeMemory:
         ValueError
             Other widths, another grid or other scales.
         """
-        if other.learned is None:
+        if other.statistics is None:
             return self
-        shape = other.learned.moments.n_features, other.learned.moments.n_values
-        mine = self.learned or self._nothing(*shape)
-        return self._set(mine.plus(other.learned))
+        shape = other.statistics.moments.n_features, other.statistics.moments.n_values
+        return self._replace((self.statistics or self._nothing(*shape)).merge(other.statistics))
 
     def decay(self, factor: float) -> Self:
         """Let everything learned so far count less, by a factor in (0, 1]; see `Moments.decay`."""
-        return self if self.learned is None else self._set(self.learned.decayed(factor))
-
-    def select_outputs(self, columns: AnyArray) -> Self:
-        """Rearrange the columns of values; see `Moments.select_outputs`."""
-        return self._set(self._taught().select_outputs(columns))
+        return self if self.statistics is None else self._replace(self.statistics.decay(factor))
 
     def loo_values(self) -> FloatArray:
-        """Predict the kept rows as if each had not been learned, in their order: (n, m)."""
-        learned = self._taught()
-        return self.solver.loo_values(learned.moments, learned.rows, self.weights)
-
-    def hashes(self, keys: Any) -> AnyArray:
-        """Hash keys as the memory holds them; see `RowSample.hashes`."""
-        return hash_rows(self._taught().moments.key_grid.rounded(to_numpy(as_rows(keys, "keys"))))
+        """Predict the kept rows as if each had not been learned: (n, m), in the order of `rows`."""
+        return self.solution.loo_scores
 
     def copy(self) -> AssociativeMemory:
         """Return an independent copy."""
         twin = AssociativeMemory(
-            self.solver,
-            selection_rows=self.selection_rows,
-            lifts=self.lifts,
-            **self._grid_settings,
+            self.solver, selection_rows=self.selection_rows, **self._grid_settings
         )
-        twin.learned, twin._weights = self.learned, self._weights  # never changed in place
+        twin.statistics, twin._solution = self.statistics, self._solution
         return twin
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one file; `faast.load` restores it, ready to go on learning."""
-        persistence.save(self.solved(), path, __version__)
-
-    def solved(self) -> Self:
-        """Solve now what would be solved when first read."""
-        if self.count:
-            _ = self.weights
-        return self
+        persistence.save(self, path)
 
     def to_state(self) -> State:
-        """Return what a file keeps: fast weights too, where they are solved."""
+        """Return the content to write: fast weights too, where they are solved."""
         settings = {
             name: setting.tolist() if isinstance(setting, np.ndarray) else setting
             for name, setting in self._grid_settings.items()
         }
-        parts = {} if self.learned is None else {"learned": self.learned.to_state()}
-        if self._weights is not None:
-            parts["weights"] = self._weights.to_state()
-        return State.joined(
+        parts = {} if self.statistics is None else {"statistics": self.statistics.to_state()}
+        if self._solution is not None:
+            parts["weights"] = self._solution.weights.to_state()
+        return State.join(
             parts,
             solver=describe_solver(self.solver),
             selection_rows=self.selection_rows,
-            lifts=self.lifts,
             grid=settings,
         )
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Restore what `to_state` returned."""
+        """Rebuild a memory; errors as for `faast.load`."""
         metadata = state.metadata
         memory = cls(
             solver_from(metadata["solver"]),
-            selection_rows=int(metadata["selection_rows"]),
-            lifts=bool(metadata["lifts"]),
+            selection_rows=metadata["selection_rows"],
             **metadata["grid"],
         )
-        if "learned" in metadata:
-            memory.learned = Statistics.from_state(state.part("learned"))
+        if "statistics" in metadata:
+            memory.statistics = Statistics.from_state(state.part("statistics"))
         if "weights" in metadata:
-            memory._weights = FastWeights.from_state(state.part("weights"))
+            weights = FastWeights.from_state(state.part("weights"))
+            moments = memory.moments
+            if (
+                moments is None
+                or memory.statistics is None
+                or weights.matrix.shape != (moments.n_features, moments.n_values)
+            ):
+                raise ValueError("the fast weights do not fit the moments")
+            solver, statistics = memory.solver, memory.statistics
+            # files hold no leave-one-out values: solve again where they are asked for
+            memory._solution = Solution(weights, lambda: solver.fit(statistics).loo_scores)
         return memory
 
-    def _taught(self) -> Statistics:
-        if self.learned is None:
-            raise ValueError(UNTAUGHT)
-        return self.learned
-
-    def _set(self, learned: Statistics) -> Self:
-        self.learned, self._weights = learned, None
+    def _replace(self, statistics: Statistics) -> Self:
+        self.statistics, self._solution = statistics, None
         return self
 
-    def _prepared(self, keys: Any, values: Any, weights: Any) -> tuple[Statistics, Iterator[Batch]]:
-        """Return what rows are to be added to or taken from, and the rows in checked batches."""
-        if self.learned is not None:
-            moments = self.learned.moments
+    def _checked(self, keys: Any, values: Any, weights: Any) -> tuple[Statistics, Iterator[Batch]]:
+        """Return the statistics so far, and the rows in checked batches."""
+        if self.statistics is not None:
+            moments = self.statistics.moments
             widths = moments.n_features, moments.n_values
-            return self.learned, iterate_batches(keys, values, weights, *widths)
+            return self.statistics, iterate_batches(keys, values, weights, *widths)
         batches = iterate_batches(keys, values, weights)
         first = next(batches, None)
         if first is None:
@@ -250,4 +233,10 @@ class AssociativeMemory:
 
     def _nothing(self, n_features: int, n_values: int) -> Statistics:
         moments = Moments(n_features, n_values, **self._grid_settings)
-        return Statistics.nothing(moments, self.selection_rows, self.lifts)
+        return Statistics.empty(moments, self.selection_rows, maps=False)
+
+
+def _not_negative(selection_rows: int) -> int:
+    if isinstance(selection_rows, bool) or not 0 <= selection_rows < 2**62:
+        raise ValueError(f"selection_rows must be 0 or more rows, got {selection_rows!r}")
+    return int(selection_rows)

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.imports import import_optional
 from faast.core.grid import LARGEST_QUERY
 from faast.core.persistence import write_whole
-from faast.core.weights import FastWeights, FeatureWeights
+from faast.core.random_features import LARGEST_PROJECTION
+from faast.core.weights import FeatureWeights
 from faast.estimators.head import Head
 
 OPSET, IR_VERSION = 17, 9
@@ -46,10 +47,10 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
     rows = graph.cast("features", "DOUBLE")
     if normalise:
         rows = graph.unit(rows)
-    scores = graph.linear(rows, head.weights)
-    if head.lifted is not None:
-        width = head.weights.matrix.shape[0]
-        scores = graph.add("Add", scores, graph.lifted(rows, head.lifted, width))
+    scores = graph.linear(rows, head.weights.matrix, head.weights.bias)
+    if head.weights.mapped is not None:
+        mapped = graph.mapped(rows, head.weights.mapped, head.n_features)
+        scores = graph.add("Add", scores, mapped)
     temperature = graph.constant(np.float64(head.temperature))
     if head.multilabel:
         centred = graph.add("Sub", scores, graph.constant(np.float64(0.5)))
@@ -61,7 +62,7 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
         best = graph.add("ArgMax", scores, axis=1, keepdims=0)
         label = graph.add("Gather", graph.constant(_plain(head.classes)), best, axis=0)
     probabilities = graph.cast(probabilities, "FLOAT")
-    write_whole(Path(path), graph.finished(head, label, probabilities))
+    write_whole(Path(path), graph.serialise(head, label, probabilities))
 
 
 class _Graph:
@@ -97,28 +98,32 @@ class _Graph:
         """Convert to another type of number."""
         return self.add("Cast", values, to=getattr(self.onnx.TensorProto, kind))
 
-    def linear(self, rows: str, weights: FastWeights) -> str:
+    def linear(self, rows: str, matrix: FloatArray, bias: FloatArray) -> str:
         """Multiply and add."""
-        return self.add("Gemm", rows, self.constant(weights.matrix), self.constant(weights.bias))
+        return self.add("Gemm", rows, self.constant(matrix), self.constant(bias))
 
-    def lifted(self, rows: str, lifted: FeatureWeights, width: int) -> str:
-        """Read lifted rows, rounding where `RandomFeatures` rounds."""
-        lift = lifted.lift(width)
-        per_unit = self.constant(np.asarray(lifted.key_grid.per_unit, np.float64))
-        most = self.constant(np.float64(LARGEST_QUERY))
-        units = self.add("Clip", self.add("Mul", rows, per_unit), self.add("Neg", most), most)
-        units = self.add("Round", units)
-        signs = self.cast(self.constant(lift.signs.astype(np.int8)), "DOUBLE")
-        sums = self.add("MatMul", units, signs)
-        z = self.add("Round", self.add("Mul", sums, self.constant(np.float64(lift.per_row_unit))))
+    def mapped(self, rows: str, weights: FeatureWeights, n_features: int) -> str:
+        """Read random features, rounding and clipping where `RandomFeatures` does."""
+        features = weights.random_features(n_features)
+        per_unit = self.constant(np.asarray(weights.key_grid.per_unit, np.float64))
+        units = self.add("Round", self.clip(self.add("Mul", rows, per_unit), LARGEST_QUERY))
+        signs = self.cast(self.constant(features.signs.astype(np.int8)), "DOUBLE")
+        per_row_unit = self.constant(np.float64(features.per_row_unit))
+        z = self.add("Mul", self.add("MatMul", units, signs), per_row_unit)
+        z = self.clip(self.add("Round", z), LARGEST_PROJECTION)
         parts = [units]
-        places = np.arange(lift.signs.shape[1])
-        for shift in range(1, lift.n_shifts + 1):
+        places = np.arange(features.signs.shape[1])
+        for shift in range(1, features.n_shifts + 1):
             turned = self.add("Gather", z, self.constant(np.roll(places, -shift).copy()), axis=1)
             parts.append(self.add("Mul", z, turned))
-        return self.linear(self.add("Concat", *parts, axis=1), lifted.weights)
+        return self.linear(self.add("Concat", *parts, axis=1), weights.matrix, weights.bias)
 
-    def finished(self, head: Head, label: str, probabilities: str) -> bytes:
+    def clip(self, values: str, limit: float) -> str:
+        """Clip to -limit..limit."""
+        most = self.constant(np.float64(limit))
+        return self.add("Clip", values, self.add("Neg", most), most)
+
+    def serialise(self, head: Head, label: str, probabilities: str) -> bytes:
         """Return the serialised, checked model."""
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
         width, n_classes = head.weights.matrix.shape

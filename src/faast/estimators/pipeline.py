@@ -41,48 +41,52 @@ class EncoderTransformer(TransformerMixin, BaseEstimator):
         return True
 
 
-class LiftTransformer(TransformerMixin, BaseEstimator):
-    """Rows beside their fixed lift, in grid units.
+class RandomFeatureTransformer(TransformerMixin, BaseEstimator):
+    """Rows beside their fixed random features, in grid units.
 
     Parameters
     ----------
-    lifted : FeatureWeights
-        What reads the lift.
+    weights : FeatureWeights
+        What reads the random features.
     """
 
-    def __init__(self, lifted: FeatureWeights) -> None:
-        self.lifted = lifted
+    def __init__(self, weights: FeatureWeights) -> None:
+        self.weights = weights
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Do nothing: the lift is fixed."""
+        """Do nothing: the map is fixed."""
         return self
 
     def transform(self, X: AnyArray) -> FloatArray:
-        """Lift rows: (n, d) to (n, d + width)."""
+        """Map rows: (n, d) to (n, d + width)."""
         check_finite(X, "X")
-        lift = self.lifted.lift(X.shape[1])
-        return np.concatenate([X, lift(self.lifted.key_grid.nearest(X))], axis=1)
+        features = self.weights.random_features(X.shape[1])
+        return np.concatenate([X, features(self.weights.key_grid.nearest(X))], axis=1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
 
-def as_pipeline(encoder: Encoder, head: Head) -> Pipeline:
+def as_pipeline(encoder: Encoder | None, head: Head) -> Pipeline:
     """Return an encoder and a head as a pipeline that ends in a fitted logistic regression.
 
     Raises
     ------
     ValueError
-        Fewer than two classes, which a logistic regression cannot tell apart.
+        Fewer than two classes, or an indicator matrix: a logistic regression cannot predict those.
     """
+    if head.multilabel:
+        raise ValueError("a pipeline predicts one label per row; this model learned an indicator")
     if len(head.classes) < 2:
-        raise ValueError("a pipeline needs at least two classes; add rows of another one")
-    steps: list[tuple[str, Any]] = [("encoder", EncoderTransformer(encoder))]
-    matrix, bias = head.weights.matrix, head.weights.bias
-    if head.lifted is not None:
-        steps.append(("lift", LiftTransformer(head.lifted)))
-        matrix = np.concatenate([matrix, head.lifted.weights.matrix])
-        bias = bias + head.lifted.weights.bias
+        raise ValueError("a pipeline needs at least two classes; learn rows of another one")
+    steps: list[tuple[str, Any]] = []
+    if encoder is not None:
+        steps.append(("encoder", EncoderTransformer(encoder)))
+    matrix, bias, mapped = head.weights.matrix, head.weights.bias, head.weights.mapped
+    if mapped is not None:
+        steps.append(("random_features", RandomFeatureTransformer(mapped)))
+        matrix = np.concatenate([matrix, mapped.matrix])
+        bias = bias + mapped.bias
     coefficients, intercepts = matrix.T / head.temperature, bias / head.temperature
     if len(head.classes) == 2:  # scikit-learn keeps the difference of two classes alone
         coefficients, intercepts = np.diff(coefficients, axis=0), np.diff(intercepts)

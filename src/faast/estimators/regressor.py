@@ -11,21 +11,26 @@ from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import check_finite, to_numpy
-from faast.core.persistence import State, persistent
+from faast.core.state import State
 from faast.core.weights import FastWeights
-from faast.estimators.base import COMPACTED, MemoryEstimator, without_weightless
+from faast.estimators.base import (
+    COMPACTED,
+    FaastEstimator,
+    all_or_nothing,
+    describe_scale,
+    drop_weightless,
+)
 from faast.estimators.memory import SELECTION_ROWS, AssociativeMemory
-from faast.solvers import Solver
+from faast.solvers import Solver, describe_solver, solver_from
 
 
-@persistent("regressor")
-class FaastRegressor(RegressorMixin, MemoryEstimator):
+class FaastRegressor(RegressorMixin, FaastEstimator):
     """Regression on frozen features, one or many outputs, in closed form.
 
     Parameters
     ----------
     solver : "auto" or Solver
-        "auto": ridge with the strength chosen by leave-one-out.
+        "auto": ridge with its strength chosen by leave-one-out.
     selection_rows : int
         Rows kept for selection; see `AssociativeMemory`.
     key_scale, value_scale : float or ndarray, optional
@@ -66,6 +71,7 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
     _weights: FastWeights
     _one_output: bool
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn rows from nothing.
 
@@ -82,10 +88,12 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
         """
         return self._learn(X, y, sample_weight, first=True)
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn more rows; any order and batching gives the same answer. As `fit` otherwise."""
-        return self._learn(X, y, sample_weight, first=not self.__sklearn_is_fitted__())
+        return self._learn(X, y, sample_weight, first=not hasattr(self, "learned_"))
 
+    @all_or_nothing
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
 
@@ -94,12 +102,21 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
         ValueError
             Rows that cannot have been learned; see `AssociativeMemory.forget`.
         """
-        self._learned().forget(*self._checked(X, y, sample_weight, first=False))
+        left = self._memory().copy()
+        self.learned_ = left.forget(*self._checked(X, y, sample_weight, first=False))
         return self
 
+    @all_or_nothing
     def merge(self, other: FaastRegressor) -> Self:
-        """Learn everything another regressor has learned."""
-        self._learned().merge(other._learned())
+        """Learn everything another regressor has learned.
+
+        Raises
+        ------
+        ValueError
+            Other columns, widths or scales.
+        """
+        self._require_same_features(other)
+        self.learned_ = self._memory().copy().merge(other._memory())
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -113,7 +130,7 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
         -------
         ndarray of shape (n,) or (n, m), float64
         """
-        values = self.weights_.read(self._rows(X, first=False))
+        values = self.weights_.read(self._check_features(X, first=False))
         return values[:, 0] if self._one_output else values
 
     @property
@@ -125,32 +142,47 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
     def compact(self) -> FaastRegressor:
         """Return a copy for deployment: weights only, no moments or rows, no more learning."""
         twin: FaastRegressor = clone(self)
-        twin.n_features_in_, twin._one_output = self.n_features_in_, self._one_output
+        twin._copy_features(self)
+        twin._one_output = self._one_output
         twin.learned_, twin._weights = None, self.weights_
         return twin
 
     def to_state(self) -> State:
-        """Return what a file keeps."""
+        """Return the content to write."""
         learned = self.learned_
-        part = {"weights": self._weights} if learned is None else {"learned": learned.solved()}
-        return State.joined(
+        settings = {
+            "solver": describe_solver(self.solver),
+            "selection_rows": self.selection_rows,
+            "key_scale": describe_scale(self.key_scale),
+            "value_scale": describe_scale(self.value_scale),
+        }
+        part = {"weights": self._weights} if learned is None else {"learned": learned}
+        return State.join(
             {name: kept.to_state() for name, kept in part.items()},
-            n_features=self.n_features_in_,
+            **self._feature_state(),
             one_output=self._one_output,
-            settings=self._settings(),
+            settings=settings,
         )
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Restore what `to_state` returned."""
-        restored = cls(**cls._settings_from(state.metadata["settings"]))
-        restored.n_features_in_ = int(state.metadata["n_features"])
+        """Rebuild a regressor; errors as for `faast.load`."""
+        settings = state.metadata["settings"]
+        restored = cls(**{**settings, "solver": solver_from(settings["solver"])})
+        restored._restore_features(state.metadata)
         restored._one_output = bool(state.metadata["one_output"])
         if "learned" in state.metadata:
-            restored.learned_ = AssociativeMemory.from_state(state.part("learned"))
+            learned = AssociativeMemory.from_state(state.part("learned"))
+            moments = learned.moments
+            if moments is None:
+                raise ValueError("a regressor holds a memory that has learned nothing")
+            restored.learned_, shape = learned, (moments.n_features, moments.n_values)
         else:
             restored.learned_ = None
             restored._weights = FastWeights.from_state(state.part("weights"))
+            shape = restored._weights.matrix.shape
+        if shape[0] != restored.n_features_in_ or (restored._one_output and shape[1] != 1):
+            raise ValueError(f"weights of shape {shape} do not fit the features and the outputs")
         return restored
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
@@ -158,30 +190,28 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
         if first:
             if not len(X):
                 raise ValueError("fit needs at least one row of a weight other than zero")
-            learned = self._new_memory(value_scale=self.value_scale)
-        else:
-            learned = self._learned()
-        learned.learn(X, Y, weights)
-        if first:
+            learned = AssociativeMemory(
+                self.solver,
+                selection_rows=self.selection_rows,
+                key_scale=self.key_scale,
+                value_scale=self.value_scale,
+            )
             self._one_output = Y.ndim == 1
-        self.learned_ = learned
+        else:
+            learned = self._memory().copy()
+        self.learned_ = learned.learn(X, Y, weights)
         return self
 
     def _checked(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool
     ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
-        return without_weightless(self._rows(X, first=first), _targets(y), sample_weight)
+        return drop_weightless(self._check_features(X, first=first), _numbers(y), sample_weight)
 
-    def _learned(self) -> AssociativeMemory:
+    def _memory(self) -> AssociativeMemory:
         check_is_fitted(self)
         if self.learned_ is None:
             raise ValueError(COMPACTED)
         return self.learned_
-
-    def _settings(self) -> dict[str, Any]:
-        scale = self.value_scale
-        described = scale.tolist() if isinstance(scale, np.ndarray) else scale
-        return {**super()._settings(), "value_scale": described}
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -189,7 +219,8 @@ class FaastRegressor(RegressorMixin, MemoryEstimator):
         return tags
 
 
-def _targets(y: Any) -> AnyArray:
+def _numbers(y: Any) -> AnyArray:
+    """Check targets that are numbers."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
     targets = to_numpy(y)

@@ -1,1 +1,1 @@
-"""Protocols that measure what was learned, as the papers define them."""
+"""Evaluation protocols, metrics and the baselines that faast is compared with."""

@@ -1,4 +1,8 @@
-"""One point of `faast.evaluation.efficiency`, run as a process: a task in, its cost as JSON out."""
+"""The process that measures one task of the efficiency protocol.
+
+``python -m faast.evaluation._efficiency_worker TASK`` takes a `Task` as JSON and writes its `Cost`
+as JSON on standard output.
+"""
 
 from __future__ import annotations
 
@@ -15,32 +19,32 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from faast import Ridge
-from faast.evaluation.efficiency import Cost, Task, call_seconds, synthetic
-from faast.evaluation.measure import OURS, build, fitted, held_bytes, warm_up
+from faast.evaluation.efficiency import Cost, Task, synthetic_rows
+from faast.evaluation.measure import OURS, build, fit_and_solve, model_bytes, time_calls, warm_up
 
 
-def measure_point(task: Task) -> Cost:
-    """Measure adaptation, then prediction of the adapted model as it would be deployed."""
+def measure_task(task: Task) -> Cost:
+    """Measure learning, then prediction with the model as it would be deployed."""
     options: dict[str, Any] = {"solver": Ridge()} if task.solver == "ridge" else {}
-    support, (rows, labels) = synthetic(task.rows, task.features, task.classes, task.seed)
+    support, (rows, labels) = synthetic_rows(task.rows, task.features, task.classes, task.seed)
     warm_up([task.method])
     before = peak_resident()
     started = time.perf_counter()
-    model = fitted(build(task.method, **options), support)
+    model = fit_and_solve(build(task.method, **options), support)
     seconds = time.perf_counter() - started
     resident = peak_resident() - before
     tracemalloc.start()
-    fitted(build(task.method, **options), support)
+    fit_and_solve(build(task.method, **options), support)
     traced = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    held = held_bytes(model)
-    reader = model.compact() if held[1] else model
-    ones = call_seconds(lambda i: reader.predict(rows[i % len(rows)][None]))
-    many = call_seconds(lambda i: reader.predict(rows[:256]))
+    sizes = model_bytes(model)
+    reader = model.compact() if task.method == OURS else model
+    single = time_calls(lambda i: reader.predict(rows[i % len(rows)][None]))
+    batched = time_calls(lambda i: reader.predict(rows[:256]))
     accuracy = float((model.predict(rows) == labels).mean())
-    quantiles = [float(q) for calls in (ones, many) for q in np.quantile(calls, [0.5, 0.99])]
-    lifted = model.n_random_features_ if task.method == OURS else 0
-    return Cost(accuracy, seconds, resident, traced, *held, lifted, *quantiles)
+    quantiles = [float(q) for calls in (single, batched) for q in np.quantile(calls, [0.5, 0.99])]
+    n_random_features = model.n_random_features_ if task.method == OURS else 0
+    return Cost(accuracy, seconds, resident, traced, *sizes, n_random_features, *quantiles)
 
 
 def peak_resident() -> int:
@@ -50,7 +54,7 @@ def peak_resident() -> int:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")  # peers that stop at their own bound of iterations
+    warnings.simplefilter("ignore")  # baselines warn when they reach their iteration limit
     with threadpool_limits(1):
-        cost = measure_point(Task(**json.loads(sys.argv[1])))
+        cost = measure_task(Task(**json.loads(sys.argv[1])))
     sys.stdout.write(json.dumps(asdict(cost)))

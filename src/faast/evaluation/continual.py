@@ -1,4 +1,4 @@
-"""Learning a stream: classes that arrive in tasks, and rows in any order."""
+"""Continual learning: classes that arrive in tasks, and rows that arrive in any order."""
 
 from __future__ import annotations
 
@@ -19,41 +19,43 @@ Order = Literal["given", "shuffled", "sorted", "reversed"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 
 STRENGTH = 1.0
-"""λ of ridge and of the recursion, which differ in their arithmetic and in ridge's intercept."""
+"""λ of ridge regression and of the recursion; only ridge regression has an intercept."""
 
 
-class Memory(Protocol):
-    """What learns pairs in blocks and reads queries."""
+class IncrementalMemory(Protocol):
+    """Learns (key, value) pairs in blocks and predicts values for queries."""
 
     def learn(self, keys: Any, values: Any) -> Any:
         """Learn keys of shape (n, d) with values of shape (n, m)."""
 
     def read(self, queries: Any) -> AnyArray:
-        """Read queries of shape (n, d)."""
+        """Predict values of shape (n, m) for queries of shape (n, d)."""
 
 
-RIVALS: dict[str, Callable[[int], Memory]] = {
+RIVALS: dict[str, Callable[[int], IncrementalMemory]] = {
     "exact moments, ridge": lambda _: AssociativeMemory(Ridge(strength=STRENGTH)),
     "recursive float32": lambda _: RecursiveLeastSquares(STRENGTH),
-    "block average (paper)": lambda block: BlockAverageMemory(bank_size=block, block_size=block),
+    "block average (paper)": lambda block: BlockAverageMemory(buffer_size=block, block_size=block),
 }
-"""Ways to learn one-hot classes block by block, made from the rows of a block."""
+"""Constructors of memories that learn one-hot classes; they take the number of rows per block."""
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What is known after a task.
+    """Accuracies after a task, on test rows of the classes learned so far.
 
     Attributes
     ----------
     classes : int
-        Learned so far.
-    accuracy, joint : float
-        On test rows of the classes so far: learned task by task, and all at once from nothing.
+        Number of classes learned so far.
+    accuracy : float
+        Of the classifier that learned task by task, 0 to 1.
+    joint : float
+        Of a classifier that learned the same rows in one call.
     identical : bool
-        Every probability of the two is the same float.
+        Whether all probabilities of the two classifiers are the same floats.
     rivals : dict of str to float
-        Accuracy of `RIVALS` on the same stream.
+        Accuracy of each of `RIVALS`, which learned the same tasks.
     """
 
     classes: int
@@ -63,13 +65,24 @@ class TaskResult:
     rivals: dict[str, float]
 
 
-def class_tasks(labels: AnyArray, n_tasks: int, seed: int = 0) -> list[AnyArray]:
-    """Deal classes, in random order, into tasks of (almost) equal size.
+def split_classes(labels: AnyArray, n_tasks: int, seed: int = 0) -> list[AnyArray]:
+    """Split the classes at random into tasks of (almost) equal size.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    n_tasks : int
+    seed : int
+
+    Returns
+    -------
+    list of ndarray
+        The classes of each task.
 
     Raises
     ------
     ValueError
-        There are fewer classes than tasks, or the first task would hold one class alone.
+        If a task would hold fewer than two classes.
     """
     classes = np.unique(labels)
     if not 1 <= n_tasks <= len(classes) // 2:
@@ -82,7 +95,7 @@ def class_tasks(labels: AnyArray, n_tasks: int, seed: int = 0) -> list[AnyArray]
 def class_incremental(
     train: Labelled, test: Labelled, n_tasks: int, *, block: int = 1024, seed: int = 0
 ) -> Iterator[TaskResult]:
-    """Learn classes task by task, as analytic continual learning does.
+    """Learn classes task by task, the protocol of class-incremental learning.
 
     Parameters
     ----------
@@ -90,9 +103,9 @@ def class_incremental(
         Rows of shape (n, d) and labels of shape (n,).
     n_tasks : int
     block : int
-        Rows that rivals learn together.
+        Number of rows that rivals learn at a time.
     seed : int
-        Of the order of classes.
+        Seed of the order of classes.
 
     Yields
     ------
@@ -102,19 +115,19 @@ def class_incremental(
     Raises
     ------
     ValueError
-        As `class_tasks`.
+        See `split_classes`.
     """
     classes = np.unique(train[1])
     ours = FaastClassifier()
     rivals = {name: make(block) for name, make in RIVALS.items()}
     known = np.empty(0, dtype=classes.dtype)
-    for arriving in class_tasks(train[1], n_tasks, seed):
+    for arriving in split_classes(train[1], n_tasks, seed):
         known = np.concatenate([known, arriving])
-        rows, labels = _of_classes(train, arriving)
+        rows, labels = _select_classes(train, arriving)
         ours.partial_fit(rows, labels)
-        joint = FaastClassifier().fit(*_of_classes(train, known))
-        asked, answers = _of_classes(test, known)
-        found, expected = ours.predict_proba(asked), joint.predict_proba(asked)
+        joint = FaastClassifier().fit(*_select_classes(train, known))
+        queries, answers = _select_classes(test, known)
+        found, expected = ours.predict_proba(queries), joint.predict_proba(queries)
         onehot = np.eye(len(classes))[np.searchsorted(classes, labels)]
         for memory in rivals.values():
             for part in gen_batches(len(rows), block):
@@ -125,14 +138,22 @@ def class_incremental(
             joint=_accuracy(expected, joint.classes_, answers),
             identical=np.array_equal(found, expected),
             rivals={
-                name: _accuracy(memory.read(asked), classes, answers)
+                name: _accuracy(memory.read(queries), classes, answers)
                 for name, memory in rivals.items()
             },
         )
 
 
-def arrange(labels: AnyArray, order: Order, seed: int = 0) -> IntArray:
-    """Return positions of rows in an order: as given, shuffled, sorted by class, or reversed."""
+def order_rows(labels: AnyArray, order: Order, seed: int = 0) -> IntArray:
+    """Return the positions of all rows as given, shuffled, sorted by class, or reversed.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    order : {"given", "shuffled", "sorted", "reversed"}
+    seed : int
+        Seed of the shuffle.
+    """
     positions = np.arange(len(labels))
     if order == "shuffled":
         return np.random.default_rng(seed).permutation(positions)
@@ -141,18 +162,28 @@ def arrange(labels: AnyArray, order: Order, seed: int = 0) -> IntArray:
     return positions[::-1] if order == "reversed" else positions
 
 
-def streamed(train: Labelled, order: Order, batch: int, seed: int = 0) -> FaastClassifier:
-    """Learn rows in an order, batch by batch."""
-    positions = arrange(train[1], order, seed)
+def learn_stream(train: Labelled, order: Order, batch: int, seed: int = 0) -> FaastClassifier:
+    """Fit a classifier batch by batch on rows in a certain order.
+
+    Parameters
+    ----------
+    train : pair of ndarray
+        Rows of shape (n, d) and labels of shape (n,).
+    order, seed
+        See `order_rows`.
+    batch : int
+        Rows per batch.
+    """
+    positions = order_rows(train[1], order, seed)
     model = FaastClassifier()
     for part in gen_batches(len(positions), batch):
         model.partial_fit(train[0][positions[part]], train[1][positions[part]])
     return model
 
 
-def _of_classes(rows: Labelled, classes: AnyArray) -> Labelled:
-    kept = np.isin(rows[1], classes)
-    return rows[0][kept], rows[1][kept]
+def _select_classes(rows: Labelled, classes: AnyArray) -> Labelled:
+    selected = np.isin(rows[1], classes)
+    return rows[0][selected], rows[1][selected]
 
 
 def _accuracy(scores: FloatArray, classes: AnyArray, answers: AnyArray) -> float:

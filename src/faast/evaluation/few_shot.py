@@ -1,4 +1,4 @@
-"""Few-shot episodes: many small supports, each asked about a few rows a class."""
+"""Few-shot episodes: many small supports, each with queries of the same classes."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from functools import partial
 import numpy as np
 
 from faast._utils.arrays import AnyArray, IntArray
-from faast.evaluation.measure import Embeddings, Labelled, build, measure, over_rows, warm_up
+from faast.evaluation.measure import Embeddings, Labelled, build, measure, warm_up
+from faast.evaluation.metrics import mean_and_interval
 
 
 @dataclass(frozen=True)
 class Episodes:
     """How episodes are drawn.
 
-    Parameters
+    Attributes
     ----------
     count : int
-        600 in the paper (FAAST, arXiv 2605.04651, image experiments).
+        Number of episodes; 600 in the paper (FAAST, arXiv:2605.04651, image experiments).
     ways : int, optional
-        Classes an episode; all of them by default, as in the paper.
+        Classes per episode; all classes by default, as in the paper.
     shots, queries : int
-        Rows a class to learn and to ask.
+        Support rows and query rows per class.
     seed : int
-        Episode i depends on the seed and i alone.
+        Episode i depends only on `seed` and i.
     """
 
     count: int = 600
@@ -35,28 +36,28 @@ class Episodes:
     seed: int = 0
 
     def draw(self, train: AnyArray, test: AnyArray) -> Iterator[tuple[IntArray, IntArray]]:
-        """Draw episodes without replacement inside each.
+        """Draw the rows of each episode, without replacement within an episode.
 
         Parameters
         ----------
         train, test : ndarray of shape (n,)
-            Labels of the rows that supports and queries come from.
+            Labels of the rows to draw supports and queries from.
 
         Yields
         ------
-        ndarray, ndarray
+        support, queries : ndarray of int
             Positions in `train` and in `test`.
 
         Raises
         ------
         ValueError
-            A class has too few rows, or there are fewer classes than ways.
+            If a class has too few rows, or there are fewer classes than ways.
         """
         classes = np.unique(train)
         ways = len(classes) if self.ways is None else self.ways
         if not 2 <= ways <= len(classes):
             raise ValueError(
-                f"ways must be in 2 to {len(classes)}, the classes there are; got {ways}"
+                f"ways must be in 2 to {len(classes)}, the number of classes; got {ways}"
             )
         _check_counts(train, classes, self.shots, "shots")
         _check_counts(test, classes, self.queries, "queries")
@@ -64,12 +65,12 @@ class Episodes:
             rng = np.random.default_rng([self.seed, number])
             chosen = rng.permutation(classes)[:ways]
             yield (
-                of_each_class(train, chosen, self.shots, rng),
-                of_each_class(test, chosen, self.queries, rng),
+                draw_per_class(train, chosen, self.shots, rng),
+                draw_per_class(test, chosen, self.queries, rng),
             )
 
 
-def of_each_class(
+def draw_per_class(
     labels: AnyArray, classes: AnyArray, count: int, rng: np.random.Generator
 ) -> IntArray:
     """Draw rows of each class without replacement.
@@ -79,12 +80,12 @@ def of_each_class(
     labels : ndarray of shape (n,)
     classes : ndarray of shape (C,)
     count : int
-        A class; all rows of a class that has fewer.
+        Rows per class; a class with fewer gives all its rows.
     rng : Generator
 
     Returns
     -------
-    ndarray
+    ndarray of int
         Positions in `labels`, class after class.
     """
     order = rng.permutation(len(labels))
@@ -92,26 +93,28 @@ def of_each_class(
     return np.concatenate([order[shuffled == label][:count] for label in classes])
 
 
-def _check_counts(labels: AnyArray, classes: AnyArray, wanted: int, what: str) -> None:
+def _check_counts(labels: AnyArray, classes: AnyArray, wanted: int, name: str) -> None:
     if wanted < 1:
-        raise ValueError(f"{what} must be at least 1, got {wanted}")
+        raise ValueError(f"{name} must be at least 1, got {wanted}")
     for label in classes.tolist():
         found = np.count_nonzero(labels == label)
         if found < wanted:
             raise ValueError(
-                f"class {label!r} has {found} rows, {wanted} {what} a class were asked for; "
-                f"lower {what} or give more rows"
+                f"class {label!r} has {found} rows, fewer than {wanted} {name} per class; "
+                f"lower {name} or give more rows"
             )
 
 
 @dataclass
 class EpisodeResult:
-    """What one method did, an entry an episode.
+    """Results of one method, one entry per episode.
 
     Attributes
     ----------
-    accuracies, seconds : list of float
-        Shares in 0 to 1; processor time to adapt.
+    accuracies : list of float
+        Share of queries with the right label, 0 to 1.
+    seconds : list of float
+        Processor time to learn the support.
     """
 
     accuracies: list[float] = field(default_factory=list)
@@ -119,8 +122,8 @@ class EpisodeResult:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Mean accuracy, and 1.96 std / √episodes."""
-        return over_rows(np.array(self.accuracies, dtype=np.float64))
+        """Mean accuracy and half its 95% interval; see `mean_and_interval`."""
+        return mean_and_interval(np.array(self.accuracies, dtype=np.float64))
 
 
 def few_shot(
@@ -130,27 +133,27 @@ def few_shot(
     episodes: Episodes,
     embeddings: Embeddings = None,
 ) -> Iterator[dict[str, EpisodeResult]]:
-    """Run every method on the same episodes.
+    """Measure every method on the same episodes.
 
     Parameters
     ----------
     train, test : pair of ndarray
-        Rows of shape (n, d) and labels of shape (n,) that supports and queries are drawn from.
+        Rows of shape (n, d) and labels of shape (n,) to draw supports and queries from.
     methods : sequence of str
         `OURS` or keys of `BASELINES`.
     episodes : Episodes
-    embeddings : mapping of label to vector, optional
-        Given to methods that take a prior.
+    embeddings : mapping of label to ndarray of shape (d,), optional
+        Class embeddings for the methods that take them.
 
     Yields
     ------
     dict of str to EpisodeResult
-        What is known after each episode: the same object, which grows.
+        After each episode, the results so far: always the same object, which grows.
 
     Raises
     ------
     ValueError
-        As `Episodes.draw`.
+        See `Episodes.draw`.
     """
     found = {method: EpisodeResult() for method in methods}
     warm_up(methods)
@@ -166,8 +169,8 @@ def few_shot(
         yield found
 
 
-def halves(labels: AnyArray, seed: int = 42) -> tuple[IntArray, IntArray]:
-    """Halve each class into rows to learn and rows to ask (the paper's mini-ImageNet split).
+def halve_classes(labels: AnyArray, seed: int = 42) -> tuple[IntArray, IntArray]:
+    """Split each class at random into two halves, the paper's split of mini-ImageNet.
 
     Parameters
     ----------
@@ -176,8 +179,8 @@ def halves(labels: AnyArray, seed: int = 42) -> tuple[IntArray, IntArray]:
 
     Returns
     -------
-    ndarray, ndarray
-        Sorted positions; a class of odd size gives the asked half one row more.
+    train, test : ndarray of int
+        Sorted positions; of a class with an odd number of rows, the second half gets one more.
     """
     rng = np.random.default_rng(seed)
     learned: list[int] = []

@@ -1,4 +1,4 @@
-"""CIFAR-10, CIFAR-100 and mini-ImageNet as their authors' archives unpack."""
+"""Load CIFAR-10, CIFAR-100 and mini-ImageNet from the folders that their archives unpack to."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray
 from faast.encoders import Encoder
-from faast.evaluation.few_shot import halves
+from faast.evaluation.few_shot import halve_classes
 from faast.evaluation.measure import Labelled
 
 SIDE = 32
+"""Height and width of a CIFAR image in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images to learn from and to ask about, before any encoder.
+    """Images to learn and test images, not yet encoded.
 
     Attributes
     ----------
-    train, test : sequence
-        What an image encoder takes: uint8 arrays of shape (32, 32, 3), or paths.
+    train, test : sequence of length n
+        Rows for an image encoder: uint8 arrays of shape (32, 32, 3), or paths.
     train_labels, test_labels : ndarray of shape (n,), str
-        Names of classes, so that an encoder that reads text has a prior.
+        Class names; encoders that also embed text turn them into class embeddings.
     """
 
     train: Sequence[Any] | AnyArray
@@ -36,15 +37,20 @@ class ImageSet:
     test: Sequence[Any] | AnyArray
     test_labels: AnyArray
 
-    def encoded(self, encoder: Encoder) -> tuple[Labelled, Labelled, dict[Any, AnyArray] | None]:
-        """Put the images through a frozen encoder.
+    def encode(self, encoder: Encoder) -> tuple[Labelled, Labelled, dict[Any, AnyArray] | None]:
+        """Encode all images, and the class names if the encoder embeds text.
+
+        Parameters
+        ----------
+        encoder : Encoder
+            Of images.
 
         Returns
         -------
-        pair, pair
-            Features of shape (n, d) and labels, to learn and to ask.
-        dict of label to vector, or None
-            The embedded names of classes, where the encoder reads text.
+        train, test : pair of ndarray
+            Features of shape (n, d) and labels of shape (n,).
+        class_embeddings : dict of label to ndarray of shape (d,), or None
+            None if the encoder embeds no text.
         """
         names = np.unique(self.train_labels)
         prior = encoder.encode_labels(names.tolist())
@@ -56,20 +62,21 @@ class ImageSet:
 
 
 def load_cifar(folder: str | Path) -> ImageSet:
-    """Read CIFAR-10 or CIFAR-100 (fine labels) in the Python layout.
+    """Load CIFAR-10 or CIFAR-100 (with fine labels) from the folder of the Python version.
 
     Parameters
     ----------
     folder : path-like
-        ``cifar-10-batches-py`` (data_batch_1 …, test_batch, batches.meta) or ``cifar-100-python``
-        (train, test, meta).
+        ``cifar-10-batches-py``, which holds data_batch_1 to data_batch_5, test_batch and
+        batches.meta, or ``cifar-100-python``, which holds train, test and meta.
 
     Raises
     ------
     FileNotFoundError
-        It holds neither layout.
+        If the folder holds neither batches.meta nor meta.
     ValueError
-        A file is not such a batch, or asks to load anything but arrays and plain values.
+        If a file is not a CIFAR batch, or its pickle refers to anything but arrays and plain
+        values. Such a pickle is not executed.
 
     References
     ----------
@@ -85,10 +92,10 @@ def load_cifar(folder: str | Path) -> ImageSet:
     else:
         raise FileNotFoundError(
             f"{folder} holds neither batches.meta (CIFAR-10) nor meta (CIFAR-100); give the folder "
-            "that the Python archive unpacks to"
+            "that the archive of the Python version unpacks to"
         )
-    classes = np.array([name.decode() for name in _entry(folder / meta, names)])
-    read = [[_batch(file, labels, classes) for file in files] for files in parts]
+    classes = np.array([name.decode() for name in _read_entry(folder / meta, names)])
+    read = [[_read_batch(file, labels, classes) for file in files] for files in parts]
     (train, train_labels), (test, test_labels) = (
         (np.concatenate(rows), np.concatenate(named))
         for rows, named in (zip(*batches, strict=True) for batches in read)
@@ -97,24 +104,24 @@ def load_cifar(folder: str | Path) -> ImageSet:
 
 
 def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) -> ImageSet:
-    """Read a split of mini-ImageNet, each class halved into images to learn and to ask.
+    """Load a split of mini-ImageNet; half of each class is to be learned, half is for testing.
 
     Parameters
     ----------
     folder : path-like
-        Holds ``{split}.csv`` (columns filename, label) and the images in ``images/``, or a folder
-        ``{split}`` with one folder of images a class.
+        Holds ``{split}.csv`` (columns filename and label) and the images in ``images/``, or a
+        folder ``{split}`` with one folder of images per class.
     split : str
-        ``test`` in the paper: 20 classes.
+        The paper uses "test", which has 20 classes.
     seed : int
-        Of the halves.
+        Seed of the halves; see `halve_classes`.
 
     Raises
     ------
     FileNotFoundError
-        There are no images, or one that the table names is missing.
+        If there are no images, or an image that the table names is missing.
     ValueError
-        The table lacks a column.
+        If the table lacks a column.
 
     References
     ----------
@@ -122,55 +129,60 @@ def load_mini_imagenet(folder: str | Path, split: str = "test", seed: int = 42) 
     """
     table, classes = Path(folder) / f"{split}.csv", Path(folder) / split
     if table.exists():
-        named = _tabled(table)
+        named = _read_table(table)
     else:
         named = [(file, file.parent.name) for file in sorted(classes.glob("*/*")) if file.is_file()]
     if not named:
         raise FileNotFoundError(
-            f"{folder} has no images in {split}.csv or in one folder a class of {split}; "
-            "give the folder that the images unpack to"
+            f"{folder} has no images: neither a table {split}.csv that names any, nor a folder "
+            f"{split} with one folder of images per class; give the folder that the archive "
+            "unpacks to"
         )
     labels = np.array([label for _, label in named])
-    learned, asked = halves(labels, seed)
+    train, test = halve_classes(labels, seed)
     paths = [path for path, _ in named]
     return ImageSet(
-        [paths[i] for i in learned], labels[learned], [paths[i] for i in asked], labels[asked]
+        [paths[i] for i in train], labels[train], [paths[i] for i in test], labels[test]
     )
 
 
-def _tabled(table: Path) -> list[tuple[Path, str]]:
+def _read_table(table: Path) -> list[tuple[Path, str]]:
     with table.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         if not {"filename", "label"} <= set(rows.fieldnames or ()):
-            raise ValueError(f"{table} needs the columns filename and label, has {rows.fieldnames}")
+            raise ValueError(f"{table} must have columns filename and label, has {rows.fieldnames}")
         named = [(table.parent / "images" / row["filename"], row["label"]) for row in rows]
     for path, _ in named:
         if not path.exists():
-            raise FileNotFoundError(f"{table} names {path.name}, which is not in {path.parent}")
+            raise FileNotFoundError(
+                f"{table} names {path.name}, which is not in {path.parent}; put the image there"
+            )
     return named
 
 
-def _batch(file: Path, labels: bytes, classes: AnyArray) -> tuple[AnyArray, AnyArray]:
-    pixels = np.asarray(_entry(file, b"data"))
+def _read_batch(file: Path, labels: bytes, classes: AnyArray) -> tuple[AnyArray, AnyArray]:
+    pixels = np.asarray(_read_entry(file, b"data"))
     if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != 3 * SIDE**2:
         raise ValueError(
             f"{file}: data must be uint8 of shape (n, {3 * SIDE**2}), "
             f"got {pixels.dtype} of shape {pixels.shape}"
         )
     images = pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(images), classes[np.asarray(_entry(file, labels))]
+    return np.ascontiguousarray(images), classes[np.asarray(_read_entry(file, labels))]
 
 
-def _entry(file: Path, key: bytes) -> Any:
+def _read_entry(file: Path, key: bytes) -> Any:
     with file.open("rb") as stream:
         try:
             return _PlainUnpickler(stream, encoding="bytes").load()[key]
         except (pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
-            raise ValueError(f"{file} is no CIFAR batch in the Python layout: {error}") from error
+            raise ValueError(
+                f"{file} is not a CIFAR batch of the Python version: {error}"
+            ) from error
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Reads arrays and plain values; a pickle that names any other callable is refused."""
+    """Unpickler of arrays and plain values; it refuses pickles that name any other callable."""
 
     _rebuild: Callable[..., Any] = staticmethod(np.empty(0).__reduce__()[0])  # type: ignore[arg-type]
 
@@ -181,10 +193,10 @@ class _PlainUnpickler(pickle.Unpickler):
             return getattr(np, name)
         if (module, name) == ("_codecs", "encode"):
             return _latin_bytes
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}")
 
 
 def _latin_bytes(text: str, encoding: str) -> bytes:
     if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
+        raise pickle.UnpicklingError(f"it refers to the encoding {encoding}")
     return text.encode("latin1")

@@ -1,4 +1,7 @@
-"""One method on one support: accuracy, calibration, seconds, bytes."""
+"""Measure a method: its accuracy, calibration, seconds and bytes on one support.
+
+Methods go by name: `OURS` is `FaastClassifier`, other names are keys of `BASELINES`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import inspect
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,7 +17,7 @@ import numpy as np
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.evaluation.baselines import BASELINES
-from faast.solvers.calibration import calibration_error
+from faast.evaluation.metrics import score_predictions
 
 OURS = "faast"
 
@@ -22,24 +26,33 @@ Embeddings: TypeAlias = Mapping[Hashable, AnyArray] | None
 Labelled: TypeAlias = tuple[AnyArray, AnyArray]
 """Rows of shape (n, d) and their labels of shape (n,)."""
 
+CALL_SECONDS = 0.5
+"""`time_calls` repeats a call for about this long, at least 20 and at most 1,000 times."""
+
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What one method did.
+    """Result of measuring one method; figures that were not measured are NaN.
 
     Attributes
     ----------
     hits : ndarray of shape (n,), bool
-        Which test rows were named right.
+        Whether each test row got its true label.
     ece : float
-        Expected calibration error; NaN without probabilities.
+        Expected calibration error; NaN if the method has no probabilities.
     seconds : float
-        From labelled rows to a model that can answer: processor time of one thread, which other
-        work on the machine disturbs less than the clock.
+        Processor time from labelled rows to a model that can answer. With one thread, other work
+        on the machine disturbs it less than wall-clock time.
     bytes : int
-        Held in order to predict.
+        Size of what prediction needs.
     state_bytes : int
-        Held in order to go on learning and forgetting; 0 where the method cannot.
+        Size of what further learning and forgetting need; 0 if the method can do neither.
+    macro_f1 : float
+        Mean F1 over the classes.
+    wall_seconds : float
+        `seconds` by the wall clock.
+    predict_seconds : float
+        Wall-clock time to predict all test rows in one call.
     """
 
     hits: AnyArray
@@ -47,70 +60,183 @@ class Measurement:
     seconds: float
     bytes: int
     state_bytes: int = 0
+    macro_f1: float = np.nan
+    wall_seconds: float = np.nan
+    predict_seconds: float = np.nan
 
     @property
     def accuracy(self) -> float:
-        """Share of test rows named right."""
+        """Share of test rows with the right label, 0 to 1."""
         return float(self.hits.mean())
 
 
+# -- methods by name ---------------------------------------------------------------------------
+
+
 def check_methods(methods: Iterable[str]) -> None:
-    """Raise a ValueError that lists the peers, if a method is none of them."""
+    """Raise a ValueError that lists the baselines if a name is not one of them."""
     for name in methods:
         if name not in BASELINES:
-            raise ValueError(f"unknown method {name!r}; there are {', '.join(BASELINES)}")
+            raise ValueError(f"unknown method {name!r}; choose from {', '.join(BASELINES)}")
 
 
 def takes_prior(method: str) -> bool:
-    """Whether a method can be given class embeddings."""
+    """Tell whether a method has a parameter ``class_embeddings``."""
     return method == OURS or "class_embeddings" in inspect.signature(BASELINES[method]).parameters
 
 
 def build(method: str, embeddings: Embeddings = None, **options: Any) -> Any:
-    """Make an unfitted method; class embeddings go to those that take them."""
+    """Construct a method.
+
+    Parameters
+    ----------
+    method : str
+        `OURS` or a key of `BASELINES`.
+    embeddings : mapping of label to ndarray of shape (d,), optional
+        Class embeddings, ignored by methods that take none.
+    **options
+        Further parameters of its constructor.
+
+    Returns
+    -------
+    scikit-learn classifier
+        Not fitted.
+    """
     kind: Any = FaastClassifier if method == OURS else BASELINES[method]
     if embeddings is not None and takes_prior(method):
         options["class_embeddings"] = embeddings
     return kind(**options)
 
 
-def measure(make: Callable[[], Any], support: Labelled, test: Labelled) -> Measurement:
-    """Fit on a support, ask about other rows."""
-    started = time.process_time()
-    model = fitted(make(), support)
-    seconds = time.process_time() - started
-    rows, labels = test
-    hits = model.predict(rows) == labels
-    ece = np.nan
-    if hasattr(model, "predict_proba"):
-        ece = calibration_error(model.predict_proba(rows).max(axis=1), hits)
-    return Measurement(hits, ece, seconds, *held_bytes(model))
+def warm_up(methods: Iterable[str]) -> None:
+    """Fit each method on a few rows, so that imports and first calls are not measured."""
+    rng = np.random.default_rng(0)
+    support = rng.standard_normal((12, 8)), np.repeat([0, 1, 2], 4)
+    embeddings: Embeddings = dict(enumerate(rng.standard_normal((3, 8))))
+    for method in methods:
+        fit_and_solve(build(method, embeddings), support).predict(support[0])
 
 
-def held_bytes(model: Any) -> tuple[int, int]:
-    """Bytes to predict, and bytes to go on learning (0 where the method cannot)."""
+# -- one method on one support -----------------------------------------------------------------
+
+
+def model_bytes(model: Any) -> tuple[int, int]:
+    """Return the bytes that prediction needs, and the bytes that further learning needs.
+
+    Parameters
+    ----------
+    model : FaastClassifier or Baseline
+        Fitted.
+    """
     if isinstance(model, FaastClassifier):
         return model.compact().nbytes, model.nbytes
     return model.stored_bytes_, 0
 
 
-def fitted(model: Any, support: Labelled) -> Any:
-    """Fit, and solve what is otherwise solved when first asked."""
+def measure(
+    make: Callable[[], Any],
+    support: Labelled,
+    test: Labelled,
+    *,
+    size_of: Callable[[Any], tuple[int, int]] = model_bytes,
+) -> Measurement:
+    """Fit a method on a support and predict test rows.
+
+    Parameters
+    ----------
+    make : callable
+        Returns a scikit-learn classifier that is not fitted, for example ``partial(build, name)``.
+    support, test : pair of ndarray
+        Rows of shape (n, d) and labels of shape (n,).
+    size_of : callable
+        From the fitted model to its `bytes` and `state_bytes`; by default for `OURS` and
+        baselines.
+    """
+    wall, processor = time.perf_counter(), time.process_time()
+    model = fit_and_solve(make(), support)
+    seconds = time.process_time() - processor
+    wall_seconds = time.perf_counter() - wall
+    rows, labels = test
+    started = time.perf_counter()
+    predicted = model.predict(rows)
+    predict_seconds = time.perf_counter() - started
+    confidence = model.predict_proba(rows).max(axis=1) if hasattr(model, "predict_proba") else None
+    scores = score_predictions(labels, predicted, confidence, model.classes_)
+    bytes_to_predict, bytes_to_learn = size_of(model)
+    return Measurement(
+        hits=scores.hits,
+        ece=scores.ece,
+        seconds=seconds,
+        bytes=bytes_to_predict,
+        state_bytes=bytes_to_learn,
+        macro_f1=scores.macro_f1,
+        wall_seconds=wall_seconds,
+        predict_seconds=predict_seconds,
+    )
+
+
+def fit_and_solve(model: Any, support: Labelled) -> Any:
+    """Fit a model so that its first prediction has nothing left to solve; return the model.
+
+    Parameters
+    ----------
+    model : scikit-learn classifier
+    support : pair of ndarray
+        Rows of shape (n, d) and labels of shape (n,).
+    """
     model.fit(*support)
-    if isinstance(model, FaastClassifier):
-        _ = model.weights_
+    _ = getattr(model, "weights_", None)  # FaastClassifier solves when its weights are first read
     return model
 
 
-def warm_up(methods: Iterable[str]) -> None:
-    """Fit everything once to next to nothing: imports and first calls are not adaptation."""
-    rng = np.random.default_rng(0)
-    support = rng.standard_normal((12, 8)), np.repeat([0, 1, 2], 4)
-    embeddings: Embeddings = dict(enumerate(rng.standard_normal((3, 8))))
-    for method in methods:
-        fitted(build(method, embeddings), support).predict(support[0])
+# -- seconds per call --------------------------------------------------------------------------
 
 
-def over_rows(values: FloatArray) -> tuple[float, float]:
-    """Mean over test rows or episodes, and half its 95% interval: 1.96 std / √n."""
-    return float(values.mean()), float(1.96 * values.std() / np.sqrt(len(values)))
+def time_calls(call: Callable[[int], Any]) -> FloatArray:
+    """Repeat a call and time each repetition, after three calls that are not timed.
+
+    Parameters
+    ----------
+    call : callable
+        Takes the number of the repetition, from 0.
+
+    Returns
+    -------
+    ndarray of shape (n_calls,), float64
+        Seconds by the wall clock.
+    """
+    for i in range(3):
+        call(i)
+    spent: list[float] = []
+    while len(spent) < 20 or (sum(spent) < CALL_SECONDS and len(spent) < 1_000):
+        spent.append(_time(lambda: call(len(spent))))
+    return np.array(spent)
+
+
+def time_in_turns(calls: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, float]:
+    """Time several calls that take turns, so that disturbances of the machine hit all alike.
+
+    Parameters
+    ----------
+    calls : mapping of name to callable
+    turns : int
+        Number of timed turns; one more comes first and is not timed.
+
+    Returns
+    -------
+    dict of name to float
+        Median seconds by the wall clock.
+    """
+    spent: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(turns + 1):
+        for name, call in calls.items():
+            seconds = _time(call)
+            if turn:
+                spent[name].append(seconds)
+    return {name: median(seconds) for name, seconds in spent.items()}
+
+
+def _time(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started

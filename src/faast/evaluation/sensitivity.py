@@ -1,4 +1,4 @@
-"""How much the paper's exponent decides, beside a strength that the rows choose."""
+"""Sensitivity of the paper's method to its exponent alpha, beside faast, which has none."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ ALPHAS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
 
 @dataclass(frozen=True)
 class Sweep:
-    """Accuracy of each exponent, and of ours, which has none.
+    """Accuracies on one support.
 
     Attributes
     ----------
     alphas : dict of float to float
+        Accuracy of the paper's method for each exponent, 0 to 1.
     ours : float
+        Accuracy of faast.
     """
 
     alphas: dict[float, float]
@@ -28,7 +30,7 @@ class Sweep:
 
     @property
     def spread(self) -> float:
-        """Best minus worst exponent."""
+        """Accuracy of the best exponent minus that of the worst."""
         return float(np.ptp(list(self.alphas.values())))
 
 
@@ -38,12 +40,23 @@ def sweep_alpha(
     embeddings: Embeddings = None,
     alphas: Sequence[float] = ALPHAS,
 ) -> Iterator[Sweep]:
-    """Give every support to the paper's pseudo-inverse at each exponent, and to ours.
+    """Measure the paper's method with each exponent, and faast, on every support.
+
+    Parameters
+    ----------
+    supports : sequence of pairs of ndarray
+        Rows of shape (n, d) and labels of shape (n,).
+    test : pair of ndarray
+        Rows and labels to measure accuracy on.
+    embeddings : mapping of label to ndarray of shape (d,), optional
+        Class embeddings for both methods.
+    alphas : sequence of float
+        Exponents to try.
 
     Yields
     ------
     Sweep
-        One a support.
+        One per support.
     """
     for support in supports:
         yield Sweep(

@@ -1,4 +1,4 @@
-"""How long a method that is trained by gradients takes to become as accurate as ours."""
+"""Time to accuracy: how long gradient training takes to become as accurate as faast."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from sklearn.exceptions import ConvergenceWarning
 from faast.evaluation.measure import OURS, Labelled, Measurement, build, measure
 
 TURNS = 3
-"""Times that ours is fitted; the median of its seconds counts."""
+"""Number of fits of faast; the one of median seconds counts."""
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """Budgets of training, from little to all.
+class TrainingBudgets:
+    """The training budgets that a baseline is given, from small to large.
 
-    Parameters
+    Attributes
     ----------
     option : str
-        Of the method: its bound on passes or iterations.
+        Parameter of the baseline that limits its passes or iterations.
     budgets : tuple of int
-        Each trains anew, with a schedule of its own length.
+        Values of `option`. Each trains from scratch, with a schedule of that length.
     rows : int
-        Past which training takes too long to be measured.
-    fixed : dict
-        Other options: nothing is held out for early stopping, as the ladder stops early itself.
+        Largest number of rows that the baseline is trained on.
+    fixed : tuple of (str, value) pairs
+        Its other parameters.
     """
 
     option: str
@@ -37,32 +37,36 @@ class Ladder:
     rows: int
     fixed: tuple[tuple[str, Any], ...] = ()
 
-    def trained(self, method: str, budget: int) -> Callable[[], Any]:
-        """Return what makes the method with one budget."""
+    def maker(self, method: str, budget: int) -> Callable[[], Any]:
+        """Return a function that constructs the method with one budget."""
         options: dict[str, Any] = {self.option: budget, **dict(self.fixed)}
         return partial(build, method, **options)
 
 
-LADDERS = {
-    "linear-projection": Ladder("epochs", (1, 2, 5, 10, 20), 100_000, (("patience", None),)),
-    "linear-sgd": Ladder("epochs", (1, 2, 5, 10, 20, 50, 1_000), 100_000),
-    "logistic": Ladder("max_iter", (5, 10, 20, 50, 100, 1_000), 10_000),
+BUDGETS = {
+    # without early stopping of its own: the growing budgets already stop early
+    "linear-projection": TrainingBudgets(
+        "epochs", (1, 2, 5, 10, 20), 100_000, (("patience", None),)
+    ),
+    "linear-sgd": TrainingBudgets("epochs", (1, 2, 5, 10, 20, 50, 1_000), 100_000),
+    "logistic": TrainingBudgets("max_iter", (5, 10, 20, 50, 100, 1_000), 10_000),
 }
-"""Peers trained by gradients; logistic regression, by L-BFGS, chooses C within its time."""
+"""Baselines trained by gradients. The time of "logistic" (L-BFGS) includes the choice of C."""
 
 
 @dataclass(frozen=True)
-class Race:
-    """Ours beside a peer that trains until it is as accurate.
+class TimeToAccuracy:
+    """Faast and the first training budget of a baseline that is as accurate.
 
     Attributes
     ----------
-    ours, theirs : Measurement
-        `theirs` is of the first budget as accurate as ours, or of the largest.
+    ours : Measurement
+    theirs : Measurement
+        With the first budget as accurate as ours, or with the largest budget.
     budget : int
-        Of `theirs`.
+        The budget of `theirs`.
     reached : bool
-        Whether any budget was as accurate; else `theirs` is a bound from below on its time.
+        Whether any budget was as accurate. If not, the time of `theirs` is a lower bound.
     """
 
     ours: Measurement
@@ -72,32 +76,32 @@ class Race:
 
     @property
     def saved(self) -> float:
-        """Share of the peer's time that ours saves."""
+        """Share of the baseline's time that faast saves; negative if faast is slower."""
         return 1.0 - self.ours.seconds / self.theirs.seconds
 
 
-def race(method: str, support: Labelled, test: Labelled) -> Race:
-    """Train a peer longer and longer until it is as accurate on the test rows as ours.
+def time_to_accuracy(method: str, support: Labelled, test: Labelled) -> TimeToAccuracy:
+    """Train a baseline with growing budgets until it is as accurate on the test rows as faast.
 
-    Only the seconds of the budget that suffices count, as if it had been known beforehand, which
-    flatters the peer.
+    Only the seconds of the last budget count, as if it had been known in advance, which favours
+    the baseline.
 
     Parameters
     ----------
     method : str
-        A key of `LADDERS`.
+        A key of `BUDGETS`.
     support, test : pair of ndarray
         Rows of shape (n, d) and labels of shape (n,).
     """
-    ladder = LADDERS[method]
+    training = BUDGETS[method]
     ours = sorted(
         (measure(partial(build, OURS), support, test) for _ in range(TURNS)),
         key=lambda done: done.seconds,
     )[TURNS // 2]
-    for budget in ladder.budgets:
+    for budget in training.budgets:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # budgets end before that
-            theirs = measure(ladder.trained(method, budget), support, test)
+            warnings.simplefilter("ignore", ConvergenceWarning)  # small budgets never converge
+            theirs = measure(training.maker(method, budget), support, test)
         if theirs.accuracy >= ours.accuracy:
-            return Race(ours, theirs, budget, reached=True)
-    return Race(ours, theirs, budget, reached=False)
+            return TimeToAccuracy(ours, theirs, budget, reached=True)
+    return TimeToAccuracy(ours, theirs, budget, reached=False)

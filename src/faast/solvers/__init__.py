@@ -1,27 +1,46 @@
-"""Solvers: moments in, fast weights out."""
+"""Solvers: statistics in, one solution out. One solver per file."""
+
+from __future__ import annotations
 
 from typing import Any
 
-from faast.estimators.natural.one_pass import Natural
-from faast.solvers.base import Solver
+from faast.solvers.auto import Auto
+from faast.solvers.base import ClassPrior, Solution, Solver
 from faast.solvers.discriminant import Discriminant
 from faast.solvers.pseudo_inverse import PseudoInverse
 from faast.solvers.ridge import Ridge
 
-SOLVERS: dict[str, type[Solver | Natural]] = {
-    solver.__name__: solver for solver in (PseudoInverse, Ridge, Discriminant, Natural)
+SOLVERS: dict[str, type[Solver]] = {
+    solver.__name__: solver for solver in (Auto, Discriminant, PseudoInverse, Ridge)
 }
 """The solvers that a file can name."""
 
 
-def describe_solver(solver: Solver | Natural) -> dict[str, Any]:
-    """Return the name and settings of a solver, as a file keeps them.
+def as_solver(solver: Solver | str) -> Solver:
+    """Return a solver; "auto" is short for ``Auto()``.
 
     Raises
     ------
     ValueError
-        The solver is none of `SOLVERS`.
+        Neither a solver nor the word "auto".
     """
+    if isinstance(solver, Solver):
+        return solver
+    if solver == "auto":
+        return Auto()
+    raise ValueError(f'solver must be "auto" or a solver such as Ridge(), got {solver!r}')
+
+
+def describe_solver(solver: Solver | str) -> dict[str, Any] | str:
+    """Return the name and settings of a solver, as a file holds them.
+
+    Raises
+    ------
+    ValueError
+        The solver is not one of `SOLVERS`.
+    """
+    if isinstance(solver, str):
+        return solver
     name = type(solver).__name__
     if SOLVERS.get(name) is not type(solver):
         raise ValueError(
@@ -30,9 +49,30 @@ def describe_solver(solver: Solver | Natural) -> dict[str, Any]:
     return {"name": name, "settings": vars(solver).copy()}
 
 
-def solver_from(description: dict[str, Any]) -> Any:
-    """Rebuild a solver from its description."""
+def solver_from(description: dict[str, Any] | str) -> Solver | str:
+    """Rebuild a solver from its description.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        No such solver, or settings that it does not take.
+    """
+    if isinstance(description, str):
+        as_solver(description)
+        return description
     return SOLVERS[description["name"]](**description["settings"])
 
 
-__all__ = ["SOLVERS", "Discriminant", "Natural", "PseudoInverse", "Ridge", "Solver"]
+__all__ = [
+    "SOLVERS",
+    "Auto",
+    "ClassPrior",
+    "Discriminant",
+    "PseudoInverse",
+    "Ridge",
+    "Solution",
+    "Solver",
+    "as_solver",
+    "describe_solver",
+    "solver_from",
+]

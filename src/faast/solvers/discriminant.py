@@ -1,4 +1,4 @@
-"""Linear discriminant: class means seen through the shrunk covariance that classes share."""
+"""Linear discriminant: class means in the metric of the shrunk covariance that classes share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ import numpy as np
 from scipy.special import log_softmax
 
 from faast._utils.arrays import FloatArray
-from faast.core.moments import Moments
-from faast.core.sample import RowSample
-from faast.core.weights import FastWeights
-from faast.solvers.base import Solver
-from faast.solvers.gaussian import ClassesLeftOut, GaussianClasses, Metric
-from faast.solvers.spectrum import rows_in_units
+from faast.core.statistics import Statistics
+from faast.solvers.base import Solution, Solver
+from faast.solvers.gaussian import ClassesLeftOut, GaussianClasses, Metric, walk_downhill
 
 SHRINKAGES = np.array([1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 0.95, 0.99])
 DEFAULT_SHRINKAGE = 0.5
@@ -22,21 +19,21 @@ DEFAULT_SHRINKAGE = 0.5
 
 @dataclass(frozen=True)
 class Discriminant(Solver):
-    """Scores are the log-likelihoods of Gaussian classes with one covariance, plus log priors.
+    """Scores are log-likelihoods of Gaussian classes with one covariance, plus log priors.
 
     W = Σ⁻¹ M and bias_c = -½ m_cᵀ Σ⁻¹ m_c + log(n_c / N), with the class means m_c in M and
     Σ = (1 - shrinkage) S / f + shrinkage · (its mean eigenvalue) · I, S the scatter within classes
-    with f degrees of freedom; see `GaussianClasses`, also for fewer than two rows a class.
+    with f degrees of freedom; see `GaussianClasses`, also for fewer than two rows per class.
 
     Parameters
     ----------
     shrinkage : float or "loo"
-        In (0, 1], or the value with the smallest leave-one-out negative log-likelihood on the kept
-        rows (0.5 where nothing can be left out).
+        In (0, 1], or the value with the smallest leave-one-out negative log-likelihood on the
+        sampled rows (0.5 where no row can be left out).
 
     Notes
     -----
-    Values must be classes: every row has a single 1 and else zeros.
+    Values must be classes: every row has a single 1 and zeros elsewhere.
     """
 
     shrinkage: float | Literal["loo"] = "loo"
@@ -48,30 +45,34 @@ class Discriminant(Solver):
         elif not 0.0 < self.shrinkage <= 1.0:
             raise ValueError(f"shrinkage must be in (0, 1], got {self.shrinkage}")
 
-    def solve(self, moments: Moments, rows: RowSample | None = None) -> FastWeights:
-        """Solve; `FastWeights.strength` is the shrinkage. See `Solver.solve`."""
-        kept = None if rows is None else rows_in_units(moments, rows)
-        every_row = kept if rows is not None and rows.complete else None
-        classes = GaussianClasses.of(moments, every_row)
-        shrinkage = self.shrinkage
-        if isinstance(shrinkage, str):
-            shrinkage = DEFAULT_SHRINKAGE
-            if kept is not None and len(kept.keys):
-                left_out = classes.left_out(kept)
-                losses = [
-                    _loss(classes, left_out, kept.weights, candidate) for candidate in SHRINKAGES
-                ]
-                if np.isfinite(losses).any():
-                    shrinkage = float(SHRINKAGES[np.nanargmin(losses)])
-        weights = classes.weights(_metric(classes, shrinkage))
-        return replace(weights, bias=weights.bias + _log_priors(classes), strength=shrinkage)
+    def fit(self, statistics: Statistics) -> Solution:
+        """Solve; `FastWeights.strength` is the shrinkage. See `Solver.fit`."""
+        rows = statistics.sampled_rows()
+        every_row = rows if statistics.rows.complete else None
+        classes = GaussianClasses.from_moments(statistics.moments, every_row)
+        left_out = classes.left_out(rows)
+        shrinkage = self._choose_shrinkage(classes, left_out, rows.weights)
+        metric, log_priors = _metric(classes, shrinkage), _log_priors(classes)
+        weights = classes.weights(metric)
+        weights = replace(weights, bias=weights.bias + log_priors, strength=shrinkage)
+        return Solution(weights, lambda: left_out.scores(metric) + log_priors)
 
-    def loo_values(self, moments: Moments, rows: RowSample, weights: FastWeights) -> FloatArray:
-        """Predict rows without themselves; see `Solver.loo_values`."""
-        kept = rows_in_units(moments, rows)
-        classes = GaussianClasses.of(moments, kept if rows.complete else None)
-        left_out = classes.left_out(kept)
-        return left_out.scores(_metric(classes, weights.strength)) + _log_priors(classes)
+    def _choose_shrinkage(
+        self, classes: GaussianClasses, left_out: ClassesLeftOut, weights: FloatArray
+    ) -> float:
+        """Choose the shrinkage with the smallest leave-one-out log-loss."""
+        if not isinstance(self.shrinkage, str):
+            return self.shrinkage
+        can, log_priors = left_out.leavable, _log_priors(classes)
+        if not can.any():
+            return DEFAULT_SHRINKAGE
+
+        def loss(index: int) -> float:
+            scores = left_out.scores(_metric(classes, float(SHRINKAGES[index])))[can] + log_priors
+            likelihoods = log_softmax(scores, axis=1)[np.arange(can.sum()), left_out.codes[can]]
+            return float(-(weights[can] @ likelihoods) / weights[can].sum())
+
+        return float(SHRINKAGES[walk_downhill(loss, len(SHRINKAGES))])
 
 
 def _metric(classes: GaussianClasses, shrinkage: float) -> Metric:
@@ -81,15 +82,3 @@ def _metric(classes: GaussianClasses, shrinkage: float) -> Metric:
 
 def _log_priors(classes: GaussianClasses) -> FloatArray:
     return np.log(np.maximum(classes.counts, 0.5) / max(float(classes.counts.sum()), 1.0))
-
-
-def _loss(
-    classes: GaussianClasses, left_out: ClassesLeftOut, weights: FloatArray, shrinkage: float
-) -> float:
-    """Mean negative log-likelihood of the rows that can be left out; NaN where there are none."""
-    can = left_out.leavable
-    if not can.any():
-        return float("nan")
-    scores = left_out.scores(_metric(classes, shrinkage))[can] + _log_priors(classes)
-    likelihoods = log_softmax(scores, axis=1)[np.arange(can.sum()), left_out.codes[can]]
-    return float(-(weights[can] @ likelihoods) / weights[can].sum())

@@ -1,7 +1,8 @@
-"""Gaussian classes with one covariance: weights and exact leave-one-out from one rotation."""
+"""Gaussian classes that share one covariance: weights and exact leave-one-out scores."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,8 +29,8 @@ class Metric(NamedTuple):
 class GaussianClasses:
     """Class means and the scatter S they share, in the eigenbasis of S.
 
-    S is the scatter within classes; with fewer than two rows a class on average there is (next to)
-    none, and the scatter about the centre stands in (`one_shot`).
+    S is the scatter within classes. With fewer than two rows per class on average there is little
+    or none, and the scatter about the centre is used instead (`one_shot`).
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class GaussianClasses:
         Class means less the centre, in the basis; zero for a class without rows.
     one_shot : bool
     scale : ndarray of shape (d,)
-        What columns were divided by before anything else.
+        Columns were divided by it before anything else.
     """
 
     counts: FloatArray
@@ -56,7 +57,7 @@ class GaussianClasses:
     scale: FloatArray
 
     @classmethod
-    def of(
+    def from_moments(
         cls,
         moments: Moments,
         every_row: RowArrays | None = None,
@@ -70,8 +71,8 @@ class GaussianClasses:
         ----------
         moments : Moments
         every_row : RowArrays, optional
-            All rows, where they are at hand: with fewer than d of them the work is done in the
-            space that they span.
+            All rows, where they are kept: with fewer than d of them the work is done in the space
+            that they span.
         scale : ndarray of shape (d,), optional
             Divide columns by it; 1 by default.
         balanced : bool
@@ -80,7 +81,7 @@ class GaussianClasses:
         Raises
         ------
         ValueError
-            Values are no classes: a row has not a single 1 beside zeros.
+            Values are not classes: a row does not have a single 1 beside zeros.
         """
         counts, count = moments.value_sum, moments.count
         is_class = np.allclose(counts, moments.value_square_sum) and np.all(counts >= 0)
@@ -117,11 +118,11 @@ class GaussianClasses:
         return max(float(self.counts.sum()) - used, 1.0)
 
     def precision(self, metric: Metric) -> FloatArray:
-        """A⁻¹ along the basis, shape (r,)."""
+        """Return A⁻¹ along the basis, shape (r,)."""
         return 1.0 / (metric.gain * self.eigenvalues + metric.floor)
 
     def weights(self, metric: Metric) -> FastWeights:
-        """Return weights whose scores are -½ |x - centre - rho_c m_c|² in A⁻¹, less what all share.
+        """Return weights with scores -½ |x - centre - rho_c m_c|² in A⁻¹, up to a constant per row.
 
         rho_c = n_c / (n_c + kappa); w_c = rho_c A⁻¹ m_c, b_c = -½ rho_c² m_cᵀ A⁻¹ m_c.
         """
@@ -129,7 +130,7 @@ class GaussianClasses:
         means = self.means * (self.counts / np.maximum(self.counts + metric.kappa, TINY))[:, None]
         matrix = self.basis @ (means * precision).T / self.scale[:, None]
         between = float(self.counts @ (self.means**2).sum(axis=1))
-        within = float(self.eigenvalues.sum()) - between * self.one_shot
+        within = max(float(self.eigenvalues.sum()) - between * self.one_shot, 0.0)
         w = self.eigenvalues[above_noise(self.eigenvalues, len(self.basis))]
         return FastWeights(
             matrix=matrix,
@@ -219,3 +220,23 @@ def _span(
     weighted = root * (rows.keys - centre) / scale
     span: FloatArray = np.linalg.qr(weighted.T)[0]
     return span, root * ((rows.keys - offsets) / scale) @ span
+
+
+def walk_downhill(loss: Callable[[int], float], n: int) -> int:
+    """Return the local minimum of a loss over 0..n-1 that lies downhill from the middle."""
+    losses: dict[int, float] = {}
+
+    def at(index: int) -> float:
+        if index not in losses:
+            losses[index] = loss(index)
+        return losses[index]
+
+    place = n // 2
+    at(place)
+    for direction in (1, -1):
+        start = place
+        while 0 <= place + direction < n and at(place + direction) < at(place):
+            place += direction
+        if place != start:
+            break
+    return place

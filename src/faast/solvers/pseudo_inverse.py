@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from faast._utils.arrays import FloatArray
-from faast.core.moments import Moments
-from faast.core.sample import RowSample
+from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
-from faast.solvers.base import Solver
-from faast.solvers.spectrum import LeaveOneOut, Spectrum, rows_in_units, spectrum
+from faast.solvers.base import Solution, Solver
+from faast.solvers.spectrum import LeaveOneOut, Spectrum, decompose
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class PseudoInverse(Solver):
 
     def __post_init__(self) -> None:
         if self.alpha is not None and self.rtol is not None:
-            raise ValueError("give alpha or rtol, not both")
+            raise ValueError(f"give alpha or rtol, not both (got {self.alpha} and {self.rtol})")
         if self.rtol is not None and not 0.0 <= self.rtol < 1.0:
             raise ValueError(f"rtol must be in [0, 1), got {self.rtol}")
         if self.rtol is None:
@@ -52,26 +51,50 @@ class PseudoInverse(Solver):
             if not self.alpha or self.alpha <= 0:
                 raise ValueError(f"alpha must be positive, got {self.alpha}")
 
-    def solve(self, moments: Moments, rows: RowSample | None = None) -> FastWeights:
-        """Solve; see `Solver.solve`."""
-        decomposed = spectrum(moments, rows, centred=False)
-        w, kept = decomposed.eigenvalues, self._kept(decomposed)
-        return decomposed.weights(np.where(np.arange(len(w)) < kept, 1.0 / w, 0.0), kept)
+    def fit(self, statistics: Statistics) -> Solution:
+        """Solve; see `Solver.fit`. Leave-one-out holds the kept directions fixed."""
+        spectrum = decompose(statistics, centred=False)
+        weights = self.solve_spectrum(spectrum)
 
-    def loo_values(self, moments: Moments, rows: RowSample, weights: FastWeights) -> FloatArray:
-        """Predict rows without themselves, the kept directions held fixed.
+        def leave_one_out() -> FloatArray:
+            # The pseudo-inverse is the limit of a vanishing ridge on the directions it keeps. A
+            # tiny ridge stands in: with every direction kept the limit is 0 / 0.
+            w = spectrum.eigenvalues
+            kept = np.arange(len(w)) < weights.rank
+            removed = np.where(kept, 1e-10 / (w / w[:1] + 1e-10), 1.0)
+            return LeaveOneOut(spectrum, statistics.sampled_rows()).predictions(removed)
 
-        The pseudo-inverse is the limit of a vanishing ridge on the directions it keeps; a tiny one
-        stands in, as with every direction kept the limit is 0 / 0.
+        return Solution(weights, leave_one_out)
+
+    def solve_spectrum(self, spectrum: Spectrum) -> FastWeights:
+        """Solve a decomposition that is at hand, so that several tolerances can share one.
+
+        Parameters
+        ----------
+        spectrum : Spectrum
+            Not centred.
         """
-        decomposed = spectrum(moments, rows, centred=False)
-        w = decomposed.eigenvalues
-        removed = np.where(np.arange(len(w)) < weights.rank, 1e-10 / (w / w[:1] + 1e-10), 1.0)
-        return LeaveOneOut(decomposed, rows_in_units(moments, rows)).predictions(removed)
+        w = spectrum.eigenvalues
+        kept = self.count_kept(w, spectrum.count)
+        return spectrum.weights(np.where(np.arange(len(w)) < kept, 1.0 / w, 0.0), kept)
 
-    def _kept(self, decomposed: Spectrum) -> int:
-        """Count the directions above the tolerance; the largest always is (one row has rtol 1)."""
-        w = decomposed.eigenvalues
-        rtol = self.rtol if self.alpha is None else max(decomposed.count, 1.0) ** -self.alpha
+    def count_kept(self, eigenvalues: FloatArray, count: float) -> int:
+        """Count the directions above the tolerance.
+
+        Parameters
+        ----------
+        eigenvalues : ndarray of shape (r,), float64
+            Squared singular values of the keys, descending.
+        count : float
+            Rows, N.
+
+        Returns
+        -------
+        int
+            At least 1 where there is any direction: N = 1 makes rtol 1, and would drop even the
+            largest.
+        """
+        w = eigenvalues
+        rtol = self.rtol if self.alpha is None else max(count, 1.0) ** -self.alpha
         above = int(np.count_nonzero(w > w[0] * rtol**2)) if len(w) and rtol is not None else 0
         return max(above, min(1, len(w)))

@@ -1,7 +1,4 @@
-"""One eigendecomposition of the keys' second moments, from which every strength and cut follows.
-
-Exact leave-one-out residuals of every linear filter, from one decomposition.
-"""
+"""One eigendecomposition of the keys; weights and exact leave-one-out residuals follow."""
 
 from __future__ import annotations
 
@@ -11,7 +8,8 @@ import numpy as np
 
 from faast._utils.arrays import FloatArray
 from faast.core.moments import Moments
-from faast.core.sample import RowArrays, RowSample
+from faast.core.sample import RowArrays
+from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -30,7 +28,7 @@ class Spectrum:
     projections : ndarray of shape (r, m)
         Z = Qᵀ Kᵀ V.
     key_mean : ndarray of shape (d,)
-        What the keys were centred by; zeros where they were not.
+        Subtracted from the keys; zeros where they were not centred.
     value_mean : ndarray of shape (m,)
     value_square_sum : ndarray of shape (m,)
         Sum of squares of the (centred) values.
@@ -50,7 +48,7 @@ class Spectrum:
 
     @property
     def explained_squares(self) -> FloatArray:
-        """a_i = |z_i|² / w_i: what each direction explains of the values, shape (r,)."""
+        """Sum of squares of the values that each direction explains, a_i = |z_i|² / w_i: (r,)."""
         return np.einsum("ij,ij->i", self.projections, self.projections) / self.eigenvalues
 
     def weights(
@@ -83,31 +81,25 @@ class Spectrum:
         )
 
 
-def spectrum(moments: Moments, rows: RowSample | None, centred: bool) -> Spectrum:
-    """Decompose from whichever side is smaller.
+def decompose(statistics: Statistics, centred: bool) -> Spectrum:
+    """Decompose the keys' second moments on the smaller side.
 
     The dual (n x n) serves while every row is kept and there are at most d / 2 of them; it is about
-    ten times faster for few rows. Else the primal (d x d).
+    ten times faster for few rows. Otherwise the primal (d x d).
 
     Parameters
     ----------
-    moments : Moments
-    rows : RowSample or None
+    statistics : Statistics
     centred : bool
         Subtract the means first (a model with intercept).
     """
-    if rows is not None and rows.complete and 2 * len(rows) <= moments.n_features:
-        return dual_spectrum(rows_in_units(moments, rows), centred)
-    return primal_spectrum(moments, centred)
+    rows = statistics.rows
+    if rows.complete and 2 * len(rows) <= statistics.moments.n_features:
+        return _dual(statistics.sampled_rows(), centred)
+    return _primal(statistics.moments, centred)
 
 
-def rows_in_units(moments: Moments, rows: RowSample) -> RowArrays:
-    """Return kept rows in the caller's units, in hash order."""
-    keys, values = moments.from_grid(rows.keys, rows.values)
-    return RowArrays(keys, values, rows.weights)
-
-
-def primal_spectrum(moments: Moments, centred: bool) -> Spectrum:
+def _primal(moments: Moments, centred: bool) -> Spectrum:
     """Decompose the Gram matrix."""
     count = moments.count
     gram, cross = moments.gram, moments.cross
@@ -134,8 +126,8 @@ def primal_spectrum(moments: Moments, centred: bool) -> Spectrum:
     )
 
 
-def dual_spectrum(rows: RowArrays, centred: bool) -> Spectrum:
-    """Decompose the rows' own products; rows of weight w count as sqrt(w) times the row."""
+def _dual(rows: RowArrays, centred: bool) -> Spectrum:
+    """Decompose the products of rows with each other; weight w scales a row by sqrt(w)."""
     keys, values, weights = rows
     count = float(weights.sum())
     key_mean, value_mean = np.zeros(keys.shape[1]), np.zeros(values.shape[1])
@@ -185,25 +177,25 @@ class LeaveOneOut:
 
     Parameters
     ----------
-    decomposed : Spectrum
+    spectrum : Spectrum
     rows : RowArrays
         All rows of the decomposition, or a sample of them. Of a row of weight above 1 (repeated)
         one copy is left out, of a lighter one all.
     """
 
-    def __init__(self, decomposed: Spectrum, rows: RowArrays) -> None:
-        w, count = decomposed.eigenvalues, decomposed.count
+    def __init__(self, spectrum: Spectrum, rows: RowArrays) -> None:
+        w, count = spectrum.eigenvalues, spectrum.count
         root = np.sqrt(w)
-        centred = rows.keys - decomposed.key_mean
-        self._scores = centred @ (decomposed.basis / root)
-        self._fitted = decomposed.projections / root[:, None]
+        centred = rows.keys - spectrum.key_mean
+        self._scores = centred @ (spectrum.basis / root)
+        self._fitted = spectrum.projections / root[:, None]
         self._squares = self._scores**2
         self._leaving = np.minimum(rows.weights, 1.0)
-        self._beyond = rows.values - decomposed.value_mean - self._scores @ self._fitted
+        self._beyond = rows.values - spectrum.value_mean - self._scores @ self._fitted
         self._rest = 1.0 - self._leaving * (
-            decomposed.centred / max(count, TINY) + self._squares.sum(axis=1)
+            spectrum.centred / max(count, TINY) + self._squares.sum(axis=1)
         )
-        everything_fits = len(rows.keys) == len(w) + decomposed.centred
+        everything_fits = len(rows.keys) == len(w) + spectrum.centred
         if everything_fits and np.isclose(rows.weights.sum(), count):
             self._beyond[:], self._rest = 0.0, 1.0 - self._leaving / rows.weights
         self.values, self.weights = rows.values, rows.weights

@@ -1,1 +1,5 @@
-"""Natural-gradient learning of a softmax layer in one pass over a stream of rows."""
+"""Logistic regression by natural gradient, in one pass over a stream of rows."""
+
+from faast.estimators.natural.classifier import (
+    NaturalGradientClassifier as NaturalGradientClassifier,
+)

@@ -1,35 +1,38 @@
-"""What a classifier with `Natural` holds: a stream's pass so far, and rows that wait for it."""
+"""What a `NaturalGradientClassifier` holds: the pass so far, and rows that wait for their block."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, Self
+from copy import copy
+from typing import Self
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray, FloatArray, IntArray
-from faast.core.persistence import State
-from faast.estimators.head import Head, HeadRule
-from faast.estimators.labels import as_labels, describe_labels, labels_from, positions, union
-from faast.estimators.natural.one_pass import Natural, NaturalPass
-from faast.estimators.natural.stream import Examples, in_random_order, shuffled
-
-SEQUENTIAL = (
-    "Natural learns from a stream: forgetting and merging are exact for the solvers that work from "
-    'moments only, such as "auto", Ridge() or Discriminant()'
+from faast._utils.arrays import AnyArray, FloatArray
+from faast.core.state import State
+from faast.estimators.head import Head
+from faast.estimators.labels import (
+    as_labels,
+    describe_labels,
+    label_indices,
+    labels_from,
+    unite_labels,
 )
+from faast.estimators.natural.one_pass import NaturalPass
+from faast.estimators.natural.stream import Examples, in_random_order, shuffle
 
 
 class NaturalMemory:
-    """Classes and the natural-gradient pass over their rows; the sequential `ClassMemory`.
+    """Classes and the natural-gradient pass over their rows; `learn` returns another memory.
 
     The rows of a call are shuffled, pass through a shuffle that spans calls, and are learned block
-    by block. Those that wait for their block take effect on a copy of the pass whenever a
-    prediction is asked for, so that asking changes nothing.
+    by block. Rows that wait for their block are learned by a copy of the pass whenever a prediction
+    is asked for, so that asking changes nothing.
 
     Parameters
     ----------
-    solver : Natural
+    window, buffer : int
+        See `NaturalGradientClassifier`.
     embeddings : mapping of label to ndarray of shape (d,), optional
         Classes that are known before any row, and where the pass starts.
 
@@ -42,21 +45,21 @@ class NaturalMemory:
     """
 
     def __init__(
-        self, solver: Natural, embeddings: Mapping[Hashable, FloatArray] | None = None
+        self, window: int, buffer: int, embeddings: Mapping[Hashable, FloatArray] | None = None
     ) -> None:
-        self._solver = solver
+        self._window, self._buffer = window, buffer
         self._embeddings = dict(embeddings) if embeddings else {}
         named = as_labels(list(self._embeddings))
-        self.classes: AnyArray = union(named, named)
+        self.classes: AnyArray = unite_labels(named, named)
         self.n_rows = 0.0
         self._n_numbered = 0
         self._pass: NaturalPass | None = None
-        self._shuffling = self._waiting = Examples.none(0)
+        self._shuffling = self._waiting = Examples.empty(0)
         self._finished: NaturalPass | None = None
         self._head: Head | None = None
 
-    def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> None:
-        """Learn rows with their labels (n,); new classes are added.
+    def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> NaturalMemory:
+        """Return a memory that has learned rows with their labels (n,); classes may be new.
 
         Raises
         ------
@@ -64,30 +67,28 @@ class NaturalMemory:
             An indicator matrix.
         """
         if y.ndim == 2:
-            raise ValueError("Natural learns one label a row, got an indicator matrix")
+            raise ValueError(
+                "NaturalGradientClassifier learns one label per row, got an indicator matrix"
+            )
         if not len(y):
-            return
-        arriving = in_random_order(self._numbered(X, y, weights))
-        emitted, self._shuffling = shuffled(self._shuffling, arriving, self._solver.buffer)
-        self._waiting = self._waiting.plus(emitted)
-        learned = self._begun()
-        while len(self._waiting) >= learned.block_rows:
+            return self
+        grown = copy(self)
+        grown._finished = grown._head = None
+        grown._pass = None if self._pass is None else self._pass.copy()
+        arriving = in_random_order(grown._number(X, y, weights))
+        emitted, grown._shuffling = shuffle(grown._shuffling, arriving, self._buffer)
+        waiting = grown._waiting.append(emitted)
+        learned = grown._started()
+        while len(waiting) >= learned.block_rows:
             size = learned.block_rows
-            learned.learn(self._waiting.take(slice(size)))
-            self._waiting = self._waiting.take(slice(size, None))
-        self._finished = self._head = None
-
-    def forget(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> None:
-        """Refuse."""
-        raise ValueError(SEQUENTIAL)
-
-    def merge(self, other: object) -> None:
-        """Refuse."""
-        raise ValueError(SEQUENTIAL)
+            learned.learn(waiting.take(slice(size)))
+            waiting = waiting.take(slice(size, None))
+        grown._waiting = waiting
+        return grown
 
     @property
     def online_losses(self) -> list[float]:
-        """Log-loss of each block before it was learned, by the step it chose."""
+        """Log-loss of each block before it was learned, with the step it chose."""
         return list(self._complete().losses)
 
     @property
@@ -96,65 +97,78 @@ class NaturalMemory:
         held = self._shuffling.nbytes + self._waiting.nbytes
         return held if self._pass is None else held + self._pass.nbytes
 
-    def places(self, hashes: AnyArray, y: AnyArray) -> IntArray | None:
-        """Find no row among those kept for leave-one-out: there are none."""
-        return None
-
-    def head(self, rule: HeadRule) -> Head:
-        """Return what predicts."""
+    def head(self) -> Head:
+        """Return what predicts, solved when first asked for."""
         if self._head is None:
-            self._head = Head(self.classes, False, self._complete().weights(), None, 1.0)
+            self._head = Head(self.classes, False, self._complete().weights(), 1.0)
         return self._head
 
-    def to_state(self, rule: HeadRule) -> State:
-        """Return what a file keeps."""
+    def to_state(self) -> State:
+        """Return the content to write: the head too, where it is solved."""
         parts = {
-            "pass": self._begun().to_state(),
+            "pass": self._started().to_state(),
             "shuffling": self._shuffling.to_state(),
             "waiting": self._waiting.to_state(),
-            "head": self.head(rule).to_state(),
         }
-        metadata: dict[str, Any] = {"classes": describe_labels(self.classes)}
-        counts = {"n_rows": self.n_rows, "numbered": self._n_numbered}
-        return State.joined(parts, **metadata, **counts, solver=vars(self._solver))
+        if self._head is not None:
+            parts["head"] = self._head.to_state()
+        return State.join(
+            parts,
+            classes=describe_labels(self.classes),
+            n_rows=self.n_rows,
+            numbered=self._n_numbered,
+            window=self._window,
+            buffer=self._buffer,
+        )
 
     @classmethod
-    def from_state(cls, state: State, rule: HeadRule) -> Self:
-        """Restore what `to_state` returned."""
-        restored = cls(Natural(**state.metadata["solver"]))
-        restored.classes = labels_from(state.metadata["classes"])
-        restored.n_rows = float(state.metadata["n_rows"])
-        restored._n_numbered = int(state.metadata["numbered"])
+    def from_state(cls, state: State) -> Self:
+        """Rebuild a memory; errors as for `faast.load`."""
+        metadata = state.metadata
+        restored = cls(metadata["window"], metadata["buffer"])
+        restored.classes = labels_from(metadata["classes"])
+        restored.n_rows = float(metadata["n_rows"])
+        restored._n_numbered = int(metadata["numbered"])
         restored._shuffling = Examples.from_state(state.part("shuffling"))
         restored._waiting = Examples.from_state(state.part("waiting"))
-        restored._pass = NaturalPass.from_state(state.part("pass"), restored._solver)
-        restored._head = Head.from_state(state.part("head"))
+        restored._pass = NaturalPass.from_state(state.part("pass"))
+        n_classes, width = restored._pass.A.shape
+        if n_classes != len(restored.classes) or not restored.n_rows >= 0:
+            raise ValueError(f"{len(restored.classes)} classes cannot have {n_classes} outputs")
+        for rows in (restored._shuffling, restored._waiting):
+            wide = rows.keys.shape[1] != width - 1
+            if wide or (len(rows) and rows.codes.max() >= n_classes):
+                raise ValueError("rows that wait to be learned do not fit the weights")
+        if "head" in metadata:
+            restored._head = Head.from_state(state.part("head"))
+            if not np.array_equal(restored._head.classes, restored.classes):
+                raise ValueError("the head predicts other classes than were learned")
         return restored
 
-    def _numbered(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> Examples:
-        """Give rows their numbers and class codes; new classes are added."""
-        classes = union(self.classes, y)
+    def _number(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> Examples:
+        """Give rows their numbers and class codes; add new classes."""
+        classes = unite_labels(self.classes, y)
         if self._pass is None:
-            self._shuffling = self._waiting = Examples.none(X.shape[1])
-            self._pass = NaturalPass(self._solver, len(classes), X.shape[1])
+            self._shuffling = self._waiting = Examples.empty(X.shape[1])
+            self._pass = NaturalPass(self._window, len(classes), X.shape[1])
             if self._embeddings:
                 vectors = np.stack(list(self._embeddings.values()))
-                among = positions(as_labels(list(self._embeddings)), classes)
+                among = label_indices(as_labels(list(self._embeddings)), classes)
                 self._pass.zero_shot[among, :-1] = vectors - vectors.mean(axis=0)
         else:
-            moved = positions(self.classes, classes)
-            self._pass.widen(moved, len(classes))
-            self._shuffling = self._shuffling.recoded(moved)
-            self._waiting = self._waiting.recoded(moved)
+            moved = label_indices(self.classes, classes)
+            self._pass.add_classes(moved, len(classes))
+            self._shuffling = self._shuffling.recode(moved)
+            self._waiting = self._waiting.recode(moved)
         self.classes = classes
         taken = np.ones(len(y)) if weights is None else weights
         self.n_rows += float(taken.sum())
         numbers = np.arange(self._n_numbered, self._n_numbered + len(y))
         self._n_numbered += len(y)
-        codes, rows = positions(y, classes), np.asarray(X, dtype=np.float32)
+        codes, rows = label_indices(y, classes), np.asarray(X, dtype=np.float32)
         return Examples(rows, codes, taken.astype(np.float32), numbers)
 
-    def _begun(self) -> NaturalPass:
+    def _started(self) -> NaturalPass:
         if self._pass is None:
             raise ValueError("nothing has been learned yet; call fit or partial_fit first")
         return self._pass
@@ -162,6 +176,7 @@ class NaturalMemory:
     def _complete(self) -> NaturalPass:
         """Return the pass after all rows, those that wait included."""
         if self._finished is None:
-            self._finished = self._begun().copy()
-            self._finished.finish(self._waiting.plus(in_random_order(self._shuffling)))
+            finished = self._started().copy()
+            finished.finish(self._waiting.append(in_random_order(self._shuffling)))
+            self._finished = finished
         return self._finished

@@ -1,22 +1,23 @@
 """Rows of a stream: a shuffle through a bounded buffer, and a uniform sample of bounded size.
 
-Both draw by hashing a row's number in the stream: no generator has a state to keep, and a stream
-that was saved goes on as if it had not been.
+Both draw by hashing a row's number in the stream. No random generator has a state to keep, so a
+stream that was saved and loaded goes on exactly as if it had not been.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Annotated
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray, IntArray
-from faast._utils.hashing import hash64
-from faast.core.persistence import State
+from faast._utils.hashing import bottom_k, hash64
+from faast.core.state import Array, Stored
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class Examples(Stored):
     """Labelled rows of a stream.
 
     Attributes
@@ -29,13 +30,13 @@ class Examples:
         Places in the stream.
     """
 
-    keys: AnyArray
-    codes: IntArray
-    weights: AnyArray
-    numbers: IntArray
+    keys: Annotated[AnyArray, Array("n", "d", dtypes=("float32",))]
+    codes: Annotated[IntArray, Array("n", dtypes=("int64",), minimum=0)]
+    weights: Annotated[AnyArray, Array("n", dtypes=("float32",), minimum=0)]
+    numbers: Annotated[IntArray, Array("n", dtypes=("int64",), minimum=0)]
 
     @classmethod
-    def none(cls, width: int) -> Examples:
+    def empty(cls, width: int) -> Examples:
         """Return no rows."""
         whole = np.zeros(0, dtype=np.int64)
         return cls(np.zeros((0, width), np.float32), whole, np.zeros(0, np.float32), whole)
@@ -47,34 +48,20 @@ class Examples:
         """Return some of the rows."""
         return Examples(*(field[chosen] for field in self._fields()))
 
-    def plus(self, other: Examples) -> Examples:
+    def append(self, other: Examples) -> Examples:
         """Return these rows, then the others."""
         pairs = zip(self._fields(), other._fields(), strict=True)
         return Examples(*(np.concatenate(pair) for pair in pairs))
 
-    def recoded(self, columns: IntArray) -> Examples:
-        """Return the rows with class c renamed to columns[c]."""
+    def recode(self, columns: IntArray) -> Examples:
+        """Return the rows with class c moved to columns[c]."""
         return replace(self, codes=columns[self.codes])
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return sum(field.nbytes for field in self._fields())
-
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-        return State({field.name: getattr(self, field.name) for field in fields(self)}, {})
-
-    @classmethod
-    def from_state(cls, state: State) -> Examples:
-        """Restore what `to_state` returned."""
-        return cls(**state.tensors)
 
     def _fields(self) -> list[AnyArray]:
         return [getattr(self, field.name) for field in fields(self)]
 
 
-def shuffled(held: Examples, arriving: Examples, capacity: int) -> tuple[Examples, Examples]:
+def shuffle(held: Examples, arriving: Examples, capacity: int) -> tuple[Examples, Examples]:
     """Pass rows through a buffer: once it is full, each arriving row takes the place of another.
 
     A stream sorted by class comes out mixed over about `capacity` rows.
@@ -83,7 +70,7 @@ def shuffled(held: Examples, arriving: Examples, capacity: int) -> tuple[Example
     -------
     emitted, held : Examples
     """
-    rows = held.plus(arriving)
+    rows = held.append(arriving)
     n_free = max(capacity - len(held), 0)
     slots = list(range(min(len(rows), capacity)))
     places = hash64(arriving.numbers[n_free:].astype(np.uint64)) % np.uint64(capacity)
@@ -94,13 +81,12 @@ def shuffled(held: Examples, arriving: Examples, capacity: int) -> tuple[Example
     return rows.take(np.array(emitted, dtype=np.int64)), rows.take(np.array(slots, dtype=np.int64))
 
 
-def sampled(kept: Examples, arriving: Examples, capacity: int) -> Examples:
+def sample(kept: Examples, arriving: Examples, capacity: int) -> Examples:
     """Keep the rows of the smallest hashes: a uniform sample of the stream (bottom-k)."""
-    rows = kept.plus(arriving)
+    rows = kept.append(arriving)
     if len(rows) <= capacity:
         return rows
-    hashes = hash64(~rows.numbers.astype(np.uint64))
-    return rows.take(np.sort(np.argpartition(hashes, capacity)[:capacity]))
+    return rows.take(bottom_k(hash64(~rows.numbers.astype(np.uint64)), capacity))
 
 
 def in_random_order(rows: Examples) -> Examples:

@@ -1,20 +1,15 @@
-"""The peer methods that faast is compared with: scikit-learn classifiers of frozen features.
+"""Baselines: the methods that faast is compared with, as scikit-learn classifiers of features.
 
-`BASELINES` maps a short name to each class. All take ``fit(X, y)`` and give ``predict``,
-``decision_function`` and ``stored_bytes_``; those with probabilities also ``predict_proba``;
-those with a zero-shot prior take ``class_embeddings={label: vector}``.
+`BASELINES` maps a short name to each class. Every baseline has ``fit(X, y)``, ``predict``,
+``decision_function`` and ``stored_bytes_``. Those with probabilities also have ``predict_proba``;
+those that use a zero-shot prior take ``class_embeddings={label: vector}``.
 """
 
 from faast.evaluation.baselines.base import Baseline
 from faast.evaluation.baselines.gda import GDA
-from faast.evaluation.baselines.linear import (
-    KernelSVM,
-    LinearProjection,
-    LinearSGD,
-    LogisticCV,
-    RandomReLURidge,
-    RidgeCV,
-)
+from faast.evaluation.baselines.kernel_svm import KernelSVM
+from faast.evaluation.baselines.linear import LinearSGD, LogisticCV, RidgeCV
+from faast.evaluation.baselines.linear_projection import LinearProjection
 from faast.evaluation.baselines.memory_readers import (
     LinearAttention,
     NearestNeighbours,
@@ -22,6 +17,7 @@ from faast.evaluation.baselines.memory_readers import (
     SoftmaxMemory,
 )
 from faast.evaluation.baselines.prototypes import NearestClassMean, ZeroShot
+from faast.evaluation.baselines.random_relu_ridge import RandomReLURidge
 from faast.evaluation.baselines.tip_adapter import TipAdapter
 
 __all__ = [

@@ -1,18 +1,14 @@
-"""What every baseline shares: labels, class embeddings, prediction.
-
-Rows held out of the support, and a parameter chosen on them.
-"""
+"""The interface of a baseline, and the helpers that several baselines share."""
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -26,14 +22,17 @@ LOGIT_SCALE = 100.0
 
 
 class Baseline(ClassifierMixin, BaseEstimator, ABC):
-    """Classifier of frozen features; subclasses say how to fit and how to score.
+    """A classifier of frozen features with scikit-learn's interface.
+
+    This class checks the input, encodes the labels and predicts the class of the highest score. A
+    subclass implements `_fit`, `_scores` and `_stored`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels of ``y``, sorted, of their own dtype.
+        The labels of ``y``, sorted, in their own dtype.
     n_features_in_ : int
-        Width of the rows seen by `fit`.
+        Number of columns of the rows that `fit` was given.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -42,7 +41,7 @@ class Baseline(ClassifierMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
-            Frozen features of any float dtype; computed with in float64.
+            Frozen features of any float dtype; they are converted to float64.
         y : array-like of shape (n_rows,)
             Labels: integers or strings, at least two different ones.
 
@@ -54,22 +53,23 @@ class Baseline(ClassifierMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If rows are not finite, lengths differ, labels are not classes or are all the same.
+            If rows are not finite, `X` and `y` differ in length, or `y` holds continuous numbers or
+            only one class.
         """
         with warnings.catch_warnings():
-            # One row a class is the setting here, not a regression target passed by mistake.
+            # One row per class is usual here; scikit-learn takes it for a regression target.
             warnings.filterwarnings("ignore", message="The number of unique classes is greater")
             rows, labels = validate_data(self, X, y, dtype=np.float64)
             check_classification_targets(labels)
             self.classes_, codes = np.unique(labels, return_inverse=True)
             if len(self.classes_) < 2:
                 (only,) = self.classes_.tolist()
-                raise ValueError(f"y holds one class, {only!r}; give at least two.")
+                raise ValueError(f"y holds one class, {only!r}; give rows of at least two classes")
             self._fit(rows, codes)
         return self
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
-        """Score every class.
+        """Return a score for every class.
 
         Parameters
         ----------
@@ -79,12 +79,12 @@ class Baseline(ClassifierMixin, BaseEstimator, ABC):
         Returns
         -------
         ndarray of shape (n_rows, n_classes), float64
-            Scores in the order of ``classes_``, one column a class also when there are two.
+            Columns in the order of ``classes_``; two columns for two classes.
         """
-        return self._scores(self._checked(X))
+        return self._scores(self._validate_queries(X))
 
     def predict(self, X: ArrayLike) -> AnyArray:
-        """Name the class of the highest score.
+        """Return the class of the highest score for each row.
 
         Parameters
         ----------
@@ -102,34 +102,33 @@ class Baseline(ClassifierMixin, BaseEstimator, ABC):
 
     @property
     def stored_bytes_(self) -> int:
-        """Bytes kept to predict, every number held in its own dtype (float64 for weights)."""
+        """Bytes of all arrays that prediction needs, each in the dtype it is stored in."""
         check_is_fitted(self)
         return sum(array.nbytes for array in self._stored())
 
-    def _checked(self, X: ArrayLike) -> FloatArray:
-        """Check queries against the fitted width."""
+    def _validate_queries(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self)
         rows: FloatArray = validate_data(self, X, reset=False, dtype=np.float64)
         return rows
 
     @abstractmethod
     def _fit(self, rows: FloatArray, codes: IntArray) -> None:
-        """Learn from checked rows and their positions in ``classes_``."""
+        """Learn from validated rows; ``codes`` are positions of their labels in ``classes_``."""
 
     @abstractmethod
     def _scores(self, rows: FloatArray) -> FloatArray:
-        """Score checked rows."""
+        """Return the scores (n_rows, n_classes) of validated rows."""
 
     @abstractmethod
     def _stored(self) -> Sequence[AnyArray]:
-        """List the arrays that prediction reads."""
+        """Return the arrays that prediction reads."""
 
 
 class ProbabilisticBaseline(Baseline):
-    """Baseline whose scores are log-probabilities up to a constant in each row."""
+    """Baseline whose scores are log-probabilities up to a constant per row."""
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Give the probability of every class: the softmax of `decision_function`.
+        """Return the probability of every class, the softmax of `decision_function`.
 
         Parameters
         ----------
@@ -139,34 +138,34 @@ class ProbabilisticBaseline(Baseline):
         Returns
         -------
         ndarray of shape (n_rows, n_classes), float64
-            Rows that sum to one, in the order of ``classes_``.
+            Columns in the order of ``classes_``; each row sums to one.
         """
         probabilities: FloatArray = softmax(self.decision_function(X), axis=1)
         return probabilities
 
 
 def unit(rows: FloatArray) -> FloatArray:
-    """Scale rows to unit Euclidean norm; a row of zeros stays as it is."""
+    """Scale each row to Euclidean norm 1; rows of zeros stay zero."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(norms > 0, norms, 1.0)
 
 
-def embedding_rows(embeddings: ClassEmbeddings, classes: AnyArray, width: int) -> FloatArray:
-    """Look the classes up.
+def stack_embeddings(embeddings: ClassEmbeddings, classes: AnyArray, width: int) -> FloatArray:
+    """Collect the embedding of each class in one array.
 
     Parameters
     ----------
     embeddings : mapping of label to array-like of shape (width,)
-        May hold more labels than asked for.
+        May hold labels that are not in `classes`.
     classes : ndarray of shape (n_classes,)
         Labels to look up.
     width : int
-        Width of the feature rows, which live in the space of the embeddings.
+        Number of features of the rows, which share a space with the embeddings.
 
     Returns
     -------
     ndarray of shape (n_classes, width), float64
-        Unit rows in the order of `classes`.
+        Embeddings in the order of `classes`, each scaled to norm 1.
 
     Raises
     ------
@@ -177,7 +176,7 @@ def embedding_rows(embeddings: ClassEmbeddings, classes: AnyArray, width: int) -
     """
     if not isinstance(embeddings, Mapping):
         raise TypeError(
-            f"class_embeddings must be {{label: vector}}, got {type(embeddings).__name__}."
+            f"class_embeddings must be {{label: vector}}, got {type(embeddings).__name__}"
         )
     missing = [label for label in classes.tolist() if label not in embeddings]
     if missing:
@@ -190,110 +189,38 @@ def embedding_rows(embeddings: ClassEmbeddings, classes: AnyArray, width: int) -
         if vector.shape != (width,):
             raise ValueError(
                 f"class_embeddings[{label!r}] has shape {vector.shape}; "
-                f"expected {(width,)}, the width of X."
+                f"expected {(width,)}, the width of X"
             )
         if not np.isfinite(vector).all() or not vector.any():
-            raise ValueError(f"class_embeddings[{label!r}] must be finite and not zero.")
+            raise ValueError(f"class_embeddings[{label!r}] must be finite and not zero")
         row[:] = vector
     return unit(rows)
 
 
 def class_means(rows: FloatArray, codes: IntArray) -> FloatArray:
-    """Average the rows of each class: (n_classes, n_features)."""
+    """Return the mean row of each class, shape (n_classes, n_features)."""
     onehot = np.eye(codes.max() + 1)[codes]
     means: FloatArray = onehot.T @ rows / onehot.sum(axis=0)[:, None]
     return means
 
 
-def class_columns(scores: FloatArray) -> FloatArray:
-    """Give two columns to scikit-learn's one-dimensional binary margin.
+def split_margin(scores: FloatArray) -> FloatArray:
+    """Turn scikit-learn's one-dimensional score of two classes into one column per class.
 
-    A margin s of the second class over the first becomes (-s/2, s/2): the same argmax, and
-    softmax gives the logistic function of s.
+    A margin s in favour of the second class becomes the columns (-s/2, s/2). They have the same
+    argmax, and their softmax is the logistic function of s. Scores of shape (n, C) pass through.
     """
     return scores if scores.ndim == 2 else np.column_stack([-scores / 2, scores / 2])
 
 
-def in_batches(
+def apply_in_batches(
     function: Callable[[FloatArray], FloatArray], rows: FloatArray, size: int = 256
 ) -> FloatArray:
-    """Apply `function` to at most `size` rows at a time: bounded memory, same result."""
-    return np.concatenate([function(rows[part]) for part in gen_batches(len(rows), size)])
-
-
-def support_folds(codes: IntArray, n_folds: int, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
-    """Split the support so that each class keeps at least one row to learn from.
-
-    Row i of a shuffled class goes to fold ``i % n_folds``. A class of one row is never held
-    out; folds that would hold out nothing are skipped, so a one-shot support has no folds.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Class positions.
-    n_folds : int
-        At least two.
-    seed : int
-        Seed of the shuffle.
-
-    Yields
-    ------
-    tuple of ndarray
-        Shuffled positions of the rows to learn from and of the rows held out.
-    """
-    order = np.random.default_rng(seed).permutation(len(codes))
-    counts = np.bincount(codes)
-    rank = np.empty_like(codes)
-    for code in range(len(counts)):
-        rank[order[codes[order] == code]] = np.arange(counts[code])
-    fold = np.where(counts[codes] > 1, rank % n_folds, -1)[order]
-    for held in range(n_folds):
-        if (fold == held).any():
-            yield order[fold != held], order[fold == held]
-
-
-def fit_best_c(
-    estimator: ClassifierMixin,
-    rows: FloatArray,
-    codes: IntArray,
-    *,
-    candidates: Sequence[float],
-    fallback: float,
-    scoring: str | Callable[[ClassifierMixin, FloatArray, IntArray], float],
-    seed: int,
-) -> ClassifierMixin:
-    """Fit with the ``C`` of the best score over five folds of the support.
-
-    Parameters
-    ----------
-    estimator : scikit-learn classifier with a parameter ``C``
-        Not changed.
-    rows : ndarray of shape (n_rows, n_features)
-        Support.
-    codes : ndarray of shape (n_rows,)
-        Class positions.
-    candidates : sequence of float
-        Values of ``C``; the first of equals wins.
-    fallback : float
-        ``C`` where no class has two rows, so that there is nothing to validate on.
-    scoring : str or callable
-        As `GridSearchCV` takes it.
-    seed : int
-        Seed of the folds.
+    """Apply a function to `size` rows at a time, which bounds the memory it needs.
 
     Returns
     -------
-    fitted classifier
-        A clone, fitted to all rows.
+    ndarray
+        The concatenated results.
     """
-    folds = list(support_folds(codes, 5, seed))
-    if not folds:
-        return clone(estimator).set_params(C=fallback).fit(rows, codes)
-    search = GridSearchCV(estimator, {"C": list(candidates)}, cv=folds, scoring=scoring)
-    return search.fit(rows, codes).best_estimator_
-
-
-def mean_log_likelihood(estimator: ClassifierMixin, rows: FloatArray, codes: IntArray) -> float:
-    """Score probabilities; unlike scikit-learn's own rule, needs no row of every class."""
-    probabilities = estimator.predict_proba(rows)[np.arange(len(codes)), codes]
-    return float(np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)).mean())
+    return np.concatenate([function(rows[part]) for part in gen_batches(len(rows), size)])

@@ -1,4 +1,4 @@
-"""Gaussian discriminant analysis beside the zero-shot classifier."""
+"""Gaussian discriminant analysis added to the zero-shot classifier."""
 
 from collections.abc import Sequence
 
@@ -10,25 +10,26 @@ from faast.evaluation.baselines.base import (
     ClassEmbeddings,
     ProbabilisticBaseline,
     class_means,
-    embedding_rows,
-    support_folds,
+    stack_embeddings,
     unit,
 )
+from faast.evaluation.baselines.model_selection import support_folds
 
 ALPHAS = 10.0 ** np.arange(-4, 3)
 """The published grid for the weight of the Gaussian term."""
 
 
 class GDA(ProbabilisticBaseline):
-    """Gaussian classes of equal covariance and equal prior, plus zero-shot logits.
+    """Gaussian classes of equal covariance and equal prior, added to the zero-shot logits.
 
     scores = 100 unit(x) T' + alpha (x P M' - diag(M P M') / 2 - log C), with class means M, the
-    precision P of `shrunk_precision` and class embeddings T. Without T only the Gaussian term
-    is left, with alpha 1: the log-posterior.
+    precision P of `shrunk_precision` and class embeddings T. Without T, the scores are the Gaussian
+    term with alpha = 1, the log-posterior.
 
-    The published alpha is the most accurate of seven on a validation set; here that set is
-    the rows left out by five folds of the support. Where no class has two rows, alpha is 0.01:
-    with the total scatter that one-shot rows leave, it keeps the terms of comparable size.
+    The published alpha is the most accurate of seven on a validation set. Here the validation set
+    is the held-out part of five folds of the support. When no class has two rows, nothing can be
+    held out and alpha is 0.01: one-shot rows only give the total scatter, and this alpha keeps both
+    terms of comparable size.
 
     Parameters
     ----------
@@ -55,20 +56,20 @@ class GDA(ProbabilisticBaseline):
         self.random_state = random_state
 
     def _fit(self, rows: FloatArray, codes: IntArray) -> None:
-        gaussian, offset = discriminant(rows, codes)
+        gaussian, offset = _fit_gaussian(rows, codes)
         if self.class_embeddings is None:
             self.alpha_ = 1.0
         else:
-            embeddings = embedding_rows(self.class_embeddings, self.classes_, rows.shape[1])
-            self.alpha_ = self._search(rows, codes, embeddings)
+            embeddings = stack_embeddings(self.class_embeddings, self.classes_, rows.shape[1])
+            self.alpha_ = self._choose_alpha(rows, codes, embeddings)
             self.embeddings_ = LOGIT_SCALE * embeddings
         self.weights_, self.offset_ = self.alpha_ * gaussian, self.alpha_ * offset
 
-    def _search(self, rows: FloatArray, codes: IntArray, embeddings: FloatArray) -> float:
-        """Choose the most accurate alpha on rows left out; the smallest of equals."""
+    def _choose_alpha(self, rows: FloatArray, codes: IntArray, embeddings: FloatArray) -> float:
+        """Return the alpha most accurate on held-out rows, the smallest on ties."""
         hits = np.zeros(len(ALPHAS), dtype=np.intp)
         for learn, held in support_folds(codes, 5, self.random_state):
-            weights, offset = discriminant(rows[learn], codes[learn])
+            weights, offset = _fit_gaussian(rows[learn], codes[learn])
             zero_shot = LOGIT_SCALE * unit(rows[held]) @ embeddings.T
             gaussian = rows[held] @ weights + offset
             for i, alpha in enumerate(ALPHAS):
@@ -82,15 +83,15 @@ class GDA(ProbabilisticBaseline):
         return unit(rows) @ self.embeddings_.T + gaussian
 
     def _stored(self) -> Sequence[AnyArray]:
-        kept: list[AnyArray] = [self.weights_, self.offset_]
-        return kept if self.class_embeddings is None else [*kept, self.embeddings_]
+        arrays: list[AnyArray] = [self.weights_, self.offset_]
+        return arrays if self.class_embeddings is None else [*arrays, self.embeddings_]
 
 
-def discriminant(rows: FloatArray, codes: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Fit the Gaussian term: weights (n_features, n_classes) and offset (n_classes,)."""
+def _fit_gaussian(rows: FloatArray, codes: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the weights (n_features, n_classes) and offset (n_classes,) of the Gaussian term."""
     means = class_means(rows, codes)
     within = rows - means[codes]
-    # One row a class has no within-class scatter: the scatter of all rows stands in.
+    # One row per class has no within-class scatter; use the scatter of all rows instead.
     precision = shrunk_precision(within if within.any() else rows - rows.mean(axis=0))
     weights: FloatArray = precision @ means.T
     offset: FloatArray = -np.einsum("cd,dc->c", means, weights) / 2 - np.log(len(means))
@@ -98,11 +99,22 @@ def discriminant(rows: FloatArray, codes: IntArray) -> tuple[FloatArray, FloatAr
 
 
 def shrunk_precision(centred: FloatArray) -> FloatArray:
-    """Estimate the precision of n centred rows of width d as d ((n-1) S + tr(S) I)^-1.
+    """Estimate a precision matrix as d ((n - 1) S + tr(S) I)^-1, with S the sample covariance.
 
-    Kubokawa and Srivastava, Estimation of the precision matrix of a singular Wishart
-    distribution, J. Multivariate Analysis 2008; S is the sample covariance. Rows that are all
-    equal leave S = 0, and then the identity.
+    Parameters
+    ----------
+    centred : ndarray of shape (n, d)
+        Rows minus their mean.
+
+    Returns
+    -------
+    ndarray of shape (d, d)
+        The identity if all rows are zero, that is S = 0.
+
+    References
+    ----------
+    Kubokawa and Srivastava, Estimation of the precision matrix of a singular Wishart distribution,
+    J. Multivariate Analysis 2008.
     """
     n, width = centred.shape
     scatter = centred.T @ centred

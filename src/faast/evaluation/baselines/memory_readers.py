@@ -1,12 +1,7 @@
-"""The reading rule that the paper's four memory readers share.
+"""The paper's four ways to read a memory of (key, value) pairs as a classifier.
 
-Memory read by its nearest keys.
-
-Memory read by linear attention.
-
-Memory read by one matrix: the method as its paper has it.
-
-Memory read by softmax attention.
+`NearestNeighbours`, `SoftmaxMemory` and `LinearAttention` average values; `PaperFaast` is the
+paper's method, which solves for one matrix of weights. `MemoryReader` holds what they share.
 """
 
 from abc import abstractmethod
@@ -19,35 +14,37 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.metaestimators import available_if
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast.estimators.memory import AssociativeMemory
 from faast.evaluation.baselines.base import (
     LOGIT_SCALE,
     ClassEmbeddings,
     ProbabilisticBaseline,
-    embedding_rows,
-    in_batches,
+    apply_in_batches,
+    stack_embeddings,
     unit,
 )
+from faast.solvers import PseudoInverse
 
 
 class MemoryReader(ProbabilisticBaseline):
-    """Memory of (key, value) pairs, read for each query and mixed with the query itself.
+    """Classifier that reads a memory for each query and mixes the result with the query itself.
 
-    Keys are the support rows. With class embeddings T, the value of a key is its class's
-    unit embedding; for a query x, with N keys, a prior count N0 and r = N / (N0 + N),
+    Keys are the support rows. With class embeddings T, the value of a key is the unit embedding of
+    its class. For a query x, N keys, a prior count N0 and r = N / (N0 + N),
 
         prediction = (1 - r) x + r read(x),    scores = 100 unit(prediction) T'.
 
-    Without class embeddings the value is a one-hot row, the query cannot be mixed with it
-    (N0 = 0), and the read itself is the class scores; probabilities are then not defined,
-    as no logit scale of a frozen model goes with them.
+    Without class embeddings, the value of a key is the one-hot row of its class. The query is then
+    in another space and is not mixed in (N0 = 0): the scores are read(x). There are no
+    probabilities, because no logit scale of a frozen model belongs to these scores.
 
     Parameters
     ----------
     class_embeddings : mapping of label to array-like of shape (n_features,), optional
         Zero-shot prior, in the space of the rows.
     prior_count : float, optional
-        N0: how many rows the frozen model's own answer counts for. By default 40 a class with
-        class embeddings; embeddings of labels that mean nothing call for 0.
+        N0: the number of rows that the frozen model's own answer counts for. By default 40 per
+        class with class embeddings. Use 0 if the embeddings carry no meaning.
 
     References
     ----------
@@ -63,18 +60,33 @@ class MemoryReader(ProbabilisticBaseline):
         self.prior_count = prior_count
 
     def read(self, X: ArrayLike) -> FloatArray:
-        """Read the memory for queries (n_rows, n_features), before the prior.
+        """Read the memory, before the query is mixed in.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Queries.
 
         Returns
         -------
-        ndarray of shape (n_rows, n_values), float64
-            n_values is n_features with class embeddings, else n_classes.
+        ndarray of shape (n_rows, n_outputs), float64
+            n_outputs is n_features with class embeddings, else n_classes.
         """
-        return in_batches(self._read, self._checked(X))
+        return apply_in_batches(self._read, self._validate_queries(X))
 
     @available_if(lambda self: self.class_embeddings is not None)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Give the softmax of the class scores (n_rows, n_classes); only with embeddings."""
+        """Return the softmax of the class scores; available with class embeddings only.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Queries.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes), float64
+        """
         return super().predict_proba(X)
 
     def _fit(self, rows: FloatArray, codes: IntArray) -> None:
@@ -83,46 +95,46 @@ class MemoryReader(ProbabilisticBaseline):
             if self.prior_count:
                 raise ValueError(
                     f"prior_count={self.prior_count} needs class_embeddings; "
-                    "without them use 0 or None."
+                    "without them use 0 or None"
                 )
             self.embeddings_, self.read_share_ = np.eye(n_classes), 1.0
         else:
             prior = 40 * n_classes if self.prior_count is None else self.prior_count
-            self.embeddings_ = embedding_rows(self.class_embeddings, self.classes_, rows.shape[1])
+            self.embeddings_ = stack_embeddings(self.class_embeddings, self.classes_, rows.shape[1])
             self.read_share_ = n_rows / (prior + n_rows)
-        self._memorise(rows, codes)
+        self._memorize(rows, codes)
 
     def _scores(self, rows: FloatArray) -> FloatArray:
-        read = in_batches(self._read, rows)
+        read = apply_in_batches(self._read, rows)
         if self.class_embeddings is None:
             return read
         prediction = (1 - self.read_share_) * rows + self.read_share_ * read
         return LOGIT_SCALE * unit(prediction) @ self.embeddings_.T
 
     def _stored(self) -> Sequence[AnyArray]:
-        kept = self._kept()
-        return kept if self.class_embeddings is None else [*kept, self.embeddings_]
+        arrays = self._memory_arrays()
+        return arrays if self.class_embeddings is None else [*arrays, self.embeddings_]
 
     @abstractmethod
-    def _memorise(self, keys: FloatArray, codes: IntArray) -> None:
-        """Keep what `_read` needs; the value of key i is ``embeddings_[codes[i]]``."""
+    def _memorize(self, keys: FloatArray, codes: IntArray) -> None:
+        """Store what `_read` needs; the value of key i is ``embeddings_[codes[i]]``."""
 
     @abstractmethod
     def _read(self, queries: FloatArray) -> FloatArray:
-        """Read a few checked queries."""
+        """Read the memory for one batch of validated queries."""
 
     @abstractmethod
-    def _kept(self) -> list[AnyArray]:
-        """List the arrays that `_read` uses, class embeddings aside."""
+    def _memory_arrays(self) -> list[AnyArray]:
+        """Return the arrays that `_read` uses, except the class embeddings."""
 
 
 class NearestNeighbours(MemoryReader):
-    """k nearest keys by Euclidean distance, k = min(largest class count, 10).
+    """k nearest keys by Euclidean distance, with k = min(rows of the largest class, 10).
 
-    With class embeddings the read takes, in each coordinate by itself, the most frequent of
-    the neighbours' values (the smallest of equally frequent ones). With one-hot values that
-    mode is zero everywhere unless one class has a majority, so there the read is the
-    neighbours' mean instead: the share of each class, ordinary k-NN.
+    With class embeddings, the read is the mode of the neighbours' values in each coordinate (the
+    smallest value on ties). With one-hot values that mode is zero everywhere unless one class has a
+    majority. So there the read is the mean of the neighbours' values, the share of each class, as
+    in ordinary k-NN.
 
     Parameters
     ----------
@@ -134,7 +146,7 @@ class NearestNeighbours(MemoryReader):
     FAAST, arXiv:2605.04651, the k-NN reader.
     """
 
-    def _memorise(self, keys: FloatArray, codes: IntArray) -> None:
+    def _memorize(self, keys: FloatArray, codes: IntArray) -> None:
         self.keys_, self.codes_ = keys, codes
         n_neighbours = min(int(np.bincount(codes).max()), 10)
         self.index_ = NearestNeighbors(n_neighbors=n_neighbours, algorithm="brute").fit(keys)
@@ -147,23 +159,22 @@ class NearestNeighbours(MemoryReader):
             return shares
         return mode_over_neighbours(values)
 
-    def _kept(self) -> list[AnyArray]:
+    def _memory_arrays(self) -> list[AnyArray]:
         return [self.keys_, self.codes_]
 
 
 def mode_over_neighbours(values: FloatArray) -> FloatArray:
-    """Take the mode along the middle axis, the smallest value among ties.
+    """Return the most frequent value along the middle axis, the smallest one on ties.
 
     Parameters
     ----------
-    values : ndarray of shape (n_rows, n_neighbours, n_values)
-        Neighbours' values.
+    values : ndarray of shape (n_rows, n_neighbours, n_outputs)
 
     Returns
     -------
-    ndarray of shape (n_rows, n_values)
-        In sorted order equal values form runs: the value of the longest, first on ties.
+    ndarray of shape (n_rows, n_outputs)
     """
+    # Sorted, equal values form runs: take the value of the first of the longest runs.
     ordered = np.sort(values, axis=1)
     best = ordered[:, 0].copy()
     run = np.ones(best.shape, dtype=np.intp)
@@ -177,9 +188,9 @@ def mode_over_neighbours(values: FloatArray) -> FloatArray:
 
 
 class LinearAttention(MemoryReader):
-    """Values averaged with weights phi(x)·phi(k), as a matrix of fixed size.
+    """Average of the values with weights phi(x)·phi(k), kept as one matrix of fixed size.
 
-    With phi = elu + 1 of the row less its own mean (positive, so the weights are an average):
+    phi(x) = elu(x - mean(x)) + 1 is positive, so the weights form an average:
 
         read(x) = phi(x) S / (phi(x) z) - mean value,   S = sum phi(k) v',   z = sum phi(k).
 
@@ -190,46 +201,43 @@ class LinearAttention(MemoryReader):
 
     References
     ----------
-    Katharopoulos et al., Transformers are RNNs, arXiv:2006.16236, equations 5 to 7; the
-    centring is of FAAST, arXiv:2605.04651.
+    Katharopoulos et al., Transformers are RNNs, arXiv:2006.16236, equations 5 to 7; the centring
+    of rows and values is from FAAST, arXiv:2605.04651.
     """
 
-    def _memorise(self, keys: FloatArray, codes: IntArray) -> None:
+    def _memorize(self, keys: FloatArray, codes: IntArray) -> None:
         values = self.embeddings_[codes]
-        features = feature_map(keys)
+        features = _map_features(keys)
         self.products_ = features.T @ values
         self.normaliser_ = features.sum(axis=0)
         self.mean_value_ = values.mean(axis=0)
 
     def _read(self, queries: FloatArray) -> FloatArray:
-        features = feature_map(queries)
+        features = _map_features(queries)
         average = features @ self.products_ / (features @ self.normaliser_)[:, None]
         read: FloatArray = average - self.mean_value_
         return read
 
-    def _kept(self) -> list[AnyArray]:
+    def _memory_arrays(self) -> list[AnyArray]:
         return [self.products_, self.normaliser_, self.mean_value_]
 
 
-def feature_map(rows: FloatArray) -> FloatArray:
-    """Map rows, less their own mean, through elu + 1."""
+def _map_features(rows: FloatArray) -> FloatArray:
+    """Subtract from each row its own mean and apply elu + 1."""
     centred: FloatArray = rows - rows.mean(axis=1, keepdims=True)
     mapped: FloatArray = np.where(centred > 0, centred + 1, np.exp(np.minimum(centred, 0)))
     return mapped
 
 
 class PaperFaast(MemoryReader):
-    """Values regressed on keys: W = pinv(K) V, read as x W.
-
-    Singular values of the keys below N**-alpha of the largest are dropped, and the
-    pseudo-inverse is that of the stacked keys, as published.
+    """Regression of the values on the keys: W = pinv(K, N**-alpha) V, read(x) = x W.
 
     Parameters
     ----------
     class_embeddings, prior_count
         See `MemoryReader`.
     alpha : float
-        Exponent of the spectral filter; 0.8 for images.
+        Exponent of the spectral filter, see `faast.PseudoInverse`; 0.8 for images.
 
     References
     ----------
@@ -245,22 +253,28 @@ class PaperFaast(MemoryReader):
         super().__init__(class_embeddings, prior_count)
         self.alpha = alpha
 
-    def _memorise(self, keys: FloatArray, codes: IntArray) -> None:
-        inverse = np.linalg.pinv(keys, rtol=len(keys) ** -self.alpha)
-        self.weights_: FloatArray = inverse @ self.embeddings_[codes]
+    def _memorize(self, keys: FloatArray, codes: IntArray) -> None:
+        n_rows, n_features = keys.shape
+        memory = AssociativeMemory(
+            PseudoInverse(alpha=self.alpha),
+            grid=None,  # as published, keys are not rounded
+            selection_rows=n_rows if 2 * n_rows <= n_features else 0,  # else the solver needs none
+        )
+        memory.learn(keys, self.embeddings_[codes])
+        self.weights_: FloatArray = memory.weights.matrix
 
     def _read(self, queries: FloatArray) -> FloatArray:
         read: FloatArray = queries @ self.weights_
         return read
 
-    def _kept(self) -> list[AnyArray]:
+    def _memory_arrays(self) -> list[AnyArray]:
         return [self.weights_]
 
 
 class SoftmaxMemory(MemoryReader):
-    """Values averaged with weights softmax(100 x K'), over all keys.
+    """Average of the values with weights softmax(100 x K') over all keys.
 
-    The paper centres each query's logits first; softmax does not change under that.
+    The paper centres the logits of each query first, which leaves the softmax unchanged.
 
     Parameters
     ----------
@@ -272,7 +286,7 @@ class SoftmaxMemory(MemoryReader):
     FAAST, arXiv:2605.04651, the softmax reader.
     """
 
-    def _memorise(self, keys: FloatArray, codes: IntArray) -> None:
+    def _memorize(self, keys: FloatArray, codes: IntArray) -> None:
         self.keys_, self.codes_ = keys, codes
 
     def _read(self, queries: FloatArray) -> FloatArray:
@@ -280,5 +294,5 @@ class SoftmaxMemory(MemoryReader):
         read: FloatArray = weights @ self.embeddings_[self.codes_]
         return read
 
-    def _kept(self) -> list[AnyArray]:
+    def _memory_arrays(self) -> list[AnyArray]:
         return [self.keys_, self.codes_]

@@ -1,7 +1,4 @@
-"""Nearest class mean.
-
-What the frozen model says by itself.
-"""
+"""Classifiers that compare a row with one vector per class: its mean, or its embedding."""
 
 from collections.abc import Sequence
 
@@ -12,13 +9,15 @@ from faast.evaluation.baselines.base import (
     ClassEmbeddings,
     ProbabilisticBaseline,
     class_means,
-    embedding_rows,
+    stack_embeddings,
     unit,
 )
 
 
 class NearestClassMean(Baseline):
-    """Cosine between a row and the mean of each class's unit rows.
+    """Scores are the cosines between a row and the mean of each class's unit rows.
+
+    There are no probabilities.
 
     References
     ----------
@@ -37,12 +36,14 @@ class NearestClassMean(Baseline):
 
 
 class ZeroShot(ProbabilisticBaseline):
-    """Cosine to the class embeddings times CLIP's logit scale of 100; rows teach nothing.
+    """Scores are the cosines to the class embeddings times CLIP's logit scale of 100.
+
+    `fit` takes the classes from the labels and learns nothing from the rows.
 
     Parameters
     ----------
     class_embeddings : mapping of label to array-like of shape (n_features,)
-        One vector for each label of ``y``; `fit` refuses to do without.
+        One vector for each label of ``y``. Without it `fit` raises a ValueError.
 
     References
     ----------
@@ -55,8 +56,10 @@ class ZeroShot(ProbabilisticBaseline):
 
     def _fit(self, rows: FloatArray, codes: IntArray) -> None:
         if self.class_embeddings is None:
-            raise ValueError("ZeroShot needs class_embeddings: {label: vector}.")
-        self.embeddings_ = embedding_rows(self.class_embeddings, self.classes_, rows.shape[1])
+            raise ValueError(
+                "ZeroShot needs class_embeddings, a mapping of each label to its vector; got None"
+            )
+        self.embeddings_ = stack_embeddings(self.class_embeddings, self.classes_, rows.shape[1])
 
     def _scores(self, rows: FloatArray) -> FloatArray:
         return LOGIT_SCALE * unit(rows) @ self.embeddings_.T

@@ -1,4 +1,4 @@
-"""Recursive least squares: the inverse itself is the state, for comparison only."""
+"""Recursive least squares, an incremental rival that stores an inverse instead of sums."""
 
 from __future__ import annotations
 
@@ -10,21 +10,31 @@ from faast._utils.arrays import AnyArray, FloatArray
 
 
 class RecursiveLeastSquares:
-    """Ridge weights updated with every block of rows, in one precision.
+    """Ridge weights that are updated with every block of rows, in one precision.
 
-    With P the inverse of (Gram + λI), a block of keys K with values V gives
+    With P the inverse of (Gram + λI), a block of keys K with targets V updates
 
-        P ← P − P Kᵀ (I + K P Kᵀ)⁻¹ K P,    W ← W + P Kᵀ (V − K W),
+        P ← P − P Kᵀ (I + K P Kᵀ)⁻¹ K P,    W ← W + P Kᵀ (V − K W).
 
-    which is exact in real arithmetic. Rounding errors of P are never corrected, unlike those of
-    sums that are solved again.
+    This is exact in real arithmetic. In floating point, the rounding errors of P accumulate: they
+    are never corrected, while a solver that starts from sums starts afresh each time.
 
     Parameters
     ----------
     strength : float
-        λ.
+        λ, positive.
     dtype : dtype
-        float32, as analytic continual learning is usually run.
+        Of P and W. The default float32 is usual in analytic continual learning.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (n_features, n_outputs)
+        W; exists once a block was learned.
+
+    Raises
+    ------
+    ValueError
+        If `strength` is not positive.
 
     References
     ----------
@@ -38,17 +48,24 @@ class RecursiveLeastSquares:
         self._inverse: AnyArray | None = None
 
     def learn(self, keys: FloatArray, values: FloatArray) -> Self:
-        """Learn a block: keys of shape (n, d), values of shape (n, m)."""
-        rows, goals = keys.astype(self.dtype), values.astype(self.dtype)
+        """Learn a block of rows.
+
+        Parameters
+        ----------
+        keys : ndarray of shape (n, n_features)
+        values : ndarray of shape (n, n_outputs)
+            Targets.
+        """
+        rows, targets = keys.astype(self.dtype), values.astype(self.dtype)
         if self._inverse is None:
             self._inverse = np.eye(rows.shape[1], dtype=self.dtype) / self.dtype.type(self.strength)
-            self.matrix = np.zeros((rows.shape[1], goals.shape[1]), dtype=self.dtype)
-        seen = rows @ self._inverse
-        inner = np.eye(len(rows), dtype=self.dtype) + seen @ rows.T
-        self._inverse = self._inverse - seen.T @ np.linalg.solve(inner, seen)
-        self.matrix = self.matrix + self._inverse @ rows.T @ (goals - rows @ self.matrix)
+            self.matrix = np.zeros((rows.shape[1], targets.shape[1]), dtype=self.dtype)
+        projected = rows @ self._inverse
+        inner = np.eye(len(rows), dtype=self.dtype) + projected @ rows.T
+        self._inverse = self._inverse - projected.T @ np.linalg.solve(inner, projected)
+        self.matrix = self.matrix + self._inverse @ rows.T @ (targets - rows @ self.matrix)
         return self
 
     def read(self, queries: FloatArray) -> AnyArray:
-        """Read queries of shape (n, d): ndarray of shape (n, m)."""
+        """Multiply queries of shape (n, n_features) by the weights: (n, n_outputs)."""
         return queries.astype(self.dtype) @ self.matrix

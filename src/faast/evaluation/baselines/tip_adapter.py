@@ -1,4 +1,4 @@
-"""Key-value cache of the support beside the zero-shot classifier."""
+"""Tip-Adapter: a key-value cache of the support added to the zero-shot classifier."""
 
 from collections.abc import Sequence
 
@@ -9,40 +9,40 @@ from faast.evaluation.baselines.base import (
     LOGIT_SCALE,
     ClassEmbeddings,
     ProbabilisticBaseline,
-    embedding_rows,
-    in_batches,
-    support_folds,
+    apply_in_batches,
+    stack_embeddings,
     unit,
 )
+from faast.evaluation.baselines.model_selection import support_folds
 
 
 class TipAdapter(ProbabilisticBaseline):
     """Training-free Tip-Adapter: scores = 100 x T' + alpha exp(-beta (1 - x K')) L.
 
-    Rows x and keys K are scaled to unit norm, L holds the keys' one-hot labels and T the class
-    embeddings. Without T the cache stands alone and its logarithm is the score, so that the
-    probabilities are each class's share of it.
+    Rows x and keys K are scaled to unit norm, L holds the one-hot labels of the keys and T the
+    class embeddings. Without T, the score is the logarithm of the cache term, so that the
+    probability of a class is its share of the cache term.
 
-    The published search runs over 200 betas in [0.1, 7) and 20 alphas in [0.1, 3) on a
-    validation set; here that set is the rows left out by five folds of the support. Where no
-    class has two rows, alpha is 1 and beta 5.5, the paper's choice on ImageNet.
+    The published search tries 200 betas in [0.1, 7) and 20 alphas in [0.1, 3) on a validation set.
+    Here the validation set is the held-out part of five folds of the support. When no class has two
+    rows, nothing can be held out; alpha is then 1 and beta 5.5, the paper's choice on ImageNet.
 
     Parameters
     ----------
     class_embeddings : mapping of label to array-like of shape (n_features,), optional
         Zero-shot prior.
     n_betas, n_alphas : int
-        Steps of the search.
+        Number of values that the search tries.
     validation_rows : int
-        At most so many rows are scored in the search, whose cost is this number times the
-        support's size times `n_betas`.
+        Largest number of rows that the search scores. Its cost is this number times the number of
+        support rows times `n_betas`.
     random_state : int
         Seed of the folds.
 
     Attributes
     ----------
     alpha_, beta_ : float
-        The chosen strength and sharpness of the cache.
+        The chosen weight and sharpness of the cache term.
 
     References
     ----------
@@ -69,16 +69,16 @@ class TipAdapter(ProbabilisticBaseline):
         self.embeddings_ = (
             None
             if self.class_embeddings is None
-            else embedding_rows(self.class_embeddings, self.classes_, rows.shape[1])
+            else stack_embeddings(self.class_embeddings, self.classes_, rows.shape[1])
         )
-        self.alpha_, self.beta_ = self._search(n_folds=5)
+        self.alpha_, self.beta_ = self._choose_parameters(n_folds=5)
 
-    def _search(self, n_folds: int) -> tuple[float, float]:
-        """Choose the most accurate (alpha, beta) on rows left out; the smallest of equals."""
+    def _choose_parameters(self, n_folds: int) -> tuple[float, float]:
+        """Return the (alpha, beta) most accurate on held-out rows, the smallest on ties."""
         betas = np.linspace(0.1, 7, self.n_betas, endpoint=False)
         alphas = np.linspace(0.1, 3, self.n_alphas, endpoint=False)
         if self.embeddings_ is None:
-            alphas = alphas[:1]  # the cache alone ranks classes alike at every strength
+            alphas = alphas[:1]  # the cache term alone ranks classes the same with every weight
         hits = np.zeros((len(betas), len(alphas)), dtype=np.intp)
         for learn, held in support_folds(self.codes_, n_folds, self.random_state):
             scored = held[: max(1, self.validation_rows // n_folds)]
@@ -111,8 +111,8 @@ class TipAdapter(ProbabilisticBaseline):
                 return np.log(cache)
             return self._zero_shot(part) + self.alpha_ * cache
 
-        return in_batches(score, unit(rows))
+        return apply_in_batches(score, unit(rows))
 
     def _stored(self) -> Sequence[AnyArray]:
-        kept: list[AnyArray] = [self.keys_, self.codes_]
-        return kept if self.embeddings_ is None else [*kept, self.embeddings_]
+        arrays: list[AnyArray] = [self.keys_, self.codes_]
+        return arrays if self.embeddings_ is None else [*arrays, self.embeddings_]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from faast.evaluation.few_shot import Episodes, few_shot, halves
+from faast.evaluation.few_shot import Episodes, few_shot, halve_classes
 from faast.evaluation.measure import OURS
 
 
@@ -44,7 +44,7 @@ def test_methods_learn_clouds_and_intervals_shrink_with_episodes(clouds):
     ("episodes", "message"),
     [
         (Episodes(1, ways=9), "ways must be in 2 to 4"),
-        (Episodes(1, shots=41), "class 'a' has 40 rows, 41 shots a class were asked for"),
+        (Episodes(1, shots=41), "class 'a' has 40 rows, fewer than 41 shots per class"),
         (Episodes(1, queries=0), "queries must be at least 1"),
     ],
 )
@@ -55,6 +55,6 @@ def test_what_cannot_be_drawn_is_refused(clouds, episodes, message):
 
 def test_halves_of_each_class():
     labels = np.array([0, 1] * 5 + [1, 1])
-    learned, asked = halves(labels)
+    learned, asked = halve_classes(labels)
     assert np.array_equal(np.sort(np.concatenate([learned, asked])), np.arange(12))
     assert np.bincount(labels[learned]).tolist() == [2, 3]

@@ -1,0 +1,294 @@
+"""A classifier that is solved from what was learned when first asked, once after each change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from faast._utils.arrays import AnyArray, FloatArray
+from faast.core import persistence
+from faast.core.state import State
+from faast.core.statistics import Statistics
+from faast.encoders import Encoder
+from faast.estimators.base import COMPACTED
+from faast.estimators.class_memory import ClassMemory
+from faast.estimators.class_names import Names
+from faast.estimators.conformal import ConformalClassifier
+from faast.estimators.encoder_reference import EncoderReference
+from faast.estimators.explanation import Explanation, explain
+from faast.estimators.head import Head, require_fit, solve_head
+from faast.estimators.labels import as_labels
+from faast.estimators.onnx import write_onnx
+from faast.estimators.raw_rows import RawRowsMixin
+from faast.estimators.settings import describe_settings, settings_from
+from faast.solvers import ClassPrior, Solver, as_solver
+
+if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
+    from sklearn.pipeline import Pipeline
+
+
+class _Rule(NamedTuple):
+    """How a head is solved from what was learned."""
+
+    solver: Solver
+    balanced: bool
+    prior_count: float | None
+    novelty: bool
+
+    def solve(self, memory: ClassMemory) -> Head:
+        prior = ClassPrior(memory.embedding_matrix(), self.prior_count, self.balanced)
+        return solve_head(memory, self.solver, prior, self.novelty)
+
+
+class MemoryClassifier(RawRowsMixin, ConformalClassifier):
+    """What was learned, the head that is solved from it, and the forms that both can be written in.
+
+    Subclasses learn: they set `learned_` to another `ClassMemory`.
+    """
+
+    solver: Solver | str
+    class_weight: Mapping[Hashable, float] | str | None
+    novelty: bool
+    labels: Sequence[str]
+    prior_count: float | None
+    selection_rows: int
+    learned_: ClassMemory | None
+    _compact_head: Head | None = None
+    _last_fit: tuple[AnyArray, AnyArray] | None = None
+
+    def _begin(self, y: AnyArray) -> ClassMemory:
+        """Return a memory without rows, for targets of this kind."""
+        raise NotImplementedError
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        encoder: Encoder | None = None,
+        *,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Load a saved classifier and open its encoder; `faast.load` opens it when needed.
+
+        Parameters
+        ----------
+        path : path-like
+        encoder : Encoder, optional
+            Where it is loaded already, or needs options such as a device.
+        cache : path-like, optional
+            The folder that kept the features of learned rows.
+
+        Raises
+        ------
+        ModelFileError
+            See `faast.load`.
+        EncoderMismatchError
+            The encoder is not the one that rows were learned with.
+        """
+        loaded = persistence.load(path)
+        if not isinstance(loaded, cls):
+            raise ValueError(f"{path} holds a {type(loaded).__name__}, not a {cls.__name__}")
+        opened = loaded.encoder_ if encoder is None else encoder
+        if opened is not None:
+            loaded.use_encoder(opened)
+        loaded.cache = cache
+        return loaded
+
+    @property
+    def classes_(self) -> AnyArray:
+        """Labels that can be predicted; nothing is solved for them."""
+        memory = self._memory_or_none()
+        return self._head().classes if memory is None else memory.classes
+
+    @property
+    def class_counts_(self) -> FloatArray:
+        """Rows (or their weight) learned of each class, shape (C,)."""
+        return self._memory().counts
+
+    @property
+    def n_rows_(self) -> float:
+        """Rows learned, or the sum of their weights; unknown once compacted."""
+        return self._memory().n_rows
+
+    @property
+    def statistics_(self) -> Statistics | None:
+        """Statistics of the learned rows, one column of values per class; None without rows."""
+        return self._memory().statistics
+
+    @property
+    def is_exact_(self) -> bool:
+        """Whether the state is bit for bit that of the rows that are learned now.
+
+        False after rows were forgotten once rows were too many to hold (see `selection_rows`): then
+        moments are exact, and the sample of rows that "auto" selects by is smaller than a new one.
+        """
+        statistics = self.statistics_
+        return statistics is None or not statistics.thinned
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory: weights alone once compacted, else with all that was learned."""
+        memory = self._memory_or_none()
+        return self._head().nbytes + (0 if memory is None else memory.nbytes)
+
+    @property
+    def n_random_features_(self) -> int:
+        """Columns that prediction reads of a row's random features; 0 where it reads none."""
+        mapped = self._head().weights.mapped
+        return 0 if mapped is None else len(mapped.matrix)
+
+    @property
+    def loo_proba_(self) -> FloatArray:
+        """Probabilities of the rows of the last `fit`, each as if it had not been learned.
+
+        ndarray of shape (n, C), rows in their order (those of weight 0 left out): what cleanlab
+        takes as ``pred_probs``.
+
+        Raises
+        ------
+        ValueError
+            The last fit had more rows than `selection_rows`, so that not all are kept.
+        """
+        memory, last_fit, head = self._memory(), self._last_fit, self._head()
+        places = None if last_fit is None else memory.find_rows(*last_fit)
+        if places is None or head.loo_scores is None:
+            raise ValueError(
+                "leave-one-out probabilities are there for the rows of a fit in this process, up "
+                f"to selection_rows={self.selection_rows} of them, until they are forgotten"
+            )
+        return softmax(head.loo_scores[places] / head.temperature, axis=1)
+
+    def explain(self, row: Any) -> Explanation:
+        """Say what the answer for one row is made of."""
+        memory, features = self._memory(), self._features([row])
+        return explain(self._head(), self._head_without_names(), memory, features)
+
+    def compact(self) -> Self:
+        """Return a copy for deployment: weights only, no moments or rows, no more learning."""
+        head = self._head()
+        twin: Self = clone(self)
+        twin._copy_features(self)
+        twin._reference, twin._use_names = self._reference, self._use_names
+        twin.learned_, twin._compact_head = None, head
+        return twin
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write what predicts as an ONNX graph of features.
+
+        Features of an encoder are scaled to norm 1 by the graph; see `write_onnx`.
+        """
+        write_onnx(self._head(), path, normalise=self._encoding() is not None)
+
+    def to_pipeline(self) -> Pipeline:
+        """Return a plain scikit-learn pipeline of the same answers, which learns no more."""
+        from faast.estimators.pipeline import as_pipeline
+
+        return as_pipeline(self.encoder_, self._head())
+
+    def to_state(self) -> State:
+        """Return the content to write: the head too, where it is solved."""
+        parts, memory, head = {}, self._memory_or_none(), self._compact_head
+        if memory is not None:
+            parts["learned"] = memory.to_state()
+            head = memory.heads.get(self._rule())
+        if head is not None:
+            parts["head"] = head.to_state()
+        reference = self._encoding()
+        return State.join(
+            parts,
+            **self._feature_state(),
+            settings=describe_settings(self),
+            encoder=None if reference is None else reference.to_metadata(),
+            use_names=self._uses_names(),
+        )
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild a classifier; errors as for `faast.load`."""
+        metadata = state.metadata
+        restored = cls(**settings_from(metadata["settings"]))
+        restored._restore_features(metadata)
+        restored.encoder, restored._use_names = None, bool(metadata["use_names"])
+        if metadata["encoder"] is not None:
+            reference = EncoderReference.from_metadata(metadata["encoder"])
+            reference.require_modality(cls._required_modality)
+            restored._reference = reference
+            if reference.name != cls._default_encoder:
+                restored.encoder = reference.name
+        memory = ClassMemory.from_state(state.part("learned")) if "learned" in metadata else None
+        restored.learned_ = memory
+        if "head" in metadata or memory is None:
+            head = Head.from_state(state.part("head"))
+            require_fit(head, memory, restored.n_features_in_)
+            if memory is None:
+                restored._compact_head = head
+            else:
+                memory.heads[restored._rule()] = head
+        return restored
+
+    def _memory_or_none(self) -> ClassMemory | None:
+        """Return what was learned; begin with declared labels, which need no rows."""
+        check_is_fitted(self)
+        if not hasattr(self, "learned_"):
+            reference = self._encoding()
+            assert reference is not None
+            self.n_features_in_ = reference.encoder.n_features
+            self.learned_ = self._begin(np.zeros(0, dtype=np.int64))
+        return self.learned_
+
+    def _memory(self) -> ClassMemory:
+        memory = self._memory_or_none()
+        if memory is None:
+            raise ValueError(COMPACTED)
+        return memory
+
+    def _rule(self) -> _Rule:
+        balanced = self.class_weight == "balanced"
+        return _Rule(as_solver(self.solver), balanced, self.prior_count, self.novelty)
+
+    def _head(self) -> Head:
+        """Return what predicts, solved once after each change."""
+        memory = self._memory_or_none()
+        if memory is None:
+            assert self._compact_head is not None
+            return self._compact_head
+        rule = self._rule()
+        head = memory.heads.get(rule)
+        if head is None:
+            head = memory.heads[rule] = rule.solve(memory)
+        return head
+
+    def _head_without_names(self) -> Head | None:
+        """Return what the rows alone predict; None where no row was learned."""
+        memory, rule = self._memory(), self._rule()
+        if memory.embeddings is None:
+            return self._head()
+        if not memory.n_rows:
+            return None
+        key = "without names", rule
+        if key not in memory.heads:
+            memory.heads[key] = rule.solve(memory.embed({}))
+        return memory.heads[key]
+
+    def _known_names(self) -> Names:
+        memory = getattr(self, "learned_", None)
+        known = None if memory is None else memory.embeddings
+        return {} if known is None else known.to_mapping()
+
+    def _declared(self) -> list[Any]:
+        if isinstance(self.labels, str):
+            raise TypeError(f"labels must be several names, got one string; pass [{self.labels!r}]")
+        return as_labels(list(self.labels)).tolist()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "learned_") or (len(self.labels) > 0 and self._encoding() is not None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_last_fit"}

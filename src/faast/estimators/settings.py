@@ -1,0 +1,103 @@
+"""Parameters of classifiers: as JSON in files, and class weights applied to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from faast._utils.arrays import AnyArray
+from faast._utils.validation import as_weights
+from faast.estimators.base import describe_scale
+from faast.estimators.labels import as_labels, describe_labels, distinct_labels, labels_from
+from faast.solvers import describe_solver, solver_from
+
+PLAIN = ("novelty", "prior_count", "selection_rows", "class_names")
+"""Parameters that JSON holds as they are."""
+
+
+def describe_settings(estimator: Any) -> dict[str, Any]:
+    """Return the parameters of a classifier as JSON, but embeddings, encoder and cache.
+
+    Raises
+    ------
+    ValueError
+        A solver that a file cannot hold.
+    """
+    return {
+        "solver": describe_solver(estimator.solver),
+        "class_weight": describe_weights(estimator.class_weight),
+        "labels": as_labels(list(estimator.labels)).tolist(),
+        "key_scale": describe_scale(estimator.key_scale),
+        **{name: getattr(estimator, name) for name in PLAIN},
+    }
+
+
+def settings_from(described: dict[str, Any]) -> dict[str, Any]:
+    """Rebuild the parameters of a classifier.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        Not what `describe_settings` returns.
+    """
+    kinds = {
+        "novelty": (bool,),
+        "prior_count": (float, int, type(None)),
+        "selection_rows": (int,),
+        "class_names": (bool, type(None)),
+        "labels": (list,),
+    }
+    for name, allowed in kinds.items():
+        if type(described[name]) not in allowed:
+            raise ValueError(f"{name} cannot be {described[name]!r}")
+    return {
+        **{name: described[name] for name in (*PLAIN, "key_scale")},
+        "labels": tuple(described["labels"]),
+        "solver": solver_from(described["solver"]),
+        "class_weight": weights_from(described["class_weight"]),
+    }
+
+
+def weigh_by_class(
+    class_weight: Mapping[Hashable, float] | str | None, y: AnyArray, sample_weight: Any
+) -> Any:
+    """Multiply sample weights by the class weights of a mapping.
+
+    Raises
+    ------
+    ValueError
+        Not None, "balanced" or a mapping; or an indicator matrix beside a mapping.
+    """
+    if class_weight is None or class_weight == "balanced":
+        return sample_weight
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            'class_weight must be None, "balanced" or a mapping of label to weight, got '
+            f"{class_weight!r}"
+        )
+    if y.ndim == 2:
+        raise ValueError("class_weight has no meaning for an indicator matrix; weight the rows")
+    labels = as_labels(list(class_weight)).tolist()
+    factor = dict(zip(labels, class_weight.values(), strict=True))
+    factors = np.array([factor.get(label, 1.0) for label in y.tolist()])
+    weights = as_weights(sample_weight, len(y))
+    return factors if weights is None else weights * factors
+
+
+def describe_weights(class_weight: Mapping[Hashable, float] | str | None) -> Any:
+    """Return class weights as JSON."""
+    if not isinstance(class_weight, Mapping):
+        return class_weight
+    given = dict(zip(as_labels(list(class_weight)).tolist(), class_weight.values(), strict=True))
+    labels = distinct_labels(as_labels(list(given)))
+    return [describe_labels(labels), [float(given[label]) for label in labels.tolist()]]
+
+
+def weights_from(described: Any) -> Any:
+    """Rebuild class weights."""
+    if described is None or described == "balanced":
+        return described
+    labels, factors = described
+    return dict(zip(labels_from(labels).tolist(), factors, strict=True))
