@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from data import SHARED
 from faast.evaluation.lm.perplexity import perplexity
-from faast.lm.architecture import dissect
+from faast.lm.architecture import find_architecture
 from lm_cost import cost_section, in_turns, ratio
 from lm_methods import BATCH, LORA, NATURAL, Watch, methods, watched
 from lm_report import Measured, recorded, write
@@ -67,9 +67,9 @@ class Subject:
 
     @classmethod
     def of(cls, folder: Path) -> Subject:
-        anatomy = dissect(AutoModelForCausalLM.from_pretrained(folder))
-        window = min(WINDOW, (anatomy.n_positions or 2 * WINDOW) // 2)
-        middle = min(3, len(anatomy.blocks) - 1)
+        architecture = find_architecture(AutoModelForCausalLM.from_pretrained(folder))
+        window = min(WINDOW, (architecture.n_positions or 2 * WINDOW) // 2)
+        middle = min(3, len(architecture.blocks) - 1)
         return cls(folder, AutoTokenizer.from_pretrained(folder), window, middle)
 
     def fresh(self) -> Any:

@@ -74,8 +74,7 @@ class Memory:
         model = FaastForCausalLM.from_base(base, self.config)
         for batch in windows.split(BATCH):
             model.learn(batch)
-        with torch.no_grad():
-            model(input_ids=windows[:1])  # solves what is solved when first read
+        model.solve()
         if self.folded:
             plain = model.fold()
             return Adapted(plain, plain.get_output_embeddings().weight.nbytes)
@@ -94,7 +93,7 @@ def methods(middle_layers: int) -> dict[str, Adapter]:
         FOLDED: Memory(MemoryConfig(), folded=True),
         PROJECTION: LinearProjection(),
         LORA: LoRA(training=Training((3e-3, 1e-2, 3e-2), epochs=8)),
-        "**natural memory, lifted keys**": Memory(MemoryConfig(lift=True)),
+        "**natural memory, lifted keys**": Memory(MemoryConfig(random_features=True)),
         f"linear projections, {middle_layers} in the middle too": LinearProjection(middle_layers),
         "whole head, by backprop": HeadTuning(),
         "prefix tuning, as many parameters": PrefixTuning(training=soft),

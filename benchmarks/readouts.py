@@ -42,7 +42,7 @@ VALIDATION = 7_680
 TEST = 25_600
 BATCH = 8
 ALPHAS = (0.4, 0.6, 0.8)
-BANK = {"bank_size": 16_384, "block_size": 8_192}
+BUFFER = {"buffer_size": 16_384, "block_size": 8_192}
 LEARNING_RATE = 1e-3
 
 OURS = "**paper, pretrained readouts**"
@@ -113,7 +113,7 @@ class Paper:
         self.readouts = readouts
 
     def __call__(self, base: PreTrainedModel, domain: Domain, support: Tensor) -> Score:
-        configs = [MemoryConfig.paper(len(self.readouts) // 2, alpha, **BANK) for alpha in ALPHAS]
+        configs = [MemoryConfig.paper(len(self.readouts) // 2, alpha, **BUFFER) for alpha in ALPHAS]
         validated = []
         for config in configs:
             with learned(base, config, support, self.readouts) as model:
@@ -156,7 +156,7 @@ def train_readouts(
     folder = CACHE / "readouts" / backbone.name
     shutil.rmtree(folder, ignore_errors=True)
     base = AutoModelForCausalLM.from_pretrained(backbone)
-    model = FaastForCausalLM.from_base(base, MemoryConfig.paper(1, 1.0, **BANK))
+    model = FaastForCausalLM.from_base(base, MemoryConfig.paper(1, 1.0, **BUFFER))
     window = base.config.max_position_embeddings
     documents = reviews(held_out=False)[: steps * STEP_WINDOWS * 3]
     windows = text_windows(tokenizer, documents, window)
@@ -209,8 +209,8 @@ def main() -> None:
     lines = [
         "# Pretrained readouts",
         "",
-        "The paper's memories, one in front of the middle block and one behind the last, with a bank of "
-        f"{BANK['bank_size']:,} pairs and blocks of {BANK['block_size']:,}. Readouts are pretrained on "
+        "The paper's memories, one in front of the middle block and one behind the last, with a buffer of "
+        f"{BUFFER['buffer_size']:,} pairs and blocks of {BUFFER['block_size']:,}. Readouts are pretrained on "
         f"film reviews in windows of 512 tokens, {STEP_WINDOWS} a step, bfloat16 autocast, AdamW at {LEARNING_RATE:g}, "
         f"cosine. Perplexity in windows of {WINDOW} over {TEST:,} tokens that nothing was trained on. "
         f"In-context: each window follows {CONTEXT} tokens of the support, all that the positions of the "

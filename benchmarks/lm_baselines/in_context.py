@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from benchmarks.lm_baselines.base import Adapted
 
-from faast.lm.architecture import dissect
+from faast.lm.architecture import find_architecture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +36,7 @@ class InContext:
         ValueError
             The model states no positions, or they leave none beside a window.
         """
-        length = self.n_tokens or (dissect(model).n_positions or 0) - windows.shape[1]
+        length = self.n_tokens or (find_architecture(model).n_positions or 0) - windows.shape[1]
         if length < 1:
             raise ValueError(
                 f"a prompt needs positions beside a window of {windows.shape[1]} tokens; the model "

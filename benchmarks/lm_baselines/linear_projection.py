@@ -1,4 +1,4 @@
-"""Linear layers h + P h + b at the places of memories, trained by backprop."""
+"""Linear layers h + P h + b where memories would stand, trained by backprop."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from benchmarks.lm_baselines.training import Training, bytes_of
 from torch import nn
 from torch.nn.utils import skip_init
 
-from faast.lm.architecture import dissect, middle_places
-from faast.lm.hooks import HEAD, Attachment, Place
+from faast.lm.architecture import evenly_spaced_blocks, find_architecture
+from faast.lm.hooks import HEAD, HookPoint, Hooks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LinearProjection:
-    """The paper's trained rival: the places and shapes of memories.
+    """The paper's trained rival: layers where memories stand, of the same shape.
 
     Attributes
     ----------
@@ -34,22 +34,24 @@ class LinearProjection:
 
     def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
         """Train the projections; see `Adapter`."""
-        anatomy = dissect(model)
-        places: tuple[Place, ...] = (*middle_places(len(anatomy.blocks), self.middle_layers), HEAD)
+        architecture = find_architecture(model)
+        blocks = evenly_spaced_blocks(len(architecture.blocks), self.middle_layers)
+        points: tuple[HookPoint, ...] = (*blocks, HEAD)
         like = {"device": model.device, "dtype": model.dtype}
-        layers: dict[Place, nn.Module] = {}
-        for place in places:
-            width = anatomy.head.weight.shape[1] if place == HEAD else anatomy.hidden_size
+        layers: dict[HookPoint, nn.Module] = {}
+        for point in points:
+            head, d = architecture.head, architecture.hidden_size
+            width = head.weight.shape[1] if point == HEAD else d
             layer = skip_init(nn.Linear, width, width, **like)  # type: ignore[no-untyped-call]
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-            layers[place] = layer
+            layers[point] = layer
 
-        def project(place: Place, hidden: Tensor) -> Tensor:
-            projected: Tensor = layers[place](hidden)
+        def project(point: HookPoint, hidden: Tensor) -> Tensor:
+            projected: Tensor = layers[point](hidden)
             return hidden + projected
 
-        Attachment(anatomy, places, project)
+        Hooks(model, points, project)
         parameters = [weight for layer in layers.values() for weight in layer.parameters()]
         self.training.run(model, parameters, windows)
         return Adapted(model, bytes_of(parameters))

@@ -13,13 +13,13 @@ from benchmarks.lm_baselines.base import Adapted
 from torch.nn import functional
 
 from faast.lm.architecture import Backbone
-from faast.lm.hooks import HEAD, Attachment
+from faast.lm.hooks import HEAD, Hooks
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-    from faast.lm.lm_head import OutputHead
+    from faast.lm.lm_head import LMHead
 
 SEGMENT = 64
 
@@ -47,11 +47,11 @@ class NearestTokens:
 
     def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
         """Keep every position; see `Adapter`."""
-        backbone = Backbone.of(model)
-        attachment = Attachment(backbone.anatomy, (HEAD,), lambda _place, hidden: hidden)
+        backbone = Backbone.from_model(model)
+        hooks = Hooks(model, (HEAD,), lambda _point, hidden: hidden)
 
         def states(batch: Tensor) -> Tensor:
-            return attachment.hidden_states(model, {"input_ids": batch})[HEAD].float()
+            return hooks.hidden_states({"input_ids": batch})[HEAD].float()
 
         starts = range(0, len(windows), self.batch_size)
         batches = (windows[start : start + self.batch_size] for start in starts)
@@ -74,7 +74,7 @@ class NearestTokens:
 
         return Adapted(forward, store.keys.nbytes + store.tokens.nbytes)
 
-    def _chosen(self, head: OutputHead, store: Store) -> tuple[float, float]:
+    def _chosen(self, head: LMHead, store: Store) -> tuple[float, float]:
         n_seen = len(store.keys) - min(self.n_choosing, len(store.keys) // 5)
         seen = Store(store.keys[:n_seen], store.tokens[:n_seen])
         losses = dict.fromkeys(product(self.temperatures, self.shares), 0.0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.lm_baselines.peft_tuning import peft_library, projection_size, tuned
 from benchmarks.lm_baselines.training import Training
 
-from faast.lm.architecture import dissect
+from faast.lm.architecture import find_architecture
 
 if TYPE_CHECKING:
     from benchmarks.lm_baselines.base import Adapted
@@ -35,7 +35,9 @@ class PromptTuning:
     def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
         """Train the embeddings; see `Adapter`. Raises ImportError without peft."""
         wanted = self.n_parameters or projection_size(model)
-        length = fitting(model, windows, wanted // dissect(model).embeddings.weight.shape[1])
+        length = fitting(
+            model, windows, wanted // find_architecture(model).embeddings.weight.shape[1]
+        )
         config = peft_library().PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=length)
         adapted = tuned(model, config, self.training, windows)
 
@@ -76,6 +78,6 @@ class PrefixTuning:
 
 def fitting(model: PreTrainedModel, windows: Tensor, wanted: int) -> int:
     """Return how many of `wanted` positions are left beside a window, at least one."""
-    positions = dissect(model).n_positions
+    positions = find_architecture(model).n_positions
     room = wanted if positions is None else positions - windows.shape[1]
     return max(1, min(wanted, room))

@@ -31,7 +31,7 @@ def tiny(kind, seed=0, **settings):
 
 
 def word_tokenizer(words):
-    """A tokenizer with one token a word, within the vocabulary of `tiny`."""
+    """A tokenizer with one token per word, within the vocabulary of `tiny`."""
     vocabulary = {
         word: number for number, word in enumerate(["<pad>", "<unk>", "</s>", *words.split()])
     }

@@ -154,12 +154,12 @@ def test_two_threads_read_two_memories_over_one_backbone(kind, tokens):
     model = build(kind)
     alone = {}
     for name, text in (("one", tokens), ("two", tokens.flip(1))):
-        with model.memory(name), torch.no_grad():
+        with model.use_adapter(name), torch.no_grad():
             alone[name] = model.learn(text)(tokens).logits
     wrong = []
 
     def read(name):
-        with model.memory(name), torch.no_grad():
+        with model.use_adapter(name), torch.no_grad():
             for _ in range(5):
                 if not torch.equal(model(tokens).logits, alone[name]):
                     wrong.append(name)

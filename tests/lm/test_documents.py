@@ -1,17 +1,20 @@
-"""Texts, prompts and chats as documents; batches of one document a row, or of several."""
+"""Texts, prompts and chats as documents; batches of one document per row, or of several."""
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.documents import (
     Document,
     answer_document,
     chat_document,
-    packed,
-    padded,
+    pack_documents,
+    pad_documents,
+    split_document,
     text_document,
-    windows,
+    text_windows,
 )
 from faast.lm.exceptions import UnsupportedModelError
 from tests.lm.models import tiny, word_tokenizer
@@ -88,16 +91,21 @@ def test_chats_that_cannot_be_read_say_why(tokenizer, template, messages, messag
 
 def test_windows_keep_the_answer_with_the_context_that_fits():
     tokens, answers = torch.arange(10), torch.arange(10) >= 8
-    (last,) = windows(Document(tokens, answers), 4)
+    (last,) = split_document(Document(tokens, answers), 4)
     assert last.tokens.tolist() == [6, 7, 8, 9]
-    assert [len(part.tokens) for part in windows(Document(tokens, tokens >= 0), 4)] == [2, 4, 4]
+    assert [len(part.tokens) for part in split_document(Document(tokens, tokens >= 0), 4)] == [
+        2,
+        4,
+        4,
+    ]
 
 
 def test_rows_hold_as_many_documents_as_fit(tokens):
-    (batch,) = packed(cut(tokens[0], 8, 14, 17), 16, batch_size=4)
+    (batch,) = pack_documents(cut(tokens[0], 8, 14, 17), 16, batch_size=4)
     assert batch.input_ids.shape == (2, 14)
     assert batch.document_ids.tolist() == [[1] * 8 + [2] * 6, [1] * 3 + [2] * 3 + [0] * 8]
     assert torch.equal(batch.attention_mask, batch.document_ids > 0)
+    assert batch.n_tokens == 20
 
 
 @torch.no_grad()
@@ -105,7 +113,7 @@ def test_rows_hold_as_many_documents_as_fit(tokens):
 def test_packed_documents_teach_what_they_teach_apart(llama, tokens, config):
     documents = cut(tokens.flatten(), 15, 40, 71, 100, 160, 171, 230)
     logits = []
-    for batches in (padded(documents, 3), packed(documents, 64, 2)):
+    for batches in (pad_documents(documents, 3), pack_documents(documents, 64, 2)):
         model = FaastForCausalLM.from_base(llama, config)
         for batch in batches:
             model.learn(**batch._asdict())
@@ -124,7 +132,30 @@ def test_packed_documents_teach_what_they_teach_apart(llama, tokens, config):
 )
 def test_models_that_cannot_keep_documents_apart_say_so(tokens, kind, sizes):
     model = FaastForCausalLM.from_base(tiny(kind, **sizes))
-    (batch,) = packed(cut(tokens[0], 9), 20, 1)
+    (batch,) = pack_documents(cut(tokens[0], 9), 20, 1)
     with pytest.raises(UnsupportedModelError, match="a row of its own"):
         model.learn(**batch._asdict())
     assert model.memory_size == 0
+
+
+@pytest.fixture
+def letters():
+    words = Tokenizer(models.WordLevel({"<end>": 0, "a": 1, "b": 2, "c": 3}, unk_token="<end>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>")
+
+
+def test_texts_follow_each_other_with_an_end_token_between(letters):
+    assert text_windows(letters, ["a b c", "b a"], 3).tolist() == [[1, 2, 3], [0, 2, 1]]
+
+
+def test_a_tokenizer_without_an_end_token_joins_texts(letters):
+    letters.eos_token = None
+    assert text_windows(letters, ["a b c", "b a"], 5).tolist() == [[1, 2, 3, 2, 1]]
+
+
+def test_what_does_not_fill_a_window_is_refused(letters):
+    with pytest.raises(ValueError, match="3 tokens, less than one window of 4"):
+        text_windows(letters, ["a b"], 4)
+    with pytest.raises(ValueError, match="at least two tokens"):
+        text_windows(letters, ["a b"], 1)

@@ -1,4 +1,4 @@
-"""Paper mode against numbers that the paper's published implementation produced."""
+"""The paper's memories against numbers that the paper's own code produced."""
 
 import json
 
@@ -43,7 +43,7 @@ class Golden:
             if name.startswith(prefix)
         }
 
-    def lesson(self, index):
+    def batch(self, index):
         return {name: self[f"learn.{index}.{name}"] for name in ("input_ids", "attention_mask")}
 
     def build(self):
@@ -53,7 +53,7 @@ class Golden:
         config = MemoryConfig.paper(
             memory["num_layers"],
             memory["alpha"],
-            bank_size=memory["max_memory_size"],
+            buffer_size=memory["max_memory_size"],
             block_size=memory["reader_update_size"],
             interpolation=memory["interpolation"],
             dropout=0.0,
@@ -78,9 +78,9 @@ def relative_error(given, expected):
 def layer_weights(model):
     """W of every memory by the number of blocks in front of it, out x in."""
     n_blocks = model.config.num_hidden_layers
-    (memory,) = model._memories.values()
+    parts = model._adapters["default"].parts
     return {
-        n_blocks if part.place == "last" else part.place: part.weights.T for part in memory.parts
+        n_blocks if part.point == "last" else part.point: part.pairs.weights.T for part in parts
     }
 
 
@@ -90,7 +90,7 @@ def test_every_learn_gives_the_published_logits_and_weights(golden):
     query = golden["query.input_ids"]
     assert relative_error(model(query).logits, golden["logits.base"]) <= TOLERANCE
     for index in range(3):
-        model.learn(**golden.lesson(index))
+        model.learn(**golden.batch(index))
         expected = golden[f"logits.after.{index}"]
         assert relative_error(model(query).logits, expected) <= TOLERANCE
         for layer, weights in layer_weights(model).items():
@@ -101,7 +101,7 @@ def test_every_learn_gives_the_published_logits_and_weights(golden):
 def test_greedy_generation_is_the_published_one(golden):
     model = golden.build()
     for index in range(3):
-        model.learn(**golden.lesson(index))
+        model.learn(**golden.batch(index))
     expected = golden["generate.ids"]
     prompt = golden["query.input_ids"][:1]
     generated = model.generate(prompt, max_length=expected.shape[1], do_sample=False)
@@ -110,15 +110,15 @@ def test_greedy_generation_is_the_published_one(golden):
 
 def test_one_training_step_has_the_published_loss_and_gradients(golden):
     model = golden.build().train()
-    lesson = golden.lesson(0)
-    model.learn(**lesson)
-    labels = lesson["input_ids"].masked_fill(lesson["attention_mask"] == 0, -100)
-    loss = model(**lesson, labels=labels).loss
+    batch = golden.batch(0)
+    model.learn(**batch)
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    loss = model(**batch, labels=labels).loss
     loss.backward()
     assert relative_error(loss.detach(), golden["train.loss"][0]) <= TOLERANCE
-    for place, readout in zip(model._middle, model.readouts, strict=True):
+    for block, readout in zip(model._layers, model.readouts, strict=True):
         for name in ("scorer", "out_proj"):
             gradient = getattr(readout, name).weight.grad
-            published = golden[f"train.grad.{name}.layer{place}"]
+            published = golden[f"train.grad.{name}.layer{block}"]
             assert relative_error(gradient, published) <= TOLERANCE
     assert all(parameter.grad is None for parameter in model.base.parameters())

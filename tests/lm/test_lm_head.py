@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from faast.lm import lm_head as head_module
 from faast.lm.exceptions import UnsupportedModelError
-from faast.lm.lm_head import OutputHead, output_head, require_known_head
+from faast.lm.lm_head import LMHead
 from tests.lm.models import VOCABULARY, tiny
 
 WIDTH = 6
@@ -16,7 +16,7 @@ WIDTH = 6
 def head(request):
     linear = torch.nn.Linear(WIDTH, VOCABULARY)
     torch.nn.init.normal_(linear.weight, generator=torch.Generator().manual_seed(0))
-    return OutputHead(linear, *request.param)
+    return LMHead(linear, *request.param)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_gradients_are_those_of_automatic_differentiation(head, rows):
     wanted = hidden.clone().requires_grad_()
     loss = functional.cross_entropy(head.logits(wanted), targets, reduction="sum")
     loss.backward()
-    found = head.statistics(hidden, targets)
+    found = head.derivatives(hidden, targets)
     torch.testing.assert_close(found.gradients, -wanted.grad)
     assert found.loss == pytest.approx(float(loss.detach()))
 
@@ -45,14 +45,14 @@ def test_curvature_is_the_fisher_information_of_the_rows(head, rows):
             at = row.clone().requires_grad_()
             functional.log_softmax(head.logits(at), -1)[token].backward()
             expected += p[token] * torch.outer(at.grad, at.grad)
-    found = head.statistics(hidden, targets).curvature
+    found = head.derivatives(hidden, targets).curvature
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_chunks_change_nothing(head, rows, monkeypatch):
-    whole = head.statistics(*rows)
+    whole = head.derivatives(*rows)
     monkeypatch.setattr(head_module, "CHUNK_LOGITS", 2 * VOCABULARY)
-    parts = head.statistics(*rows)
+    parts = head.derivatives(*rows)
     torch.testing.assert_close(parts.gradients, whole.gradients)
     torch.testing.assert_close(parts.curvature, whole.curvature)
 
@@ -80,10 +80,10 @@ def test_scale_and_cap_are_read_from_the_model(kind, settings, tokens):
     model.lm_head.register_forward_pre_hook(lambda _module, args: fed.append(args[0]))
     with torch.no_grad():
         logits = model(tokens[:1]).logits
-    torch.testing.assert_close(output_head(model, model.lm_head).logits(fed[0][0]), logits[0])
+    torch.testing.assert_close(LMHead.from_model(model, model.lm_head).logits(fed[0][0]), logits[0])
 
 
 def test_an_unknown_transform_of_the_logits_is_refused(head, rows):
     hidden, _ = rows
     with pytest.raises(UnsupportedModelError, match="transforms its logits"):
-        require_known_head(head, hidden, head.logits(hidden) + 1.0)
+        head.check(hidden, head.logits(hidden) + 1.0)

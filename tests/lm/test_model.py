@@ -5,11 +5,15 @@ import pytest
 import torch
 from torch import nn
 
+import faast
+from faast import PseudoInverse
+from faast.core import persistence
 from faast.core.persistence import ModelFileError
-from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.exceptions import UnsupportedModelError
-from faast.lm.merging import FoldingError
-from faast.lm.output_memory import ForgettingError
+from faast.core.state import State
+from faast.lm import FaastForCausalLM, MemoryConfig, checkpoint
+from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
+from faast.lm.natural import NaturalPass
+from faast.lm.paper_memory import PairBuffer
 from tests.lm.models import VOCABULARY, tiny
 
 EXACT = MemoryConfig("pseudoinverse", middle_layers=1, alpha=0.5, interpolation=0.5)
@@ -37,11 +41,11 @@ def logits(model, tokens):
 
 def test_forgetting_leaves_the_state_as_if_never_seen(exact, tokens):
     once = logits(exact.learn(tokens[:6]), tokens)
-    state = exact._memory("default").to_state()
+    state = exact._adapters["default"].to_state()
     exact.learn(tokens[6:])
     assert not torch.equal(logits(exact, tokens), once)
     exact.forget(tokens[6:])
-    left = exact._memory("default").to_state()
+    left = exact._adapters["default"].to_state()
     assert all((left.tensors[name] == tensor).all() for name, tensor in state.tensors.items())
     assert torch.equal(logits(exact, tokens), once)
 
@@ -90,6 +94,51 @@ def test_memories_that_cannot_forget_or_merge_say_so(llama, tokens, config):
     assert torch.equal(logits(model, tokens), before)
 
 
+# -- solving
+
+
+def watch_blocks(model, events):
+    """Note when the first block runs."""
+    block = model.base.model.layers[0]
+    block.register_forward_pre_hook(lambda *_: events.append("block"))
+
+
+CASES = {
+    "natural": (MemoryConfig(), NaturalPass, "finish"),
+    "exact": (EXACT, PseudoInverse, "solve_spectrum"),
+    "paper": (MemoryConfig.paper(0), PairBuffer, "solve_block"),
+}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_what_was_learned_is_solved_once_before_the_next_pass(llama, tokens, monkeypatch, kind):
+    config, owner, method = CASES[kind]
+    events, original = [], getattr(owner, method)
+
+    def noted(self, *arguments):
+        events.append("solve")
+        return original(self, *arguments)
+
+    monkeypatch.setattr(owner, method, noted)
+    model = FaastForCausalLM.from_base(llama, config)
+    watch_blocks(model, events)
+    model.learn(tokens).learn(tokens)
+    assert events == ["block"] * 2  # learning runs the model and leaves solving for later
+    for ask in (model, model.base):
+        events.clear()
+        logits(ask, tokens)
+        solved = events[: events.index("block")]
+        assert events == [*solved, "block"]
+        assert bool(solved) == (ask is model)
+    model.learn(tokens)
+    events.clear()
+    model.solve()
+    assert set(events) == {"solve"}
+    logits(model.eval(), tokens)
+    assert events[-1] == "block"
+    assert events.count("solve") == len(events) - 1
+
+
 # -- named memories
 
 
@@ -97,11 +146,11 @@ def test_named_memories_are_apart_and_switch_by_call_and_by_row(natural, tokens)
     plain = logits(natural, tokens)
     expected = {}
     for name, text in (("one", tokens), ("two", tokens.flip(1))):
-        with natural.memory(name):
+        with natural.use_adapter(name):
             expected[name] = logits(natural.learn(text), tokens)
-    assert natural.names == ["one", "two"]
+    assert natural.adapters == ["one", "two"]
     assert torch.equal(logits(natural, tokens), plain)
-    with natural.memory(["one", "two", "none"] * 4):
+    with natural.use_adapter(["one", "two", "none"] * 4):
         mixed = logits(natural, tokens)
     torch.testing.assert_close(mixed[0::3], expected["one"][0::3])
     torch.testing.assert_close(mixed[1::3], expected["two"][1::3])
@@ -109,22 +158,22 @@ def test_named_memories_are_apart_and_switch_by_call_and_by_row(natural, tokens)
 
 
 def test_rows_with_beams_keep_their_memories(natural, tokens):
-    with natural.memory("one"):
+    with natural.use_adapter("one"):
         natural.learn(tokens)
     settings = {"max_new_tokens": 4, "num_beams": 3, "do_sample": False}
     prompt = tokens[:2, :6]
     plain = natural.generate(prompt[1:], **settings)
-    with natural.memory("one"):
+    with natural.use_adapter("one"):
         learned = natural.generate(prompt[:1], **settings)
-    with natural.memory(["one", "other"]):
+    with natural.use_adapter(["one", "other"]):
         both = natural.generate(prompt, **settings)
     assert torch.equal(both, torch.cat([learned, plain]))
 
 
 def test_rows_can_teach_different_memories(natural, tokens):
-    with natural.memory(["one"] * 6 + ["two"] * 6):
+    with natural.use_adapter(["one"] * 6 + ["two"] * 6):
         natural.learn(tokens)
-    with natural.memory("one"):
+    with natural.use_adapter("one"):
         assert natural.memory_size == tokens[:6, 1:].numel()
         one = logits(natural, tokens)
         torch.testing.assert_close(one, logits(natural.reset().learn(tokens[:6]), tokens))
@@ -132,7 +181,7 @@ def test_rows_can_teach_different_memories(natural, tokens):
 
 
 def test_more_names_than_rows_are_refused(natural, tokens):
-    with natural.memory(["one", "two"]), pytest.raises(ValueError, match="2 memory names"):
+    with natural.use_adapter(["one", "two"]), pytest.raises(ValueError, match="2 adapter names"):
         natural.learn(tokens[:3])
 
 
@@ -143,7 +192,7 @@ def test_detaching_leaves_nothing_behind(llama, tokens):
     trainable = [parameter.requires_grad for parameter in llama.parameters()]
     model = FaastForCausalLM.from_base(llama.train(), MemoryConfig.paper(2))
     model.train().learn(tokens)
-    memory, wrapper = weakref.ref(model._memory("default")), weakref.ref(model)
+    memory, wrapper = weakref.ref(model._adapters["default"]), weakref.ref(model)
     assert model.detach() is llama
     del model
     gc.collect()
@@ -171,11 +220,22 @@ def test_a_tied_head_is_untied_by_folding(gpt2, tokens):
 
 
 def test_what_does_not_fold_says_why(exact, tokens):
-    with pytest.raises(FoldingError, match="middle memory"):
+    with pytest.raises(FoldingError, match="layer memory"):
         exact.learn(tokens).fold()
     nn.init.zeros_(exact.readouts[0].out_proj.weight)
     with pytest.raises(FoldingError, match="before the final norm"):
         exact.fold()
+
+
+def test_only_one_adapter_folds_at_a_time(natural, tokens):
+    with natural.use_adapter(["one", "two"]), pytest.raises(ValueError, match="2 are in use"):
+        natural.learn(tokens).fold()
+
+
+@pytest.mark.parametrize("name", ["", [], ["one", ""]])
+def test_an_adapter_needs_a_name(natural, name):
+    with pytest.raises(ValueError, match="expected an adapter's name"), natural.use_adapter(name):
+        pass
 
 
 # -- wrong input leaves the state as it was
@@ -271,6 +331,13 @@ def test_exact_memories_do_not_train_readouts(exact):
 # -- files
 
 
+def test_the_library_opens_a_file_of_memories(natural, tokens, tmp_path):
+    natural.learn(tokens).save_pretrained(tmp_path)
+    content = faast.load(tmp_path / "memory.safetensors")
+    assert content.config == natural.memory_config
+    assert list(content.memories) == ["default"]
+
+
 def test_a_memory_of_another_backbone_is_refused(natural, tokens, tmp_path):
     natural.learn(tokens).save_pretrained(tmp_path)
     other = tiny(
@@ -316,3 +383,30 @@ def test_a_backbone_with_a_name_is_found(natural, llama, tokens, tmp_path):
     model.save_pretrained(tmp_path / "memory")
     restored = FaastForCausalLM.from_pretrained(tmp_path / "memory")
     assert torch.equal(logits(restored, tokens), logits(model, tokens))
+
+
+def test_memories_are_loaded_into_a_model_of_the_same_settings(natural, tokens, tmp_path):
+    learned = logits(natural.learn(tokens), tokens)
+    natural.save_pretrained(tmp_path)
+    natural.learn(tokens.flip(1))
+    assert torch.equal(logits(natural.load_memories(tmp_path), tokens), learned)
+    other = FaastForCausalLM.from_base(natural.detach(), EXACT).learn(tokens)
+    before = logits(other, tokens)
+    with pytest.raises(ModelFileError, match="other settings"):
+        other.load_memories(tmp_path)
+    assert torch.equal(logits(other, tokens), before)
+
+
+def test_inconsistent_memories_are_refused_and_change_nothing(natural, tokens, tmp_path):
+    before = logits(natural.learn(tokens), tokens)
+    content = checkpoint.MemoryFile(
+        "",
+        natural._backbone.fingerprint(),
+        natural.memory_config,
+        {"default": State({"head.rows": tokens.numpy()}, {"head": {}})},
+        {},
+    )
+    persistence.save(content, tmp_path / checkpoint.MEMORY_FILE)
+    with pytest.raises(ModelFileError, match="inconsistent"):
+        natural.load_memories(tmp_path)
+    assert torch.equal(logits(natural, tokens), before)

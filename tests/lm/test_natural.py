@@ -7,8 +7,8 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from faast.lm import FaastForCausalLM, MemoryConfig, natural
-from faast.lm.lm_head import OutputHead
-from faast.lm.natural import NaturalState
+from faast.lm.lm_head import LMHead
+from faast.lm.natural import NaturalPass
 
 VOCABULARY, WIDTH = 40, 8
 
@@ -23,20 +23,20 @@ def stream():
     shift = torch.randn(WIDTH, WIDTH, generator=generator) / 2
     p = functional.linear(rows + rows @ shift, head.weight).softmax(-1)
     targets = torch.multinomial(p, 1, generator=generator)[:, 0]
-    return OutputHead(head), rows, targets, shift
+    return LMHead(head), rows, targets, shift
 
 
 def learn(head, rows, targets, largest=8192):
-    state, start = NaturalState.empty(WIDTH, WIDTH), 0
+    state, start = NaturalPass.empty(WIDTH, WIDTH), 0
     while len(rows) - start >= (size := state.next_block(largest)):
-        state = state.learned(head, rows[start : start + size], targets[start : start + size])
+        state = state.learn(head, rows[start : start + size], targets[start : start + size])
         start += size
-    return state.finished(head, rows[start:], targets[start:])
+    return state.finish(head, rows[start:], targets[start:])
 
 
 def test_one_pass_finds_the_shift_that_made_the_tokens(stream):
     head, rows, targets, shift = stream
-    chosen = learn(head, rows, targets).chosen
+    chosen = learn(head, rows, targets).weights
     frozen, best = head.loss(rows, targets), head.loss(rows + rows @ shift, targets)
     learned = head.loss(rows + rows @ chosen, targets)
     assert learned - best < 0.05 * (frozen - best)
@@ -46,13 +46,13 @@ def test_one_pass_finds_the_shift_that_made_the_tokens(stream):
 def test_the_direction_is_the_damped_natural_gradient(stream):
     head, rows, targets, _ = stream
     block, tokens = rows[:600], targets[:600]
-    state = NaturalState.empty(WIDTH, WIDTH)._differentiated(head, block, tokens)
+    state = NaturalPass.empty(WIDTH, WIDTH)._propose(head, block, tokens)
     wanted = torch.zeros(WIDTH, WIDTH, requires_grad=True)
     functional.cross_entropy(head.logits(block + block @ wanted), tokens).backward()
     gram = block.T @ block / 600
     few = natural.KEY_DAMPING * (1 + WIDTH / 600)
     gram += few * gram.diagonal().mean() * torch.eye(WIDTH)
-    curvature = head.statistics(block, tokens).curvature / 600
+    curvature = head.derivatives(block, tokens).curvature / 600
     curvature += natural.CURVATURE_DAMPING * curvature.diagonal().mean() * torch.eye(WIDTH)
     expected = -torch.linalg.inv(gram) @ wanted.grad @ torch.linalg.inv(curvature)
     torch.testing.assert_close(state.direction, expected, rtol=1e-3, atol=1e-4)
@@ -64,7 +64,7 @@ def test_tokens_without_a_rule_leave_the_model_frozen(stream):
     p = head.logits(rows).softmax(-1)
     own = torch.multinomial(p, 1, generator=generator)[:, 0]  # the model's own predictions
     state = learn(head, rows[:3000], own[:3000])
-    after = head.loss(rows[3000:] + rows[3000:] @ state.chosen, own[3000:])
+    after = head.loss(rows[3000:] + rows[3000:] @ state.weights, own[3000:])
     assert after <= 1.005 * head.loss(rows[3000:], own[3000:])
 
 
@@ -73,7 +73,7 @@ def test_a_pass_shorter_than_one_block_takes_effect_or_does_no_harm(stream, n_ro
     head, rows, targets, _ = stream
     state = learn(head, rows[:n_rows], targets[:n_rows])
     before = head.loss(rows[3000:], targets[3000:])
-    after = head.loss(rows[3000:] + rows[3000:] @ state.chosen, targets[3000:])
+    after = head.loss(rows[3000:] + rows[3000:] @ state.weights, targets[3000:])
     assert after <= before * 1.005
     if n_rows == 300:
         assert after < 0.9 * before
@@ -83,9 +83,9 @@ def test_the_online_perplexity_is_that_of_rows_not_yet_learned(stream):
     head, rows, targets, _ = stream
     state = learn(head, rows[:5000], targets[:5000], largest=512)
     before = head.loss(rows[5000:], targets[5000:]) / 1000
-    after = head.loss(rows[5000:] + rows[5000:] @ state.chosen, targets[5000:]) / 1000
+    after = head.loss(rows[5000:] + rows[5000:] @ state.weights, targets[5000:]) / 1000
     assert after < math.log(state.online_perplexity) < before
-    assert math.isnan(NaturalState.empty(WIDTH, WIDTH).online_perplexity)
+    assert math.isnan(NaturalPass.empty(WIDTH, WIDTH).online_perplexity)
 
 
 def test_blocks_are_cut_from_the_stream_not_from_calls(llama, tokens):

@@ -1,4 +1,4 @@
-"""The published checkpoint layout, built from golden numbers."""
+"""Checkpoints in the layout of the paper's code, built from golden numbers."""
 
 import json
 
@@ -8,7 +8,6 @@ import torch
 
 from faast.core.persistence import ModelFileError
 from faast.lm import FaastForCausalLM
-from faast.lm import paper_checkpoint as published
 from tests.lm.test_golden import CASES, Golden, relative_error
 
 
@@ -42,7 +41,7 @@ def checkpoint(golden, tmp_path):
 def test_a_published_checkpoint_reads_as_paper_mode(golden, checkpoint):
     folder, base = checkpoint
     model = FaastForCausalLM.from_pretrained(folder, base=base)
-    model.learn(**golden.lesson(0)).learn(**golden.lesson(1))
+    model.learn(**golden.batch(0)).learn(**golden.batch(1))
     logits = model(golden["query.input_ids"]).logits
     assert relative_error(logits, golden["logits.after.1"]) <= 1e-4
 
@@ -51,14 +50,14 @@ def test_a_published_checkpoint_reads_as_paper_mode(golden, checkpoint):
 def test_what_is_written_reads_back(golden, checkpoint, tmp_path):
     folder, base = checkpoint
     model = FaastForCausalLM.from_pretrained(folder, base=base)
-    published.save(model, tmp_path / "again")
+    model.save_paper_checkpoint(tmp_path / "again")
     names = safetensors.torch.load_file(tmp_path / "again" / "model.safetensors").keys()
     assert names == golden.states("state.").keys()
     again = FaastForCausalLM.from_pretrained(tmp_path / "again", base=base)
     assert again.memory_config == model.memory_config
     query = golden["query.input_ids"]
-    expected = model.learn(**golden.lesson(0))(query).logits
-    assert torch.equal(again.learn(**golden.lesson(0))(query).logits, expected)
+    expected = model.learn(**golden.batch(0))(query).logits
+    assert torch.equal(again.learn(**golden.batch(0))(query).logits, expected)
 
 
 def test_incomplete_checkpoints_are_refused(checkpoint):

@@ -20,7 +20,7 @@ def rows(tokens):
 
 def attached(base, **settings):
     return FaastForCausalLM.from_base(
-        base, MemoryConfig.paper(2, 1.0, bank_size=200, block_size=80, **settings)
+        base, MemoryConfig.paper(2, 1.0, buffer_size=200, block_size=80, **settings)
     )
 
 

@@ -38,12 +38,12 @@ def test_processes_agree_on_readouts_and_learn_rows_of_their_own(llama, tokens, 
     assert first.keys() == second.keys()
     assert all(torch.equal(weight, second[name]) for name, weight in first.items())
     assert bool(first["0.out_proj.weight"].any())
-    banks = [
+    buffers = [
         safetensors.torch.load_file(
             tmp_path / "out" / "checkpoint-3" / f"memories-{i}" / "memory.safetensors"
         )
         for i in (0, 1)
     ]
-    assert banks[0].keys() == banks[1].keys()
-    keys = next(name for name in banks[0] if "memories" in name and name.endswith("keys"))
-    assert not torch.equal(banks[0][keys], banks[1][keys])
+    assert buffers[0].keys() == buffers[1].keys()
+    keys = next(name for name in buffers[0] if "memories" in name and name.endswith("keys"))
+    assert not torch.equal(buffers[0][keys], buffers[1][keys])

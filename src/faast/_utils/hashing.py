@@ -1,8 +1,8 @@
-"""The hash of 64-bit integers that fixes every pseudo-random choice of the library."""
+"""Hashes of 64-bit integers, and samples of rows chosen by their hashes."""
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray
+from faast._utils.arrays import AnyArray, IntArray
 
 _INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 
@@ -42,3 +42,26 @@ def scramble64(state: AnyArray) -> AnyArray:
     state *= np.uint64(0x94D049BB133111EB)
     state ^= state >> np.uint64(31)
     return state
+
+
+def bottom_k(hashes: AnyArray, k: int) -> IntArray:
+    """Choose the k items of lowest hash: a sample that does not depend on the order of the items.
+
+    Parameters
+    ----------
+    hashes : ndarray of shape (n,), integer
+    k : int
+        Positive.
+
+    Returns
+    -------
+    ndarray of shape (min(n, k),), int64
+        Indices of the chosen items, ascending; of equal hashes the first.
+    """
+    if len(hashes) <= k:
+        return np.arange(len(hashes))
+    highest = np.partition(hashes, k - 1)[k - 1]
+    chosen = hashes < highest
+    ties = np.flatnonzero(hashes == highest)
+    chosen[ties[: k - np.count_nonzero(chosen)]] = True
+    return np.flatnonzero(chosen)

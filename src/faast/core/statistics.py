@@ -31,12 +31,16 @@ class Statistics:
         and where random features were not asked for.
     maps : bool
         Whether moments of random features are kept once rows are too many to keep.
+    thinned : bool
+        Whether rows were forgotten that the sample could not replace: the sample is then smaller
+        than that of the same rows learned anew. Moments are exact all the same.
     """
 
     moments: Moments
     rows: RowSample
     mapped: FeatureMoments | None
     maps: bool
+    thinned: bool = False
 
     @classmethod
     def empty(cls, moments: Moments, capacity: int, maps: bool) -> Statistics:
@@ -82,7 +86,8 @@ class Statistics:
         mapped = None
         if self.maps and not rows.complete:
             mapped = self.feature_moments().merge(other.feature_moments(), moments)
-        return replace(self, moments=moments, rows=rows, mapped=mapped)
+        thinned = self.thinned or other.thinned
+        return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
 
     def unmerge(self, other: Statistics) -> Statistics:
         """Return the statistics of what is left without the rows of `other`.
@@ -97,14 +102,16 @@ class Statistics:
         """
         rows = self.rows.unmerge(other.rows)
         moments = self.moments.copy().unmerge(other.moments)
-        if self.mapped is None:
-            return replace(self, moments=moments, rows=rows)
-        mapped = self.mapped.unmerge(other.feature_moments(), moments)
-        every_row = mapped.every_row()
-        if every_row is None:
-            return replace(self, moments=moments, rows=rows, mapped=mapped)
-        rows = every_row.limit(rows.capacity)
-        return replace(self, moments=moments, rows=rows, mapped=None if rows.complete else mapped)
+        mapped = self.mapped
+        if mapped is not None:
+            mapped = mapped.unmerge(other.feature_moments(), moments)
+            every_row = mapped.every_row()
+            if every_row is not None:
+                rows = every_row.limit(rows.capacity)
+                mapped = None if rows.complete else mapped
+                return replace(self, moments=moments, rows=rows, mapped=mapped)
+        thinned = bool(moments.count) and not rows.complete and self.rows.capacity > 0
+        return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
 
     def feature_moments(self) -> FeatureMoments:
         """Return moments of random features: those kept, or those of the rows, all of them kept."""
@@ -143,7 +150,7 @@ class Statistics:
         parts = {"moments": moments, "rows": self.rows.to_state()}
         if self.mapped is not None:
             parts["mapped"] = self.mapped.to_state()
-        return State.join(parts, maps=self.maps)
+        return State.join(parts, maps=self.maps, thinned=self.thinned)
 
     @classmethod
     def from_state(cls, state: State) -> Statistics:
@@ -161,9 +168,9 @@ class Statistics:
             if not rows.complete:
                 raise ValueError("moments are missing: the sample does not hold every row")
             moments = moments.sum_batches([_batch_of(rows, moments)])
-        maps = state.metadata["maps"]
-        if not isinstance(maps, bool):
-            raise ValueError(f"maps must be true or false, got {maps!r}")
+        maps, thinned = state.metadata["maps"], state.metadata["thinned"]
+        if not isinstance(maps, bool) or not isinstance(thinned, bool):
+            raise ValueError(f"maps and thinned must be true or false, got {maps!r}, {thinned!r}")
         weight = float(rows.weights.sum())
         tolerance = 0.0 if moments.exact else 1e-6 * max(moments.count, 1.0)
         if weight > moments.count + tolerance or (
@@ -175,7 +182,7 @@ class Statistics:
             mapped = FeatureMoments.from_state(state.part("mapped"), moments)
         if maps and mapped is None and not rows.complete:
             raise ValueError("moments of random features are missing")
-        return cls(moments, rows, mapped, maps)
+        return cls(moments, rows, mapped, maps, thinned)
 
 
 def balance(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from threading import RLock
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -20,6 +22,38 @@ COMPACTED = (
     "this model was compacted: it holds weights only and can neither learn nor forget; keep the "
     "model it was made from for that"
 )
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LOCKS: WeakKeyDictionary[object, Any] = WeakKeyDictionary()  # locks cannot be copied or pickled
+
+
+def all_or_nothing(method: Callable[P, R]) -> Callable[P, R]:
+    """Make a method that changes an estimator atomic.
+
+    Threads change an estimator one after the other, while others may go on predicting. Where the
+    method raises, every attribute is as it was before the call; the values of attributes are never
+    changed in place.
+    """
+
+    @wraps(method)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        estimator = args[0]
+        with _LOCKS.setdefault(estimator, RLock()):
+            before = vars(estimator).copy()
+            try:
+                return method(*args, **kwargs)
+            except BaseException:
+                for name in set(vars(estimator)) - set(before):
+                    delattr(estimator, name)
+                for name, value in before.items():
+                    if vars(estimator).get(name) is not value:
+                        setattr(estimator, name, value)
+                raise
+
+    return wrapper
 
 
 class FaastEstimator(BaseEstimator):
@@ -60,20 +94,6 @@ class FaastEstimator(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "learned_")
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Restore every attribute where the block raises."""
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            for name in set(vars(self)) - set(before):
-                delattr(self, name)
-            for name, value in before.items():
-                if vars(self).get(name) is not value:
-                    setattr(self, name, value)
-            raise
 
     def _check_features(self, X: Any, *, first: bool) -> AnyArray:
         """Check a feature matrix; any real dtype, torch tensors included."""

@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.statistics import Statistics
 from faast.encoders import Encoder
-from faast.estimators.base import drop_weightless
+from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Names, name_classes
 from faast.estimators.labels import as_targets, check_embeddings
@@ -121,6 +121,7 @@ class FaastClassifier(MemoryClassifier):
         self.key_scale = key_scale
         self.verbose = verbose
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn rows from nothing.
 
@@ -135,10 +136,9 @@ class FaastClassifier(MemoryClassifier):
         TypeError, ValueError
             Wrong shapes or types, NaN or inf (named by row), or a row that cannot be encoded.
         """
-        with self._unchanged_on_error():
-            self._reference = None
-            X = self.encode_to_learn(X)
-            self._learn(X, y, sample_weight, self.embed_names(y), first=True)
+        self._reference = None
+        X = self.encode_to_learn(X)
+        self._learn(X, y, sample_weight, self.embed_names(y), first=True)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -153,15 +153,16 @@ class FaastClassifier(MemoryClassifier):
             self.encode_to_learn(X), y, self.embed_names(y), sample_weight
         )
 
+    @all_or_nothing
     def partial_fit_encoded(
         self, X: Any, y: Any, names: Names | None = None, sample_weight: Any = None
     ) -> Self:
         """Learn rows that `encode_to_learn` returned, with names that `embed_names` returned."""
-        with self._unchanged_on_error():
-            first = not hasattr(self, "learned_")
-            self._learn(X, y, sample_weight, names or {}, first=first)
+        first = not hasattr(self, "learned_")
+        self._learn(X, y, sample_weight, names or {}, first=first)
         return self
 
+    @all_or_nothing
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
 
@@ -182,6 +183,7 @@ class FaastClassifier(MemoryClassifier):
         self.learned_ = self._name(self._memory().forget(*checked), {})
         return self
 
+    @all_or_nothing
     def merge(self, other: FaastClassifier) -> Self:
         """Learn everything another classifier has learned; the classes are united.
 
@@ -193,17 +195,16 @@ class FaastClassifier(MemoryClassifier):
         """
         self._require_mergeable(other)
         theirs = other._memory() if other.is_fitted else None
-        with self._unchanged_on_error():
-            self.labels = list(dict.fromkeys([*self.labels, *other.labels]))
-            if theirs is None:
-                return self
-            if not self.is_fitted:
-                self._copy_features(other)
-                self._reference, self._use_names = other._reference, other._use_names
-                memory = theirs
-            else:
-                memory = self._memory().merge(theirs)
-            self.learned_ = self._name(memory, other._known_names())
+        self.labels = list(dict.fromkeys([*self.labels, *other.labels]))
+        if theirs is None:
+            return self
+        if not self.is_fitted:
+            self._copy_features(other)
+            self._reference, self._use_names = other._reference, other._use_names
+            memory = theirs
+        else:
+            memory = self._memory().merge(theirs)
+        self.learned_ = self._name(memory, other._known_names())
         return self
 
     def on_features(self) -> FaastClassifier:
@@ -227,15 +228,15 @@ class FaastClassifier(MemoryClassifier):
             twin._copy_features(self)
         return twin
 
+    @all_or_nothing
     def learn_statistics(self, classes: AnyArray, statistics: Statistics) -> Self:
         """Learn rows that were summed elsewhere, with one column of values per class."""
-        with self._unchanged_on_error():
-            self.n_features_in_ = statistics.moments.n_features
-            memory = self._memory() if self.is_fitted else self._begin(classes)
-            part = ClassMemory(
-                classes, memory.multilabel, memory.capacity, memory.maps, statistics=statistics
-            )
-            self.learned_ = self._name(memory.merge(part), self.embed_names(classes))
+        self.n_features_in_ = statistics.moments.n_features
+        memory = self._memory() if self.is_fitted else self._begin(classes)
+        part = ClassMemory(
+            classes, memory.multilabel, memory.capacity, memory.maps, statistics=statistics
+        )
+        self.learned_ = self._name(memory.merge(part), self.embed_names(classes))
         return self
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, names: Names, *, first: bool) -> None:

@@ -122,6 +122,16 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
         return self._memory().statistics
 
     @property
+    def is_exact_(self) -> bool:
+        """Whether the state is bit for bit that of the rows that are learned now.
+
+        False after rows were forgotten once rows were too many to hold (see `selection_rows`): then
+        moments are exact, and the sample of rows that "auto" selects by is smaller than a new one.
+        """
+        statistics = self.statistics_
+        return statistics is None or not statistics.thinned
+
+    @property
     def nbytes(self) -> int:
         """Bytes held in memory: weights alone once compacted, else with all that was learned."""
         memory = self._memory_or_none()

@@ -13,7 +13,13 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import check_finite, to_numpy
 from faast.core.state import State
 from faast.core.weights import FastWeights
-from faast.estimators.base import COMPACTED, FaastEstimator, describe_scale, drop_weightless
+from faast.estimators.base import (
+    COMPACTED,
+    FaastEstimator,
+    all_or_nothing,
+    describe_scale,
+    drop_weightless,
+)
 from faast.estimators.memory import SELECTION_ROWS, AssociativeMemory
 from faast.solvers import Solver, describe_solver, solver_from
 
@@ -65,6 +71,7 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
     _weights: FastWeights
     _one_output: bool
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn rows from nothing.
 
@@ -81,10 +88,12 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         """
         return self._learn(X, y, sample_weight, first=True)
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn more rows; any order and batching gives the same answer. As `fit` otherwise."""
         return self._learn(X, y, sample_weight, first=not hasattr(self, "learned_"))
 
+    @all_or_nothing
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
 
@@ -97,6 +106,7 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         self.learned_ = left.forget(*self._checked(X, y, sample_weight, first=False))
         return self
 
+    @all_or_nothing
     def merge(self, other: FaastRegressor) -> Self:
         """Learn everything another regressor has learned.
 
@@ -176,21 +186,20 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         return restored
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
-        with self._unchanged_on_error():
-            X, Y, weights = self._checked(X, y, sample_weight, first=first)
-            if first:
-                if not len(X):
-                    raise ValueError("fit needs at least one row of a weight other than zero")
-                learned = AssociativeMemory(
-                    self.solver,
-                    selection_rows=self.selection_rows,
-                    key_scale=self.key_scale,
-                    value_scale=self.value_scale,
-                )
-                self._one_output = Y.ndim == 1
-            else:
-                learned = self._memory().copy()
-            self.learned_ = learned.learn(X, Y, weights)
+        X, Y, weights = self._checked(X, y, sample_weight, first=first)
+        if first:
+            if not len(X):
+                raise ValueError("fit needs at least one row of a weight other than zero")
+            learned = AssociativeMemory(
+                self.solver,
+                selection_rows=self.selection_rows,
+                key_scale=self.key_scale,
+                value_scale=self.value_scale,
+            )
+            self._one_output = Y.ndim == 1
+        else:
+            learned = self._memory().copy()
+        self.learned_ = learned.learn(X, Y, weights)
         return self
 
     def _checked(

@@ -35,7 +35,7 @@ class IncrementalMemory(Protocol):
 RIVALS: dict[str, Callable[[int], IncrementalMemory]] = {
     "exact moments, ridge": lambda _: AssociativeMemory(Ridge(strength=STRENGTH)),
     "recursive float32": lambda _: RecursiveLeastSquares(STRENGTH),
-    "block average (paper)": lambda block: BlockAverageMemory(bank_size=block, block_size=block),
+    "block average (paper)": lambda block: BlockAverageMemory(buffer_size=block, block_size=block),
 }
 """Constructors of memories that learn one-hot classes; they take the number of rows per block."""
 

@@ -12,6 +12,13 @@ except ImportError as error:
     ) from error
 
 from faast.lm.config import MemoryConfig
+from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
 from faast.lm.model import FaastForCausalLM
 
-__all__ = ["FaastForCausalLM", "MemoryConfig"]
+__all__ = [
+    "FaastForCausalLM",
+    "FoldingError",
+    "ForgettingError",
+    "MemoryConfig",
+    "UnsupportedModelError",
+]

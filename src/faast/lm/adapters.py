@@ -1,71 +1,176 @@
-"""Which named memory each row of a batch reads: per thread, per block of code."""
+"""The named memories of a model, and which of them the rows of a batch use."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+from faast.lm.batch import Names, TrainingBatch, rows_by_name
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from faast.core.state import State
+    from faast.lm.hooks import HookPoint
+    from faast.lm.memory import Memory
 
 DEFAULT = "default"
-Names = tuple[str, ...]
-"""One name for every row, or one a row."""
 
-_selected: ContextVar[Mapping[int, Names]] = ContextVar(
-    "faast_selected", default=MappingProxyType({})
+_active: ContextVar[Mapping[int, Names]] = ContextVar(
+    "faast_active_adapters", default=MappingProxyType({})
 )
 
 
-def selected(owner: object) -> Names:
-    """Return the names that this thread currently selects for an owner."""
-    return _selected.get().get(id(owner), (DEFAULT,))
+class Adapters:
+    """Memories by name, over one model.
 
+    Which names are active is a matter of each thread and ``with`` block (`use`). A memory's state
+    is replaced as a whole, so that an error leaves it as it was.
 
-@contextmanager
-def select(owner: object, names: Names) -> Iterator[None]:
-    """Select names for an owner, in this thread, until the block ends."""
-    token = _selected.set({**_selected.get(), id(owner): names})
-    try:
-        yield
-    finally:
-        _selected.reset(token)
-
-
-def as_names(name: str | Sequence[str]) -> Names:
-    """Read one name or one a row.
-
-    Raises
-    ------
-    ValueError
-        No name, or something that is none.
+    Parameters
+    ----------
+    make_empty : callable
+        Returns a memory that has learned nothing.
     """
-    names = (name,) if isinstance(name, str) else tuple(name)
-    if not names or not all(names):
-        raise ValueError(f"expected a memory's name, or one a row of the batch, got {name!r}")
-    return names
 
+    def __init__(self, make_empty: Callable[[], Memory]) -> None:
+        self._make_empty = make_empty
+        self._memories: dict[str, Memory] = {}
 
-def rows_by_name(names: Names, n_rows: int) -> dict[str, list[int]]:
-    """Rows of a batch by the memory they read.
+    def __getitem__(self, name: str) -> Memory:
+        """Return a memory by its name: an empty one where nothing has been learned."""
+        return self._memories.get(name) or self._make_empty()
 
-    A batch that beams or several returned sequences multiplied repeats each row's name.
+    @property
+    def names(self) -> list[str]:
+        """Names of the memories that have learned something, sorted."""
+        return sorted(self._memories)
 
-    Raises
-    ------
-    ValueError
-        The rows are no multiple of the names.
-    """
-    if n_rows % len(names):
-        raise ValueError(
-            f"{len(names)} memory names were selected for a batch of {n_rows} rows; give one name, "
-            "or one a row"
-        )
-    owners = [name for name in names for _ in range(n_rows // len(names))]
-    return {
-        name: [row for row, owner in enumerate(owners) if owner == name]
-        for name in dict.fromkeys(owners)
-    }
+    @property
+    def active(self) -> Names:
+        """What this thread currently uses: one name for all rows of a batch, or one per row."""
+        return _active.get().get(id(self), (DEFAULT,))
+
+    @property
+    def only(self) -> Memory:
+        """The one active memory.
+
+        Raises
+        ------
+        ValueError
+            Several are active.
+        """
+        if len(self.active) != 1:
+            raise ValueError(
+                f"this takes one adapter, but {len(self.active)} are in use: {self.active}"
+            )
+        return self[self.active[0]]
+
+    @contextmanager
+    def use(self, name: str | Sequence[str]) -> Iterator[None]:
+        """Use one name, or one per row, in this thread until the block ends.
+
+        Raises
+        ------
+        ValueError
+            There is no name, or one is empty.
+        """
+        names = (name,) if isinstance(name, str) else tuple(name)
+        if not names or not all(names):
+            raise ValueError(
+                f"expected an adapter's name, or one per row of the batch, got {name!r}"
+            )
+        token = _active.set({**_active.get(), id(self): names})
+        try:
+            yield
+        finally:
+            _active.reset(token)
+
+    # -- what has been learned -------------------------------------------------------------------
+
+    @property
+    def count(self) -> float:
+        """Pairs that the active memories have learned."""
+        return sum(self[name].count for name in set(self.active))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all memories."""
+        return sum(memory.nbytes for memory in self._memories.values())
+
+    @property
+    def online_perplexity(self) -> float:
+        """Perplexity of learned tokens before they were learned, of the first active memory."""
+        return self[self.active[0]].online_perplexity
+
+    def learn(self, batch: TrainingBatch) -> None:
+        """Let each active memory learn its rows of a batch."""
+        parts = batch.split(self.active)
+        self._memories.update({name: self[name].learn(part) for name, part in parts.items()})
+
+    def forget(self, batch: TrainingBatch) -> None:
+        """Let each active memory forget its rows of a batch; raises `ForgettingError`."""
+        parts = batch.split(self.active)
+        self._memories.update({name: self[name].forget(part) for name, part in parts.items()})
+
+    def merge(self, other: Adapters) -> None:
+        """Learn what the memories of the same names have learned; raises `ForgettingError`."""
+        theirs = other._memories.items()
+        self._memories.update({name: self[name].merge(memory) for name, memory in theirs})
+
+    def reset(self) -> None:
+        """Forget everything that the active memories have learned."""
+        for name in self.active:
+            self._memories.pop(name, None)
+
+    def train(self, mode: bool) -> None:
+        """Switch all memories to how they are while readouts are trained, or back."""
+        self._memories = {name: memory.train(mode) for name, memory in self._memories.items()}
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def solve(self) -> None:
+        """Compute what reading the active memories needs; free where nothing has changed."""
+        for name in set(self.active) & self._memories.keys():
+            self._memories[name].solve()
+
+    def read(self, point: HookPoint, hidden: Tensor) -> Tensor:
+        """Let each row of hidden states (rows, ..., d) read its memory, if it has learned.
+
+        Raises
+        ------
+        ValueError
+            The number of rows is not a multiple of the number of active names.
+        """
+        names = self.active
+        if len(set(names)) == 1:
+            known = self._memories.get(names[0])
+            return hidden if known is None else known.read(point, hidden)
+        out = hidden.clone()
+        for name, rows in rows_by_name(names, len(hidden)).items():
+            if name in self._memories:
+                out[rows] = self._memories[name].read(point, hidden[rows])
+        return out
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def to_states(self) -> dict[str, State]:
+        """Return what each memory has learned as a file holds it."""
+        return {name: memory.to_state() for name, memory in self._memories.items()}
+
+    def from_states(self, states: Mapping[str, State]) -> dict[str, Memory]:
+        """Return the memories that `to_states` described.
+
+        Raises
+        ------
+        KeyError, ValueError
+            A memory is incomplete, or does not fit this model.
+        """
+        return {name: self._make_empty().from_state(state) for name, state in states.items()}
+
+    def replace(self, memories: dict[str, Memory]) -> None:
+        """Replace all memories by others."""
+        self._memories = memories

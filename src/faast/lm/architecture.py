@@ -1,33 +1,36 @@
-"""Where the parts of a decoder are: blocks, final norm, input and output embeddings.
-
-The frozen model as memories see it.
-"""
+"""The frozen model as memories see it: its blocks, final norm, input embeddings and head."""
 
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from faast.lm.exceptions import UnsupportedModelError
-from faast.lm.lm_head import OutputHead, output_head, require_known_head
+from faast.lm.lm_head import LMHead
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from faast._utils.arrays import FloatArray
 
+Source = str | os.PathLike[str]
 NORM_NAMES = ("norm", "norm_f", "ln_f", "final_layer_norm", "final_layernorm", "embedding_norm")
 POSITION_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+FINGERPRINT_SIZE = 64
+PROBE_TOKENS = 16
+HEADROOM = 4.0
+"""The grid holds entries this many times larger than those of the probe tokens, and more."""
+LARGEST_SCALE_RATIO = 64.0
+"""Columns with small entries get a scale of at least the largest one's divided by this."""
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class Architecture:
     """The parts of a decoder that memories attach to.
 
     Attributes
@@ -35,15 +38,15 @@ class Anatomy:
     blocks : ModuleList
         The decoder's blocks, in order.
     final_norm : Module or None
-        The norm after the last block, None where the model has none or under an unknown name.
+        The norm after the last block; None where the model has none, or under an unknown name.
     embeddings : Embedding
-        Token ids to input embeddings.
+        Maps token ids to input embeddings.
     head : Linear
-        The linear output embeddings (``lm_head``).
+        The output embeddings (``lm_head``).
     hidden_size : int
-        Width of the stream between the blocks, d.
+        Width d of the hidden states between the blocks.
     n_positions : int or None
-        Longest sequence, None where the model states none.
+        Longest sequence; None where the model states none.
     """
 
     blocks: nn.ModuleList
@@ -54,13 +57,14 @@ class Anatomy:
     n_positions: int | None
 
 
-def dissect(model: PreTrainedModel) -> Anatomy:
-    """Find the parts by structure and configuration alone.
+def find_architecture(model: PreTrainedModel) -> Architecture:
+    """Find the parts of a model by its structure and configuration alone.
 
     Raises
     ------
     UnsupportedModelError
-        No causal language model with a plain stack of blocks; says what is missing.
+        This is not a causal language model with one list of blocks; the message says what is
+        missing.
     """
     if not isinstance(model, PreTrainedModel):
         raise UnsupportedModelError(
@@ -78,7 +82,7 @@ def dissect(model: PreTrainedModel) -> Anatomy:
     config = model.config.get_text_config(decoder=True)
     owner, blocks = _find_blocks(model, int(config.num_hidden_layers))
     norms = (getattr(owner, name, None) for name in NORM_NAMES)
-    return Anatomy(
+    return Architecture(
         blocks=blocks,
         final_norm=next((norm for norm in norms if norm is not None), None),
         embeddings=cast("nn.Embedding", model.get_input_embeddings()),
@@ -89,109 +93,130 @@ def dissect(model: PreTrainedModel) -> Anatomy:
 
 
 def longest_sequence(config: Any) -> int | None:
-    """Return how many positions a model's configuration states, None where it states none."""
+    """Return the number of positions in a model's configuration, None where it states none."""
     text = config.get_text_config(decoder=True)
     values = (getattr(text, name, None) for name in POSITION_FIELDS)
     return next((int(value) for value in values if isinstance(value, int) and value > 0), None)
 
 
-def middle_places(n_blocks: int, middle_layers: int) -> tuple[int, ...]:
-    """Return the blocks that memories stand in front of: int(s (i + 1)), s = L / (n + 1).
+def evenly_spaced_blocks(n_blocks: int, n_memories: int) -> tuple[int, ...]:
+    """Return the blocks in front of which memories stand: int(s (i + 1)), s = L / (n + 1).
 
     Raises
     ------
     ValueError
-        More memories than there are distinct places.
+        There are more memories than blocks behind the first.
     """
-    step = n_blocks / (middle_layers + 1)
-    places = tuple(int(step * (i + 1)) for i in range(middle_layers))
-    if len(set(places)) < middle_layers or 0 in places:
+    step = n_blocks / (n_memories + 1)
+    chosen = tuple(int(step * (i + 1)) for i in range(n_memories))
+    if len(set(chosen)) < n_memories or 0 in chosen:
         raise ValueError(
-            f"middle_layers={middle_layers} needs as many blocks to stand in front of; the model "
-            f"has {n_blocks} blocks, so at most {max(n_blocks - 1, 0)}"
+            f"middle_layers={n_memories} is too many: each needs a block of its own to stand in "
+            f"front of, and of the model's {n_blocks} blocks at most {max(n_blocks - 1, 0)} will do"
         )
-    return places
+    return chosen
 
 
-def _find_blocks(model: nn.Module, n_blocks: int) -> tuple[nn.Module, nn.ModuleList]:
-    for owner in model.modules():  # parents come before their children
-        for child in owner.children():
-            if isinstance(child, nn.ModuleList) and len(child) == n_blocks:
-                return owner, child
-    raise UnsupportedModelError(
-        f"{type(model).__name__} has no list of {n_blocks} blocks (num_hidden_layers) to attach to"
-    )
-
-
-FINGERPRINT_SIZE = 64
-PROBE_TOKENS = 16
-HEADROOM = 4.0
-FLATTEST = 64.0
+def load_base(base: PreTrainedModel | Source, **loading: Any) -> PreTrainedModel:
+    """Return a loaded model as it is, or load one by its path or hub id."""
+    if isinstance(base, str | os.PathLike):
+        loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base, **loading)
+        return loaded
+    return base
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen causal language model, its parts and its head in closed form."""
+    """A frozen causal language model.
+
+    Attributes
+    ----------
+    model : PreTrainedModel
+    architecture : Architecture
+    head : LMHead
+        The model's head in closed form.
+    """
 
     model: PreTrainedModel
-    anatomy: Anatomy
-    head: OutputHead
+    architecture: Architecture
+    head: LMHead
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> Backbone:
-        """Dissect a loaded model; raises `UnsupportedModelError`."""
-        anatomy = dissect(model)
-        return cls(model, anatomy, output_head(model, anatomy.head))
+    def from_model(cls, model: PreTrainedModel) -> Backbone:
+        """Find the parts of a loaded model; raises `UnsupportedModelError`."""
+        architecture = find_architecture(model)
+        return cls(model, architecture, LMHead.from_model(model, architecture.head))
 
     @property
     def hidden_size(self) -> int:
-        """Width of the stream between the blocks."""
-        return self.anatomy.hidden_size
+        """Width d of the hidden states between the blocks."""
+        return self.architecture.hidden_size
 
     @property
     def device(self) -> torch.device:
-        """Where hidden states feed the head."""
+        """Device of the head."""
         return self.head.weight.device
 
-    def token_values(self, tokens: Tensor) -> Tensor:
-        """Input embeddings of tokens (n,), shape (n, d): the paper's output values.
+    @property
+    def foldable_bias(self) -> nn.Parameter | None:
+        """Bias of the plain model that can absorb a shift of the head's input.
+
+        It is the head's own, else that of a LayerNorm right in front of the head; None where the
+        architecture has neither (RMSNorm).
+        """
+        bias = getattr(self.architecture.head, "bias", None)
+        if bias is None and isinstance(self.architecture.final_norm, nn.LayerNorm):
+            width = self.head.weight.shape[1]
+            bias = self.architecture.final_norm.bias if width == self.hidden_size else None
+        return bias
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the input embeddings of tokens (n,): shape (n, d), the paper's output values.
 
         Raises
         ------
         UnsupportedModelError
-            Input embeddings of another width than the hidden states.
+            Input embeddings and hidden states differ in width.
         """
-        values: Tensor = self.anatomy.embeddings(tokens.to(self.anatomy.embeddings.weight.device))
+        weight = self.architecture.embeddings.weight
+        values: Tensor = self.architecture.embeddings(tokens.to(weight.device))
         if values.shape[-1] != self.hidden_size:
             raise UnsupportedModelError(
                 f"input embeddings have width {values.shape[-1]}, hidden states {self.hidden_size};"
-                ' an output pseudo-inverse needs them alike, use output="natural"'
+                ' an output pseudo-inverse needs the same width, use output="natural"'
             )
         return values.detach()
 
-    def feed(self, hidden: Tensor) -> Tensor:
-        """Turn hidden states behind the last block into what feeds the head."""
-        norm = self.anatomy.final_norm
+    def normalize(self, hidden: Tensor) -> Tensor:
+        """Apply the final norm to hidden states behind the last block: the input of the head."""
+        norm = self.architecture.final_norm
         return hidden if norm is None else norm(hidden)
 
-    def require_known_feed(self, last: Tensor, fed: Tensor) -> None:
-        """Check that `feed` is what the model does between its last block and its head.
+    def check_final_norm(self, last: Tensor, head_input: Tensor) -> None:
+        """Check that `normalize` is all that the model does between last block and head.
+
+        Parameters
+        ----------
+        last, head_input : Tensor of shape (batch, length, d)
+            Hidden states of the same tokens behind the last block and in front of the head.
 
         Raises
         ------
         UnsupportedModelError
-            It does something else.
+            The model does something else.
         """
         with torch.no_grad():
-            ours = self.feed(last)
-        if ours.shape != fed.shape or not torch.allclose(ours, fed, rtol=1e-2, atol=1e-3):
+            ours = self.normalize(last)
+        if ours.shape != head_input.shape or not torch.allclose(
+            ours, head_input, rtol=1e-2, atol=1e-3
+        ):
             raise UnsupportedModelError(
                 "between its last block and its head the model does more than one norm, so the "
-                "interpolation cannot be chosen from held-out blocks; give MemoryConfig an "
-                "interpolation and an alpha"
+                "settings of the pseudo-inverse cannot be chosen on validation pairs; give "
+                "MemoryConfig both alpha and interpolation"
             )
 
-    def require_known_head(self) -> None:
+    def check_head(self) -> None:
         """Check that the closed form of the head gives the logits that the model gives.
 
         Raises
@@ -199,9 +224,9 @@ class Backbone:
         UnsupportedModelError
             The model does something else to its logits.
         """
-        fed: list[Tensor] = []
-        handle = self.anatomy.head.register_forward_pre_hook(
-            lambda _module, args: fed.append(args[0].detach())
+        seen: list[Tensor] = []
+        handle = self.architecture.head.register_forward_pre_hook(
+            lambda _module, args: seen.append(args[0].detach())
         )
         try:
             with torch.no_grad():
@@ -209,30 +234,17 @@ class Backbone:
                 logits = self.model(input_ids=token, use_cache=False).logits
         finally:
             handle.remove()
-        require_known_head(self.head, fed[0][0], logits[0])
-
-    @property
-    def bias_home(self) -> nn.Parameter | None:
-        """A bias of the plain model that a shift of the head's inputs can be folded into.
-
-        The head's own, else that of a LayerNorm right in front of the head; None where the
-        architecture has neither (RMSNorm).
-        """
-        bias = getattr(self.anatomy.head, "bias", None)
-        if bias is None and isinstance(self.anatomy.final_norm, nn.LayerNorm):
-            width = self.head.weight.shape[1]
-            bias = self.anatomy.final_norm.bias if width == self.hidden_size else None
-        return bias
+        self.head.check(seen[0][0], logits[0])
 
     def probe_tokens(self) -> Tensor:
-        """Tokens of one short sequence, spread over the vocabulary, shape (1, n)."""
-        weight = self.anatomy.embeddings.weight
-        n_tokens = min(PROBE_TOKENS, self.anatomy.n_positions or PROBE_TOKENS)
+        """Return one short sequence of tokens, spread over the vocabulary: shape (1, n)."""
+        weight = self.architecture.embeddings.weight
+        n_tokens = min(PROBE_TOKENS, self.architecture.n_positions or PROBE_TOKENS)
         return torch.linspace(0, len(weight) - 1, n_tokens, device=weight.device).long()[None]
 
     def fingerprint(self) -> list[float]:
         """Sample weights of the head and of the last block, to tell backbones apart."""
-        last = max(self.anatomy.blocks[-1].parameters(), key=Tensor.numel).detach()
+        last = max(self.architecture.blocks[-1].parameters(), key=Tensor.numel).detach()
         samples = []
         for weight in (self.head.weight.flatten(), last.flatten()):
             at = torch.linspace(0, len(weight) - 1, FINGERPRINT_SIZE // 2).long()
@@ -243,7 +255,13 @@ class Backbone:
 def model_inputs(
     model: nn.Module, input_ids: Tensor, attention_mask: Tensor | None
 ) -> dict[str, Tensor]:
-    """Arguments of a forward pass in which padding on either side counts no position."""
+    """Return arguments of a forward pass in which padding, on either side, takes no position.
+
+    Parameters
+    ----------
+    model : Module
+    input_ids, attention_mask : Tensor of shape (batch, length)
+    """
     inputs = {"input_ids": input_ids}
     if attention_mask is not None:
         inputs["attention_mask"] = attention_mask
@@ -253,11 +271,22 @@ def model_inputs(
 
 
 def grid_scale(rows: Tensor) -> FloatArray:
-    """Powers of two that put rows like these (n, d) well inside the grid of exact moments.
+    """Return the scale of a grid for exact sums of rows like these (n, d): shape (d,).
 
-    One a column: outlier coordinates of hidden states are orders of magnitude larger than others.
-    It depends on the backbone alone, so that memories learned apart merge.
+    Scales are powers of two, one per column: outlier coordinates of hidden states are orders of
+    magnitude larger than others. They depend on the backbone alone, so that memories which learned
+    apart can be merged.
     """
     largest = rows.float().abs().amax(dim=0)
-    largest = largest.clamp(min=float(largest.max()) / FLATTEST + 1e-12)
+    largest = largest.clamp(min=float(largest.max()) / LARGEST_SCALE_RATIO + 1e-12)
     return np.asarray(torch.exp2(torch.ceil(torch.log2(HEADROOM * largest))).double().cpu())
+
+
+def _find_blocks(model: nn.Module, n_blocks: int) -> tuple[nn.Module, nn.ModuleList]:
+    for owner in model.modules():  # parents come before their children
+        for child in owner.children():
+            if isinstance(child, nn.ModuleList) and len(child) == n_blocks:
+                return owner, child
+    raise UnsupportedModelError(
+        f"{type(model).__name__} has no list of {n_blocks} blocks (num_hidden_layers) to attach to"
+    )

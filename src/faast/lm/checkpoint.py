@@ -1,144 +1,237 @@
-"""Files of a model's memories: safetensors and JSON, the backbone by name and fingerprint."""
+"""Files of a model's memories: safetensors and JSON, with the backbone by name and fingerprint."""
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from huggingface_hub import snapshot_download
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.utils import CONFIG_NAME
 
 from faast._version import __version__
 from faast.core import persistence
-from faast.core.persistence import ModelFileError, State
-from faast.lm import paper_checkpoint as published
-from faast.lm.architecture import Backbone
+from faast.core.persistence import ModelFileError
+from faast.core.state import State
+from faast.lm import paper_checkpoint
+from faast.lm.architecture import Backbone, load_base
 from faast.lm.config import MemoryConfig
 
 if TYPE_CHECKING:
-    from faast.lm.model import FaastForCausalLM
+    from torch import nn
+    from transformers import PreTrainedModel
+
+    from faast._utils.arrays import AnyArray
+    from faast.lm.adapters import Adapters
+    from faast.lm.architecture import Source
+    from faast.lm.paper_checkpoint import PaperCheckpoint
 
 MEMORY_FILE = "memory.safetensors"
-CONFIG_FILE = "config.json"
-Source = str | os.PathLike[str]
-M = TypeVar("M", bound="FaastForCausalLM")
 
 
-@persistence.persistent("language memory")
+@dataclass(frozen=True)
 class MemoryFile:
-    """What the file of a language model's memories holds."""
+    """Content of the file of a language model's memories.
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    Attributes
+    ----------
+    base : str
+        Path or hub id of the backbone; empty if it was built in memory.
+    fingerprint : list of float
+        See `Backbone.fingerprint`.
+    config : MemoryConfig
+    memories : dict of str to State
+        What each adapter has learned.
+    readouts : dict of str to ndarray
+        Parameters of the readouts.
+    """
+
+    base: str
+    fingerprint: list[float]
+    config: MemoryConfig
+    memories: dict[str, State]
+    readouts: dict[str, AnyArray]
 
     def to_state(self) -> State:
-        """Return what a file keeps."""
-        return self.state
+        """Return the content as a file holds it."""
+        return State.join(
+            {"memories": State.join(self.memories), "readouts": State(self.readouts, {})},
+            names=sorted(self.memories),
+            config=self.config.to_dict(),
+            base=self.base,
+            fingerprint=self.fingerprint,
+        )
 
     @classmethod
     def from_state(cls, state: State) -> MemoryFile:
-        """Restore what `to_state` returned."""
-        return cls(state)
+        """Return the content that `to_state` described."""
+        saved = state.part("memories")
+        return cls(
+            state.metadata["base"],
+            state.metadata["fingerprint"],
+            MemoryConfig(**state.metadata["config"]),
+            {name: saved.part(name) for name in state.metadata["names"]},
+            state.part("readouts").tensors,
+        )
+
+    def load_backbone(
+        self, base: PreTrainedModel | Source | None, **loading: Any
+    ) -> PreTrainedModel:
+        """Return the backbone that the memories were learned with.
+
+        Parameters
+        ----------
+        base : PreTrainedModel, path or hub id, optional
+            By default the one that the file names.
+        **loading
+            Passed to ``AutoModelForCausalLM.from_pretrained``.
+
+        Raises
+        ------
+        ModelFileError
+            The file names no backbone, or the memories were learned with another one.
+        """
+        if base is None and not self.base:
+            raise ModelFileError(
+                "the file of the memories names no backbone, since their model was built in "
+                "memory; give base="
+            )
+        loaded = load_base(self.base if base is None else base, **loading)
+        check_backbone(Backbone.from_model(loaded), self.fingerprint)
+        return loaded
+
+    def check(self, backbone: Backbone, config: MemoryConfig) -> None:
+        """Check that the memories were learned with this backbone and these settings.
+
+        Raises
+        ------
+        ModelFileError
+            They were not.
+        """
+        check_backbone(backbone, self.fingerprint)
+        if config != self.config:
+            raise ModelFileError(
+                f"the memories were saved with other settings: {self.config}; the model has "
+                f"{config}"
+            )
+
+    def restore(self, adapters: Adapters, readouts: nn.ModuleList) -> None:
+        """Replace what a model of the same backbone and settings has learned.
+
+        Raises
+        ------
+        ModelFileError
+            The content is inconsistent; the memories are as before.
+        """
+        parameters = {name: torch.from_numpy(array) for name, array in self.readouts.items()}
+        try:
+            memories = adapters.from_states(self.memories)
+            readouts.load_state_dict(parameters)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelFileError(f"the saved memories are inconsistent: {error}") from error
+        adapters.replace(memories)
 
 
-def save(model: FaastForCausalLM, directory: Source) -> None:
-    """Write memories, readouts and settings into a directory, made where it is missing."""
+def save(
+    directory: Source,
+    backbone: Backbone,
+    config: MemoryConfig,
+    adapters: Adapters,
+    readouts: nn.ModuleList,
+) -> None:
+    """Write memories, and a readable summary of their settings, into a directory.
+
+    The directory is created where it is missing.
+    """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    memories = {name: memory.to_state() for name, memory in model._memories.items()}
-    readouts = {
-        name: tensor.detach().float().cpu().numpy()
-        for name, tensor in model.readouts.state_dict().items()
-    }
-    state = State.join(
-        {"memories": State.join(memories), "readouts": State(readouts, {})},
-        names=model.names,
-        config=model.memory_config.to_dict(),
-        base=model.base.name_or_path,
-        fingerprint=model._backbone.fingerprint(),
+    parameters = readouts.state_dict().items()
+    content = MemoryFile(
+        backbone.model.name_or_path or "",
+        backbone.fingerprint(),
+        config,
+        adapters.to_states(),
+        {name: tensor.detach().float().cpu().numpy() for name, tensor in parameters},
     )
-    persistence.save(MemoryFile(state), folder / MEMORY_FILE, __version__)
-    described = {
+    persistence.save(content, folder / MEMORY_FILE)
+    summary = {
         "library": f"faast {__version__}",
-        "base_model": model.base.name_or_path,
-        "memory": model.memory_config.to_dict(),
+        "base_model": content.base,
+        "memory": config.to_dict(),
     }
-    text = json.dumps(described, indent=2) + "\n"
-    persistence.write_whole(folder / CONFIG_FILE, text.encode())
+    text = json.dumps(summary, indent=2) + "\n"
+    persistence.write_whole(folder / CONFIG_NAME, text.encode())
+
+
+def read(directory: Source) -> MemoryFile:
+    """Read the memories in a directory.
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged, or holds something else.
+    FileNotFoundError
+        There is no such file.
+    """
+    path = Path(directory) / MEMORY_FILE
+    content = persistence.load(path)
+    if not isinstance(content, MemoryFile):
+        raise ModelFileError(f"{path} holds no memories of a language model")
+    return content
+
+
+def open_checkpoint(source: Source) -> MemoryFile | PaperCheckpoint:
+    """Read the memories, or the checkpoint of the paper's code, in a directory or hub repository.
+
+    Raises
+    ------
+    ModelFileError
+        There is neither, or it is damaged.
+    FileNotFoundError
+        A path does not exist, or is not a directory.
+    """
+    folder = find_folder(source)
+    if (folder / MEMORY_FILE).is_file():
+        return read(folder)
+    return paper_checkpoint.read(folder)
+
+
+def find_folder(source: Source) -> Path:
+    """Return a directory as it is, or download a hub repository.
+
+    Raises
+    ------
+    FileNotFoundError
+        A path does not exist, or is not a directory.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        return folder
+    if folder.exists() or isinstance(source, os.PathLike) or str(source).count("/") > 1:
+        raise FileNotFoundError(f"there is no directory {folder} of saved memories")
+    return Path(snapshot_download(str(source)))
 
 
 def holds_memories(source: Source) -> bool:
-    """Return whether a directory holds memories rather than a plain model."""
-    return (Path(source) / MEMORY_FILE).is_file() or published.is_published(Path(source))
+    """Return whether a directory holds memories, or a checkpoint of the paper's code.
 
-
-def load(cls: type[M], source: Source, base: PreTrainedModel | Source | None, **loading: Any) -> M:
-    """Load a directory or a hub repository; see `FaastForCausalLM.from_pretrained`."""
-    folder = Path(source)
-    if not folder.is_dir():
-        if folder.exists() or isinstance(source, os.PathLike) or str(source).count("/") > 1:
-            raise FileNotFoundError(f"there is no directory {folder} of a saved memory")
-        folder = Path(snapshot_download(str(source)))
-    if not (folder / MEMORY_FILE).is_file():
-        return published.load(cls, folder, base, **loading)
-    state = _read(folder)
-    name = base if base is not None else state.metadata["base"]
-    if not isinstance(name, PreTrainedModel) and not str(name):
-        raise ModelFileError(
-            f"{folder} names no backbone (its model was built in memory); give base="
-        )
-    loaded = load_base(name, **loading)
-    require_backbone(Backbone.of(loaded), state.metadata["fingerprint"])
-    model = cls(loaded, MemoryConfig(**state.metadata["config"]))
-    try:
-        _restore(model, state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        model.detach()
-        raise ModelFileError(f"{folder} is incomplete or inconsistent: {error}") from error
-    return model
-
-
-def restore(model: FaastForCausalLM, directory: Source) -> None:
-    """Put saved memories and readouts into a model of the same backbone and settings.
-
-    Raises
-    ------
-    ModelFileError
-        Damaged, or saved from another backbone or with other settings; the model is as before.
+    Otherwise it may hold a plain model.
     """
-    folder = Path(directory)
-    state = _read(folder)
-    require_backbone(model._backbone, state.metadata["fingerprint"])
-    config = MemoryConfig(**state.metadata["config"])
-    if config != model.memory_config:
-        raise ModelFileError(
-            f"{folder} was saved with other settings: {config}, the model has {model.memory_config}"
-        )
-    try:
-        _restore(model, state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelFileError(f"{folder} is incomplete or inconsistent: {error}") from error
+    folder = Path(source)
+    return (folder / MEMORY_FILE).is_file() or paper_checkpoint.is_checkpoint(folder)
 
 
-def load_base(base: PreTrainedModel | Source, **loading: Any) -> PreTrainedModel:
-    """Return a loaded model as it is, or load one by its path or id."""
-    if isinstance(base, str | os.PathLike):
-        loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base, **loading)
-        return loaded
-    return base
-
-
-def require_backbone(backbone: Backbone, fingerprint: list[float]) -> None:
-    """Check that a memory was learned with this backbone, in whatever precision.
+def check_backbone(backbone: Backbone, fingerprint: list[float]) -> None:
+    """Check that memories were learned with this backbone, in whatever precision.
 
     Raises
     ------
     ModelFileError
-        Another backbone.
+        They were learned with another backbone.
     """
     ours, theirs = np.array(backbone.fingerprint()), np.array(fingerprint)
     if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=2e-2, atol=1e-4):
@@ -147,20 +240,3 @@ def require_backbone(backbone: Backbone, fingerprint: list[float]) -> None:
             f"{backbone.model.name_or_path or type(backbone.model).__name__}: its weights differ; "
             "give the one they were learned with as base="
         )
-
-
-def _read(folder: Path) -> State:
-    content = persistence.load(folder / MEMORY_FILE)
-    if not isinstance(content, MemoryFile):
-        raise ModelFileError(f"{folder / MEMORY_FILE} holds no memories of a language model")
-    return content.state
-
-
-def _restore(model: FaastForCausalLM, state: State) -> None:
-    saved = state.part("memories")
-    memories = {
-        name: model._memory(name).from_state(saved.part(name)) for name in state.metadata["names"]
-    }
-    readouts = state.part("readouts").tensors
-    model.readouts.load_state_dict({n: torch.from_numpy(array) for n, array in readouts.items()})
-    model._memories = memories

@@ -17,35 +17,36 @@ class MemoryConfig:
     Parameters
     ----------
     output : "natural", "pseudoinverse" or None
-        The memory behind the last block. "natural" learns the gradient of the log-likelihood in one
-        pass and folds into the output embeddings; "pseudoinverse" is the paper's.
+        Memory behind the last block. "natural" takes natural-gradient steps on the log-likelihood
+        in one pass and can be folded into the output embeddings; "pseudoinverse" is the paper's.
     middle_layers : int
-        Memories in front of evenly spaced blocks. Their readouts start at zero: untrained, they
-        change nothing.
+        Number of memories in front of evenly spaced blocks. Their readouts start at zero, so they
+        change nothing until the readouts are trained.
     alpha : float, optional
-        Spectral filter of the pseudo-inverse, rtol = N**-alpha. None: chosen on held-out blocks of
-        the support for an exact output memory, 0.8 elsewhere.
+        Exponent of the pseudo-inverse's spectral filter, rtol = N**-alpha. By default it is chosen
+        on validation pairs for an exact output memory, and 0.8 elsewhere.
     interpolation : float, optional
-        Share r of the output pseudo-inverse's read, h (1 - r) + (h W) r. None: chosen on held-out
-        blocks of the support, 0 among the candidates; 0.9 where `exact` is false.
+        Share r of what the output pseudo-inverse reads: h (1 - r) + (h W) r. By default it is
+        chosen on validation pairs, with 0 among the candidates, and 0.9 where `exact` is False.
     exact : bool
-        Solve the pseudo-inverse from exact moments. False: average blocks as the paper does.
-    bank_size : int
-        Pairs held before the oldest block is folded in (`exact` false only).
+        Solve the pseudo-inverse from exact sums of all pairs. False averages blocks of pairs as the
+        paper does.
+    buffer_size : int
+        Pairs kept before the oldest block is folded into the average (only without `exact`).
     block_size : int
-        Pairs folded in together by the paper's average (`exact` false only).
+        Pairs of a block (only without `exact`).
     discount : float
-        Factor on the count of what was folded in, while readouts are trained.
+        Factor on the count of the folded pairs while readouts are trained.
     dropout : float
-        On the middle reads, while readouts are trained.
-    lift : bool
-        Let a natural memory read products of random projections too: more capacity, more state and
-        time, and no folding.
+        Dropout on what layer memories read, while readouts are trained.
+    random_features : bool
+        Let a natural memory read products of random projections beside the hidden states: more
+        capacity, but more state and time, and the memory cannot be folded.
 
     Raises
     ------
     ValueError
-        A setting out of range, or settings that exclude each other.
+        A setting is out of range, or two settings exclude each other.
     """
 
     output: OutputKind | None = "natural"
@@ -53,11 +54,11 @@ class MemoryConfig:
     alpha: float | None = None
     interpolation: float | None = None
     exact: bool = True
-    bank_size: int = 65_536
+    buffer_size: int = 65_536
     block_size: int = 8_192
     discount: float = 0.9
     dropout: float = 0.1
-    lift: bool = False
+    random_features: bool = False
 
     def __post_init__(self) -> None:
         if self.output not in ("natural", "pseudoinverse", None):
@@ -67,30 +68,35 @@ class MemoryConfig:
         if self.middle_layers < 0:
             raise ValueError(f"middle_layers must not be negative, got {self.middle_layers}")
         if self.output is None and self.middle_layers == 0:
-            raise ValueError("output=None and middle_layers=0 leave no memory at all")
+            raise ValueError(
+                "output=None with middle_layers=0 is no memory at all; set one of the two"
+            )
         if self.output == "natural" and not self.exact:
             raise ValueError('exact=False averages pseudo-inverses; use output="pseudoinverse"')
-        if self.lift and self.output != "natural":
-            raise ValueError(f'lift=True lifts the keys of output="natural", not {self.output!r}')
+        if self.random_features and self.output != "natural":
+            raise ValueError(
+                'random_features=True needs output="natural", whose keys it extends; got '
+                f"output={self.output!r}"
+            )
         if self.alpha is not None and not self.alpha > 0:
             raise ValueError(f"alpha must be positive, got {self.alpha}")
-        _in_unit_interval("interpolation", self.interpolation)
-        _in_unit_interval("discount", self.discount)
-        _in_unit_interval("dropout", self.dropout)
-        if not 1 <= self.block_size <= self.bank_size:
+        _check_unit_interval("interpolation", self.interpolation)
+        _check_unit_interval("discount", self.discount)
+        _check_unit_interval("dropout", self.dropout)
+        if not 1 <= self.block_size <= self.buffer_size:
             raise ValueError(
-                f"block_size must be in 1..bank_size, got {self.block_size} and a bank_size of "
-                f"{self.bank_size}"
+                f"block_size must be between 1 and buffer_size={self.buffer_size}, got "
+                f"{self.block_size}"
             )
 
     @classmethod
     def paper(cls, middle_layers: int = 1, alpha: float = 1.0, **settings: Any) -> Self:
-        """Return the settings of FAAST (arXiv 2605.04651): bank and block averaging.
+        """Return the settings of FAAST (arXiv 2605.04651): a buffer of pairs, averaged by blocks.
 
         Parameters
         ----------
         middle_layers, alpha
-            The paper's per model and data set.
+            The paper chooses them per model and data set.
         **settings
             Any other field.
         """
@@ -98,10 +104,10 @@ class MemoryConfig:
         return cls("pseudoinverse", middle_layers, alpha, exact=False, **fixed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields, as JSON keeps them."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
 
-def _in_unit_interval(name: str, value: float | None) -> None:
+def _check_unit_interval(name: str, value: float | None) -> None:
     if value is not None and not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} must be in [0, 1], got {value}")

@@ -1,151 +1,163 @@
-"""Hooks that let memories record and rewrite the stream of hidden states, and leave no trace."""
+"""Forward hooks that record and rewrite hidden states, and can be removed without trace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from faast.lm.architecture import find_architecture
+
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
-
-    from faast.lm.architecture import Anatomy
+    from transformers import PreTrainedModel
 
 HEAD = "head"
-"""Behind the final norm: what the output embeddings see."""
+"""In front of the output embeddings, behind the final norm."""
 LAST = "last"
-"""Behind the last block, before the final norm."""
+"""Behind the last block, in front of the final norm."""
 
-Place = int | str
-"""A block's index (in front of it), `LAST` or `HEAD`."""
-Reader = Callable[[Place, Tensor], Tensor]
+HookPoint = int | str
+"""Index of a block (in front of it), `LAST` or `HEAD`."""
+HiddenStates = dict[HookPoint, Tensor]
+"""Hidden states of shape (batch, length, d) at each hook point."""
+Reader = Callable[[HookPoint, Tensor], Tensor]
 """Rewrites hidden states of shape (batch, length, d)."""
-Recording = dict[Place, Tensor]
 
-_recordings: ContextVar[Mapping[int, Recording]] = ContextVar(
+_recordings: ContextVar[Mapping[int, HiddenStates]] = ContextVar(
     "faast_recordings", default=MappingProxyType({})
 )
 
 
-class _HeadReached(Exception):  # noqa: N818 - a signal, no error
+class _HeadReached(Exception):  # noqa: N818 - a signal, not an error
     """Stops a forward pass in front of the output embeddings."""
 
 
-class Attachment:
-    """Hooks at chosen places of a decoder.
+class Hooks:
+    """Forward hooks at chosen points of a decoder.
 
-    Outside `record` every hidden state at a place passes through `reader`. Inside, states are
-    collected and left untouched. What a thread records, no other thread sees.
+    In an ordinary forward pass hidden states at each point are replaced by what `read` returns.
+    While this thread records (`hidden_states`), they are collected and left as they are.
 
     Parameters
     ----------
-    anatomy : Anatomy
-    places : tuple of Place
-    reader : callable
+    model : PreTrainedModel
+    points : tuple of HookPoint
+    read : callable
+        From a hook point and hidden states to new hidden states.
+    prepare : callable, optional
+        Called without arguments before every ordinary forward pass.
+
+    Raises
+    ------
+    UnsupportedModelError
+        The model has no such points.
     """
 
-    def __init__(self, anatomy: Anatomy, places: tuple[Place, ...], reader: Reader) -> None:
-        self.places = places
-        self.reader = reader
-        self._handles: list[RemovableHandle] = []
-        for place in places:
-            if place == HEAD:
-                handle = anatomy.head.register_forward_pre_hook(self._before_head, with_kwargs=True)
-            elif place == LAST:
-                handle = anatomy.blocks[-1].register_forward_hook(self._after_last)
-            else:
-                before = _BeforeBlock(self, place)
-                block = anatomy.blocks[int(place)]
-                handle = block.register_forward_pre_hook(before, with_kwargs=True)
-            self._handles.append(handle)
-        if HEAD not in places:
-            self._handles.append(
-                anatomy.head.register_forward_pre_hook(self._before_head, with_kwargs=True)
-            )
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        points: tuple[HookPoint, ...],
+        read: Reader,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        architecture = find_architecture(model)
+        self.model = model
+        self.points = points
+        self._read = read
+        self._prepare = prepare
+        before_head = architecture.head.register_forward_pre_hook(
+            self._before_head, with_kwargs=True
+        )
+        self._handles: list[RemovableHandle] = [before_head]
+        if prepare is not None:
+            self._handles.append(model.register_forward_pre_hook(self._before_model))
+        for point in points:
+            if isinstance(point, int):
+                before = partial(self._before_block, point)
+                block = architecture.blocks[point]
+                self._handles.append(block.register_forward_pre_hook(before, with_kwargs=True))
+            elif point == LAST:
+                last = architecture.blocks[-1]
+                self._handles.append(last.register_forward_hook(self._after_last))
 
-    def detach(self) -> None:
-        """Remove every hook; nothing of the memories stays in the model."""
+    def remove(self) -> None:
+        """Remove every hook: nothing is left in the model."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
 
+    def hidden_states(self, inputs: Mapping[str, Any]) -> HiddenStates:
+        """Run the frozen model up to its head and return the hidden states at each point.
+
+        Parameters
+        ----------
+        inputs : mapping
+            Arguments of the model's forward.
+
+        Returns
+        -------
+        dict of HookPoint to Tensor of shape (batch, length, d)
+        """
+        with self._record() as recording, torch.no_grad(), suppress(_HeadReached):
+            self.model(**inputs, use_cache=False)
+        return recording
+
     @contextmanager
-    def record(self) -> Iterator[Recording]:
-        """Collect the hidden states of this thread's forward passes, untouched."""
-        recording: Recording = {}
+    def _record(self) -> Iterator[HiddenStates]:
+        """Collect the hidden states of this thread's forward passes."""
+        recording: HiddenStates = {}
         token = _recordings.set({**_recordings.get(), id(self): recording})
         try:
             yield recording
         finally:
             _recordings.reset(token)
 
-    def hidden_states(self, model: nn.Module, inputs: Mapping[str, Any]) -> Recording:
-        """Run the frozen model up to its output embeddings and return what passed each place.
-
-        Parameters
-        ----------
-        model : Module
-        inputs : mapping
-            Arguments of the model's forward.
-
-        Returns
-        -------
-        dict of Place to Tensor
-            Shape (batch, length, d) each.
-        """
-        with self.record() as recording, torch.no_grad(), suppress(_HeadReached):
-            model(**inputs, use_cache=False)
-        return recording
-
-    def see(self, place: Place, hidden: Tensor) -> Tensor:
-        """Record or rewrite hidden states at a place."""
+    def _visit(self, point: HookPoint, hidden: Tensor) -> Tensor:
+        """Record or rewrite hidden states at a point."""
         recording = _recordings.get().get(id(self))
         if recording is None:
-            return self.reader(place, hidden)
-        recording[place] = hidden.detach()
+            return self._read(point, hidden)
+        recording[point] = hidden.detach()
         return hidden
+
+    def _before_model(self, _module: nn.Module, _args: tuple[Any, ...]) -> None:
+        if self._prepare is not None and id(self) not in _recordings.get():
+            self._prepare()
+
+    def _before_block(
+        self, point: int, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if args:
+            return (self._visit(point, args[0]), *args[1:]), kwargs
+        return args, {**kwargs, "hidden_states": self._visit(point, kwargs["hidden_states"])}
+
+    def _after_last(self, _module: nn.Module, _args: tuple[Any, ...], output: Any) -> Any:
+        if isinstance(output, tuple):
+            return (self._visit(LAST, output[0]), *output[1:])
+        return self._visit(LAST, output)
 
     def _before_head(
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         if id(self) in _recordings.get():
-            if HEAD in self.places:
-                self.see(HEAD, args[0])
+            if HEAD in self.points:
+                self._visit(HEAD, args[0])
             raise _HeadReached
-        if HEAD not in self.places:
+        if HEAD not in self.points:
             return None
-        return (self.see(HEAD, args[0]), *args[1:]), kwargs
-
-    def _after_last(self, _module: nn.Module, _args: tuple[Any, ...], output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (self.see(LAST, output[0]), *output[1:])
-        return self.see(LAST, output)
+        return (self._visit(HEAD, args[0]), *args[1:]), kwargs
 
 
-class _BeforeBlock:
-    """Forward pre-hook of one block, which may take its hidden states by position or by name."""
-
-    def __init__(self, attachment: Attachment, place: Place) -> None:
-        self.attachment = attachment
-        self.place = place
-
-    def __call__(
-        self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if args:
-            return (self.attachment.see(self.place, args[0]), *args[1:]), kwargs
-        hidden = self.attachment.see(self.place, kwargs["hidden_states"])
-        return args, {**kwargs, "hidden_states": hidden}
-
-
-def attachments(model: nn.Module) -> list[Attachment]:
-    """Every attachment that has hooks in a model."""
-    found: dict[int, Attachment] = {}
+def find_hooks(model: nn.Module) -> list[Hooks]:
+    """Return every `Hooks` that is attached to a model."""
+    found: dict[int, Hooks] = {}
     for module in model.modules():
         for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
             owner = _owner(hook)
@@ -154,8 +166,8 @@ def attachments(model: nn.Module) -> list[Attachment]:
     return list(found.values())
 
 
-def strip(model: nn.Module) -> None:
-    """Remove every memory's hooks from a model, such as a copy of one that carried memories."""
+def remove_all_hooks(model: nn.Module) -> None:
+    """Remove the hooks of every `Hooks` from a model, such as a copy of one that has memories."""
     for module in model.modules():
         for hooks, with_options in (
             (module._forward_pre_hooks, module._forward_pre_hooks_with_kwargs),
@@ -166,8 +178,7 @@ def strip(model: nn.Module) -> None:
                 with_options.pop(key, None)
 
 
-def _owner(hook: Any) -> Attachment | None:
-    if isinstance(hook, _BeforeBlock):
-        return hook.attachment
-    owner = getattr(hook, "__self__", None)
-    return owner if isinstance(owner, Attachment) else None
+def _owner(hook: Any) -> Hooks | None:
+    """Return the `Hooks` whose method, or partial method, a hook is."""
+    owner = getattr(getattr(hook, "func", hook), "__self__", None)
+    return owner if isinstance(owner, Hooks) else None

@@ -1,4 +1,4 @@
-"""Folding: a plain model whose output embeddings hold what a memory learned."""
+"""Folding: merge what an output memory has learned into the head of a plain copy of the model."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from faast.lm.architecture import Backbone, dissect
-from faast.lm.hooks import HEAD, attachments, strip
-from faast.lm.natural_memory import NaturalOutput
+from faast.lm.architecture import Backbone, find_architecture
+from faast.lm.exceptions import FoldingError
+from faast.lm.hooks import HEAD, find_hooks, remove_all_hooks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from faast.lm.memory import NamedMemory
-    from faast.lm.natural import Shift
+    from faast.lm.base import Shift
+    from faast.lm.memory import Memory
 
 
-class FoldingError(ValueError):
-    """A memory that a plain model cannot hold."""
-
-
-def fold(backbone: Backbone, memory: NamedMemory) -> PreTrainedModel:
+def fold(backbone: Backbone, memory: Memory) -> PreTrainedModel:
     """Return an independent copy of the model with a memory merged into its output embeddings.
 
     Notes
@@ -34,78 +30,60 @@ def fold(backbone: Backbone, memory: NamedMemory) -> PreTrainedModel:
     Raises
     ------
     FoldingError
-        The memory is no linear map of what feeds the head, or the copy's logits differ.
+        The memory is not a linear map of the head's input, or the copy's logits differ.
     """
-    for part in memory.middle:
-        if part.count and bool(part.readout.out_proj.weight.any()):
-            raise FoldingError(
-                "a middle memory stands in front of further blocks and cannot be merged into the "
-                "head; only the output memory folds"
-            )
-    output = memory.output
-    if output is not None and output.count and not isinstance(output, NaturalOutput):
-        raise FoldingError(
-            "a pseudo-inverse reads before the final norm, which is not linear; only "
-            'MemoryConfig(output="natural") folds'
-        )
-    if isinstance(output, NaturalOutput) and output.count and output.lift is not None:
-        raise FoldingError(
-            "lifted keys are no linear map of what feeds the head; learn with lift=False to fold"
-        )
-    shared = {id(one): one for one in attachments(backbone.model)}
-    plain = copy.deepcopy(backbone.model, shared)  # without a copy of the memories themselves
-    strip(plain)
-    if isinstance(output, NaturalOutput) and output.count:
+    shift = memory.head_shift()
+    hooks = {id(one): one for one in find_hooks(backbone.model)}
+    plain = copy.deepcopy(backbone.model, hooks)  # hooks are shared, not copied
+    remove_all_hooks(plain)
+    if shift is not None:
         _untie(plain)
-        _shift_head(Backbone.of(plain), output.shift)
-        _require_same_logits(plain, backbone, output)
+        _shift_head(Backbone.from_model(plain), shift)
+        _check_logits(plain, backbone, memory)
     return plain
 
 
 def _shift_head(plain: Backbone, shift: Shift) -> None:
     matrix, bias = shift
-    head, embeddings = plain.anatomy.head, plain.head.weight
+    head, embeddings = plain.architecture.head, plain.head.weight
     moved = torch.empty_like(embeddings)
     extra = torch.empty(len(embeddings), device=embeddings.device)
     for at in plain.head.chunks(len(embeddings)):
         rows = embeddings[at].float()
         moved[at] = (rows + rows @ matrix.T).to(moved.dtype)
         extra[at] = rows @ bias
-    home = plain.bias_home
+    target = plain.foldable_bias
     head.weight = nn.Parameter(moved, requires_grad=False)
-    if home is None:
+    if target is None:
         return
-    if home is head.bias:
+    if target is head.bias:
         change: Tensor = extra
     else:
         full = matrix.double() + torch.eye(len(matrix), dtype=torch.float64, device=matrix.device)
         change = torch.linalg.solve(full.T, bias.double())
     with torch.no_grad():
-        home.copy_((home.double() + change.double()).to(home.dtype))
+        target.copy_((target.double() + change.double()).to(target.dtype))
 
 
 def _untie(plain: PreTrainedModel) -> None:
-    head = dissect(plain).head
+    """Give the head a weight of its own where it shares the input embeddings."""
+    head = find_architecture(plain).head
     head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
     for config in (plain.config, plain.config.get_text_config(decoder=True)):
         config.tie_word_embeddings = False
     plain.all_tied_weights_keys = plain.get_expanded_tied_weights_keys(all_submodels=True)
 
 
-def _require_same_logits(plain: PreTrainedModel, backbone: Backbone, output: NaturalOutput) -> None:
+def _check_logits(plain: PreTrainedModel, backbone: Backbone, memory: Memory) -> None:
+    """Check that the copy gives the logits that the memory gives."""
     tokens = backbone.probe_tokens()
+    head_input = find_hooks(backbone.model)[0].hidden_states({"input_ids": tokens})[HEAD]
     with torch.no_grad():
         folded = plain(input_ids=tokens, use_cache=False).logits.float()
-        expected = backbone.head.logits(output.read(_plain_feed(backbone, tokens))[0])
+        expected = backbone.head.logits(memory.read(HEAD, head_input)[0])
     tolerance = 1e-3 if plain.dtype == torch.float32 else 5e-2
     if float((folded[0] - expected).abs().max()) > tolerance * float(expected.abs().max() + 1e-6):
         raise FoldingError(
-            "the folded model's logits differ from the memory's; this architecture does something "
+            "the folded model's logits differ from the memory's: this architecture does something "
             "between its final norm and its head that a plain copy cannot hold"
         )
-
-
-def _plain_feed(backbone: Backbone, tokens: Tensor) -> Tensor:
-    """Return what feeds the head when no memory reads, shape (1, n, d)."""
-    attachment = attachments(backbone.model)[0]
-    return attachment.hidden_states(backbone.model, {"input_ids": tokens})[HEAD]

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from faast.lm import checkpoint as storage
-from faast.lm.adapters import as_names, select, selected
-from faast.lm.architecture import Backbone, grid_scale, middle_places
-from faast.lm.batch import gathered, require_tokens
+from faast.core.persistence import ModelFileError
+from faast.lm import checkpoint, paper_checkpoint
+from faast.lm.adapters import Adapters
+from faast.lm.architecture import Backbone, evenly_spaced_blocks, grid_scale, load_base
+from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
-from faast.lm.hooks import Attachment, Place
+from faast.lm.hooks import Hooks
 from faast.lm.layer_memory import Readout
-from faast.lm.memory import NamedMemory, averaging, places, read_by_row
+from faast.lm.memory import Memory, hook_points
 from faast.lm.merging import fold
-from faast.lm.natural_memory import NaturalOutput
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator, Sequence
 
     from transformers import PreTrainedModel
 
-    from faast.lm.batch import Lesson
+    from faast.lm.architecture import Source
 
 
 class FaastForCausalLM(nn.Module):
-    """Memories attached in place to a causal language model, which stays frozen.
+    """A causal language model with memories attached in place; the model itself stays frozen.
 
     Parameters
     ----------
@@ -42,49 +42,49 @@ class FaastForCausalLM(nn.Module):
     base : PreTrainedModel
     memory_config : MemoryConfig
     readouts : ModuleList of Readout
-        One a middle memory; the only trained part.
+        One for every layer memory; the only trained part.
 
     Raises
     ------
     UnsupportedModelError
-        The model's parts cannot be found or cannot carry such memories.
+        The model's parts cannot be found, or cannot carry such memories.
 
     Notes
     -----
-    Until something is learned, logits are bitwise the model's own. Learning replaces a memory's
-    state as a whole: after an error it is as before the call.
+    Until something is learned, logits are bitwise the model's own. `learn` adds to what the
+    memories have learned; what reading needs beyond that (a decomposition, the rows of the last
+    incomplete block) is computed once, before the next forward pass starts. A memory's state is
+    replaced as a whole, so that an error leaves it as it was.
     """
 
     def __init__(self, base: PreTrainedModel, config: MemoryConfig | None = None) -> None:
         super().__init__()
         config = MemoryConfig() if config is None else config
-        backbone = Backbone.of(base)
-        middle = middle_places(len(backbone.anatomy.blocks), config.middle_layers)
+        backbone = Backbone.from_model(base)
+        layers = evenly_spaced_blocks(len(backbone.architecture.blocks), config.middle_layers)
         if config.output == "natural":
-            backbone.require_known_head()
+            backbone.check_head()
         self._was_training = base.training
         self._frozen: list[nn.Parameter] = []
         self.base = base.eval()  # type: ignore[no-untyped-call]
         self.memory_config = config
-        self.readouts = nn.ModuleList(
-            Readout(backbone.hidden_size, config.dropout) for _ in middle
-        ).to(backbone.device, base.dtype)
+        readouts = [Readout(backbone.hidden_size, config.dropout) for _ in layers]
+        self.readouts = nn.ModuleList(readouts).to(backbone.device, base.dtype)
         self._backbone = backbone
-        self._middle = middle
-        self._memories: dict[str, NamedMemory] = {}
-        self._attachment = Attachment(backbone.anatomy, places(config, middle), self._read)
-        probe = self._attachment.hidden_states(base, {"input_ids": backbone.probe_tokens()})
-        self._scales = {place: grid_scale(hidden[0]) for place, hidden in probe.items()}
+        self._layers = layers
+        self._adapters = Adapters(self._empty_memory)
+        self._hooks = Hooks(
+            base, hook_points(config, layers), self._adapters.read, self._adapters.solve
+        )
+        probe = self._hooks.hidden_states({"input_ids": backbone.probe_tokens()})
+        self._scales = {point: grid_scale(hidden[0]) for point, hidden in probe.items()}
         self.train(False)
 
     @classmethod
     def from_base(
-        cls,
-        base: PreTrainedModel | str | os.PathLike[str],
-        config: MemoryConfig | None = None,
-        **loading: Any,
+        cls, base: PreTrainedModel | Source, config: MemoryConfig | None = None, **loading: Any
     ) -> Self:
-        """Attach memories to a loaded model, or load one by its id or path.
+        """Attach memories to a loaded model, or load one by its path or hub id.
 
         Parameters
         ----------
@@ -93,9 +93,7 @@ class FaastForCausalLM(nn.Module):
         **loading
             Passed to ``AutoModelForCausalLM.from_pretrained``.
         """
-        return cls(storage.load_base(base, **loading), config)
-
-    # -- learning --------------------------------------------------------------------------------
+        return cls(load_base(base, **loading), config)
 
     def learn(
         self,
@@ -108,25 +106,25 @@ class FaastForCausalLM(nn.Module):
 
         Parameters
         ----------
-        input_ids : Tensor of shape (batch, length), integer
+        input_ids : Tensor of shape (batch, length), int32 or int64
         attention_mask : Tensor of shape (batch, length), optional
-            Non-zero where a token is real.
+            Non-zero on real tokens, 0 on padding. By default all tokens are real.
         answer_mask : Tensor of shape (batch, length), optional
-            Non-zero on the tokens to learn to say; all real ones by default.
+            Non-zero on the tokens to learn to predict. By default all real tokens are learned.
         document_ids : Tensor of shape (batch, length), integer, optional
-            Where rows hold several documents: which of them each token belongs to. Documents
-            neither see nor teach each other.
+            Number of the document that each token belongs to, where a row holds several. By default
+            every row holds one document.
 
         Raises
         ------
         TypeError, ValueError
-            Tokens the model cannot take, nothing to learn, or NaN in the model's hidden states.
+            The model cannot take these tokens, no token is left to learn, or the model's hidden
+            states hold NaN or inf.
         UnsupportedModelError
-            The model cannot keep documents of one row apart.
+            The model cannot keep several documents in one row apart.
         """
-        lessons = self._lessons(input_ids, attention_mask, answer_mask, document_ids)
-        changed = {name: self._memory(name).learned(lesson) for name, lesson in lessons.items()}
-        self._memories.update(changed)
+        batch = TokenBatch(input_ids, attention_mask, answer_mask, document_ids)
+        self._adapters.learn(collect_hidden_states(self._backbone, self._hooks, batch))
         return self
 
     def forget(
@@ -136,135 +134,136 @@ class FaastForCausalLM(nn.Module):
         answer_mask: Tensor | None = None,
         document_ids: Tensor | None = None,
     ) -> Self:
-        """Forget a batch that was learned; parameters as for `learn`.
+        """Forget a batch that was learned, as if it never had been; parameters as for `learn`.
 
         Raises
         ------
         ForgettingError
-            The memory cannot forget: natural, or averaged by blocks.
+            The memory is natural, or averages blocks: it cannot forget.
         """
-        lessons = self._lessons(input_ids, attention_mask, answer_mask, document_ids)
-        changed = {name: self._memory(name).forgotten(lesson) for name, lesson in lessons.items()}
-        self._memories.update(changed)
+        batch = TokenBatch(input_ids, attention_mask, answer_mask, document_ids)
+        self._adapters.forget(collect_hidden_states(self._backbone, self._hooks, batch))
         return self
 
     def reset(self) -> Self:
-        """Forget everything that the selected memories learned."""
-        for name in selected(self):
-            self._memories.pop(name, None)
+        """Forget everything that the adapters in use have learned."""
+        self._adapters.reset()
         return self
 
     def merge(self, other: FaastForCausalLM) -> Self:
-        """Learn everything that another model's memories learned, name by name.
+        """Learn everything that another model's memories have learned, adapter by adapter.
 
         Raises
         ------
         ForgettingError
-            The memories cannot be merged.
+            The memories are natural, or average blocks: they cannot be merged.
         ValueError
-            Another backbone or other settings.
+            The other model has another backbone or other settings.
         """
         if other.memory_config != self.memory_config:
             raise ValueError(
-                f"only memories of the same settings merge: {self.memory_config} and "
-                f"{other.memory_config}"
+                f"memories of different settings, {self.memory_config} and {other.memory_config}, "
+                "cannot be merged"
             )
-        storage.require_backbone(self._backbone, other._backbone.fingerprint())
-        changed = {
-            name: self._memory(name).merged(memory) for name, memory in other._memories.items()
-        }
-        self._memories.update(changed)
+        checkpoint.check_backbone(self._backbone, other._backbone.fingerprint())
+        self._adapters.merge(other._adapters)
         return self
 
-    # -- what has been learned -------------------------------------------------------------------
+    def solve(self) -> Self:
+        """Compute now what reading the adapters in use needs, instead of before the next pass."""
+        self._adapters.solve()
+        return self
 
     @contextmanager
-    def memory(self, name: str | Sequence[str]) -> Iterator[Self]:
+    def use_adapter(self, name: str | Sequence[str]) -> Iterator[Self]:
         """Learn, read and reset a named memory, in this thread, until the block ends.
 
         Parameters
         ----------
         name : str, or sequence of str
-            One memory, or one for every row of the batches inside.
+            One name, or one per row of the batches inside the block.
         """
-        with select(self, as_names(name)):
+        with self._adapters.use(name):
             yield self
 
     @property
-    def names(self) -> list[str]:
-        """Memories that have learned something."""
-        return sorted(self._memories)
+    def adapters(self) -> list[str]:
+        """Names of the memories that have learned something."""
+        return self._adapters.names
 
     @property
     def memory_size(self) -> int:
-        """Pairs that the selected memories have learned."""
-        return round(sum(self._memory(name).count for name in set(selected(self))))
+        """Pairs that the adapters in use have learned."""
+        return round(self._adapters.count)
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that all memories hold, learning state included."""
-        return sum(memory.nbytes for memory in self._memories.values())
+        """Bytes that all memories hold to be read and to go on learning."""
+        return self._adapters.nbytes
 
     @property
     def online_perplexity(self) -> float:
-        """Perplexity of learned tokens at the time before they were learned.
+        """Perplexity of learned tokens before they were learned, of the first adapter in use.
 
-        An honest estimate, from a sample of each block, that costs no test set; NaN before a second
-        block, and for memories other than natural ones.
+        It is an honest estimate that costs no test set, from a sample of each block. NaN before a
+        second block, and for memories other than natural ones.
         """
-        output = self._memory(selected(self)[0]).output
-        return output.finished.online_perplexity if isinstance(output, NaturalOutput) else torch.nan
-
-    # -- reading ---------------------------------------------------------------------------------
+        return self._adapters.online_perplexity
 
     def forward(self, input_ids: Tensor | None = None, **inputs: Any) -> Any:
         """Run the model with its memories; parameters and returns are the model's own."""
         if input_ids is not None:
-            require_tokens(self._backbone, input_ids)
+            check_tokens(self._backbone, input_ids)
         return self.base(input_ids=input_ids, **inputs)
 
     def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
         """Generate with the memories; parameters and returns are the model's own."""
         prompt = kwargs.get("input_ids") if inputs is None else inputs
         if prompt is not None:
-            require_tokens(self._backbone, prompt)
-        generator: Any = self.base
-        return generator.generate(inputs, **kwargs)
+            check_tokens(self._backbone, prompt)
+        return cast("Any", self.base).generate(inputs, **kwargs)
 
     def fold(self) -> PreTrainedModel:
-        """Return an independent plain model with the selected memory merged into its head.
+        """Return an independent plain model with the memory in use merged into its head.
 
         Raises
         ------
         FoldingError
-            The memory is no linear map of what feeds the head.
+            The memory is not a linear map of the head's input.
+        ValueError
+            Several adapters are in use.
         """
-        names = selected(self)
-        if len(names) != 1:
-            raise ValueError(f"only one memory folds into a model, {len(names)} are selected")
-        return fold(self._backbone, self._memory(names[0]))
+        return fold(self._backbone, self._adapters.only)
 
     def detach(self) -> PreTrainedModel:
-        """Take the memories off and return the plain model, without a trace of them."""
-        self._attachment.detach()
+        """Remove the memories and return the plain model as it was."""
+        self._hooks.remove()
         self._thaw()
-        plain: PreTrainedModel = self.base.train(self._was_training)
-        return plain
+        return self.base.train(self._was_training)
 
-    # -- files -----------------------------------------------------------------------------------
+    def save_pretrained(self, directory: Source) -> None:
+        """Write memories, readouts and settings; of the backbone only its name is written."""
+        checkpoint.save(
+            directory, self._backbone, self.memory_config, self._adapters, self.readouts
+        )
 
-    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
-        """Write memories, readouts and settings; the backbone is kept by name only."""
-        storage.save(self, directory)
+    def save_paper_checkpoint(self, directory: Source) -> None:
+        """Write backbone and readouts in the layout of the paper's code.
+
+        What the memories have learned is not part of that layout; `save_pretrained` keeps it.
+
+        Raises
+        ------
+        ValueError
+            The settings are not those of ``MemoryConfig.paper``.
+        """
+        paper_checkpoint.write(Path(directory), self.base, self.memory_config, self.readouts)
 
     @classmethod
     def from_pretrained(
-        cls,
-        source: str | os.PathLike[str],
-        base: PreTrainedModel | str | os.PathLike[str] | None = None,
-        **loading: Any,
+        cls, source: Source, base: PreTrainedModel | Source | None = None, **loading: Any
     ) -> Self:
-        """Load what `save_pretrained` wrote, or a checkpoint in the published FAAST layout.
+        """Load what `save_pretrained` or `save_paper_checkpoint` wrote.
 
         Parameters
         ----------
@@ -277,23 +276,41 @@ class FaastForCausalLM(nn.Module):
         Raises
         ------
         ModelFileError
-            Damaged, foreign, or learned with another backbone.
+            The file is damaged, something else, or learned with another backbone.
         """
-        return storage.load(cls, source, base, **loading)
+        content = checkpoint.open_checkpoint(source)
+        model = cls(content.load_backbone(base, **loading), content.config)
+        try:
+            content.restore(model._adapters, model.readouts)
+        except ModelFileError:
+            model.detach()
+            raise
+        return model
 
-    # -- as a module -----------------------------------------------------------------------------
+    def load_memories(self, directory: Source) -> Self:
+        """Replace memories and readouts by those that `save_pretrained` wrote.
+
+        Raises
+        ------
+        ModelFileError
+            The file is damaged, or was saved with another backbone or other settings.
+        """
+        content = checkpoint.read(directory)
+        content.check(self._backbone, self.memory_config)
+        content.restore(self._adapters, self.readouts)
+        return self
 
     def train(self, mode: bool = True) -> Self:
-        """Train or stop training the readouts; the backbone stays frozen and in eval mode.
+        """Start or stop training the readouts; the backbone stays frozen and in eval mode.
 
         Raises
         ------
         ValueError
-            The memories are exact: readouts are trained in paper mode.
+            The memories are exact: readouts are trained with the paper's block average.
         """
         if mode and self.memory_config.exact and self.readouts:
             raise ValueError(
-                "readouts are trained with the paper's bank; use MemoryConfig.paper(...) for it"
+                "readouts are trained with the paper's block average; use MemoryConfig.paper(...)"
             )
         super().train(mode)
         self.base.eval()
@@ -302,10 +319,7 @@ class FaastForCausalLM(nn.Module):
             self.base.requires_grad_(False)
         else:
             self._thaw()
-        average = averaging(self.memory_config, training=mode)
-        self._memories = {
-            name: memory.averaged_by(average) for name, memory in self._memories.items()
-        }
+        self._adapters.train(mode)
         return self
 
     @property
@@ -316,33 +330,20 @@ class FaastForCausalLM(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        device: torch.device = self.base.device
-        return device
+        return self.base.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The model's data type."""
-        dtype: torch.dtype = self.base.dtype
-        return dtype
+        return self.base.dtype
 
     def _thaw(self) -> None:
+        """Let gradients reach the parameters of the backbone again."""
         for parameter in self._frozen:
             parameter.requires_grad_()
         self._frozen = []
 
-    def _memory(self, name: str) -> NamedMemory:
-        known = self._memories.get(name)
-        if known is not None:
-            return known
-        readouts: dict[Place, Readout] = dict(
-            zip(self._middle, cast("Iterable[Readout]", self.readouts), strict=True)
-        )
-        fresh = NamedMemory.empty(self._backbone, self.memory_config, readouts, self._scales)
-        return fresh.averaged_by(averaging(self.memory_config, training=self.training))
-
-    def _lessons(self, input_ids: Tensor, *masks: Tensor | None) -> dict[str, Lesson]:
-        lesson = gathered(self._backbone, self._attachment, input_ids, *masks)
-        return lesson.by_name(selected(self))
-
-    def _read(self, place: Place, hidden: Tensor) -> Tensor:
-        return read_by_row(self._memories, selected(self), place, hidden)
+    def _empty_memory(self) -> Memory:
+        readouts = zip(self._layers, cast("Iterable[Readout]", self.readouts), strict=True)
+        empty = Memory.empty(self._backbone, self.memory_config, dict(readouts), self._scales)
+        return empty.train(self.training)

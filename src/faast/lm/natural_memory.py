@@ -1,53 +1,69 @@
-"""The natural output memory behind the final norm: blocks cut from the stream of rows."""
+"""The natural output memory: a natural pass over the rows that enter the head."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from faast.core.persistence import State
-from faast.lm.batch import Lesson
+from faast.lm.base import HookMemory, Shift
+from faast.lm.exceptions import FoldingError, ForgettingError
 from faast.lm.hooks import HEAD
-from faast.lm.natural import KeyLift, NaturalState, Shift
-from faast.lm.output_memory import ForgettingError
+from faast.lm.natural import KeyFeatures, NaturalPass
+from faast.lm.state import SETTING
 
 if TYPE_CHECKING:
     from faast.lm.architecture import Backbone
-
-TENSORS = ("iterate", "average", "direction", "newton", "gram", "curvature")
-SCALARS = ("step", "count", "last_rows", "online_loss", "online_rows")
+    from faast.lm.batch import TrainingBatch
 
 
-@dataclass(frozen=True)
-class NaturalOutput:
-    """h + h A + b, in front of the output embeddings.
+class FinishedPass(NamedTuple):
+    """What reading needs of a pass that has been finished on a copy.
 
     Attributes
     ----------
-    state : NaturalState
-        The pass so far, in whole blocks.
-    rows, targets : Tensor of shape (n, d) and (n,)
-        Rows that wait for their block to fill. Reads include them.
+    weights : Tensor of shape (D, d), float32
+        What is added to h is its key times these.
+    online_perplexity : float
     """
 
-    state: NaturalState
+    weights: Tensor
+    online_perplexity: float
+
+
+@dataclass(frozen=True)
+class NaturalOutput(HookMemory):
+    """h + k A in front of the head, with keys k = h, [h; 1], or with random features.
+
+    Attributes
+    ----------
+    natural_pass : NaturalPass
+        The pass so far, in whole blocks. Blocks are cut from the stream of rows, not from calls.
+    rows, targets : Tensor of shape (n, d), float32, and (n,), int64
+        The latest rows, which do not fill a block yet. Reads include them.
+    backbone : Backbone
+    """
+
+    natural_pass: NaturalPass
     rows: Tensor
     targets: Tensor
-    backbone: Backbone
-    place = HEAD
+    backbone: Backbone = field(metadata=SETTING)
+    point = HEAD
 
     @classmethod
-    def empty(cls, backbone: Backbone, *, lifted: bool = False) -> NaturalOutput:
-        """Nothing learned; lifted, or with a bias where the plain model has a place for it."""
+    def empty(cls, backbone: Backbone, *, random_features: bool = False) -> NaturalOutput:
+        """Return a memory that has learned nothing.
+
+        Without random features, keys have a bias where the plain model has a bias to fold it into.
+        """
         width, device = backbone.head.weight.shape[1], backbone.device
-        lift = KeyLift(width, device) if lifted else None
-        n_keys = lift.n_keys if lift else width + (backbone.bias_home is not None)
+        features = KeyFeatures(width, device) if random_features else None
+        n_keys = features.n_keys if features else width + (backbone.foldable_bias is not None)
         return cls(
-            NaturalState.empty(n_keys, width, device, lift),
+            NaturalPass.empty(n_keys, width, device, features),
             torch.empty(0, width, device=device),
             torch.empty(0, dtype=torch.long, device=device),
             backbone,
@@ -56,70 +72,58 @@ class NaturalOutput:
     @property
     def count(self) -> float:
         """Pairs learned."""
-        return float(self.state.count + len(self.rows))
+        return float(self.natural_pass.count + len(self.rows))
+
+    @cached_property
+    def finished(self) -> FinishedPass:
+        """The pass with the latest rows, as if it ended here; computed when first asked for."""
+        end = self.natural_pass.finish(self.backbone.head, self.rows, self.targets)
+        return FinishedPass(end.weights, end.online_perplexity)
 
     @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        held = [getattr(self.state, name) for name in TENSORS]
-        return sum(tensor.nbytes for tensor in (*held, self.rows, self.targets))
+    def online_perplexity(self) -> float:
+        """Perplexity of learned tokens before they were learned; NaN before a second block."""
+        return self.finished.online_perplexity
 
-    @cached_property
-    def finished(self) -> NaturalState:
-        """The pass as if it ended here."""
-        return self.state.finished(self.backbone.head, self.rows, self.targets)
-
-    @cached_property
-    def weights(self) -> Tensor:
-        """What reads keys, shape (D, d), float32."""
-        return self.finished.chosen
-
-    @property
-    def lift(self) -> KeyLift | None:
-        """Makes the keys, where they are lifted."""
-        return self.state.lift
-
-    @cached_property
-    def shift(self) -> Shift:
-        """What a memory without a lift adds: matrix (d, d) and bias (d,), float32."""
-        weights = self.weights
-        width = weights.shape[1]
-        bias = weights[width] if len(weights) > width else weights.new_zeros(width)
-        return Shift(weights[:width], bias)
+    def solve(self) -> None:
+        """Finish the pass on a copy."""
+        if self.count:
+            _ = self.finished
 
     def read(self, hidden: Tensor) -> Tensor:
-        """Shift what feeds the head; a no-op while the memory is empty."""
+        """Shift hidden states (..., d) in front of the head, in float32."""
         if not self.count:
             return hidden
         full = hidden.float()
-        if self.lift is not None:
-            return (full + self.lift(full) @ self.weights.to(hidden.device)).to(hidden.dtype)
-        matrix, bias = (part.to(hidden.device) for part in self.shift)
+        if self.natural_pass.key_features is not None:
+            keys = self.natural_pass.key_features(full)
+            return (full + keys @ self.finished.weights.to(hidden.device)).to(hidden.dtype)
+        matrix, bias = (part.to(hidden.device) for part in self._shift)
         return (full + (full @ matrix + bias)).to(hidden.dtype)
 
-    def learned(self, lesson: Lesson) -> NaturalOutput:
-        """Append a lesson's rows to the stream and learn every block that is full."""
-        fresh = lesson.pairs.keys(lesson.states[HEAD]).float()
+    def learn(self, batch: TrainingBatch) -> NaturalOutput:
+        """Return the memory after appending a batch to the stream and learning all full blocks."""
+        fresh = batch.pairs.keys(batch.states[HEAD]).float()
         rows = torch.cat([self.rows.to(fresh.device), fresh])
-        targets = torch.cat([self.targets.to(fresh.device), lesson.pairs.targets.to(fresh.device)])
-        state, start = self.state, 0
-        while len(rows) - start >= (size := state.next_block()):
+        targets = torch.cat([self.targets.to(fresh.device), batch.pairs.targets.to(fresh.device)])
+        learned, start = self.natural_pass, 0
+        while len(rows) - start >= (size := learned.next_block()):
             block = slice(start, start + size)
-            state = state.learned(self.backbone.head, rows[block], targets[block])
+            learned = learned.learn(self.backbone.head, rows[block], targets[block])
             start += size
         return replace(
-            self, state=state, rows=rows[start:].clone(), targets=targets[start:].clone()
+            self, natural_pass=learned, rows=rows[start:].clone(), targets=targets[start:].clone()
         )
 
-    def forgotten(self, lesson: Lesson) -> NaturalOutput:
-        """Refuse."""
+    def forget(self, batch: TrainingBatch) -> NaturalOutput:
+        """Raise `ForgettingError`: steps of a pass cannot be taken back."""
         raise ForgettingError(
             "a natural memory is one pass in order and cannot forget part of it; reset it, or use "
             'output="pseudoinverse", which forgets exactly'
         )
 
-    def merged(self, other: NaturalOutput) -> NaturalOutput:
-        """Refuse, unless one of the two is empty."""
+    def merge(self, other: NaturalOutput) -> NaturalOutput:
+        """Return the one that has learned; raise `ForgettingError` where both have."""
         if not other.count:
             return self
         if not self.count:
@@ -129,27 +133,20 @@ class NaturalOutput:
             'with the first memory, or use output="pseudoinverse", which merges exactly'
         )
 
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-        tensors = {name: getattr(self.state, name) for name in TENSORS}
-        tensors |= {"rows": self.rows, "targets": self.targets}
-        scalars = {name: getattr(self.state, name) for name in SCALARS}
-        return State(
-            {name: tensor.cpu().numpy() for name, tensor in tensors.items()},
-            {**scalars, "scores": list(self.state.scores)},
-        )
-
-    def from_state(self, state: State) -> NaturalOutput:
-        """Restore what `to_state` returned."""
-        device = self.backbone.device
-        tensors = {n: torch.from_numpy(array).to(device) for n, array in state.tensors.items()}
-        rows, targets = tensors.pop("rows"), tensors.pop("targets")
-        scalars: dict[str, Any] = {name: state.metadata[name] for name in SCALARS}
-        scalars["scores"] = tuple(state.metadata["scores"])
-        learned = NaturalState(**{**tensors, **scalars}, lift=self.lift)
-        if learned.iterate.shape != self.state.iterate.shape:
-            raise ValueError(
-                f"the memory has weights of shape {tuple(learned.iterate.shape)}, this backbone "
-                f"needs {tuple(self.state.iterate.shape)}"
+    def head_shift(self) -> Shift | None:
+        """Return A and b, or None if nothing was learned; random features raise `FoldingError`."""
+        if not self.count:
+            return None
+        if self.natural_pass.key_features is not None:
+            raise FoldingError(
+                "keys with random features are not a linear map of the head's input; learn with "
+                "random_features=False to fold"
             )
-        return replace(self, state=learned, rows=rows, targets=targets)
+        return self._shift
+
+    @property
+    def _shift(self) -> Shift:
+        weights = self.finished.weights
+        width = weights.shape[1]
+        bias = weights[width] if len(weights) > width else weights.new_zeros(width)
+        return Shift(weights[:width], bias)

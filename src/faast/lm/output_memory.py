@@ -1,129 +1,106 @@
-"""Output memories: what they share, and the paper's pseudo-inverse over a bank."""
+"""Output memories that interpolate hidden states with what a pseudo-inverse reads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, Self
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from faast.lm.batch import Lesson
-from faast.lm.hooks import LAST, Place
-from faast.lm.paper_memory import BlockAverage, PairBank
+from faast.lm.base import HookMemory, PairStore, Shift
+from faast.lm.exceptions import FoldingError
+from faast.lm.hooks import LAST
+from faast.lm.state import SETTING
 
 if TYPE_CHECKING:
-    from faast.core.persistence import State
     from faast.lm.architecture import Backbone
+    from faast.lm.batch import TrainingBatch
+
+P = TypeVar("P", bound=PairStore)
 
 
-class ForgettingError(ValueError):
-    """A memory that cannot take rows back or be merged exactly."""
-
-
-class OutputMemory(Protocol):
-    """A memory behind the last block; learning returns a new one."""
-
-    @property
-    def place(self) -> Place:
-        """Where it reads."""
-
-    @property
-    def count(self) -> float:
-        """Pairs learned."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held to read and to go on learning."""
-
-    def read(self, hidden: Tensor) -> Tensor:
-        """Rewrite hidden states (..., d)."""
-
-    def learned(self, lesson: Lesson) -> Self:
-        """Learn a lesson."""
-
-    def forgotten(self, lesson: Lesson) -> Self:
-        """Forget a lesson."""
-
-    def merged(self, other: Self) -> Self:
-        """Learn everything another memory has learned."""
-
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-
-    def from_state(self, state: State) -> Self:
-        """Restore what `to_state` returned, with this memory's settings."""
-
-
-@dataclass(frozen=True)
-class BankOutput:
-    """The paper's output memory: h (1 - r) + (h W) r before the final norm.
+class Solution(NamedTuple):
+    """What an output memory reads with.
 
     Attributes
     ----------
-    bank : PairBank
-        Keys h at t, values the input embeddings of token t + 1.
-    averaging : BlockAverage
+    weights : Tensor of shape (d, d), float32
+        W.
     interpolation : float
-        r.
+        Share r of what is read.
     """
 
-    bank: PairBank
-    averaging: BlockAverage
+    weights: Tensor
     interpolation: float
-    backbone: Backbone
-    place = LAST
+
+
+@dataclass(frozen=True)
+class PseudoInverseOutput(HookMemory, Generic[P]):
+    """h (1 - r) + (h W) r behind the last block, before the final norm.
+
+    Attributes
+    ----------
+    pairs : PairStore
+        Keys are hidden states h at t, values the input embeddings of token t + 1.
+    backbone : Backbone
+    """
+
+    pairs: P
+    backbone: Backbone = field(metadata=SETTING)
+    point = LAST
+
+    @property
+    @abstractmethod
+    def solution(self) -> Solution:
+        """W and r; solved when first asked for."""
 
     @property
     def count(self) -> float:
         """Pairs learned."""
-        return self.bank.count
+        return self.pairs.count
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.bank.nbytes
-
-    @cached_property
-    def weights(self) -> Tensor:
-        """W, shape (d, d)."""
-        return self.bank.solved(self.averaging)
+    def solve(self) -> None:
+        """Solve W and r."""
+        if self.count:
+            _ = self.solution
 
     def read(self, hidden: Tensor) -> Tensor:
-        """Interpolate hidden states with what the memory says; a no-op while it is empty."""
-        return interpolated(hidden, self.weights, self.interpolation) if self.count else hidden
+        """Interpolate hidden states (..., d) with what the memory reads, in float32."""
+        if not self.count or not self.solution.interpolation:
+            return hidden
+        weights, share = self.solution
+        full = hidden.to(weights.dtype)
+        with torch.autocast(full.device.type, enabled=False):
+            return torch.lerp(full, full @ weights.to(full.device), share).to(hidden.dtype)
 
-    def learned(self, lesson: Lesson) -> BankOutput:
-        """Append a lesson's pairs to the bank."""
-        keys = lesson.pairs.keys(lesson.states[LAST])
-        values = self.backbone.token_values(lesson.pairs.targets)
-        return replace(self, bank=self.bank.learned(keys, values.to(keys.device), self.averaging))
+    def learn(self, batch: TrainingBatch) -> Self:
+        """Return the memory after learning a batch."""
+        return replace(self, pairs=self.pairs.learn(*self._keys_and_values(batch)))
 
-    def forgotten(self, lesson: Lesson) -> BankOutput:
-        """Refuse."""
-        raise ForgettingError(
-            "the paper's block average cannot forget; use exact=True to forget exactly"
+    def forget(self, batch: TrainingBatch) -> Self:
+        """Return the memory as if a batch had never been learned."""
+        return replace(self, pairs=self.pairs.forget(*self._keys_and_values(batch)))
+
+    def merge(self, other: Self) -> Self:
+        """Return a memory that has learned what both have."""
+        return replace(self, pairs=self.pairs.merge(other.pairs))
+
+    def train(self, mode: bool) -> Self:
+        """Return the memory as it is while readouts are trained, or not."""
+        pairs = self.pairs.train(mode)
+        return self if pairs is self.pairs else replace(self, pairs=pairs)
+
+    def head_shift(self) -> Shift | None:
+        """Return None if nothing was learned; raise `FoldingError` otherwise."""
+        if not self.count:
+            return None
+        raise FoldingError(
+            "a pseudo-inverse reads before the final norm, which is not linear; only memories of "
+            'MemoryConfig(output="natural") can be folded'
         )
 
-    def merged(self, other: BankOutput) -> BankOutput:
-        """Refuse."""
-        raise ForgettingError(
-            "the paper's block average depends on the order of its blocks and cannot be merged; "
-            "use exact=True"
-        )
-
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-        return self.bank.to_state()
-
-    def from_state(self, state: State) -> BankOutput:
-        """Restore what `to_state` returned."""
-        return replace(self, bank=PairBank.from_state(state))
-
-
-def interpolated(hidden: Tensor, weights: Tensor, interpolation: float) -> Tensor:
-    """Return h (1 - r) + (h W) r in float32, cast back."""
-    full = hidden.to(weights.dtype)
-    with torch.autocast(full.device.type, enabled=False):
-        return torch.lerp(full, full @ weights.to(full.device), interpolation).to(hidden.dtype)
+    def _keys_and_values(self, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
+        keys = batch.pairs.keys(batch.states[LAST])
+        return keys, self.backbone.embed(batch.pairs.targets).to(keys.device)

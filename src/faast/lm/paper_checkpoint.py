@@ -1,125 +1,190 @@
-"""Checkpoints in the published FAAST layout: backbone and readouts in one state."""
+"""Checkpoints in the layout of the paper's code: backbone and readouts in one set of tensors.
+
+What memories have learned is not part of that layout.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import safetensors.torch
-from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
-    AutoConfig,
-    PreTrainedModel,
-)
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PreTrainedModel
+from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from faast.core.persistence import ModelFileError, write_whole
 from faast.lm.config import MemoryConfig
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
+    from faast.lm.adapters import Adapters
+    from faast.lm.architecture import Source
     from faast.lm.layer_memory import Readout
-    from faast.lm.model import FaastForCausalLM
 
 SCORER = "external.layers.{}.memory_reader.scorer.weight"
 OUT_PROJ = "external.layers.{}.interpreter.out_proj.weight"
-BACKBONE = "model."
-WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
-CONFIG_FILE = "config.json"
-M = TypeVar("M", bound="FaastForCausalLM")
+BACKBONE_PREFIX = "model."
 
 
-def load(
-    cls: type[M],
-    folder: Path,
-    base: PreTrainedModel | str | os.PathLike[str] | None,
-    **loading: Any,
-) -> M:
-    """Load a checkpoint in the published layout as paper mode, with its own sizes.
+@dataclass(frozen=True)
+class PaperCheckpoint:
+    """Content of a checkpoint.
 
-    Parameters
+    Attributes
     ----------
-    cls : type
     folder : Path
-    base : PreTrainedModel, path or id, optional
-        Gives the backbone's configuration; its weights come from the checkpoint. By default the
-        name in the checkpoint.
-    **loading
-        Passed on to the backbone's ``from_pretrained``.
+    config : MemoryConfig
+        Settings of the paper, with the checkpoint's own sizes.
+    base_model : str or None
+        Path or hub id of the backbone that the checkpoint names.
+    tensors : dict of str to Tensor
+    """
+
+    folder: Path
+    config: MemoryConfig
+    base_model: str | None
+    tensors: dict[str, Tensor]
+
+    def load_backbone(
+        self, base: PreTrainedModel | Source | None, **loading: Any
+    ) -> PreTrainedModel:
+        """Return the backbone with the checkpoint's weights.
+
+        Parameters
+        ----------
+        base : PreTrainedModel, path or hub id, optional
+            Gives the configuration; by default the name in the checkpoint does.
+        **loading
+            Passed to the backbone's ``from_pretrained``.
+
+        Raises
+        ------
+        ModelFileError
+            The checkpoint names no backbone, or lacks tensors of it.
+        """
+        named = base if base is not None else self.base_model
+        if named is None:
+            raise ModelFileError(f"{self.folder} names no base_model; give base=")
+        config = (
+            named.config
+            if isinstance(named, PreTrainedModel)
+            else AutoConfig.from_pretrained(named)
+        )
+        state = {
+            name.removeprefix(BACKBONE_PREFIX): tensor
+            for name, tensor in self.tensors.items()
+            if name.startswith(BACKBONE_PREFIX)
+        }
+        kind: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+        model, report = kind.from_pretrained(
+            None, config=config, state_dict=state, output_loading_info=True, **loading
+        )
+        if report["missing_keys"]:
+            raise ModelFileError(
+                f"{self.folder} lacks {sorted(report['missing_keys'])[:3]} of the backbone"
+            )
+        loaded: PreTrainedModel = model
+        return loaded
+
+    def restore(self, adapters: Adapters, readouts: nn.ModuleList) -> None:
+        """Copy the checkpoint's readouts into those of a model; it holds nothing for its memories.
+
+        Raises
+        ------
+        ModelFileError
+            A tensor is missing or has another shape.
+        """
+        del adapters
+        for name, weight in _readout_weights(readouts):
+            if name not in self.tensors:
+                raise ModelFileError(f"{self.folder} lacks the tensor {name}")
+            if self.tensors[name].shape != weight.shape:
+                raise ModelFileError(
+                    f"{name} has shape {tuple(self.tensors[name].shape)}, the backbone needs "
+                    f"{tuple(weight.shape)}"
+                )
+            weight.data.copy_(self.tensors[name])
+
+
+def read(folder: Path) -> PaperCheckpoint:
+    """Read a checkpoint.
 
     Raises
     ------
     ModelFileError
-        No such checkpoint, or tensors missing from it.
+        There is no such checkpoint in the folder, or it is damaged.
     """
     fields = _fields(folder)
-    tensors = _tensors(folder)
-    backbone_state = {
-        name.removeprefix(BACKBONE): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(BACKBONE)
-    }
-    named = base if base is not None else fields.get("base_model")
-    if named is None:
-        raise ModelFileError(f"{folder} names no base_model; give base=")
-    model = cls(_backbone(named, backbone_state, **loading), memory_config(fields))
-    for name, weight in _readout_weights(model):
-        if name not in tensors:
-            raise ModelFileError(f"{folder} lacks the tensor {name}")
-        if tensors[name].shape != weight.shape:
-            raise ModelFileError(
-                f"{name} has shape {tuple(tensors[name].shape)}, the backbone needs "
-                f"{tuple(weight.shape)}"
-            )
-        weight.data.copy_(tensors[name])
-    return model
+    return PaperCheckpoint(folder, _config(fields), fields.get("base_model"), _tensors(folder))
 
 
-def save(model: FaastForCausalLM, directory: str | os.PathLike[str]) -> None:
-    """Write backbone and readouts of a paper-mode model in the published layout.
+def write(
+    folder: Path, base: PreTrainedModel, config: MemoryConfig, readouts: nn.ModuleList
+) -> None:
+    """Write backbone and readouts of a model with the paper's memories.
 
-    What the memories learned is not part of that layout; `FaastForCausalLM.save_pretrained` keeps
-    it.
+    Parameters
+    ----------
+    folder : Path
+        It is created where it is missing.
+    base : PreTrainedModel
+    config : MemoryConfig
+    readouts : ModuleList of Readout
 
     Raises
     ------
     ValueError
-        The model is not in paper mode.
+        The settings are not the paper's.
     """
-    config = model.memory_config
     if config.exact or config.output != "pseudoinverse":
-        raise ValueError("the published layout holds paper mode only; use save_pretrained")
-    folder = Path(directory)
+        raise ValueError(
+            "the layout of the paper's code holds memories of MemoryConfig.paper(...) only; use "
+            "save_pretrained"
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {BACKBONE + name: tensor for name, tensor in model.base.state_dict().items()}
-    tensors |= dict(_readout_weights(model))
-    # a clone each: tied weights are stored twice, as the layout has them
+    tensors = {BACKBONE_PREFIX + name: tensor for name, tensor in base.state_dict().items()}
+    tensors |= dict(_readout_weights(readouts))
+    # a clone each: the layout stores tied weights twice
     content = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    write_whole(folder / WEIGHTS_FILE, safetensors.torch.save(content, {"format": "pt"}))
+    write_whole(folder / SAFE_WEIGHTS_NAME, safetensors.torch.save(content, {"format": "pt"}))
     fields = {
         "model_type": "faast",
-        "base_model": model.base.name_or_path,
+        "base_model": base.name_or_path,
         "num_layers": config.middle_layers,
         "reader_type": "fastweight",
         "extractor_type": "next_token",
         "interpreter_type": "linear",
-        "max_memory_size": config.bank_size,
+        "max_memory_size": config.buffer_size,
         "reader_update_size": config.block_size,
         "reader_update_discount": config.discount,
         "reader_update_alpha": config.alpha,
     }
-    write_whole(folder / CONFIG_FILE, (json.dumps(fields, indent=2) + "\n").encode())
+    write_whole(folder / CONFIG_NAME, (json.dumps(fields, indent=2) + "\n").encode())
 
 
-def memory_config(fields: dict[str, Any]) -> MemoryConfig:
-    """Read paper-mode settings from the layout's configuration."""
+def is_checkpoint(folder: Path) -> bool:
+    """Return whether a directory says that it holds a checkpoint in this layout."""
+    try:
+        _fields(folder)
+    except ModelFileError:
+        return False
+    return True
+
+
+def _readout_weights(readouts: nn.ModuleList) -> Iterator[tuple[str, Tensor]]:
+    for index, readout in enumerate(cast("Iterable[Readout]", readouts)):
+        yield SCORER.format(index), readout.scorer.weight
+        yield OUT_PROJ.format(index), readout.out_proj.weight
+
+
+def _config(fields: dict[str, Any]) -> MemoryConfig:
     sizes = {
-        "bank_size": fields.get("max_memory_size"),
+        "buffer_size": fields.get("max_memory_size"),
         "block_size": fields.get("reader_update_size"),
         "discount": fields.get("reader_update_discount"),
     }
@@ -130,39 +195,24 @@ def memory_config(fields: dict[str, Any]) -> MemoryConfig:
     )
 
 
-def _readout_weights(model: FaastForCausalLM) -> Iterator[tuple[str, Tensor]]:
-    for index, readout in enumerate(cast("Iterable[Readout]", model.readouts)):
-        yield SCORER.format(index), readout.scorer.weight
-        yield OUT_PROJ.format(index), readout.out_proj.weight
-
-
-def is_published(folder: Path) -> bool:
-    """Return whether a directory says that it holds a checkpoint in the published layout."""
-    try:
-        _fields(folder)
-    except ModelFileError:
-        return False
-    return True
-
-
 def _fields(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG_FILE
+    path = folder / CONFIG_NAME
     if not path.is_file():
-        raise ModelFileError(f"{folder} holds neither saved memories nor a config.json")
+        raise ModelFileError(f"{folder} holds neither saved memories nor a {CONFIG_NAME}")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelFileError(f"{path} is no JSON: {error}") from error
+        raise ModelFileError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(fields, dict) or not {"reader_type", "num_layers"} <= fields.keys():
         raise ModelFileError(
-            f"{path} is no FAAST configuration (it has no reader_type and num_layers)"
+            f"{path} is not a FAAST configuration: it has no reader_type and num_layers"
         )
     return fields
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:
-    index = folder / INDEX_FILE
-    files = [folder / WEIGHTS_FILE]
+    index = folder / SAFE_WEIGHTS_INDEX_NAME
+    files = [folder / SAFE_WEIGHTS_NAME]
     if index.is_file():
         names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
         files = [folder / Path(name).name for name in sorted(set(names))]
@@ -173,23 +223,5 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
         try:
             tensors |= safetensors.torch.load_file(file)
         except safetensors.SafetensorError as error:
-            raise ModelFileError(f"{file} is no complete safetensors file: {error}") from error
+            raise ModelFileError(f"{file} is not a complete safetensors file: {error}") from error
     return tensors
-
-
-def _backbone(
-    base: PreTrainedModel | str | os.PathLike[str],
-    state: dict[str, Tensor],
-    **loading: Any,
-) -> PreTrainedModel:
-    config = base.config if isinstance(base, PreTrainedModel) else AutoConfig.from_pretrained(base)
-    kind: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-    model, report = kind.from_pretrained(
-        None, config=config, state_dict=state, output_loading_info=True, **loading
-    )
-    if report["missing_keys"]:
-        raise ModelFileError(
-            f"the checkpoint lacks {sorted(report['missing_keys'])[:3]} of the backbone"
-        )
-    loaded: PreTrainedModel = model
-    return loaded

@@ -1,136 +1,147 @@
-"""The paper's bank of pairs and its block average of pseudo-inverses."""
+"""The paper's memory: a buffer of pairs, averaged block by block, and its output memory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
 
-from faast.core.persistence import State
+from faast.lm.base import PairStore
+from faast.lm.config import PAPER_ALPHA, PAPER_INTERPOLATION
+from faast.lm.exceptions import ForgettingError
+from faast.lm.output_memory import PseudoInverseOutput, Solution
+from faast.lm.state import SETTING
+from faast.solvers import PseudoInverse
+from faast.solvers.block_average import BlockAverage
+
+if TYPE_CHECKING:
+    from faast.lm.architecture import Backbone
+    from faast.lm.config import MemoryConfig
 
 
 @dataclass(frozen=True)
-class PairBank:
-    """Pairs that are kept as rows, and what older pairs were folded into.
+class PairBuffer(BlockAverage[Tensor], PairStore):
+    """Block average over float32 tensors; gradients flow through the latest values alone.
 
     Attributes
     ----------
-    keys, values : Tensor of shape (n, d) and (n, m)
-    folded : Tensor of shape (d, m)
-        W0, the average of the blocks folded in.
-    folded_count : float
-        N0, the pairs behind it; discounted while readouts are trained.
+    alpha : float
+        rtol = n**-alpha, with n the pairs of the block being solved. While readouts are trained it
+        is the rounding error of float32 instead.
+    training_discount : float
+        The discount while readouts are trained; 1 otherwise.
+    training : bool
     """
 
-    keys: Tensor
-    values: Tensor
-    folded: Tensor
-    folded_count: float = 0.0
+    buffer_size: int = field(default=65_536, metadata=SETTING)
+    block_size: int = field(default=8_192, metadata=SETTING)
+    discount: float = field(default=1.0, metadata=SETTING)
+    alpha: float = field(default=PAPER_ALPHA, metadata=SETTING)
+    training_discount: float = field(default=1.0, metadata=SETTING)
+    training: bool = field(default=False, metadata=SETTING)
 
     @classmethod
-    def empty(cls, n_features: int, n_values: int) -> PairBank:
-        """Nothing learned."""
+    def empty(cls, n_features: int, n_values: int, config: MemoryConfig) -> PairBuffer:
+        """Return a buffer that has learned nothing."""
         return cls(
-            torch.empty(0, n_features), torch.empty(0, n_values), torch.zeros(n_features, n_values)
+            torch.empty(0, n_features),
+            torch.empty(0, n_values),
+            torch.zeros(n_features, n_values),
+            buffer_size=config.buffer_size,
+            block_size=config.block_size,
+            alpha=config.alpha or PAPER_ALPHA,
+            training_discount=config.discount,
         )
 
-    @property
-    def count(self) -> float:
-        """Pairs learned (fewer where they were discounted)."""
-        return self.folded_count + len(self.keys)
+    def learn(self, keys: Tensor, values: Tensor) -> Self:
+        """Fold full blocks, then append pairs, on their device; earlier values lose gradients."""
+        device = keys.device
+        held = replace(
+            self,
+            keys=self.keys.to(device),
+            values=self.values.detach().to(device),
+            folded=self.folded.to(device),
+        )
+        return super(PairBuffer, held).learn(keys.float(), values.float())
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.keys.nbytes + self.values.nbytes + self.folded.nbytes
-
-    def learned(self, keys: Tensor, values: Tensor, averaging: BlockAverage) -> PairBank:
-        """Fold the oldest blocks in while the bank is full, then append the new pairs whole."""
-        bank = self
-        while len(bank.keys) >= averaging.bank_size:
-            bank = bank._folded(averaging)
-        held_keys, held_values = bank.keys.to(keys.device), bank.values.detach().to(keys.device)
-        return replace(
-            bank,
-            keys=torch.cat([held_keys, keys.float()]),
-            values=torch.cat([held_values, values.float()]),
+    def forget(self, keys: Tensor, values: Tensor) -> Self:
+        """Raise `ForgettingError`: pairs cannot be taken out of an average of blocks."""
+        raise ForgettingError(
+            "the paper's block average cannot forget; use MemoryConfig(..., exact=True), which "
+            "forgets exactly"
         )
 
-    def solved(self, averaging: BlockAverage) -> Tensor:
-        """W, shape (d, m): what was folded in, averaged with what the bank holds."""
-        return averaging.average(self.folded, self.folded_count, self.keys, self.values)[0]
-
-    def to_state(self) -> State:
-        """Return what a file keeps."""
-        tensors = {"keys": self.keys, "values": self.values, "folded": self.folded}
-        return State(
-            {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()},
-            {"folded_count": self.folded_count},
+    def merge(self, other: Self) -> Self:
+        """Raise `ForgettingError`: the average depends on the order of its blocks."""
+        raise ForgettingError(
+            "the paper's block average depends on the order of its blocks and cannot be merged; "
+            "use MemoryConfig(..., exact=True), which merges exactly"
         )
 
-    @classmethod
-    def from_state(cls, state: State) -> PairBank:
-        """Restore what `to_state` returned."""
-        tensors = {name: torch.from_numpy(array) for name, array in state.tensors.items()}
-        return cls(**tensors, folded_count=float(state.metadata["folded_count"]))
+    def train(self, mode: bool) -> Self:
+        """Return the buffer as it is while readouts are trained, or not."""
+        if mode == self.training:
+            return self
+        return replace(self, training=mode, discount=self.training_discount if mode else 1.0)
 
-    def _folded(self, averaging: BlockAverage) -> PairBank:
-        size = averaging.block_size
-        weights, count = averaging.average(
-            self.folded, self.folded_count, self.keys[:size], self.values[:size].detach()
-        )
-        return PairBank(self.keys[size:], self.values[size:].detach(), weights, count)
-
-
-@dataclass(frozen=True)
-class BlockAverage:
-    """FAAST's incremental update (arXiv 2605.04651): W0 ← W0 N0/(N0 + n) + W_block n/(N0 + n).
-
-    Attributes
-    ----------
-    alpha : float or None
-        rtol = n**-alpha with n the pairs of the piece being solved. None: the tolerance of float32
-        rounding, as while readouts are trained.
-    bank_size, block_size : int
-    discount : float
-        Factor on N0 before every average; 1 outside training.
-    """
-
-    alpha: float | None
-    bank_size: int
-    block_size: int
-    discount: float = 1.0
-
-    def average(
-        self, folded: Tensor, folded_count: float, keys: Tensor, values: Tensor
-    ) -> tuple[Tensor, float]:
-        """Return W0 and N0 after one more piece; gradients flow through the values alone."""
-        if not len(keys):
-            return folded, folded_count
-        inverse = pseudo_inverse(keys.detach(), self.alpha).to(values.dtype)
-        count = folded_count * self.discount
-        total = count + len(keys)
+    def solve_block(self, keys: Tensor, values: Tensor) -> Tensor:
+        """Return pinv(keys) values, shape (d, m)."""
+        if self.training:
+            rounding = torch.finfo(torch.float32).eps
+            solver = PseudoInverse(rtol=max(keys.shape) * rounding)
+        else:
+            solver = PseudoInverse(self.alpha)
+        inverse = pseudo_inverse(keys.detach(), solver).to(values.dtype)
         with torch.autocast(keys.device.type, enabled=False):
-            piece = inverse @ values
-        return folded.to(piece.device) * (count / total) + piece * (len(keys) / total), total
+            return inverse @ values
+
+    def concatenate(self, first: Tensor, second: Tensor) -> Tensor:
+        """Append rows to rows."""
+        return torch.cat([first, second])
 
 
-def pseudo_inverse(keys: Tensor, alpha: float | None) -> Tensor:
-    """Pseudo-inverse of keys (n, d), float64, singular values below rtol · largest dropped.
+def pseudo_inverse(keys: Tensor, solver: PseudoInverse) -> Tensor:
+    """Return the filtered pseudo-inverse of keys (n, d): shape (d, n), float64, on their device.
 
     Notes
     -----
-    From the smaller side's second moments, K⁺ = (KᵀK)⁺ Kᵀ = Kᵀ (KKᵀ)⁺: exact to about
-    1e-16 · condition², far inside what float32 hidden states carry.
+    It is computed from the second moments of the smaller side, K⁺ = (KᵀK)⁺ Kᵀ = Kᵀ (KKᵀ)⁺: exact to
+    about 1e-16 · condition², far below the rounding of float32 hidden states.
     """
     n, d = keys.shape
-    rtol = float(n) ** -alpha if alpha else max(n, d) * torch.finfo(torch.float32).eps
     exact = keys.double()
     wide = n < d
     gram = exact @ exact.T if wide else exact.T @ exact
     eigenvalues, basis = torch.linalg.eigh(gram)
-    kept = eigenvalues > eigenvalues[-1] * min(rtol, 1.0 - 1e-9) ** 2
-    basis = basis[:, kept]
-    inverse: Tensor = (basis / eigenvalues[kept]) @ basis.T
+    positive = eigenvalues[eigenvalues > 0.0].flip(0).cpu().numpy()
+    first = len(eigenvalues) - solver.count_kept(positive, n)
+    basis = basis[:, first:]
+    inverse: Tensor = (basis / eigenvalues[first:]) @ basis.T
     return exact.T @ inverse if wide else inverse @ exact.T
+
+
+@dataclass(frozen=True)
+class PaperOutput(PseudoInverseOutput[PairBuffer]):
+    """The paper's output memory.
+
+    Attributes
+    ----------
+    interpolation : float
+        r.
+    """
+
+    interpolation: float = field(default=PAPER_INTERPOLATION, metadata=SETTING)
+
+    @classmethod
+    def empty(cls, backbone: Backbone, config: MemoryConfig) -> PaperOutput:
+        """Return a memory that has learned nothing."""
+        d = backbone.hidden_size
+        share = PAPER_INTERPOLATION if config.interpolation is None else config.interpolation
+        return cls(PairBuffer.empty(d, d, config), backbone, share)
+
+    @property
+    def solution(self) -> Solution:
+        """W and r."""
+        return Solution(self.pairs.weights, self.interpolation)

@@ -112,7 +112,7 @@ def test_chats_teach_the_assistants_turns(folder, facts):
         (("learn", "stories", "plays.txt", "-o", "x", "--device", "moon"), "'moon' cannot be used"),
         (("learn", "stories", "reviews.csv", "-o", "x", "--prompt", "{", "--answer", "a"), "brace"),
         (("learn", "plays", "plays.txt", "-o", "x", "--memory", "paper"), "settings of its own"),
-        (("perplexity", "stories", "short.txt"), "needs at least one window"),
+        (("perplexity", "stories", "short.txt"), "less than one window of"),
         (("generate", "stories"), "name either records or one text"),
         (("generate", "stories", "--prompt", "a", "--max-new-tokens", "64"), "leave no room"),
         (("classify", "stories", "new.csv"), "has no column 'prompt'"),

@@ -12,11 +12,11 @@ def filtered_pinv(keys, values):
 @pytest.mark.parametrize("discount", [1.0, 0.9])
 def test_matrix_is_the_papers_formula(discount, rng):
     keys, values = rng.standard_normal((70, 8)), rng.standard_normal((70, 3))
-    memory = BlockAverageMemory(bank_size=30, block_size=12, discount=discount)
+    memory = BlockAverageMemory(buffer_size=30, block_size=12, discount=discount)
     for start in range(0, 70, 10):
         memory.learn(keys[start : start + 10], values[start : start + 10])
 
-    # before the learns of rows 30.., 40.. (18 + 10), 50.. and 60.. the bank holds 30, 28, 38, 36
+    # before the learns of rows 30.., 40.. (18 + 10), 50.. and 60.. the buffer holds 30, 28, 38, 36
     folded, count, oldest, held = np.zeros((8, 3)), 0.0, 0, 0
     for _ in range(7):
         while held >= 30:
@@ -26,8 +26,8 @@ def test_matrix_is_the_papers_formula(discount, rng):
             folded = (folded * before + filtered_pinv(keys[block], values[block]) * 12) / count
             oldest, held = oldest + 12, held - 12
         held += 10
-    before, bank = count * discount, slice(oldest, 70)
-    expected = folded * before + filtered_pinv(keys[bank], values[bank]) * held
+    before, buffer = count * discount, slice(oldest, 70)
+    expected = folded * before + filtered_pinv(keys[buffer], values[buffer]) * held
     np.testing.assert_allclose(memory.matrix, expected / (before + held), atol=1e-9)
 
 
@@ -35,7 +35,7 @@ def test_average_loses_on_sorted_classes_where_exact_moments_do_not(rng):
     means = rng.standard_normal((4, 20)) + 3.0  # what all rows share, each block gives its class
     labels = np.repeat(np.arange(4), 100)
     keys, values = means[labels] + rng.standard_normal((400, 20)), np.eye(4)[labels]
-    averaged = BlockAverageMemory(bank_size=100, block_size=100)
+    averaged = BlockAverageMemory(buffer_size=100, block_size=100)
     exact = AssociativeMemory(PseudoInverse(alpha=0.8))
     for part in np.split(np.arange(400), 4):
         averaged.learn(keys[part], values[part])

@@ -38,7 +38,7 @@ def test_shots_are_learned_for_their_question_alone(llama, tokenizer):
     alone = learned_shots(model, tokenizer, PROMPTS[1:], shots[1:], ANSWERS)
     assert found[1] == pytest.approx(alone[0])
     assert (found != plain).all()
-    assert model.names == []
+    assert model.adapters == []
     assert (answer_probabilities(model, tokenizer, PROMPTS, ANSWERS) == plain).all()
 
 

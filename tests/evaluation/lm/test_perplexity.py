@@ -15,5 +15,5 @@ def test_windows_are_scored_apart_and_the_rest_left_out(llama, tokens):
 
 
 def test_less_than_a_window_is_refused(llama, tokens):
-    with pytest.raises(ValueError, match="20 tokens and a window of 64"):
+    with pytest.raises(ValueError, match="20 tokens, less than one window of 64"):
         perplexity(llama, tokens[0], window=64)

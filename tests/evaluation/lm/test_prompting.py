@@ -6,7 +6,7 @@ import torch
 from faast.evaluation.lm.classification import answer_probabilities
 from faast.evaluation.lm.generation import continuations
 from faast.lm import FaastForCausalLM
-from faast.lm.documents import answer_document, padded
+from faast.lm.documents import answer_document, pad_documents
 from tests.lm.models import tiny
 
 PROMPTS = ["Review: the film was good Sentiment:", "Review: a very bad film Sentiment:"]
@@ -69,7 +69,7 @@ def test_learned_answers_are_chosen_and_written(llama, tokenizer):
     lessons = [
         answer_document(tokenizer, p, a) for p, a in zip(PROMPTS, (" good", " bad"), strict=True)
     ]
-    for batch in padded(lessons * 30, 10):
+    for batch in pad_documents(lessons * 30, 10):
         model.learn(**batch._asdict())
     found = answer_probabilities(model, tokenizer, PROMPTS, [" good", " bad"])
     assert found.argmax(axis=1).tolist() == [0, 1]

@@ -65,14 +65,14 @@ def lessons(
     window: int,
 ) -> Iterator[Document]:
     """Read documents of all sources, cut into windows to learn, with a bar."""
-    from faast.lm.documents import windows
+    from faast.lm.documents import split_document
 
     for source in sources:
         if _is_running_text(source):
-            yield from _paced(windows(_running_text(source, tokenizer), window))
+            yield from _paced(split_document(_running_text(source, tokenizer), window))
             continue
         for document in _of_records(source, _Reader(tokenizer, template), split, "Learning"):
-            yield from windows(document, window)
+            yield from split_document(document, window)
 
 
 def asked(source: str, template: Template | None, split: str | None) -> Asked:

@@ -83,7 +83,7 @@ def fold(
 ) -> None:
     """Merge a memory into its model's output embeddings: a plain model, as fast as before."""
     opened = open_model(memory)
-    if not opened.model.names:
+    if not opened.model.adapters:
         raise ValueError(f"{memory} has learned nothing that could be merged into its model")
     with spinner("Folding"):
         plain = opened.model.fold()
@@ -101,16 +101,16 @@ def fold(
 
 
 def _learned(model: FaastForCausalLM, found: Iterable[Document], batch_size: int) -> dict[str, Any]:
-    from faast.lm.documents import padded
+    from faast.lm.documents import pad_documents
 
     before = model.memory_size
     n_windows, n_tokens, seconds = 0, 0, 0.0
-    for batch in padded(found, batch_size):
+    for batch in pad_documents(found, batch_size):
         began = time.perf_counter()
         model.learn(**batch.to(model.device)._asdict())
         seconds += time.perf_counter() - began
         n_windows += len(batch.input_ids)
-        n_tokens += int(batch.attention_mask.sum())
+        n_tokens += batch.n_tokens
     if model.memory_size == before:
         raise ValueError("the texts hold nothing to learn: no answer follows a token")
     facts = {

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray
 from faast.core.state import State
-from faast.estimators.base import COMPACTED, drop_weightless
+from faast.estimators.base import COMPACTED, all_or_nothing, drop_weightless
 from faast.estimators.head import Head, require_fit
 from faast.estimators.labels import as_targets, check_embeddings
 from faast.estimators.linear_classifier import LinearClassifier
@@ -91,6 +91,7 @@ class NaturalGradientClassifier(LinearClassifier):
     learned_: NaturalMemory | None
     _compact_head: Head | None = None
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn rows from nothing.
 
@@ -107,6 +108,7 @@ class NaturalGradientClassifier(LinearClassifier):
         """
         return self._learn(X, y, sample_weight, first=True)
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn the next rows of the stream, of known or new classes; as `fit` otherwise.
 
@@ -184,19 +186,18 @@ class NaturalGradientClassifier(LinearClassifier):
         return restored
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
-        with self._unchanged_on_error():
-            X, y = self._check_features(X, first=first), as_targets(y)
-            weights = weigh_by_class(self.class_weight, y, sample_weight)
-            X, y, weights = drop_weightless(X, y, weights)
-            if first:
-                if not len(X) and self.class_embeddings is None:
-                    raise ValueError("fit needs at least one row of a weight other than zero")
-                named = check_embeddings(self.class_embeddings, y, X.shape[1])
-                window, buffer = _rows(self.window, "window"), _rows(self.buffer, "buffer")
-                memory = NaturalMemory(window, buffer, named)
-            else:
-                memory = self._memory()
-            self.learned_ = memory.learn(X, y, weights)
+        X, y = self._check_features(X, first=first), as_targets(y)
+        weights = weigh_by_class(self.class_weight, y, sample_weight)
+        X, y, weights = drop_weightless(X, y, weights)
+        if first:
+            if not len(X) and self.class_embeddings is None:
+                raise ValueError("fit needs at least one row of a weight other than zero")
+            named = check_embeddings(self.class_embeddings, y, X.shape[1])
+            window, buffer = _rows(self.window, "window"), _rows(self.buffer, "buffer")
+            memory = NaturalMemory(window, buffer, named)
+        else:
+            memory = self._memory()
+        self.learned_ = memory.learn(X, y, weights)
         return self
 
     def _memory(self) -> NaturalMemory:

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 
 from faast._utils.arrays import AnyArray, IntArray
-from faast._utils.hashing import hash64
+from faast._utils.hashing import bottom_k, hash64
 from faast.core.state import Array, Stored
 
 
@@ -86,8 +86,7 @@ def sample(kept: Examples, arriving: Examples, capacity: int) -> Examples:
     rows = kept.append(arriving)
     if len(rows) <= capacity:
         return rows
-    hashes = hash64(~rows.numbers.astype(np.uint64))
-    return rows.take(np.sort(np.argpartition(hashes, capacity)[:capacity]))
+    return rows.take(bottom_k(hash64(~rows.numbers.astype(np.uint64)), capacity))
 
 
 def in_random_order(rows: Examples) -> Examples:

@@ -8,7 +8,7 @@ import numpy as np
 
 from faast._utils.progress import progress_bar
 from faast.evaluation.lm.classification import answer_probabilities
-from faast.lm.documents import answer_document, padded
+from faast.lm.documents import answer_document, pad_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,10 +91,10 @@ def learned_shots(
     for prompt, examples in progress_bar(
         questions, lambda: len(found) / len(prompts), "Learning and asking", enabled=progress
     ):
-        with model.memory(SCRATCH):
+        with model.use_adapter(SCRATCH):
             lesson = [answer_document(tokenizer, *example) for example in examples]
             try:
-                for batch in padded(lesson, len(lesson)):
+                for batch in pad_documents(lesson, len(lesson)):
                     model.learn(**batch.to(model.device)._asdict())
                 found.append(answer_probabilities(model, tokenizer, [prompt], answers))
             finally:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from faast.lm.documents import cut_windows
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,20 +36,14 @@ def perplexity(
     Raises
     ------
     ValueError
-        Less than one window.
+        A window of less than two tokens, or less text than one window.
     """
-    n_windows = len(tokens) // window
-    if not n_windows or window < 2:
-        raise ValueError(
-            f"perplexity needs at least one window of two tokens or more, got {len(tokens)} tokens "
-            f"and a window of {window}"
-        )
+    windows = cut_windows(tokens, window)
     total = 0.0
-    windows = tokens[: n_windows * window].view(n_windows, window)
-    for start in range(0, n_windows, batch_size):
+    for start in range(0, len(windows), batch_size):
         batch = windows[start : start + batch_size]
         logits = model(input_ids=batch).logits[:, :-1].float()
         total += float(
             functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
         )
-    return math.exp(total / (n_windows * (window - 1)))
+    return math.exp(total / (len(windows) * (window - 1)))

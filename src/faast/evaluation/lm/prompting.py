@@ -11,7 +11,7 @@ from torch import Tensor
 from faast._utils.progress import progress_bar
 from faast.lm import FaastForCausalLM
 from faast.lm.architecture import longest_sequence
-from faast.lm.documents import groups
+from faast.lm.documents import batched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +76,7 @@ def prompt_batches(
     def fraction() -> float:
         return 1 - length_hint(left) / len(order)
 
-    for places in progress_bar(groups(left, batch_size), fraction, description, enabled=progress):
+    for places in progress_bar(batched(left, batch_size), fraction, description, enabled=progress):
         longest = max(len(fitting[place]) for place in places)
         rows = [(longest - len(fitting[place])) * [0] + [*fitting[place]] for place in places]
         lengths = torch.tensor([len(fitting[place]) for place in places])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from faast.lm.pretraining import recomputed
+from faast.lm.pretraining import gradient_checkpointing
 
 
 @pytest.fixture(params=["llama", "gpt2"])
@@ -25,7 +25,7 @@ def blocks_of(model):
 
 def test_less_is_kept_for_the_same_gradients(base, tokens):
     kept, expected = step(base, tokens)
-    with recomputed(blocks_of(base)):
+    with gradient_checkpointing(blocks_of(base)):
         kept_less, gradients = step(base, tokens)
     assert kept_less < 0.5 * kept
     for given, wanted in zip(gradients, expected, strict=True):
@@ -35,7 +35,7 @@ def test_less_is_kept_for_the_same_gradients(base, tokens):
 def test_blocks_are_left_as_they_were(base):
     blocks = blocks_of(base)
     replaced = blocks[0].forward = lambda *args, **kwargs: None
-    with pytest.raises(KeyError), recomputed(blocks):
+    with pytest.raises(KeyError), gradient_checkpointing(blocks):
         raise KeyError
     assert blocks[0].forward is replaced
     assert all("forward" not in vars(block) for block in blocks[1:])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm import FaastForCausalLM, MemoryConfig, validation_sample
 from faast.lm.exceptions import UnsupportedModelError
 from tests.lm.models import tiny
 
@@ -20,7 +20,7 @@ def test_the_models_own_text_teaches_it_nothing(llama, tokens):
         own = llama.generate(prompt, max_new_tokens=40, do_sample=True, top_k=0)
     before = loss(llama, own[24:])
     model = FaastForCausalLM.from_base(llama, CHOOSING).learn(own[:24])
-    assert model._memory("default").output.chosen.interpolation == 0.0
+    assert model._adapters["default"].parts[-1].solution.interpolation == 0.0
     assert loss(model, own[24:]) == before
 
 
@@ -32,27 +32,49 @@ def test_a_chosen_memory_is_no_worse_than_the_frozen_model(gpt2, tokens):
 
 def test_the_choice_does_not_depend_on_order_or_batching(gpt2, tokens):
     model = FaastForCausalLM.from_base(gpt2, CHOOSING)
-    whole = model.learn(tokens)._memory("default").output
+    whole = model.learn(tokens)._adapters["default"].parts[-1]
     model.reset()
     for batch in tokens.flip(0).split(5):
         model.learn(batch)
-    parts = model._memory("default").output
-    assert [block.rank for block in whole.held.blocks] == [b.rank for b in parts.held.blocks]
-    assert whole.chosen.interpolation == parts.chosen.interpolation
+    parts = model._adapters["default"].parts[-1]
+    assert whole.validation.hashes.tolist() == parts.validation.hashes.tolist()
+    assert whole.solution.interpolation == parts.solution.interpolation
 
 
 def test_forgetting_drops_the_held_out_blocks(gpt2, tokens):
     model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens[:6])
-    before = model._memory("default").output
-    after = model.learn(tokens[6:]).forget(tokens[6:])._memory("default").output
-    assert [block.rank for block in before.held.blocks] == [b.rank for b in after.held.blocks]
+    before = model._adapters["default"].parts[-1]
+    after = model.learn(tokens[6:]).forget(tokens[6:])._adapters["default"].parts[-1]
+    assert before.validation.hashes.tolist() == after.validation.hashes.tolist()
     assert before.pairs.moments == after.pairs.moments
+
+
+def test_a_batch_learned_twice_is_forgotten_once(gpt2, tokens):
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens[:3])
+    once = model._adapters["default"].parts[-1].validation
+    again = model.learn(tokens[:3]).forget(tokens[:3])._adapters["default"].parts[-1].validation
+    assert once.hashes.tolist() == again.hashes.tolist()
+    assert torch.equal(once.keys, again.keys)
+
+
+def test_the_sample_keeps_the_blocks_of_lowest_hash(gpt2, tokens, monkeypatch):
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens)
+    everything = model._adapters["default"].parts[-1].validation
+    monkeypatch.setattr(validation_sample, "MAX_BLOCKS", 5)
+    model.reset()
+    for row in tokens.flip(0).split(1):
+        model.learn(row)
+    few = model._adapters["default"].parts[-1].validation
+    assert few.hashes.tolist() == everything.hashes[:5].tolist()
+    n_pairs = int(few.sizes.sum())
+    assert torch.equal(few.targets, everything.targets[:n_pairs])
+    torch.testing.assert_close(few.keys, everything.keys[:n_pairs])
 
 
 def test_given_settings_are_taken(gpt2, tokens):
     config = MemoryConfig(output="pseudoinverse", alpha=0.4, interpolation=0.3)
     model = FaastForCausalLM.from_base(gpt2, config).learn(tokens)
-    assert model._memory("default").output.chosen.interpolation == 0.3
+    assert model._adapters["default"].parts[-1].solution.interpolation == 0.3
 
 
 def test_a_model_with_narrow_embeddings_learns_by_the_gradient_only(tokens):

@@ -2,23 +2,23 @@ import pytest
 import torch
 
 from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.exceptions import UnsupportedModelError
-from faast.lm.lm_head import OutputHead
-from faast.lm.merging import FoldingError
-from faast.lm.natural import KeyLift, NaturalState
+from faast.lm.exceptions import FoldingError, UnsupportedModelError
+from faast.lm.lm_head import LMHead
+from faast.lm.natural import KeyFeatures, NaturalPass
 
 VOCABULARY, WIDTH = 20, 8
 
 
-def learn(head, rows, targets, lift=None):
-    state, start = NaturalState.empty(lift.n_keys if lift else WIDTH, WIDTH, lift=lift), 0
+def learn(head, rows, targets, features=None):
+    n_keys = features.n_keys if features else WIDTH
+    state, start = NaturalPass.empty(n_keys, WIDTH, key_features=features), 0
     while len(rows) - start >= (size := state.next_block()):
-        state = state.learned(head, rows[start : start + size], targets[start : start + size])
+        state = state.learn(head, rows[start : start + size], targets[start : start + size])
         start += size
-    return state.finished(head, rows[start:], targets[start:])
+    return state.finish(head, rows[start:], targets[start:])
 
 
-def test_lifted_keys_learn_what_no_linear_shift_can():
+def test_random_features_learn_what_no_linear_shift_can():
     generator = torch.Generator().manual_seed(0)
     head = torch.nn.Linear(WIDTH, VOCABULARY, bias=False)
     torch.nn.init.normal_(head.weight, generator=generator)
@@ -27,37 +27,37 @@ def test_lifted_keys_learn_what_no_linear_shift_can():
     shifted[:, 0] += 3 * torch.sign(rows[:, 1] * rows[:, 2])
     p = head(shifted).detach().softmax(-1)
     targets = torch.multinomial(p, 1, generator=generator)[:, 0]
-    head = OutputHead(head)
+    head = LMHead(head)
     frozen = head.loss(rows[6000:], targets[6000:])
     losses = []
-    for lift in (None, KeyLift(WIDTH)):
-        state = learn(head, rows[:6000], targets[:6000], lift)
+    for features in (None, KeyFeatures(WIDTH)):
+        state = learn(head, rows[:6000], targets[:6000], features)
         asked = rows[6000:]
-        losses.append(head.loss(asked + state.keys(asked) @ state.chosen, targets[6000:]))
+        losses.append(head.loss(asked + state.keys(asked) @ state.weights, targets[6000:]))
     assert losses[1] < 0.95 * losses[0] <= frozen
 
 
 def test_keys_grow_with_the_row_and_begin_with_it():
-    lift = KeyLift(WIDTH)
+    features = KeyFeatures(WIDTH)
     rows = torch.randn(5, WIDTH, generator=torch.Generator().manual_seed(0))
-    keys, larger = lift(rows), lift(10 * rows)
-    assert keys.shape == (5, lift.n_keys)
+    keys, larger = features(rows), features(10 * rows)
+    assert keys.shape == (5, features.n_keys)
     torch.testing.assert_close(keys[:, :WIDTH], rows)
     assert bool((keys[:, WIDTH] == 1).all())
     torch.testing.assert_close(larger[:, WIDTH + 1 :], 10 * keys[:, WIDTH + 1 :])
-    assert bool(torch.isfinite(lift(torch.zeros(1, WIDTH))).all())
+    assert bool(torch.isfinite(features(torch.zeros(1, WIDTH))).all())
 
 
-def test_a_lifted_memory_is_kept_in_a_file_but_does_not_fold(llama, tokens, tmp_path):
+def test_a_memory_with_random_features_is_kept_in_a_file_but_does_not_fold(llama, tokens, tmp_path):
     text = tokens.repeat(6, 1)
-    model = FaastForCausalLM.from_base(llama, MemoryConfig(lift=True))
+    model = FaastForCausalLM.from_base(llama, MemoryConfig(random_features=True))
     with torch.no_grad():
         frozen = model(tokens, labels=tokens).loss
         for batch in text.split(12):
             model.learn(batch)
         learned = model(tokens, labels=tokens)
     assert learned.loss < frozen
-    with pytest.raises(FoldingError, match="lift=False"):
+    with pytest.raises(FoldingError, match="random_features=False"):
         model.fold()
     model.save_pretrained(tmp_path)
     again = FaastForCausalLM.from_pretrained(tmp_path, base=model.detach())
@@ -66,11 +66,11 @@ def test_a_lifted_memory_is_kept_in_a_file_but_does_not_fold(llama, tokens, tmp_
         again.learn(text)
 
 
-def test_only_a_natural_memory_is_lifted():
-    with pytest.raises(ValueError, match="lifts the keys of"):
-        MemoryConfig("pseudoinverse", lift=True)
+def test_only_a_natural_memory_has_random_features():
+    with pytest.raises(ValueError, match='needs output="natural"'):
+        MemoryConfig("pseudoinverse", random_features=True)
 
 
-def test_rows_too_wide_for_a_lift_are_refused():
+def test_rows_too_wide_for_random_features_are_refused():
     with pytest.raises(UnsupportedModelError, match="4096 numbers"):
-        KeyLift(4096)
+        KeyFeatures(4096)

@@ -1,0 +1,166 @@
+"""Validation pairs out of everything learned, on which settings of an exact memory are chosen.
+
+Sequences are cut into blocks of consecutive pairs, and a hash of its tokens decides whether a block
+belongs to the sample. So the sample does not depend on the order of learning, two samples can be
+merged, and a batch that is forgotten leaves it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from faast._utils.hashing import bottom_k
+from faast.lm.state import LearnedState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faast._utils.arrays import IntArray
+    from faast.lm.batch import Pairs
+
+BLOCK_PAIRS = 16
+MAX_BLOCKS = 128
+LARGEST_SHARE = 0.2
+"""Largest share of all pairs that is held out while settings are chosen."""
+
+
+class HeldOutPairs(NamedTuple):
+    """Pairs to choose settings on.
+
+    Attributes
+    ----------
+    keys : Tensor of shape (n, d), float32
+    targets : Tensor of shape (n,), int64
+    """
+
+    keys: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class ValidationSample(LearnedState):
+    """The blocks of lowest hash among everything learned, in the order of their hashes.
+
+    Attributes
+    ----------
+    hashes, sizes : Tensor of shape (b,), int64
+        Hash and number of pairs of each block.
+    keys : Tensor of shape (n, d), float32
+        Keys of all pairs, block after block.
+    targets : Tensor of shape (n,), int64
+        The tokens that follow.
+    """
+
+    hashes: Tensor
+    sizes: Tensor
+    keys: Tensor
+    targets: Tensor
+
+    @classmethod
+    def empty(cls, width: int) -> ValidationSample:
+        """Return the sample of no pairs, whose keys have `width` columns."""
+        none = torch.empty(0, dtype=torch.long)
+        return cls(none, none, torch.empty(0, width), none)
+
+    def learn(self, pairs: Pairs, input_ids: Tensor, keys: Tensor) -> ValidationSample:
+        """Return the sample after learning a batch.
+
+        Parameters
+        ----------
+        pairs : Pairs
+        input_ids : Tensor of shape (batch, length)
+        keys : Tensor of shape (n, d)
+            Of the pairs.
+        """
+        blocks = list(_cut(pairs, input_ids))
+        lowest = _lowest(np.array([block.hash for block in blocks]))
+        rows = [slice(blocks[i].start, blocks[i].start + blocks[i].size) for i in lowest]
+        fresh = ValidationSample(
+            torch.tensor([blocks[i].hash for i in lowest]),
+            torch.tensor([blocks[i].size for i in lowest]),
+            torch.cat([keys[at].float().cpu() for at in rows]),
+            torch.cat([pairs.targets[at].cpu().long() for at in rows]),
+        )
+        return self.merge(fresh)
+
+    def forget(self, pairs: Pairs, input_ids: Tensor) -> ValidationSample:
+        """Return the sample without the blocks of a batch."""
+        forgotten = [block.hash for block in _cut(pairs, input_ids)]
+        kept = []
+        for index, number in enumerate(self.hashes.tolist()):
+            if number in forgotten:
+                forgotten.remove(number)  # once only: the batch may have been learned repeatedly
+            else:
+                kept.append(index)
+        return self._select(kept)
+
+    def merge(self, other: ValidationSample) -> ValidationSample:
+        """Return the sample of what both have learned."""
+        hashes = torch.cat([self.hashes, other.hashes])
+        lowest = _lowest(hashes.numpy())
+        if lowest == list(range(len(self.hashes))):
+            return self  # spares a copy of all keys, for most batches once the sample is full
+        both = ValidationSample(
+            hashes,
+            torch.cat([self.sizes, other.sizes]),
+            torch.cat([self.keys, other.keys]),
+            torch.cat([self.targets, other.targets]),
+        )
+        return both._select(lowest)
+
+    def draw(self, count: float) -> HeldOutPairs | None:
+        """Return the first pairs, at most `LARGEST_SHARE` of `count`; None if there are none."""
+        n_blocks = int((self.sizes.cumsum(0) <= LARGEST_SHARE * count).sum())
+        if not n_blocks:
+            return None
+        n_pairs = int(self.sizes[:n_blocks].sum())
+        return HeldOutPairs(self.keys[:n_pairs], self.targets[:n_pairs])
+
+    def _select(self, blocks: Sequence[int]) -> ValidationSample:
+        """Return the sample of some blocks, in the order given."""
+        chosen = torch.tensor(blocks, dtype=torch.long)
+        sizes = self.sizes[chosen]
+        moved = _starts(self.sizes)[chosen] - _starts(sizes)
+        rows = torch.arange(int(sizes.sum())) + moved.repeat_interleave(sizes)
+        return ValidationSample(self.hashes[chosen], sizes, self.keys[rows], self.targets[rows])
+
+
+class _Block(NamedTuple):
+    """Up to `BLOCK_PAIRS` consecutive pairs of a sequence: pairs start .. start + size."""
+
+    hash: int
+    start: int
+    size: int
+
+
+def _cut(pairs: Pairs, input_ids: Tensor) -> Iterator[_Block]:
+    """Cut each sequence of a batch into blocks; a block's hash is of the tokens up to its end."""
+    start = 0
+    for row, mask in zip(input_ids.cpu().numpy(), pairs.target_mask.cpu().numpy(), strict=True):
+        positions = np.flatnonzero(mask)
+        digest = hashlib.blake2b(digest_size=6)
+        for first in range(0, len(positions), BLOCK_PAIRS):
+            here = positions[first : first + BLOCK_PAIRS]
+            digest.update(row[here[0] : here[-1] + 2].astype(np.int64).tobytes())
+            number = int.from_bytes(digest.copy().digest(), "big")
+            yield _Block(number, start + first, len(here))
+        start += len(positions)
+
+
+def _starts(sizes: Tensor) -> Tensor:
+    """Return the first row of each block."""
+    return sizes.cumsum(0) - sizes
+
+
+def _lowest(hashes: IntArray) -> list[int]:
+    """Return the blocks of lowest hash, in the order of the hashes."""
+    chosen = bottom_k(hashes, MAX_BLOCKS)
+    order = np.argsort(hashes[chosen], kind="stable")
+    return [int(index) for index in chosen[order]]

@@ -1,0 +1,86 @@
+"""Threads: some ask while others learn and forget; every answer is that of a state that existed."""
+
+import threading
+import warnings
+
+import numpy as np
+
+from faast import FaastClassifier
+
+SECONDS = 2.0
+CLASSES = 4
+
+
+class Work:
+    """Functions that threads repeat until one of them fails or the time is up."""
+
+    def __init__(self):
+        self.stop, self.errors = threading.Event(), []
+
+    def repeat(self, function):
+        try:
+            while not self.stop.is_set():
+                function()
+        except BaseException as error:
+            self.errors.append(error)
+            self.stop.set()
+
+    def run(self, functions, seconds):
+        threads = [threading.Thread(target=self.repeat, args=(one,)) for one in functions]
+        for thread in threads:
+            thread.start()
+        self.stop.wait(seconds)
+        self.stop.set()
+        for thread in threads:
+            thread.join(60)
+        assert not self.errors, self.errors[0]
+
+
+def test_asking_while_others_learn_and_forget(rng):
+    rows = rng.standard_normal((400, 16))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    labels = np.arange(400) % CLASSES
+    model = FaastClassifier().fit(rows[:200], labels[:200])
+
+    def ask():
+        shares = model.predict_proba(rows[:5])
+        assert np.allclose(shares.sum(axis=1), 1.0)
+        assert shares.shape[1] in (CLASSES, CLASSES + 1)
+        assert set(model.predict(rows[:5]).tolist()) <= set(range(CLASSES + 1))
+        model.predict_set(rows[:5])
+
+    def learn_and_forget(part, given):
+        model.partial_fit(rows[part], given)
+        model.forget(rows[part], given)
+
+    filters = list(warnings.filters)
+    new_class = [CLASSES]  # comes and goes, so that the number of columns changes
+    changes = [
+        lambda: learn_and_forget([0], new_class),
+        lambda: learn_and_forget([1], new_class),
+        lambda: learn_and_forget(np.arange(200, 210), labels[200:210]),
+    ]
+    Work().run([ask] * 4 + changes, SECONDS)
+    assert model.n_rows_ == 200
+    assert warnings.filters == filters
+    fresh = FaastClassifier().fit(rows[:200], labels[:200])
+    assert np.array_equal(model.predict_proba(rows), fresh.predict_proba(rows))
+
+
+def test_no_row_is_lost_where_several_threads_learn(rng):
+    rows = rng.standard_normal((300, 16)) / 4
+    labels = np.arange(300) % CLASSES
+    model = FaastClassifier().fit(rows[:4], labels[:4])
+
+    def learn(start):
+        for i in range(start, 300, 3):
+            model.partial_fit(rows[[i]], labels[[i]])
+
+    threads = [threading.Thread(target=learn, args=(start,)) for start in (4, 5, 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert model.n_rows_ == 300
+    whole = FaastClassifier().fit(rows, labels)
+    assert np.array_equal(model.predict_proba(rows), whole.predict_proba(rows))
