@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
-from faast.estimators.labels import as_labels, positions, union
+from faast.estimators.labels import as_labels, label_indices, unite_labels
 from faast.solvers.calibration import calibration_error
 
 
@@ -61,8 +61,8 @@ def score_predictions(
     classes : array-like of shape (C,), optional
         Classes that get a row of the confusion matrix even if no label here is one of them.
     """
-    every = union(union(as_labels(classes), labels), predicted)
-    true, guessed = positions(labels, every), positions(predicted, every)
+    every = unite_labels(unite_labels(as_labels(classes), labels), predicted)
+    true, guessed = label_indices(labels, every), label_indices(predicted, every)
     hits = true == guessed
     return Scores(
         hits=hits,
