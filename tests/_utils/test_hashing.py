@@ -1,4 +1,4 @@
-"""The hash of integers, and samples chosen by it."""
+"""Hashes of integers, and samples chosen by them."""
 
 import numpy as np
 import pytest

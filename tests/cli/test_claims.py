@@ -25,7 +25,7 @@ def test_trec_from_its_csv(shared, tmp_path, facts, encoder, least):
 
 
 def test_pngs_in_folders(tmp_path, facts):
-    image = pytest.importorskip("PIL.Image")
+    pil = pytest.importorskip("PIL.Image")
     random = np.random.default_rng(0)
     y, x = np.mgrid[:32, :32]
     for part, n in (("train", 60), ("test", 20)):
@@ -35,7 +35,7 @@ def test_pngs_in_folders(tmp_path, facts):
                 turn = np.pi * (kind + random.normal(0, 0.25)) / 10
                 wave = np.sin((x * np.cos(turn) + y * np.sin(turn)) + random.uniform(0, 6))
                 pixels = 120 + 80 * wave[..., None] + random.normal(0, 25, (32, 32, 3))
-                image = image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+                image = pil.fromarray(pixels.clip(0, 255).astype(np.uint8))
                 image.save(tmp_path / part / f"pattern_{kind}" / f"{number}.png")
     facts("learn", "train", "-o", "model", cwd=tmp_path)
     accuracy = facts("evaluate", "model", "test", cwd=tmp_path)["accuracy"]
@@ -53,7 +53,7 @@ def test_learning_holds_no_more_for_a_longer_file(tmp_path):
         model = TextClassifier(load_encoder("hashing", n_features=16))
         tracemalloc.start()
         for rows, labels, _ in open_rows(tmp_path / "long.csv"):
-            model.add(rows, labels)
+            model.partial_fit(rows, labels)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]

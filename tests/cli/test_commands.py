@@ -89,7 +89,7 @@ def test_demo_shows_what_it_promises(folder, facts, ran):
         (("learn", "empty.csv", "-o", "x"), "is empty"),
         (("learn", "nan.csv", "-o", "x"), "nan.csv, line 2: the features contain NaN"),
         (("learn", "pickled.npz", "-o", "x"), "holds Python objects"),
-        (("evaluate", "notes.txt", "test.npz"), "no complete safetensors file"),
+        (("evaluate", "notes.txt", "test.npz"), "not a complete safetensors file"),
         (("predict", "nowhere", "test.npz"), "there is no model file"),
     ],
 )

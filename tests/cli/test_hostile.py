@@ -1,4 +1,4 @@
-"""The command line in careless hands: nothing is lost, and every message names its cause."""
+"""Mistakes and unusual input: nothing is lost, and every message names the cause."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import stat
 
 import pytest
 from PIL import Image
+
+from faast import FaastRegressor, load
 
 GOOD, BAD = "a fine and pleasant film", "a dull and tiresome film"
 
@@ -44,9 +46,9 @@ def test_what_is_read_is_not_overwritten(folder, run, arguments):
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("missing/model", "there is no folder missing to write model in"),
-        (".", "is no file and cannot be replaced by one"),
-        ("pipe", "pipe is no file and cannot be replaced by one"),
+        ("missing/model", "missing to write model in"),
+        (".", "is not a file and cannot be replaced by one"),
+        ("pipe", "pipe is not a file and cannot be replaced by one"),
     ],
 )
 def test_outputs_are_checked_before_the_work(folder, run, output, message):
@@ -68,7 +70,7 @@ def test_links_are_followed_and_permissions_kept(folder, ran):
 
 
 def test_evaluate_checks_the_image_first(folder, run):
-    for plot, message in (("x.xyz", "must end in one of"), ("no/x.png", "there is no folder no")):
+    for plot, message in (("x.xyz", "must end in one of"), ("no/x.png", "no to write x.png in")):
         done = run("evaluate", "model", "absent.csv", "--plot", plot, cwd=folder)
         assert done.exit_code == 1
         assert message in done.stderr
@@ -148,7 +150,10 @@ def test_images_are_named_beside_their_answers(folder, ran, facts):
     ("arguments", "message"),
     [
         (("learn", "reviews.csv", "-o", "x", "--revision", "main"), "name it with --encoder"),
-        (("learn", "table.csv", "-o", "x", "--class-names"), "tables of numbers know no names"),
+        (
+            ("learn", "table.csv", "-o", "x", "--class-names"),
+            "needs an encoder that reads names",
+        ),
         (("compare", "one.csv", "reviews.csv"), "one.csv holds one class, 'good'"),
         (("evaluate", "numbers", "wide.csv"), "wide.csv: X has 3 features"),
     ],
@@ -162,6 +167,24 @@ def test_contradictions_are_told(folder, ran, run, arguments, message):
     assert done.exit_code == 1
     assert message in done.stderr
     assert not (folder / "x").exists()
+
+
+def test_compacted_models_predict_but_learn_no_more(folder, ran, run, facts):
+    load(folder / "model").compact().save(folder / "small")
+    answers = facts("predict", "small", "reviews.csv", cwd=folder)
+    assert answers["labels"] == facts("predict", "model", "reviews.csv", cwd=folder)["labels"]
+    assert "rows" not in facts("inspect", "small", cwd=folder)
+    for command in ("add", "forget"):
+        done = run(command, "small", "reviews.csv", cwd=folder)
+        assert done.exit_code == 1
+        assert "this model was compacted" in done.stderr
+
+
+def test_files_of_other_estimators_are_refused(folder, run):
+    FaastRegressor().fit([[0.0], [1.0]], [0.0, 1.0]).save(folder / "regressor")
+    done = run("predict", "regressor", "reviews.csv", cwd=folder)
+    assert done.exit_code == 1
+    assert "regressor holds a FaastRegressor; this command takes FaastClassifier" in done.stderr
 
 
 def test_json_has_no_infinities(capsys):

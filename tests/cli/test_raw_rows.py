@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from faast.cli import bench
-from faast.cli._options import EXAMPLES
+from faast.cli._examples import EXAMPLES
 from faast.cli.main import app
 
 WORDS = {
@@ -49,14 +49,14 @@ def model(folder, ran):
 
 @pytest.fixture
 def images(tmp_path):
-    image = pytest.importorskip("PIL.Image")
+    pil = pytest.importorskip("PIL.Image")
     random = np.random.default_rng(0)
     for kind, low in (("dark", 0), ("bright", 180)):
         (tmp_path / "images" / kind).mkdir(parents=True)
         for i in range(6):
             image = random.integers(low, low + 60, (32, 32, 3), dtype=np.uint8)
             image[:, : 16 if low else 4] //= 2
-            image.fromarray(image).save(tmp_path / "images" / kind / f"{i}.png")
+            pil.fromarray(image).save(tmp_path / "images" / kind / f"{i}.png")
     return tmp_path / "images"
 
 
@@ -182,7 +182,7 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
         ),
         (("learn", "reviews.csv", "-o", "x", "--encoder", "hf:no/such"), "cannot load 'no/such'"),
         (("learn", "one.csv", "-o", "x", "--keep-features"), "leave --keep-features out"),
-        (("learn", "reviews.csv", "-o", "no/such/model"), "there is no folder no/such"),
+        (("learn", "reviews.csv", "-o", "no/such/model"), "no/such to write model in"),
         (("add", "model", "gap.csv"), "gap.csv, line 3"),
         (("add", "model", "-"), "standard input is empty"),
         (("predict", "model", "."), "is a folder of images, but the model takes text rows"),
@@ -191,8 +191,8 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
         (("predict", "model", "reviews.xyz"), "there is no file reviews.xyz"),
         (("evaluate", "model", "test.csv", "--plot", "x.odd"), "odd"),
         (("forget", "model", "test.csv"), "never learned"),
-        (("forget", "model", "more.csv"), "class 'late' was never learned"),
-        (("merge", "model", "numbers", "-o", "x"), "text rows with one of features rows"),
+        (("forget", "model", "more.csv"), "more.csv, line 2: class 'late' was never learned"),
+        (("merge", "model", "numbers", "-o", "x"), "modality is 'text' here and 'features' there"),
         (("compare", "reviews.csv", "test.csv", "--method", "magic"), "unknown method 'magic'"),
     ],
 )

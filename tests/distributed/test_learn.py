@@ -177,4 +177,4 @@ def test_the_command_writes_the_file_of_one_process(ray, tmp_path, monkeypatch, 
         assert done.exit_code == 0, done.stderr
     assert (tmp_path / "model0").read_bytes() == (tmp_path / "model4").read_bytes()
     refused = CliRunner().invoke(app, ["learn", "rows.csv", "-o", "x", "--resume", "saved"])
-    assert "say where they are with --ray" in refused.stderr
+    assert "name the cluster with --ray" in refused.stderr

@@ -157,3 +157,25 @@ def test_no_global_random_state_is_touched(digits):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     FaastClassifier().fit(digits[0], digits[1]).predict_proba(digits[2])
     assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_renamed_classes_keep_their_rows(digits):
+    rows, labels, queries, _ = digits
+    model = FaastClassifier().fit(rows, labels)
+    expected = model.predict_proba(queries)
+    names = {digit: f"digit {digit}" for digit in range(10)}
+    model.rename_classes(names)
+    assert model.classes_.tolist() == list(names.values())
+    np.testing.assert_array_equal(model.predict_proba(queries), expected)
+    model.forget(rows[:1], [names[int(labels[0])]])
+    assert model.n_rows_ == len(rows) - 1
+
+
+def test_two_classes_cannot_get_the_same_name():
+    model = FaastClassifier().fit([[0.0, 1.0], [1.0, 0.0]], ["a", "b"])
+    with pytest.raises(ValueError, match="two classes would get the same label"):
+        model.rename_classes({"a": "b"})
+    assert model.classes_.tolist() == ["a", "b"]
+    columns = FaastClassifier().fit([[0.0, 1.0], [1.0, 0.0]], [[1, 0], [0, 1]])
+    with pytest.raises(ValueError, match="indicator matrix cannot be renamed"):
+        columns.rename_classes({0: "a"})

@@ -1,0 +1,1 @@
+"""Helpers without any of the method: arrays, validation, imports, progress, threads."""

@@ -1,4 +1,4 @@
-"""Array types shared by the package."""
+"""Type aliases for NumPy arrays."""
 
 from typing import Any
 

@@ -45,7 +45,7 @@ def scramble64(state: AnyArray) -> AnyArray:
 
 
 def bottom_k(hashes: AnyArray, k: int) -> IntArray:
-    """Choose the k items of lowest hash: a sample that does not depend on the order of the items.
+    """Choose the k items with the lowest hashes: a sample that does not depend on their order.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def bottom_k(hashes: AnyArray, k: int) -> IntArray:
     Returns
     -------
     ndarray of shape (min(n, k),), int64
-        Indices of the chosen items, ascending; of equal hashes the first.
+        Indices of the chosen items, ascending. Among equal hashes the first items are chosen.
     """
     if len(hashes) <= k:
         return np.arange(len(hashes))

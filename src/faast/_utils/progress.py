@@ -1,4 +1,4 @@
-"""A progress bar that only a person at a terminal sees, and only when work takes long."""
+"""Progress on standard error: shown on terminals only, and only for work that takes long."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from threading import Timer
 from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:  # drawing is imported where something may be drawn
+if TYPE_CHECKING:  # rich is imported only where there is a terminal to draw on
     from rich.console import Console
 
 T = TypeVar("T")
 
 QUIET_SECONDS = 1.0
+"""Work that takes less than this shows nothing."""
 
 
 def progress_bar(
@@ -21,21 +22,23 @@ def progress_bar(
     fraction: Callable[[], float | None],
     description: str,
     *,
-    enabled: bool,
+    enabled: bool = True,
     console: Console | None = None,
 ) -> Iterator[T]:
-    """Yield steps, with a bar on standard error from the moment that they begin to take time.
+    """Yield the steps, and show a progress bar once they have taken `QUIET_SECONDS`.
 
     Parameters
     ----------
     steps : iterable
     fraction : callable
-        How much is done, 0 to 1, or None where that is not known; asked after each step.
+        Returns the share of the work that is done, 0 to 1, or None if unknown. Called after each
+        step.
     description : str
+        Shown to the left of the bar.
     enabled : bool
-        Without a terminal there is no bar either way.
+        False never shows a bar. True shows one only if the console is a terminal.
     console : rich.console.Console, optional
-        Standard error.
+        Where to draw; standard error by default.
     """
     if not enabled:
         yield from steps
@@ -70,13 +73,14 @@ def progress_bar(
 
 @contextmanager
 def spinner(description: str, console: Console | None = None) -> Iterator[None]:
-    """Show a moving line on standard error while one step, of unknown length, takes long.
+    """Show a moving bar and the seconds gone once the `with` block has taken `QUIET_SECONDS`.
 
     Parameters
     ----------
     description : str
+        Shown to the left of the bar.
     console : rich.console.Console, optional
-        Standard error.
+        Where to draw; standard error by default. Nothing is drawn unless it is a terminal.
     """
     console = console or _standard_error()
     if not console.is_terminal:

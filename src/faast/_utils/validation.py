@@ -1,4 +1,4 @@
-"""Rows as callers hand them over: arrays, tensors, memory maps or iterables of batches."""
+"""Validation of input rows: arrays, tensors, memory maps, or iterables of batches of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from faast._utils.arrays import AnyArray, FloatArray
 
 
 class Batch(NamedTuple):
-    """Rows that arrived together, sliceable but not yet converted."""
+    """Rows that were passed together; validated, not yet converted to NumPy.
+
+    Attributes
+    ----------
+    keys : array or tensor of shape (n, d)
+    values : array or tensor of shape (n, m)
+    weights : ndarray of shape (n,), or None
+    first_row : int
+        Number of rows in earlier batches of the same call; error messages count from it.
+    """
 
     keys: Any
     values: Any
@@ -20,12 +29,12 @@ class Batch(NamedTuple):
 
 
 def is_tensor(rows: object) -> bool:
-    """Tell whether `rows` is a torch tensor, without importing torch."""
+    """Return whether `rows` is a torch tensor, without importing torch."""
     return type(rows).__module__.partition(".")[0] == "torch" and hasattr(rows, "detach")
 
 
 def to_numpy(rows: Any) -> AnyArray:
-    """View rows as a numpy array, copying only from a device or from bfloat16."""
+    """Return rows as a NumPy array; copies only from a device or from bfloat16."""
     if is_tensor(rows):
         rows = rows.detach().cpu()
         return np.asarray(rows.float() if str(rows.dtype) == "torch.bfloat16" else rows)
@@ -34,22 +43,23 @@ def to_numpy(rows: Any) -> AnyArray:
 
 
 def as_rows(rows: Any, name: str, width: int | None = None, *, column: bool = False) -> Any:
-    """Check that `rows` is one numeric matrix; tensors stay tensors, memory maps stay mapped.
+    """Check that `rows` is a numeric matrix and return it.
 
     Parameters
     ----------
     rows : array-like of shape (n, width)
+        Tensors stay tensors; arrays and memory maps are not copied.
     name : str
-        What error messages call it.
+        Name of the argument, for error messages.
     width : int, optional
-        Expected number of columns.
+        Expected number of columns; any number if it is not given.
     column : bool
-        Read shape (n,) as (n, 1).
+        Accept shape (n,) too, and return it as (n, 1).
 
     Raises
     ------
     ValueError
-        Not numeric, not two-dimensional, or of another width.
+        If `rows` is not numeric, not two-dimensional, or has another number of columns.
     """
     if not is_tensor(rows):
         rows = np.asarray(rows)
@@ -67,12 +77,18 @@ def as_rows(rows: Any, name: str, width: int | None = None, *, column: bool = Fa
 
 
 def check_finite(rows: AnyArray, name: str) -> None:
-    """Name the first row that holds NaN or inf.
+    """Check that every entry is finite.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, ...)
+    name : str
+        Name of the argument, for error messages.
 
     Raises
     ------
     ValueError
-        There is one.
+        If an entry is NaN or inf; the message gives the number of the first such row.
     """
     if rows.dtype.kind != "f":
         return
@@ -86,12 +102,23 @@ def check_finite(rows: AnyArray, name: str) -> None:
 
 
 def as_weights(weights: Any, n_rows: int) -> FloatArray | None:
-    """Check one finite, non-negative weight a row.
+    """Check sample weights and return them as float64.
+
+    Parameters
+    ----------
+    weights : None, float, or array-like of shape (n_rows,)
+        Finite and not negative. One number is the weight of every row.
+    n_rows : int
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), float64, or None if `weights` is None
 
     Raises
     ------
     ValueError
-        Wrong length, a negative or a non-finite weight (named by its row).
+        If the length differs from `n_rows`, or a weight is negative, NaN or inf; the message
+        gives the number of the first such row.
     """
     if weights is None:
         return None
@@ -103,8 +130,8 @@ def as_weights(weights: Any, n_rows: int) -> FloatArray | None:
     wrong = np.flatnonzero(~(np.isfinite(checked) & (checked >= 0)))
     if wrong.size:
         raise ValueError(
-            f"row {wrong[0]} has weight {checked[wrong[0]]}; weights must be finite and "
-            "non-negative (to take a row back, subtract or forget it)"
+            f"row {wrong[0]} has weight {checked[wrong[0]]}; weights must be finite and not "
+            "negative (to remove a learned row, use forget)"
         )
     return checked
 
@@ -116,16 +143,28 @@ def iterate_batches(
     n_features: int | None = None,
     n_values: int | None = None,
 ) -> Iterator[Batch]:
-    """Yield checked batches from one batch or from an iterable of batches.
+    """Yield validated batches, from arrays or from an iterable of batches.
 
-    One batch is an array or tensor of keys with one of values. An iterable of batches is any other
-    iterable: of (keys, values) or (keys, values, weights) tuples when `values` is None, else of
-    keys, walked beside an iterable of values. Widths that are not given are the first batch's.
+    Parameters
+    ----------
+    keys : array-like of shape (n, n_features), or iterable of batches
+        Any iterable that is not an array, a tensor or a list of rows counts as an iterable of
+        batches: of (keys, values) or (keys, values, weights) tuples if `values` is None, otherwise
+        of keys alone.
+    values : array-like of shape (n, n_values) or (n,), iterable of such batches, or None
+    weights : None, array-like of shape (n,), or iterable of such batches
+    n_features, n_values : int, optional
+        Expected numbers of columns; those of the first batch if they are not given.
+
+    Yields
+    ------
+    Batch
 
     Raises
     ------
     ValueError
-        A batch of another shape or type; its rows are counted from the first batch on.
+        If a batch is not numeric, has the wrong shape, or its keys, values and weights differ in
+        number; or if `values` is None and `keys` is one array.
     """
     first_row = 0
     for batch_keys, batch_values, batch_weights in _parts(keys, values, weights):
@@ -145,7 +184,9 @@ def iterate_batches(
 def _parts(keys: Any, values: Any, weights: Any) -> Iterator[tuple[Any, Any, Any]]:
     if values is None:
         if hasattr(keys, "shape") or not isinstance(keys, Iterable):
-            raise ValueError("values are missing: pass add(keys, values) or an iterable of pairs")
+            raise ValueError(
+                "values are missing; pass keys and values, or an iterable of (keys, values) batches"
+            )
         for batch in keys:
             yield (*batch, None)[:3]
     elif _is_one_batch(keys):

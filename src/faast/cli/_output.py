@@ -1,79 +1,80 @@
-"""What every command says and how: results on stdout, progress and errors on stderr.
+"""Results on standard output: facts, tables and answers, for people or as JSON.
 
-Files that commands write: checked before the work, not after it.
+Progress, skipped rows and errors go to standard error.
 """
 
 from __future__ import annotations
 
-import functools
+import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from sklearn.exceptions import NotFittedError
 
 from faast.core.persistence import require_place
-from faast.core.weights import FastWeights
-from faast.encoders import RowsNotLearnedError
+from faast.evaluation.metrics import Scores
 
-P = ParamSpec("P")
-R = TypeVar("R")
+LISTED = 20
+"""Entries of a list that are shown to people."""
 
-INTERRUPTED = 130
-UNBOUNDED = 10_000
-"""Columns of a table that no terminal shows."""
+NO_TERMINAL_COLUMNS = 10_000
+"""Width of a table in a file or a pipe: nothing is cut off."""
 
-EXPECTED = (ValueError, OSError, OverflowError, ImportError, NotFittedError, RowsNotLearnedError)
+Answers = dict[str, list[Any]]
+"""Columns of answers by name, with one value per row."""
 
-
-def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Report expected failures as one line on stderr and exit status 1; Ctrl-C as 130."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except BrokenPipeError:  # whoever read standard output has had enough
-            raise
-        except KeyboardInterrupt as error:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from error
-        except EXPECTED as error:
-            message = " ".join(str(error).split())
-            typer.echo(f"error: {message}", err=True)
-            raise typer.Exit(1) from error
-
-    return wrapped
+PLURALS = {"probability": "probabilities", "novelty": "novelties"}
+"""Plurals of column names that take more than an s."""
 
 
-def emit(result: dict[str, Any], as_json: bool) -> None:
-    """Show a flat result: as JSON, or as one line a fact."""
+def emit(facts: Mapping[str, Any], as_json: bool) -> None:
+    """Write named facts: one JSON object, or one line per fact."""
     if as_json:
-        typer.echo(json.dumps({name: _strict(fact) for name, fact in result.items()}))
+        typer.echo(json.dumps({name: _to_json(value) for name, value in facts.items()}))
         return
-    width = max(map(len, result))
-    for name, fact in result.items():
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {shown(fact)}")
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' '):<{width}}  {format_value(value)}")
 
 
-def shown(fact: Any) -> str:
-    """Write a fact for people."""
-    if isinstance(fact, bool):
-        return "yes" if fact else "no"
-    if isinstance(fact, float):
-        return f"{fact:.4g}"
-    if isinstance(fact, list):
-        return ", ".join(map(shown, fact[:20])) + (" …" if len(fact) > 20 else "")
-    return " ".join(str(fact).split("\n"))
+def format_value(value: Any) -> str:
+    """Format a fact for people, on one line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        more = " …" if len(value) > LISTED else ""
+        return ", ".join(map(format_value, value[:LISTED])) + more
+    return " ".join(str(value).split("\n"))
+
+
+def describe_scores(scores: Scores) -> dict[str, float]:
+    """Return the metrics of predicted labels as facts."""
+    return {
+        "accuracy": scores.accuracy,
+        "macro_f1": scores.macro_f1,
+        "calibration_error": scores.ece,
+    }
+
+
+def flatten(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Flatten facts per method, for JSON: the fact f of the method m-n is called m_n_f."""
+    return {
+        f"{row}_{fact}".replace("-", "_"): value
+        for row, facts in table.items()
+        for fact, value in facts.items()
+    }
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table to stdout."""
+    """Write a table for people; the first column is aligned left, the others right."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right")
@@ -81,38 +82,58 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
         table.add_row(*row)
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
-        console.width = UNBOUNDED
+        console.width = NO_TERMINAL_COLUMNS
     console.print(table)
 
 
-def _strict(fact: Any) -> Any:
-    """Return what JSON can say: it has no NaN and no infinities."""
-    if isinstance(fact, list):
-        return [_strict(part) for part in fact]
-    return None if isinstance(fact, float) and not math.isfinite(fact) else fact
+def emit_answers(answers: Answers, facts: Mapping[str, Any], as_json: bool) -> None:
+    """Write answers as CSV and facts to standard error, or both as one JSON object."""
+    if as_json:
+        emit({**facts, **join_answers([answers])}, as_json)
+        return
+    write_csv([answers])
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' ')}: {format_value(value)}", err=True)
 
 
-def describe_weights(weights: FastWeights) -> dict[str, Any]:
-    """Return the diagnostics of fast weights as flat facts."""
-    return {
-        "rank": weights.rank,
-        "condition": weights.condition,
-        "explained": weights.explained,
-        "strength": weights.strength,
-    }
+def write_csv(batches: Iterable[Answers]) -> None:
+    """Write batches of answers as they arrive: one CSV table with one header."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for number, answers in enumerate(batches):
+        if number == 0:
+            writer.writerow(answers)
+        if "probability" in answers:
+            answers = answers | {"probability": [f"{p:.6f}" for p in answers["probability"]]}
+        writer.writerows(zip(*answers.values(), strict=True))
 
 
-def require_output(output: Path, *inputs: str | Path | None) -> None:
-    """Check that an output can be written and is none of the files that are read.
+def join_answers(batches: Iterable[Answers]) -> Answers:
+    """Join batches of answers into one list per column, named by the plural, for JSON."""
+    joined: Answers = {}
+    for answers in batches:
+        for name, values in answers.items():
+            joined.setdefault(PLURALS.get(name, f"{name}s"), []).extend(values)
+    return joined
+
+
+def check_output(output: Path, *inputs: str | Path | None) -> None:
+    """Check, before the work begins, that a file can be written and is not one of the inputs.
 
     Raises
     ------
     OSError
-        See `require_place`.
+        If its folder is missing, or `output` exists and is not a regular file.
     ValueError
-        It is one of the inputs.
+        If `output` is one of the inputs.
     """
     require_place(output)
     for given in inputs:
         if given and output.exists() and Path(given).exists() and output.samefile(given):
             raise ValueError(f"{output} is read and would be overwritten; name another output")
+
+
+def _to_json(value: Any) -> Any:
+    """Replace NaN and infinities, which JSON does not have, by null."""
+    if isinstance(value, list):
+        return [_to_json(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

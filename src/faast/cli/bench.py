@@ -1,31 +1,31 @@
-"""`faast bench`: the protocols of the paper on one's own rows."""
+"""`faast bench`: the experiments of the FAAST paper on the user's own rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
 from faast._utils.progress import progress_bar
+from faast.cli._command import Command, add_command
+from faast.cli._examples import EXAMPLES
 from faast.cli._options import (
     ENCODING,
-    EXAMPLES,
     READING,
-    Data,
     Encoding,
     Json,
     Reading,
-    epilog,
-    grouped,
+    Test,
+    Train,
+    method_option,
 )
-from faast.cli._output import emit, one_line_errors, show_table
-from faast.cli.compare import encoded_pair
-from faast.evaluation.baselines import BASELINES
-from faast.evaluation.continual import class_incremental
+from faast.cli._output import emit, flatten, show_table
+from faast.cli._rows import encode_pair
+from faast.evaluation.continual import TaskResult, class_incremental
 from faast.evaluation.efficiency import (
     QUICK_SIZES,
     SIZES,
@@ -48,76 +48,26 @@ from faast.evaluation.measure import (
 from faast.evaluation.metrics import mean_and_interval
 from faast.evaluation.sensitivity import sweep_alpha
 
-USUAL = ("nearest-mean", "k-nn", "ridge-cv", "paper-faast")
-
-Methods = Annotated[
-    list[str] | None,
-    typer.Option("--method", help=f"Beside ours; may be repeated. {', '.join(BASELINES)}."),
-]
-Seed = Annotated[int, typer.Option(help="Of every random choice.")]
-Quick = Annotated[bool, typer.Option("--quick", help="Less of everything; a rough answer soon.")]
-
-
-@one_line_errors
-def efficiency(method: Methods = None, quick: Quick = False, json: Json = False) -> None:
-    """Measure seconds, memory and latency on synthetic rows, every point in a fresh process."""
-    methods = method or list(USUAL)
-    check_methods(methods)
-    listed = list_tasks(methods, QUICK_SIZES if quick else SIZES)
-    costs: dict[Task, Cost] = {}
-    points = measure_tasks(listed)
-    measured = progress_bar(points, lambda: len(costs) / len(listed), "Measuring", enabled=True)
-    for task, found in measured:
-        costs[task] = median_cost(found)
-    if json:
-        emit(
-            {
-                f"{task.name}_{task.rows}_{fact}".replace("-", "_"): value
-                for task, cost in costs.items()
-                for fact, value in asdict(cost).items()
-            },
-            json,
-        )
-        return
-    show_table(
-        "Synthetic rows of 64 features, 10 classes",
-        [
-            "",
-            "rows",
-            "accuracy",
-            "seconds",
-            "peak MB",
-            "kB to predict",
-            "µs a row",
-            "rows/s at 256",
-        ],
-        [
-            [
-                task.name,
-                f"{task.rows:,}",
-                f"{cost.accuracy:.1%}",
-                f"{cost.seconds:.3g}",
-                f"{cost.peak_bytes / 1e6:.0f}",
-                f"{cost.bytes / 1e3:.1f}",
-                f"{1e6 * cost.p50_1:.0f}",
-                f"{cost.throughput(256):,.0f}",
-            ]
-            for task, cost in costs.items()
-        ],
-    )
-
-
+USUAL_METHODS = ("nearest-mean", "k-nn", "ridge-cv", "paper-faast")
 QUICK_EPISODES = 20
+QUICK_TASKS = 2
+
+Methods = Annotated[list[str] | None, method_option(USUAL_METHODS)]
+Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Run a smaller experiment, for a rough answer soon.")
+]
 
 
-@one_line_errors
 def few_shot(
-    train: Data,
-    test: Data,
-    shots: Annotated[int, typer.Option(help="Rows a class to learn.")] = 5,
-    ways: Annotated[int | None, typer.Option(help="Classes an episode; all if not given.")] = None,
-    queries: Annotated[int, typer.Option(help="Rows a class to ask.")] = 20,
-    episodes: Annotated[int, typer.Option(help="Supports drawn.")] = 600,
+    train: Train,
+    test: Test,
+    shots: Annotated[int, typer.Option(help="Rows to learn per class.")] = 5,
+    ways: Annotated[
+        int | None, typer.Option(help="Classes per episode; all of them by default.")
+    ] = None,
+    queries: Annotated[int, typer.Option(help="Rows to test per class.")] = 20,
+    episodes: Annotated[int, typer.Option(help="Number of episodes.")] = 600,
     seed: Seed = 0,
     method: Methods = None,
     encoding: Encoding = ENCODING,
@@ -125,68 +75,79 @@ def few_shot(
     quick: Quick = False,
     json: Json = False,
 ) -> None:
-    """Learn a few rows of TRAIN a class, ask rows of TEST, many times; 95% intervals."""
-    methods = _methods(method)
+    """Learn a few rows per class, many times over.
+
+    Each episode draws a few rows of TRAIN to learn and some of TEST to test, at random. The result
+    is the mean accuracy over all episodes with its 95% interval.
+    """
+    methods = _choose_methods(method)
     count = min(episodes, QUICK_EPISODES) if quick else episodes
-    drawn = Episodes(count, ways, shots, queries, seed)
-    learned, asked = encoded_pair(train, test, encoding, reading)
+    learned, asked = encode_pair(train, test, encoding, reading)
     found: dict[str, EpisodeResult] = {}
 
     def fraction() -> float:
         return len(found[OURS].accuracies) / count
 
-    runs = run_episodes(learned, asked, methods, drawn)
-    for found in progress_bar(runs, fraction, "Episodes", enabled=True):  # noqa: B007, grows in place
+    runs = run_episodes(learned, asked, methods, Episodes(count, ways, shots, queries, seed))
+    for found in progress_bar(runs, fraction, "Episodes"):  # noqa: B007, `fraction` reads it
         pass
     _report(
         f"{count} episodes of {shots} shots",
-        {name: (*one.interval, float(np.mean(one.seconds))) for name, one in found.items()},
+        {
+            name: (*result.interval, float(np.mean(result.seconds)))
+            for name, result in found.items()
+        },
         json,
     )
 
 
-@one_line_errors
 def full(
-    train: Data,
-    test: Data,
+    train: Train,
+    test: Test,
     method: Methods = None,
     encoding: Encoding = ENCODING,
     reading: Reading = READING,
     quick: Quick = False,
     json: Json = False,
 ) -> None:
-    """Learn all rows of TRAIN, ask all of TEST; 95% intervals over test rows."""
-    methods = [OURS] if quick and method is None else _methods(method)
-    learned, asked = encoded_pair(train, test, encoding, reading)
+    """Learn all rows of TRAIN and test all rows of TEST.
+
+    The result is the accuracy with its 95% interval over the rows of TEST. With --quick and
+    without --method only faast is measured.
+    """
+    methods = [OURS] if quick and method is None else _choose_methods(method)
+    learned, asked = encode_pair(train, test, encoding, reading)
     warm_up(methods)
     found: dict[str, Measurement] = {}
-    steps = progress_bar(methods, lambda: len(found) / len(methods), "Comparing", enabled=True)
-    for name in steps:
+    for name in progress_bar(methods, lambda: len(found) / len(methods), "Comparing"):
         found[name] = measure(partial(build, name), learned, asked)
     _report(
-        f"{len(learned[0]):,} rows learned, {len(asked[0]):,} asked",
+        f"{len(learned[0]):,} rows learned, {len(asked[0]):,} tested",
         {name: (*mean_and_interval(one.hits), one.seconds) for name, one in found.items()},
         json,
     )
 
 
-@one_line_errors
 def streaming(
-    train: Data,
-    test: Data,
-    tasks: Annotated[int, typer.Option(help="Tasks that the classes arrive in.")] = 5,
+    train: Train,
+    test: Test,
+    tasks: Annotated[int, typer.Option(help="Number of tasks that the classes arrive in.")] = 5,
     seed: Seed = 0,
     encoding: Encoding = ENCODING,
     reading: Reading = READING,
     quick: Quick = False,
     json: Json = False,
 ) -> None:
-    """Learn classes of TRAIN task by task; beside joint training and inexact updates."""
-    learned, asked = encoded_pair(train, test, encoding, reading)
-    count = min(tasks, 2) if quick else tasks
-    done: list[Any] = []
+    """Learn new classes of TRAIN task by task.
+
+    After each task the accuracy on all classes so far is compared with learning them jointly, and
+    with other ways to learn a stream.
+    """
+    learned, asked = encode_pair(train, test, encoding, reading)
+    count = min(tasks, QUICK_TASKS) if quick else tasks
+    done: list[TaskResult] = []
     runs = class_incremental(learned, asked, count, seed=seed)
-    for result in progress_bar(runs, lambda: len(done) / count, "Tasks", enabled=True):
+    for result in progress_bar(runs, lambda: len(done) / count, "Tasks"):
         done.append(result)
     if json:
         last = done[-1]
@@ -217,20 +178,85 @@ def streaming(
     )
 
 
-def _methods(named: list[str] | None) -> list[str]:
-    check_methods(named or ())
-    return [OURS, *(named or USUAL)]
+def efficiency(method: Methods = None, quick: Quick = False, json: Json = False) -> None:
+    """Measure time and memory on synthetic rows.
+
+    Every method and number of rows is measured in a process of its own.
+    """
+    methods = _choose_methods(method)[1:]
+    listed = list_tasks(methods, QUICK_SIZES if quick else SIZES)
+    found: dict[Task, Cost] = {}
+    points = measure_tasks(listed)
+    for task, costs in progress_bar(points, lambda: len(found) / len(listed), "Measuring"):
+        found[task] = median_cost(costs)
+    if json:
+        emit(
+            flatten({f"{task.name}_{task.rows}": asdict(cost) for task, cost in found.items()}),
+            json,
+        )
+        return
+    show_table(
+        f"Synthetic rows of {listed[0].features} features, {listed[0].classes} classes",
+        [
+            "",
+            "rows",
+            "accuracy",
+            "seconds",
+            "peak MB",
+            "kB to predict",
+            "µs per row",
+            "rows/s at 256",
+        ],
+        [
+            [
+                task.name,
+                f"{task.rows:,}",
+                f"{cost.accuracy:.1%}",
+                f"{cost.seconds:.3g}",
+                f"{cost.peak_bytes / 1e6:.0f}",
+                f"{cost.bytes / 1e3:.1f}",
+                f"{1e6 * cost.p50_1:.0f}",
+                f"{cost.throughput(256):,.0f}",
+            ]
+            for task, cost in found.items()
+        ],
+    )
+
+
+def sensitivity(
+    train: Train,
+    test: Test,
+    encoding: Encoding = ENCODING,
+    reading: Reading = READING,
+    json: Json = False,
+) -> None:
+    """Vary the exponent alpha of the paper's method.
+
+    Shows how much the accuracy on TEST depends on it, beside the accuracy of faast, which has no
+    such setting.
+    """
+    learned, asked = encode_pair(train, test, encoding, reading)
+    [sweep] = sweep_alpha([learned], asked)
+    if json:
+        by_alpha = {f"alpha_{alpha:g}_accuracy": found for alpha, found in sweep.alphas.items()}
+        emit({**by_alpha, "spread": sweep.spread, f"{OURS}_accuracy": sweep.ours}, json)
+        return
+    rows = [[f"paper, α = {alpha:g}", f"{found:.1%}"] for alpha, found in sweep.alphas.items()]
+    show_table("Accuracy by exponent", ["", "accuracy"], [*rows, [OURS, f"{sweep.ours:.1%}"]])
+
+
+def _choose_methods(named: Sequence[str] | None) -> list[str]:
+    methods = list(named or USUAL_METHODS)
+    check_methods(methods)
+    return [OURS, *methods]
 
 
 def _report(title: str, found: dict[str, tuple[float, float, float]], as_json: bool) -> None:
-    facts = ("accuracy", "half_interval", "fit_seconds")
+    """Report accuracy, half of its 95% interval and seconds to fit of every method."""
     if as_json:
+        names = ("accuracy", "half_interval", "fit_seconds")
         emit(
-            {
-                f"{name}_{fact}".replace("-", "_"): value
-                for name, values in found.items()
-                for fact, value in zip(facts, values, strict=True)
-            },
+            flatten({name: dict(zip(names, facts, strict=True)) for name, facts in found.items()}),
             as_json,
         )
         return
@@ -241,30 +267,11 @@ def _report(title: str, found: dict[str, tuple[float, float, float]], as_json: b
     )
 
 
-@one_line_errors
-def sensitivity(
-    train: Data,
-    test: Data,
-    encoding: Encoding = ENCODING,
-    reading: Reading = READING,
-    json: Json = False,
-) -> None:
-    """Learn TRAIN with each exponent of the paper, and with ours, which has none; ask TEST."""
-    learned, asked = encoded_pair(train, test, encoding, reading)
-    [sweep] = sweep_alpha([learned], asked)
-    if json:
-        by_alpha = {f"alpha_{alpha:g}_accuracy": found for alpha, found in sweep.alphas.items()}
-        emit({**by_alpha, "spread": sweep.spread, f"{OURS}_accuracy": sweep.ours}, json)
-        return
-    rows = [[f"paper, α = {alpha:g}", f"{found:.1%}"] for alpha, found in sweep.alphas.items()]
-    show_table("Accuracy by exponent", ["", "accuracy"], [*rows, [OURS, f"{sweep.ours:.1%}"]])
-
-
 app = typer.Typer(
-    help="Measure ours beside other methods: few-shot, full data, streams, exponents, efficiency.",
+    help="Run the paper's experiments on your own rows.",
     no_args_is_help=True,
 )
-COMMANDS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Command] = {
     "few-shot": few_shot,
     "full": full,
     "streaming": streaming,
@@ -272,4 +279,4 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sensitivity": sensitivity,
 }
 for name, command in COMMANDS.items():
-    app.command(name, epilog=epilog(EXAMPLES[f"bench {name}"]))(grouped(command))
+    add_command(app, command, EXAMPLES[f"bench {name}"], name)

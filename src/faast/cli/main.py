@@ -1,16 +1,21 @@
-"""The command line: `faast`."""
+"""The command line `faast`: all commands, in the order in which the help lists them."""
 
 import typer
 
 from faast import __version__
-from faast.cli import bench
-from faast.cli._options import EXAMPLES, epilog, grouped
+from faast.cli._command import add_command
+from faast.cli._examples import EXAMPLES
+from faast.cli.add import add
+from faast.cli.bench import app as bench
 from faast.cli.compare import compare
 from faast.cli.demo import demo
 from faast.cli.evaluate import evaluate
-from faast.cli.inspect import export, inspect
-from faast.cli.learn import add, forget, learn, merge
+from faast.cli.export import export
+from faast.cli.forget import forget
+from faast.cli.inspect import inspect
+from faast.cli.learn import learn
 from faast.cli.lm import app as lm
+from faast.cli.merge import merge
 from faast.cli.predict import predict
 
 app = typer.Typer(
@@ -32,13 +37,13 @@ for command in (
     export,
     compare,
 ):
-    app.command(epilog=epilog(EXAMPLES[command.__name__]))(grouped(command))
-app.add_typer(bench.app, name="bench")
+    add_command(app, command, EXAMPLES[command.__name__])
+app.add_typer(bench, name="bench")
 app.add_typer(lm, name="lm")
 
 
-def _version(value: bool) -> None:
-    if value:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"faast {__version__}")
         raise typer.Exit
 
@@ -46,7 +51,7 @@ def _version(value: bool) -> None:
 @app.callback()
 def _main(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and stop."
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     pass

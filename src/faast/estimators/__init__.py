@@ -1,6 +1,7 @@
 """scikit-learn estimators of features, texts and images, and the memory beneath them."""
 
 from faast.estimators.classifier import FaastClassifier as FaastClassifier
+from faast.estimators.encoded import CLASSIFIERS as CLASSIFIERS
 from faast.estimators.encoded import ImageClassifier as ImageClassifier
 from faast.estimators.encoded import TextClassifier as TextClassifier
 from faast.estimators.explanation import Explanation as Explanation

@@ -207,6 +207,29 @@ class FaastClassifier(MemoryClassifier):
         self.learned_ = self._name(memory, other._known_names())
         return self
 
+    def rename_classes(self, labels: Mapping[Hashable, Any]) -> Self:
+        """Give classes other labels; their rows and embeddings stay.
+
+        Parameters
+        ----------
+        labels : mapping of old label to new label
+            Classes that are not in it keep their label.
+
+        Raises
+        ------
+        ValueError
+            If two classes would get the same label, or classes are columns of an indicator matrix.
+        """
+        memory = self._memory()
+        if memory.multilabel:
+            raise ValueError("classes that are columns of an indicator matrix cannot be renamed")
+        renamed = memory.rename(labels)
+        if len(renamed.classes) < len(memory.classes):
+            raise ValueError(f"two classes would get the same label; got {dict(labels)}")
+        self.learned_, self._last_fit = renamed, None
+        self.labels = [labels.get(label, label) for label in self.labels]
+        return self
+
     def on_features(self) -> FaastClassifier:
         """Return this classifier for rows that `encode` returned, so that they are encoded once.
 

@@ -100,3 +100,11 @@ class ImageClassifier(EncodedClassifier):
 
     _default_encoder: ClassVar[str | None] = "pixels"
     _required_modality: ClassVar[Modality | None] = "image"
+
+
+CLASSIFIERS: dict[Modality, type[FaastClassifier]] = {
+    "features": FaastClassifier,
+    "text": TextClassifier,
+    "image": ImageClassifier,
+}
+"""The classifier of each modality."""

@@ -54,6 +54,17 @@ class RawRowsMixin(FaastEstimator):
         reference = self._encoding()
         return None if reference is None else reference.fingerprint
 
+    @property
+    def uses_class_names(self) -> bool:
+        """Whether names of learned classes are embedded; the encoder decides without `class_names`.
+
+        Raises
+        ------
+        ValueError
+            If `class_names` is True and rows are features.
+        """
+        return self._uses_names()
+
     def use_encoder(self, encoder: Encoder) -> Self:
         """Use an encoder that is loaded already, or that has options such as a device.
 

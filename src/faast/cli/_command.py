@@ -1,0 +1,104 @@
+"""Registration of commands: grouped options, one-line errors, and examples in the help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Any, get_type_hints
+
+import typer
+from sklearn.exceptions import NotFittedError
+
+from faast.encoders import RowsNotLearnedError
+
+EXPECTED_ERRORS = (
+    ValueError,
+    OSError,
+    OverflowError,
+    ImportError,
+    NotFittedError,
+    RowsNotLearnedError,
+)
+"""Errors whose message says what the user can do; all others show a traceback."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells report it."""
+
+Command = Callable[..., None]
+
+
+def add_command(
+    app: typer.Typer, function: Command, examples: Sequence[str], name: str | None = None
+) -> None:
+    """Register a function as a command.
+
+    The first paragraph of its docstring is what the list of commands shows.
+
+    Parameters
+    ----------
+    app : typer.Typer
+    function : callable
+        Its parameters are annotated for Typer. A parameter whose type is a dataclass stands for a
+        group of options, one per field; every field needs a default.
+    examples : sequence of str
+        Command lines to show at the end of the help.
+    name : str, optional
+        Name of the command; by default the name of the function.
+    """
+    epilog = "\n".join(["\b", "Examples:", *(f"  $ {example}" for example in examples)])
+    app.command(name, epilog=epilog)(_expand_groups(_report_errors(function)))
+
+
+def _report_errors(function: Command) -> Command:
+    """Report expected errors as one line on stderr with exit status 1, and Ctrl-C with 130."""
+
+    @wraps(function)
+    def reporting(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except BrokenPipeError:  # the reader of standard output has closed it; Click exits quietly
+            raise
+        except KeyboardInterrupt as error:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+        except EXPECTED_ERRORS as error:
+            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(1) from error
+
+    return reporting
+
+
+def _expand_groups(function: Command) -> Command:
+    """Return a function with one parameter per option, which passes groups on as dataclasses."""
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, type] = {}
+    options: list[Parameter] = []
+    for parameter in signature(function).parameters.values():
+        kind = hints[parameter.name]
+        if not is_dataclass(kind):
+            options.append(_option(parameter.name, parameter.default, kind))
+            continue
+        assert isinstance(kind, type)
+        groups[parameter.name] = kind
+        kinds = get_type_hints(kind, include_extras=True)
+        options += [_option(field.name, field.default, kinds[field.name]) for field in fields(kind)]
+
+    @wraps(function)
+    def expanded(**given: Any) -> None:
+        grouped = {
+            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+            for name, kind in groups.items()
+        }
+        function(**given, **grouped)
+
+    described: Any = expanded
+    del described.__wrapped__  # Typer would follow it and find the groups
+    described.__signature__ = Signature(options)
+    described.__annotations__ = {option.name: option.annotation for option in options}
+    return expanded
+
+
+def _option(name: str, default: Any, kind: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)

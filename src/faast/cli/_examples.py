@@ -1,0 +1,41 @@
+"""Examples that `--help` shows.
+
+In this order they are one session, each using files that earlier ones wrote; a test runs it.
+"""
+
+EXAMPLES = {
+    "demo": ["faast demo"],
+    "learn": [
+        "faast learn reviews.csv -o reviews.faast",
+        "faast learn images/ -o images.faast",
+        "faast learn features.npz -o features.faast",
+        "faast learn reviews.csv -o meanings.faast --encoder minilm --keep-features",
+        "faast learn reviews.csv -o reviews.faast --ray local",
+    ],
+    "add": [
+        "faast add reviews.faast more.csv",
+        "cat more.csv | faast add meanings.faast - -o grown.faast",
+    ],
+    "predict": [
+        "faast predict reviews.faast new.txt",
+        'faast predict reviews.faast --row "worth every penny"',
+        "cat new.txt | faast predict meanings.faast - --json",
+    ],
+    "evaluate": [
+        "faast evaluate reviews.faast test.csv",
+        "faast evaluate reviews.faast test.csv --plot confusion.png --json",
+    ],
+    "forget": ["faast forget reviews.faast more.csv"],
+    "merge": ["faast merge reviews.faast other.faast -o both.faast"],
+    "inspect": ["faast inspect reviews.faast"],
+    "export": ["faast export reviews.faast --onnx reviews.onnx"],
+    "compare": [
+        "faast compare reviews.csv test.csv",
+        "faast compare reviews.csv test.csv --encoder minilm --method gda --method logistic",
+    ],
+    "bench few-shot": ["faast bench few-shot reviews.csv test.csv --shots 5 --queries 5 --quick"],
+    "bench full": ["faast bench full reviews.csv test.csv --method gda"],
+    "bench streaming": ["faast bench streaming features.npz features.npz --tasks 2"],
+    "bench sensitivity": ["faast bench sensitivity features.npz features.npz"],
+    "bench efficiency": ["faast bench efficiency --quick --method k-nn"],
+}

@@ -1,0 +1,35 @@
+"""`faast merge`: merge two models into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from faast.cli._labels import unify_classes
+from faast.cli._model import count_rows, load_classifier, solve_and_save
+from faast.cli._options import Json, Output, model_argument
+from faast.cli._output import check_output, emit
+
+
+def merge(
+    first: Annotated[Path, model_argument("FIRST", "Model file.")],
+    second: Annotated[
+        Path, model_argument("SECOND", "Model file of the same kind of rows and encoder.")
+    ],
+    output: Output,
+    json: Json = False,
+) -> None:
+    """Merge two models into one that has learned the rows of both."""
+    check_output(output)
+    classifier, other = load_classifier(first), load_classifier(second)
+    unify_classes(classifier, other)
+    classifier.merge(other)
+    solve_and_save(classifier, output)
+    emit(
+        {
+            "model": str(output),
+            "rows": count_rows(classifier),
+            "classes": len(classifier.classes_),
+        },
+        json,
+    )
