@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from faast.data import DataError, open_reader
-from faast.data.reader import Choose, Fault
+from faast.data.reader import Choose, RowError
 
 Fields = Mapping[str, Any]
 """Values of one record by column name."""
@@ -61,7 +61,7 @@ class RecordSource:
         empty = True
         for record in self._reader.records(self._choose_columns):
             self._number = record.number
-            if isinstance(record, Fault):
+            if isinstance(record, RowError):
                 raise DataError(f"{self.location}: {record.reason}")
             empty = False
             yield record.fields

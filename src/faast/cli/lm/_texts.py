@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from faast._utils.progress import progress_bar
 from faast.data import DataError
-from faast.data.cells import text_row
+from faast.data.cells import parse_text
 from faast.data.records import Fields, RecordSource
 from faast.data.text_file import TextFile
 from faast.evaluation.lm.prompts import Template, field_names
@@ -171,7 +171,7 @@ def read_text(path: str) -> str:
     """
     text = "".join(TextFile(Path(path)).lines())
     try:
-        return text_row(text)
+        return parse_text(text)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -212,7 +212,7 @@ def _record_document(
     if template is None and CHAT_COLUMN in fields:
         return chat_document(tokenizer, fields[CHAT_COLUMN])
     if template is None and TEXT_COLUMN in fields:
-        return text_document(tokenizer, text_row(fields[TEXT_COLUMN]))
+        return text_document(tokenizer, parse_text(fields[TEXT_COLUMN]))
     return answer_document(tokenizer, *(template or PROMPT_AND_ANSWER).example(fields))
 
 
