@@ -125,7 +125,8 @@ class Array:
         expected = [n if isinstance(n, int) else axes.setdefault(n, m) for n, m in lengths]
         if value.ndim != len(self.shape) or list(value.shape) != expected:
             raise ValueError(f"{name} must have shape {self.shape}, got {value.shape}")
-        if value.dtype.kind == "f" and not np.all(np.abs(value) <= LARGEST_NUMBER):
+        peak = float(np.abs(value).max(initial=0.0)) if value.dtype.kind == "f" else 0.0
+        if not peak <= LARGEST_NUMBER:
             raise ValueError(f"{name} holds NaN, inf or a number beyond {LARGEST_NUMBER:g}")
         if self.minimum is not None and value.size and value.min() < self.minimum:
             raise ValueError(f"{name} must be at least {self.minimum:g}, got {value.min():g}")
