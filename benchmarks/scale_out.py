@@ -28,12 +28,12 @@ from faast import FaastClassifier, TextClassifier
 from faast.core.grid import Grid
 from faast.core.random_features import random_features_on
 from faast.data import open_rows
+from faast.distributed.encoding import encode_batches
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import PARTITION_ROWS, Partition, split_batches
 from faast.distributed.run import learn_partitions
 from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
-from faast.encoders.base import chunks
 from report import RESULTS, one_thread, provenance, size, table
 
 WAYS = {"one process": 0, "Ray, 1 worker": 1, "Ray, 2 workers": 2, "Ray, 2, one killed": 2}
@@ -79,8 +79,8 @@ def learn(ray: Any, way: str, model: TextClassifier, path: Path, part_rows: int)
     """Learn a file; return the seconds from the first row to all sums."""
     started = time.perf_counter()
     if way == "one process":
-        for features, labels in chunks(open_rows(path), model.encode_to_learn):
-            model.add_features(features, labels, model.encode_names(labels))
+        for features, labels in encode_batches(open_rows(path), model.encode_to_learn):
+            model.partial_fit_encoded(features, labels, model.embed_names(labels))
     else:
         parts = split_batches(open_rows(path), part_rows)
         if "killed" in way:
@@ -149,7 +149,7 @@ class Cost:
         runs = [timed(lambda: learned_part(rows, labels)) for _ in range(repeats)]
         partial = runs[0][1]
         other = copy.deepcopy(partial)
-        merges = [timed(lambda: partial.plus(other))[0] for _ in range(repeats)]
+        merges = [timed(lambda: partial.merge(other))[0] for _ in range(repeats)]
         learn = min(seconds for seconds, _ in runs)
         return cls(n_features, learn, min(merges), len(pickle.dumps(partial, 5)))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faast._utils.hashing import bottom_k, hash64
+from faast._utils.hashing import bottom_k, hash64, scramble64
 
 
 def test_hashes_are_those_of_splitmix64():
@@ -17,6 +17,13 @@ def test_hashes_are_those_of_splitmix64():
 def test_distinct_numbers_have_distinct_hashes():
     numbers = np.arange(100_000, dtype=np.uint64)
     assert len(np.unique(hash64(numbers))) == len(numbers)
+
+
+def test_the_numbers_hashed_stay_as_they_are():
+    numbers = np.arange(10, dtype=np.uint64)
+    hash64(numbers)
+    scramble64(numbers)
+    np.testing.assert_array_equal(numbers, np.arange(10))
 
 
 @pytest.mark.parametrize("k", [1, 5, 20, 30])

@@ -87,7 +87,7 @@ def test_demo_shows_what_it_promises(folder, facts, ran):
         ),
         (("learn", "ragged.csv", "-o", "x"), "ragged.csv, line 2: 1 fields, the header has 3"),
         (("learn", "empty.csv", "-o", "x"), "is empty"),
-        (("learn", "nan.csv", "-o", "x"), "nan.csv, line 2: the features hold NaN"),
+        (("learn", "nan.csv", "-o", "x"), "nan.csv, line 2: the features contain NaN"),
         (("learn", "pickled.npz", "-o", "x"), "holds Python objects"),
         (("evaluate", "notes.txt", "test.npz"), "not a complete safetensors file"),
         (("predict", "nowhere", "test.npz"), "there is no model file"),

@@ -6,16 +6,7 @@ import numpy as np
 import pytest
 
 from faast.data import DataError, open_rows
-
-
-def read(source):
-    """All rows, labels and numbers of a source."""
-    rows, labels, numbers = [], [], []
-    for batch in source:
-        rows += batch.rows
-        labels += batch.labels or []
-        numbers += batch.numbers
-    return rows, labels, numbers
+from tests.data.rows import read
 
 
 @pytest.fixture
@@ -100,7 +91,7 @@ def test_npz_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"'features' is stored by columns"):
         read(open_rows(path, modality="features"))
     np.savez(path, features=np.array([[1.0, 2.0], [np.nan, 1.0]]), label=[1, 2])
-    with pytest.raises(DataError, match=r"a\.npz, row 1: the features hold NaN or inf"):
+    with pytest.raises(DataError, match=r"a\.npz, row 1: the features contain NaN or inf"):
         read(open_rows(path, modality="features"))
     path.write_bytes(b"PK\x03\x04 not really")
     with pytest.raises(DataError, match=r"cannot read .*a\.npz as an npz archive"):
@@ -183,7 +174,7 @@ def test_folders_that_are_not_class_folders(image_folder, tmp_path):
         read(open_rows(image_folder, modality="image"))
     assert len(read(open_rows(image_folder, modality="image", label_column=None))[0]) == 7
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"holds no images .*one sub-folder a class"):
+    with pytest.raises(DataError, match=r"holds no images .*those of each class into a sub-folder"):
         read(open_rows(tmp_path / "empty", modality="image"))
 
 

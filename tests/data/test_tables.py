@@ -8,16 +8,7 @@ import tracemalloc
 import pytest
 
 from faast.data import DataError, guess_modality, open_reader, open_rows
-
-
-def read(source):
-    """All rows, labels and line numbers of a source."""
-    rows, labels, numbers = [], [], []
-    for batch in source:
-        rows += batch.rows
-        labels += batch.labels or []
-        numbers += batch.numbers
-    return rows, labels, numbers
+from tests.data.rows import read
 
 
 @pytest.fixture
@@ -81,7 +72,7 @@ def test_other_encodings(write):
         ("a.csv", "text,label\na,\n", r"line 2: the label is missing"),
         ("a.csv", 'text,label\n"a"b,x\n', r"line 2: .*double quote is probably not closed"),
         ("a.csv", 'text,label\nz,y\n"a,x\nb,x\n', r"line 3: .*double quote is probably not closed"),
-        ("a.jsonl", '{"text": "a", "label": "x"}\n{"text": "a"', r"a\.jsonl, line 2: no JSON"),
+        ("a.jsonl", '{"text": "a", "label": "x"}\n{"text": "a"', r"a\.jsonl, line 2: not JSON"),
         ("a.jsonl", '{"text": "a", "label": "x"}\n["a"]\n', r"line 2: a JSON list, not an object"),
         (
             "a.jsonl",
@@ -173,7 +164,7 @@ def test_missing_file_and_unknown_choices(tmp_path, write):
 def test_a_pipe_is_refused_with_what_to_do(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for format in (None, "csv"):
-        with pytest.raises(DataError, match=r"is no file but a pipe.* name - instead"):
+        with pytest.raises(DataError, match=r"is not a file but a pipe.* name - instead"):
             open_reader(tmp_path / "pipe", format=format)
 
 

@@ -54,7 +54,7 @@ def test_forgetting_by_raw_row_leaves_nothing(encoder, tmp_path):
 def test_rows_never_learned_are_named(encoder, tmp_path):
     cached = CachedEncoder(encoder, tmp_path)
     cached.encode(TEXTS)
-    with pytest.raises(RowsNotLearnedError, match=r"row 1 is not among the 6 rows kept in"):
+    with pytest.raises(RowsNotLearnedError, match=r"row 1 is not among the 6 rows stored in"):
         cached.recall([TEXTS[0], "where is my Card ?"])
 
 

@@ -206,7 +206,7 @@ def test_other_weights_have_another_fingerprint(torch, bert, tokenizer, tmp_path
 def test_wrong_family_says_which_one_fits(bert, clip):
     with pytest.raises(ValueError, match=r'it has two towers, use "clip:'):
         load_encoder(f"hf:{clip}")
-    with pytest.raises(ValueError, match=r'for a plain model use "hf:'):
+    with pytest.raises(ValueError, match=r'for a model with one tower use "hf:'):
         load_encoder(f"clip:{bert}")
 
 

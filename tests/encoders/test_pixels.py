@@ -14,8 +14,8 @@ def test_rows_have_norm_one_and_do_not_depend_on_their_batch(images):
     assert features.dtype == np.float32
     assert features.shape == (5, encoder.n_features)
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1.0, atol=1e-6)
-    for image, row in zip(images, features, strict=True):
-        np.testing.assert_array_equal(encoder.encode([image])[0], row)
+    for pixels, row in zip(images, features, strict=True):
+        np.testing.assert_array_equal(encoder.encode([pixels])[0], row)
     assert encoder.encode_labels(["cat"]) is None
 
 

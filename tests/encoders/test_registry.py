@@ -24,26 +24,6 @@ def test_unknown_names_and_options():
         load_encoder("hashing", fingerprint="abc")
 
 
-def test_precomputed():
-    encoder = load_encoder("precomputed")
-    with pytest.raises(ValueError, match=r"unknown until the first rows"):
-        encoder.n_features  # noqa: B018
-    rows = np.array([[3, 4], [0, -2]])
-    np.testing.assert_allclose(encoder.encode(rows), [[0.6, 0.8], [0, -1]])
-    np.testing.assert_array_equal(encoder.encode(rows.astype(np.float16)), encoder.recall(rows))
-    assert encoder.n_features == 2
-    again = load_encoder(**encoder.settings, fingerprint=encoder.fingerprint)
-    for wrong, message in (
-        (np.ones((2, 3)), r"shape \(n, 2\), got \(2, 3\)"),
-        ([[1, 2], [0, 0]], "row 1 is all zero"),
-        ([[1, 2], [1, np.nan]], "row 1 holds NaN or inf"),
-        ([[1, 2], [1]], "must be numbers, all of one width"),
-        ([["a", "b"]], "must be numbers"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            again.encode(wrong)
-
-
 def test_a_streamed_file_is_encoded_like_a_list(bert, tmp_path):
     random = np.random.default_rng(0)
     words = np.array(["card", "lost", "where", "is", "my", "the"])

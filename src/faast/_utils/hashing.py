@@ -4,6 +4,8 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray, IntArray
 
+_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
+
 
 def hash64(numbers: AnyArray) -> AnyArray:
     """Hash each number with splitmix64; distinct numbers get distinct hashes.
@@ -20,10 +22,26 @@ def hash64(numbers: AnyArray) -> AnyArray:
     ----------
     Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators".
     """
-    state = numbers + np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+    return scramble64(numbers + _INCREMENT)
+
+
+def scramble64(state: AnyArray) -> AnyArray:
+    """Spread every bit of each number over all 64 bits: the last step of `hash64`.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, any shape
+
+    Returns
+    -------
+    ndarray of uint64, same shape
+    """
+    state = state ^ (state >> np.uint64(30))
+    state *= np.uint64(0xBF58476D1CE4E5B9)
+    state ^= state >> np.uint64(27)
+    state *= np.uint64(0x94D049BB133111EB)
+    state ^= state >> np.uint64(31)
+    return state
 
 
 def bottom_k(hashes: AnyArray, k: int) -> IntArray:

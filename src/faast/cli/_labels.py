@@ -11,7 +11,6 @@ from collections.abc import Hashable, Sequence
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
 from faast.data import RowSource
-from faast.data.delimited import DelimitedReader
 
 INTEGER_LIMIT = 2**63
 """Larger integers do not fit into an integer array and stay text."""
@@ -35,7 +34,7 @@ def unify_classes(first: FaastClassifier, second: FaastClassifier) -> None:
 
 def restore_integers(classifier: FaastClassifier, source: RowSource) -> None:
     """Rename the classes of a new classifier to integers if its text file held nothing else."""
-    if not isinstance(source.reader, DelimitedReader):
+    if source.reader.typed:
         return
     integers = {label: _to_integer(label) for label in classifier.classes_.tolist()}
     if not any(isinstance(label, str) for label in integers.values()):

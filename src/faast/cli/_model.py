@@ -45,8 +45,6 @@ def new_classifier(
         with spinner(f"Loading {encoding.encoder}"):
             options = {} if encoding.revision is None else {"revision": encoding.revision}
             encoder = load_encoder(encoding.encoder, **options)
-        if encoder.modality == "features":
-            raise ValueError("tables of numbers need no encoder; leave --encoder out")
         kind = CLASSIFIERS[encoder.modality]
         return kind(encoder=encoder, class_names=class_names, novelty=novelty)
     if encoding.revision is not None:

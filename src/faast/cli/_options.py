@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from faast.encoders.registry import FAMILIES, PLAIN
+from faast.encoders.registry import encoder_names
 from faast.evaluation.baselines import BASELINES
 
 SOURCES = (
@@ -55,10 +55,6 @@ def method_option(usual: Sequence[str]) -> Any:
         f"{', '.join(usual)}.",
         show_default=False,
     )
-
-
-def _complete_encoder() -> list[str]:
-    return [*(name for name in PLAIN if name != "precomputed"), *(f"{key}:" for key in FAMILIES)]
 
 
 Train = Annotated[str, rows_argument("TRAIN", "Labelled rows to learn")]
@@ -135,7 +131,7 @@ class Encoding:
         str | None,
         typer.Option(
             "--encoder",
-            autocompletion=_complete_encoder,
+            autocompletion=encoder_names,
             help="Frozen model that turns texts or images into features: hashing, pixels, minilm, "
             "st:NAME, clip:NAME or hf:NAME. By default hashing for texts and pixels for images; "
             "tables of numbers need none.",

@@ -20,7 +20,8 @@ from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Readin
 from faast.cli._output import check_output, emit
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
-from faast.encoders.base import chunks
+from faast.distributed import FileRows, learn_rows
+from faast.distributed.encoding import encode_batches
 
 
 def learn(
@@ -87,8 +88,6 @@ def learn(
     if ray is None:
         seconds = learn_source(classifier, source)
     else:
-        from faast.distributed import FileRows, learn_rows
-
         seconds = None
         rows = FileRows([source])
         learn_rows(classifier, rows, address=ray, resume=resume, progress=True)
@@ -102,7 +101,7 @@ def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
     is_new, seconds = not classifier.is_fitted, 0.0
     with name_source(source):
         batches = read_batches(source, "Learning")
-        for features, labels in chunks(batches, classifier.encode_to_learn):
+        for features, labels in encode_batches(batches, classifier.encode_to_learn):
             if not is_new:
                 labels = match_labels(labels, classifier.classes_)
             names = classifier.embed_names(labels)

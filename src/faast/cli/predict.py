@@ -16,7 +16,7 @@ from faast.cli._options import READING, Json, Model, OnError, Reading, rows_argu
 from faast.cli._output import Answers, emit, join_answers, write_csv
 from faast.cli._rows import name_source, open_source, read_batches
 from faast.data import RowSource
-from faast.data.cells import text_row
+from faast.data.cells import parse_text
 from faast.data.images import SUFFIXES
 
 
@@ -76,7 +76,7 @@ def _predict_source(
 
 def _predict_one(classifier: FaastClassifier, row: str) -> Answers:
     if classifier.modality != "features":
-        return _predict(classifier, classifier.encode([text_row(row)]))
+        return _predict(classifier, classifier.encode([parse_text(row)]))
     try:
         numbers = [float(number) for number in row.split(",")]
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Data files: rows and labels, streamed."""
+"""Rows and labels, streamed from tables, folders of images and datasets."""
 
 from faast.data.columns import guess_modality as guess_modality
 from faast.data.open import open_reader as open_reader

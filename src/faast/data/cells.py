@@ -1,4 +1,4 @@
-"""Values of a file as rows and labels."""
+"""Turn the values of a file into rows and labels, and check them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from faast._utils.arrays import FloatArray
 from faast.data.images import read_image
 
-_FOR_TEXTS = 'where rows are texts, learn with modality="text" (--encoder hashing)'
+_FOR_TEXTS = 'if rows are texts, learn with modality="text" (--encoder hashing)'
 
 
-def text_row(value: Any) -> str:
-    """Check one text.
+def parse_text(value: Any) -> str:
+    """Check that a value is a text, and return it.
 
     Raises
     ------
     ValueError
-        No string, empty, or not decodable.
+        If it is not a string, is blank, or holds bytes that could not be decoded.
     """
     if not isinstance(value, str):
         raise ValueError(f"the text must be a string, got {type(value).__name__}")
@@ -30,24 +31,24 @@ def text_row(value: Any) -> str:
     return value
 
 
-def image_row(value: Any, folder: Path) -> Any:
-    """Check that one image decodes, whole.
+def parse_image(value: Any, folder: Path) -> Any:
+    """Check that a value is an image that can be decoded completely, and return it.
 
     Parameters
     ----------
     value : str, path, bytes, PIL image, uint8 array, or mapping with "bytes" or "path"
     folder : pathlib.Path
-        What relative paths start from.
+        Folder to which a relative path is relative.
 
     Returns
     -------
     pathlib.Path, bytes, PIL image or ndarray
-        Files stay as they are: a batch of them takes little memory.
+        Files are not returned decoded, so that a batch of them takes little memory.
 
     Raises
     ------
     ValueError
-        Missing, damaged, or no image.
+        If the image is missing or damaged, or the value is not an image.
     """
     if isinstance(value, Mapping):
         content = value.get("bytes")
@@ -60,13 +61,21 @@ def image_row(value: Any, folder: Path) -> Any:
     return value
 
 
-def feature_row(value: Any) -> np.ndarray[Any, Any]:
-    """Read one row of numbers as float64.
+def parse_features(value: Any) -> FloatArray:
+    """Convert one row of numbers, or of texts that are numbers, to float64.
+
+    Parameters
+    ----------
+    value : array-like of shape (n_features,)
+
+    Returns
+    -------
+    ndarray of shape (n_features,), float64
 
     Raises
     ------
     ValueError
-        Not a list of finite numbers.
+        If the value is not one row of finite numbers.
     """
     try:
         row = np.asarray(value, dtype=np.float64)
@@ -77,17 +86,17 @@ def feature_row(value: Any) -> np.ndarray[Any, Any]:
             f"the features must be one row of numbers, got shape {row.shape}; {_FOR_TEXTS}"
         )
     if not np.all(np.isfinite(row)):
-        raise ValueError("the features hold NaN or inf; repair the row or leave it out")
+        raise ValueError("the features contain NaN or inf; repair the row or leave it out")
     return row
 
 
-def label(value: Any) -> Hashable:
-    """Check one label: a string, or a number as a plain Python one.
+def parse_label(value: Any) -> Hashable:
+    """Check that a value is a label, and return it; numpy scalars become Python ones.
 
     Raises
     ------
     ValueError
-        Missing, blank, not finite, or of another kind.
+        If the label is missing, blank, not finite, or neither a string nor a number.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -103,21 +112,31 @@ def label(value: Any) -> Hashable:
     return value
 
 
-def kind_of(label: Hashable) -> str:
-    """Name the kind of a label: true and 1, or "1" and 1, are not one class."""
+def label_kind(label: Hashable) -> str:
+    """Describe the type of a label. Labels of one file must have the same type.
+
+    Python holds True equal to 1, but as labels they are different classes; so are 1 and "1".
+    """
     if isinstance(label, str):
         return "a string"
     return "true or false" if isinstance(label, bool) else "a number"
 
 
 def check_text(text: str, what: str) -> None:
-    """Check that all of a string is characters.
+    """Check that a string holds no lone surrogates.
+
+    `TextFile` turns bytes that cannot be decoded into lone surrogates, and JSON can contain them.
+
+    Parameters
+    ----------
+    text : str
+    what : str
+        What the error message calls the string.
 
     Raises
     ------
     ValueError
-        A byte did not decode (`TextFile` makes such a byte a lone surrogate), or a surrogate stands
-        alone for another reason.
+        If the string holds one.
     """
     try:
         text.encode()

@@ -1,7 +1,4 @@
-"""Which columns hold the rows and the labels.
-
-What the rows of a file evidently are.
-"""
+"""Which columns hold the rows and the labels, and what kind of rows they are."""
 
 from __future__ import annotations
 
@@ -13,30 +10,30 @@ from typing import Any
 import numpy as np
 
 from faast.data.cells import check_text
-from faast.data.image_folder import ImageFolderReader
 from faast.data.images import SUFFIXES, is_file
 from faast.data.reader import DataError, Modality, Reader, Record
 
-USUAL: dict[Modality, tuple[str, ...]] = {
+ROW_COLUMNS: dict[Modality, tuple[str, ...]] = {
     "text": ("text", "sentence"),
     "image": ("path", "image", "file_name"),
     "features": ("features", "X", "keys"),
 }
-"""Columns that hold rows where none is named."""
+"""The usual names of a column of rows. The first that is present is used if none is named."""
 
-LABELS = ("label", "labels", "y")
-"""The first of these also stands for the others."""
+LABEL_COLUMNS = ("label", "labels", "y")
+"""The usual names of a label column. The first one also stands for the others."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Chosen columns.
+    """The columns to read.
 
     Attributes
     ----------
     row : str or None
-        None: all columns but the label are numbers of one feature row.
+        The column of the rows. None if each column but the label holds one feature.
     label : str or None
+        The column of the labels. None if no labels are read.
     wanted : list of str
         All columns to read.
     """
@@ -54,16 +51,29 @@ def choose_columns(
     name: str,
     labelled: bool = True,
 ) -> Columns:
-    """Choose among the columns of a file.
+    """Choose the columns to read.
 
-    A row column that is not named is a usual one, or the only one beside the label. A table of
-    features may also spread its rows over all columns beside the label. Unless `labelled`, the
-    label column is left aside, and need not be there.
+    If no row column is named, it is one with a usual name, or the only one beside the label. In a
+    table of features, each column beside the label may also hold one feature.
+
+    Parameters
+    ----------
+    present : sequence of str
+        All columns of the file.
+    modality : {"text", "image", "features"}
+    row_column, label_column : str or None
+        The names that the user gave.
+    name : str
+        What error messages call the file.
+    labelled : bool
+        If False, labels are not read and need not be present; a label column is never taken for
+        rows.
 
     Raises
     ------
     DataError
-        A named column is missing, or holds the labels too, or none is evidently the row column.
+        If a named column is missing, one column is named for rows and labels, or it is not clear
+        which column holds the rows.
     """
     label_column = resolve_label(present, label_column)
     if not labelled:
@@ -82,7 +92,7 @@ def choose_columns(
                 "label_column (--label-column)"
             )
     others = [column for column in present if column != label_column]
-    usual = [column for column in USUAL[modality] if column in others]
+    usual = [column for column in ROW_COLUMNS[modality] if column in others]
     if row_column is None and usual:
         row_column = usual[0]
     elif row_column is None and modality == "features":
@@ -98,48 +108,59 @@ def choose_columns(
     return Columns(row_column, label_column, [row_column, *labels])
 
 
-def check_names(names: Sequence[str], place: str) -> None:
-    """Check the names of columns that a file brings.
+def check_names(names: Sequence[str], where: str) -> None:
+    """Check the names of the columns of a file.
+
+    Parameters
+    ----------
+    names : sequence of str
+    where : str
+        The file, and the line, that the error message names.
 
     Raises
     ------
     DataError
-        One is there twice, or does not decode.
+        If two columns have the same name, or a name could not be decoded.
     """
     for name in names:
         if list(names).count(name) > 1:
-            raise DataError(f"{place}: column {name!r} is there twice; rename one")
+            raise DataError(f"{where}: column {name!r} is there twice; rename one")
         try:
             check_text(name, "the name of a column")
         except ValueError as error:
-            raise DataError(f"{place}: {error}") from error
+            raise DataError(f"{where}: {error}") from error
 
 
 def resolve_label(present: Sequence[str], label_column: str | None) -> str | None:
-    """Return the label column: for the usual name, whichever usual one is there."""
-    if label_column != LABELS[0]:
+    """Return the label column; "label" means the first usual name that is present."""
+    if label_column != LABEL_COLUMNS[0]:
         return label_column
-    return next((column for column in LABELS if column in present), label_column)
+    return next((column for column in LABEL_COLUMNS if column in present), label_column)
 
 
 def guess_modality(
     reader: Reader, row_column: str | None = None, label_column: str | None = "label"
 ) -> Modality:
-    """Tell texts, images and features apart by the columns and the first readable record.
+    """Guess what rows are from the names of the columns and from the first readable row.
 
     Parameters
     ----------
     reader : Reader
-        One that can be read again.
+        A reader of a source that can be read again.
     row_column, label_column : str, optional
+        See `open_rows`.
+
+    Returns
+    -------
+    {"text", "image", "features"}
 
     Raises
     ------
     DataError
-        Nothing to read.
+        If the source cannot be read.
     """
-    if isinstance(reader, ImageFolderReader):
-        return "image"
+    if reader.modality is not None:
+        return reader.modality
     present: list[str] = []
 
     def choose(columns: Sequence[str]) -> list[str]:
@@ -148,7 +169,7 @@ def guess_modality(
 
     first = next((r for r in reader.records(choose) if isinstance(r, Record)), None)
     others = [column for column in present if column != resolve_label(present, label_column)]
-    for modality, usual in USUAL.items():
+    for modality, usual in ROW_COLUMNS.items():
         if row_column is None and set(usual) & set(others):
             return modality
     if first is None:
@@ -156,18 +177,18 @@ def guess_modality(
     folder = Path(reader.name).parent
     if row_column is not None:
         value = first.fields.get(row_column)
-        kind = _kind(value, folder)
-        # A row of features has several numbers: one, however it is written, is no such row.
-        several = isinstance(value, list | np.ndarray)
-        return "text" if kind == "features" and not several else kind
-    kinds = {_kind(first.fields[column], folder) for column in others}
+        kind = _guess_value(value, folder)
+        # A row of features is a list of numbers: a column of single numbers holds texts.
+        is_list = isinstance(value, list | np.ndarray)
+        return "text" if kind == "features" and not is_list else kind
+    kinds = {_guess_value(first.fields[column], folder) for column in others}
     return kinds.pop() if len(others) == 1 or kinds == {"features"} else "text"
 
 
-def _kind(value: Any, folder: Path) -> Modality:
+def _guess_value(value: Any, folder: Path) -> Modality:
     if isinstance(value, str):
         if Path(value).suffix.lower() in SUFFIXES:
-            # Words that end on the name of an image are text.
+            # A sentence may end with the name of an image: it is a path only if there is a file.
             is_path = len(value.split()) == 1 or is_file(folder / value)
             return "image" if is_path else "text"
         try:

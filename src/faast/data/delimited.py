@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from typing import ClassVar
 
 from faast.data.columns import check_names
-from faast.data.reader import Choose, DataError, Fault, Record
-from faast.data.text_file import TextFile
+from faast.data.reader import Choose, DataError, Record, RowError
+from faast.data.text_file import TextFile, TextReader
 
 FIELD_CHARACTERS = 1 << 22
-"""Characters of the longest field: more than a long novel, little beside memory."""
+"""Most characters of a field: longer than a long novel, and small beside memory."""
 
 
-class DelimitedReader:
-    """Rows of fields, quoted where they contain the delimiter, a quote or a line end.
+class DelimitedReader(TextReader):
+    """Read rows of fields, quoted if they contain the delimiter, a quote or a line end.
 
     Parameters
     ----------
@@ -22,28 +23,24 @@ class DelimitedReader:
     delimiter : str
     """
 
-    unit = "line"
+    typed: ClassVar[bool] = False
 
     def __init__(self, file: TextFile, delimiter: str) -> None:
-        self.file, self.name, self.delimiter = file, file.name, delimiter
+        super().__init__(file)
+        self.delimiter = delimiter
 
-    @property
-    def fraction(self) -> float | None:
-        """See `Reader`."""
-        return self.file.fraction
-
-    def records(self, choose: Choose) -> Iterator[Record | Fault]:
+    def records(self, choose: Choose) -> Iterator[Record | RowError]:
         """See `Reader.records`."""
-        # One limit for the whole process: never lowered, so as to break no one else's reading.
+        # The limit holds for the whole process: only raise it, so that other code still works.
         csv.field_size_limit(max(csv.field_size_limit(), FIELD_CHARACTERS))
         first = self.file.first_line()
         rows = csv.reader(self.file.lines(), delimiter=self.delimiter, strict=True)
         try:
-            header = self._header(rows)
+            header = self._read_header(rows)
             wanted = set(choose(header))
         except DataError as error:
-            raise DataError(f"{error}{self._doubt(first)}") from error
-        kept = [(place, name) for place, name in enumerate(header) if name in wanted]
+            raise DataError(f"{error}{self._suggest_format(first)}") from error
+        kept = [(column, name) for column, name in enumerate(header) if name in wanted]
         while True:
             number = rows.line_num + 1
             try:
@@ -51,48 +48,51 @@ class DelimitedReader:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Fault(number, _fault(error))
+                yield RowError(number, _explain(error))
                 continue
             if len(fields) == len(header):
-                yield Record(number, {name: fields[place] for place, name in kept})
-            elif fields:  # blank lines are no rows
-                yield Fault(
+                yield Record(number, {name: fields[column] for column, name in kept})
+            elif fields:  # a blank line has no fields
+                yield RowError(
                     number,
                     f"{len(fields)} fields, the header has {len(header)}; put double quotes "
                     "around fields that contain the delimiter",
                 )
 
-    def _header(self, rows: Iterator[list[str]]) -> list[str]:
+    def _read_header(self, rows: Iterator[list[str]]) -> list[str]:
         try:
             header = next(rows)
         except StopIteration:
             raise DataError(f"{self.name} is empty; its first line must name columns") from None
         except csv.Error as error:
-            raise DataError(f"{self.name}, line 1: {_fault(error)}") from error
+            raise DataError(f"{self.name}, line 1: {_explain(error)}") from error
         header = [name.strip() for name in header]
         check_names(header, f"{self.name}, line 1")
         return header
 
-    def _doubt(self, first: str) -> str:
-        """Say what the file may be instead, by its first line."""
-        if first.lstrip().startswith("{"):
+    def _suggest_format(self, first_line: str) -> str:
+        """Return the end of an error message: what the format may be, judged by the first line."""
+        if first_line.lstrip().startswith("{"):
             return '; it looks like JSON lines: say format="jsonl" (--format jsonl)'
-        if self.delimiter == "," and "\t" in first:
+        if self.delimiter == "," and "\t" in first_line:
             return '; it looks separated by tabs: say format="tsv" (--format tsv)'
-        if ";" in first:
+        if ";" in first_line:
             return "; it looks separated by semicolons: save it with commas"
         if self.file.path is None:
-            return "; standard input is read as CSV: else say format (--format jsonl, tsv or lines)"
+            return (
+                "; standard input is read as CSV: if it is not, say format "
+                "(--format jsonl, tsv or lines)"
+            )
         return ""
 
 
-def _fault(error: csv.Error) -> str:
+def _explain(error: csv.Error) -> str:
     if "field limit" in str(error):
         return (
             f"a field of more than {FIELD_CHARACTERS:,} characters; either a double quote is not "
-            "closed, or the text is too long for CSV (JSON lines or Parquet hold any text)"
+            "closed, or the text is too long for CSV (JSON lines and Parquet hold any text)"
         )
     return (
         f"{error}; a double quote is probably not closed, or stands inside a field without being "
-        "doubled (JSON lines or Parquet hold any text)"
+        "doubled (JSON lines and Parquet hold any text)"
     )

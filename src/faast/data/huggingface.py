@@ -1,4 +1,4 @@
-"""Hugging Face datasets: objects, and folders that they were saved to."""
+"""Datasets of Hugging Face `datasets`: objects, and folders to which they were saved."""
 
 from __future__ import annotations
 
@@ -7,56 +7,56 @@ from pathlib import Path
 from typing import Any
 
 from faast._utils.imports import import_optional
-from faast.data.reader import Choose, DataError, Fault, Record
-
-BATCH_ROWS = 1024
+from faast.data.reader import WINDOW_ROWS, Choose, DataError, Reader, Record
 
 
-class DatasetReader:
-    """Rows of a `datasets.Dataset` or `IterableDataset`, numbered from 0 as they are indexed.
+class DatasetReader(Reader):
+    """Read a `datasets.Dataset` or `IterableDataset`; rows are counted from 0, as in the dataset.
+
+    Class labels that are stored as numbers (`datasets.ClassLabel`) are read as the names of the
+    classes.
 
     Parameters
     ----------
-    dataset : Dataset or IterableDataset
-        With class labels as numbers (`ClassLabel`), the names of the classes are read.
+    dataset : datasets.Dataset or datasets.IterableDataset
     name : str
+        What error messages call the dataset.
     """
 
-    unit = "row"
-
     def __init__(self, dataset: Any, name: str = "dataset") -> None:
-        self.dataset, self.name = dataset, name
-        self.fraction: float | None = None
+        super().__init__(name)
+        self.dataset = dataset
 
-    def records(self, choose: Choose) -> Iterator[Record | Fault]:
+    def records(self, choose: Choose) -> Iterator[Record]:
         """See `Reader.records`."""
         if self.dataset.column_names is None:
             raise DataError(
-                f"{self.name} does not say its columns; call dataset.resolve_features() first"
+                f"{self.name} does not know its columns; call dataset.resolve_features() first"
             )
         wanted = list(choose(self.dataset.column_names))
-        dataset = self._undecoded(self.dataset.select_columns(wanted))
-        named = {name: self._names(name) for name in wanted}
+        dataset = self._without_decoding(self.dataset.select_columns(wanted))
+        convert = {name: self._converter(name) for name in wanted}
         total = len(dataset) if hasattr(dataset, "__len__") else None
         number = 0
-        for batch in dataset.iter(batch_size=BATCH_ROWS):
+        for batch in dataset.iter(batch_size=WINDOW_ROWS):
             for values in zip(*(batch[name] for name in wanted), strict=True):
                 fields = {
-                    name: named[name](value) for name, value in zip(wanted, values, strict=True)
+                    name: convert[name](value) for name, value in zip(wanted, values, strict=True)
                 }
                 yield Record(number, fields)
                 number += 1
-            self.fraction = number / total if total else None
+            self._fraction = number / total if total else None
 
-    def _undecoded(self, dataset: Any) -> Any:
-        """Leave images as bytes, so that one that is damaged can be reported as one row."""
+    def _without_decoding(self, dataset: Any) -> Any:
+        """Leave images as bytes: a damaged one can then be reported as a single bad row."""
         library = import_optional("datasets", "data")
         for name, feature in (dataset.features or {}).items():
             if isinstance(feature, library.Image):
                 dataset = dataset.cast_column(name, library.Image(decode=False))
         return dataset.with_format(None)
 
-    def _names(self, column: str) -> Callable[[Any], Any]:
+    def _converter(self, column: str) -> Callable[[Any], Any]:
+        """Return what turns class numbers into names, and leaves all other values as they are."""
         feature = (self.dataset.features or {}).get(column)
         names = getattr(feature, "names", None)
         if names is None:
@@ -64,46 +64,60 @@ class DatasetReader:
         return lambda value: names[value] if value is not None and value >= 0 else None
 
 
-def saved_dataset(folder: Path, split: str | None) -> DatasetReader:
+def open_saved_dataset(folder: Path, split: str | None) -> DatasetReader:
     """Open a dataset that was written with ``save_to_disk``.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    split : str or None
+        See `open_dataset`.
 
     Raises
     ------
     DataError
-        Unreadable, or a dictionary of splits of which none or a missing one is named.
+        If the folder is unreadable, or for the reasons of `open_dataset`.
     """
     library = import_optional("datasets", "data")
     try:
         dataset = library.load_from_disk(str(folder))
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"cannot read {folder} as a saved dataset: {error}") from error
-    return dataset_reader(dataset, split, str(folder))
+    return open_dataset(dataset, split, str(folder))
 
 
-def dataset_reader(dataset: Any, split: str | None, name: str) -> DatasetReader:
-    """Read a dataset, or one split of a dictionary of them.
+def open_dataset(dataset: Any, split: str | None, name: str) -> DatasetReader:
+    """Open a dataset, or one split of a dictionary of datasets.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset, IterableDataset, DatasetDict or IterableDatasetDict
+    split : str or None
+        Key of the dictionary; None for a single dataset.
+    name : str
+        What error messages call the dataset.
 
     Raises
     ------
     DataError
-        A dictionary of splits of which none or a missing one is named, or a split of one dataset.
+        If a dictionary has no such split, or a split is given for a single dataset.
     """
     if not isinstance(dataset, dict):
         refuse_split(split, name)
         return DatasetReader(dataset, name)
     if split not in dataset:
-        said = "name one with split (--split)" if split is None else f"not {split!r}"
-        raise DataError(f"{name} has the splits {', '.join(dataset)}; {said}")
+        problem = "name one with split (--split)" if split is None else f"not {split!r}"
+        raise DataError(f"{name} has the splits {', '.join(dataset)}; {problem}")
     return DatasetReader(dataset[split], f"{name}[{split}]")
 
 
 def refuse_split(split: str | None, name: str) -> None:
-    """Check that no split is named of what has none.
+    """Check that no split is given for a source that has none.
 
     Raises
     ------
     DataError
-        One is.
+        If one is given.
     """
     if split is not None:
         raise DataError(f"{name} has no splits such as {split!r}; leave split (--split) out")

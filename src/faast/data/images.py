@@ -1,4 +1,4 @@
-"""One image, however it was handed over."""
+"""Decode images, given as paths, bytes, PIL images or arrays."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ from numpy.typing import NDArray
 from faast._utils.imports import import_optional
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Suffixes of image files."""
 
 
 def read_image(row: Any) -> Any:
-    """Return a row as an upright RGB image, all of it decoded.
+    """Decode one image completely, and turn it upright.
 
     Parameters
     ----------
-    row : path, bytes of a file, PIL image, or uint8 array
-        Arrays have shape (h, w), (h, w, 3) or (h, w, 4).
+    row : path, bytes of an image file, PIL image, or uint8 array
+        Arrays have shape (height, width), (height, width, 3) or (height, width, 4).
 
     Returns
     -------
     PIL.Image.Image
+        In mode RGB.
 
     Raises
     ------
     ImportError
-        Pillow is not installed.
+        If Pillow is not installed.
     ValueError
-        The row is none of these; the file is missing, damaged, no image, or has more pixels than
-        Pillow holds to be safe; the array has another shape or type.
+        If the row is none of the above, a file is missing, damaged or not an image, or an image
+        has more pixels than Pillow considers safe.
     """
     pil = import_optional("PIL.Image", "image")
     if isinstance(row, np.ndarray):
-        row = pil.fromarray(_checked(row))
+        row = pil.fromarray(_check_array(row))
     if not isinstance(row, str | os.PathLike | bytes | pil.Image):
         raise ValueError(
             "an image must be a path, the bytes of a file, a PIL image or a uint8 array, got "
@@ -54,49 +56,59 @@ def read_image(row: Any) -> Any:
             with pil.open(io.BytesIO(row) if isinstance(row, bytes) else row) as image:
                 return transpose(image).convert("RGB")
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
-        raise ValueError(f"{_named(row)} is too large: {error}; scale it down") from error
-    except Exception as error:  # Pillow's readers raise anything on a damaged file
-        raise ValueError(_fault(row, error)) from error
+        raise ValueError(f"{_name_of(row)} is too large: {error}; scale it down") from error
+    except Exception as error:  # on a damaged file, Pillow may raise any exception
+        raise ValueError(_explain(row, error)) from error
 
 
 def read_images(rows: Sequence[Any], numbers: Sequence[int]) -> list[Any]:
-    """Read each row; errors call row i ``numbers[i]``."""
-    return [_numbered(row, number) for row, number in zip(rows, numbers, strict=True)]
+    """Decode several images; see `read_image`.
 
+    Parameters
+    ----------
+    rows : sequence
+    numbers : sequence of int
+        The number by which error messages call each row.
 
-def _numbered(row: Any, number: int) -> Any:
-    try:
-        return read_image(row)
-    except ValueError as error:
-        raise ValueError(f"row {number}: {error}") from error
-
-
-def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
-    if array.dtype != np.uint8 or not shaped or array.size == 0:
-        raise ValueError(
-            "an image array must be uint8 of shape (h, w), (h, w, 3) or (h, w, 4), got "
-            f"{array.dtype} of shape {array.shape}"
-        )
-    return array
+    Returns
+    -------
+    list of PIL.Image.Image
+    """
+    images = []
+    for row, number in zip(rows, numbers, strict=True):
+        try:
+            images.append(read_image(row))
+        except ValueError as error:
+            raise ValueError(f"row {number}: {error}") from error
+    return images
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a file is there; text that cannot be a name, being too long, is none."""
+    """Tell whether a file exists; a path that is too long for a name does not."""
     try:
         return path.is_file()
     except OSError:
         return False
 
 
-def _named(row: Any) -> str:
+def _check_array(array: NDArray[Any]) -> NDArray[np.uint8]:
+    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or not is_image or array.size == 0:
+        raise ValueError(
+            "an image array must be uint8 of shape (height, width), (height, width, 3) or "
+            f"(height, width, 4), got {array.dtype} of shape {array.shape}"
+        )
+    return array
+
+
+def _name_of(row: Any) -> str:
     return f"the image {row}" if isinstance(row, str | os.PathLike) else "the image"
 
 
-def _fault(row: Any, error: Exception) -> str:
+def _explain(row: Any, error: Exception) -> str:
     if isinstance(row, str | os.PathLike) and not is_file(Path(row)):
         return (
             f"there is no image {row}; rows are paths of images here, texts need a model of "
             "texts (--encoder hashing)"
         )
-    return f"cannot read {_named(row)}: {error}; it is damaged or no image"
+    return f"cannot read {_name_of(row)}: {error}; it is damaged or not an image"

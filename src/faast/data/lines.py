@@ -1,36 +1,26 @@
-"""Plain text: every line is a row without a label."""
+"""Plain text files: every line is a text without a label."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from faast.data.reader import Choose, Fault, Record
-from faast.data.text_file import TextFile
+from faast.data.reader import Choose, Record
+from faast.data.text_file import TextReader
 
-COLUMN = "text"
+_COLUMN = "text"
 
 
-class PlainLinesReader:
-    """Lines as rows; blank lines are none.
+class LinesReader(TextReader):
+    """Read each line as the column "text", and leave out blank lines.
 
     Parameters
     ----------
     file : TextFile
     """
 
-    unit = "line"
-
-    def __init__(self, file: TextFile) -> None:
-        self.file, self.name = file, file.name
-
-    @property
-    def fraction(self) -> float | None:
-        """See `Reader`."""
-        return self.file.fraction
-
-    def records(self, choose: Choose) -> Iterator[Record | Fault]:
+    def records(self, choose: Choose) -> Iterator[Record]:
         """See `Reader.records`."""
-        choose([COLUMN])
+        choose([_COLUMN])
         for number, line in enumerate(self.file.lines(), start=1):
             if line.strip():
-                yield Record(number, {COLUMN: line.rstrip("\r\n")})
+                yield Record(number, {_COLUMN: line.rstrip("\r\n")})

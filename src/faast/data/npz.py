@@ -1,4 +1,4 @@
-"""Feature tables in npz archives, read a block of rows at a time."""
+"""Tables of features in npz archives, read a block of rows at a time."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faast.data.reader import Choose, DataError, Fault, Record
+from faast.data.reader import WINDOW_ROWS, Choose, DataError, Reader, Record
 
-BLOCK_ROWS = 1024
-SUFFIX = ".npy"
+_SUFFIX = ".npy"
 
 
-class ArchiveReader:
-    """Arrays of one length, such as `features` and `labels`; rows count from 0, as in the arrays.
+class NpzReader(Reader):
+    """Read arrays of equal length, such as "features" and "labels", as columns.
+
+    Rows are counted from 0, as in the arrays.
 
     Parameters
     ----------
     path : pathlib.Path
     """
 
-    unit = "row"
-
     def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
-        self.fraction: float | None = None
+        super().__init__(str(path))
+        self.path = path
 
-    def records(self, choose: Choose) -> Iterator[Record | Fault]:
+    def records(self, choose: Choose) -> Iterator[Record]:
         """See `Reader.records`."""
         try:
             with zipfile.ZipFile(self.path) as archive:
-                members = [name for name in archive.namelist() if name.endswith(SUFFIX)]
-                wanted = list(choose([name.removesuffix(SUFFIX) for name in members]))
+                members = [name for name in archive.namelist() if name.endswith(_SUFFIX)]
+                wanted = list(choose([name.removesuffix(_SUFFIX) for name in members]))
                 with ExitStack() as stack:
                     arrays = {
-                        name: self._begin(stack.enter_context(archive.open(name + SUFFIX)), name)
+                        name: self._open(stack.enter_context(archive.open(name + _SUFFIX)), name)
                         for name in wanted
                     }
                     yield from self._rows(arrays)
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"cannot read {self.name} as an npz archive: {error}") from error
 
-    def _begin(self, file: IO[bytes], name: str) -> _Stored:
+    def _open(self, file: IO[bytes], name: str) -> _StoredArray:
+        """Read the header of an array, and check that its rows can be read in order."""
         try:
             version = np.lib.format.read_magic(file)
             read_header = (
@@ -57,7 +57,7 @@ class ArchiveReader:
             )
             shape, by_columns, dtype = read_header(file)
         except ValueError as error:
-            raise DataError(f"{self.name}: {name!r} is no stored array: {error}") from error
+            raise DataError(f"{self.name}: {name!r} is not a stored array: {error}") from error
         if dtype.hasobject:
             raise DataError(
                 f"{self.name}: {name!r} holds Python objects, which are not read because they can "
@@ -67,23 +67,23 @@ class ArchiveReader:
             raise DataError(
                 f"{self.name}: {name!r} is stored by columns; save np.ascontiguousarray of it"
             )
-        return _Stored(file, shape, dtype)
+        return _StoredArray(file, shape, dtype)
 
-    def _rows(self, arrays: dict[str, _Stored]) -> Iterator[Record]:
-        lengths = {name: stored.shape[0] if stored.shape else 0 for name, stored in arrays.items()}
+    def _rows(self, arrays: dict[str, _StoredArray]) -> Iterator[Record]:
+        lengths = {name: array.shape[0] if array.shape else 0 for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(f"{self.name}: the arrays differ in length: {lengths}")
         total = next(iter(lengths.values()))
-        for start in range(0, total, BLOCK_ROWS):
-            size = min(BLOCK_ROWS, total - start)
-            blocks = {name: stored.read(size) for name, stored in arrays.items()}
+        for start in range(0, total, WINDOW_ROWS):
+            size = min(WINDOW_ROWS, total - start)
+            blocks = {name: array.read(size) for name, array in arrays.items()}
             for row in range(size):
                 yield Record(start + row, {name: block[row] for name, block in blocks.items()})
-            self.fraction = (start + size) / total
+            self._fraction = (start + size) / total
 
 
-class _Stored(NamedTuple):
-    """An array whose rows are read in turn."""
+class _StoredArray(NamedTuple):
+    """An array in a file; each call of `read` returns its next rows."""
 
     file: IO[bytes]
     shape: tuple[int, ...]

@@ -1,47 +1,26 @@
-"""Texts without labels on standard input: lines, or a table that says so in its first line.
-
-Rows by path: the format follows from the name.
-"""
+"""Open rows by the name of a file, a folder or standard input."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from faast.data.columns import USUAL, resolve_label
+from faast.data.columns import ROW_COLUMNS, resolve_label
 from faast.data.delimited import DelimitedReader
-from faast.data.huggingface import dataset_reader, refuse_split, saved_dataset
+from faast.data.huggingface import open_dataset, open_saved_dataset, refuse_split
 from faast.data.image_folder import ImageFolderReader
 from faast.data.jsonl import JsonLinesReader
-from faast.data.lines import PlainLinesReader
-from faast.data.npz import ArchiveReader
+from faast.data.lines import LinesReader
+from faast.data.npz import NpzReader
 from faast.data.parquet import ParquetReader
 from faast.data.reader import DataError, Modality, Reader
 from faast.data.source import OnError, RowSource
 from faast.data.text_file import TextFile
 
-
-def lines_or_table(file: TextFile, label_column: str | None) -> Reader:
-    """Read CSV where the first line names a usual column of texts, or the labels beside another.
-
-    Parameters
-    ----------
-    file : TextFile
-    label_column : str or None
-        As `choose_columns` takes it.
-
-    Returns
-    -------
-    DelimitedReader or PlainLinesReader
-    """
-    names = [name.strip('"') for name in file.first_line().strip().split(",")]
-    label = resolve_label(names, label_column)
-    is_header = any(name in names for name in USUAL["text"]) or (len(names) > 1 and label in names)
-    return DelimitedReader(file, ",") if is_header else PlainLinesReader(file)
-
-
-SUFFIXES = {
+_SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
@@ -51,9 +30,21 @@ SUFFIXES = {
     ".npz": "npz",
     ".txt": "lines",
 }
-FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
+_FORMATS = tuple(dict.fromkeys(_SUFFIXES.values()))
+
+_TEXT_FORMATS: dict[str, Callable[[TextFile], Reader]] = {
+    "csv": partial(DelimitedReader, delimiter=","),
+    "tsv": partial(DelimitedReader, delimiter="\t"),
+    "jsonl": JsonLinesReader,
+    "lines": LinesReader,
+}
+_BINARY_FORMATS: dict[str, Callable[[Path], Reader]] = {
+    "parquet": ParquetReader,
+    "npz": NpzReader,
+}
 
 _SAVED_DATASET = ("state.json", "dataset_dict.json")
+"""Files that a folder holds to which a dataset was saved."""
 
 
 def open_rows(
@@ -68,32 +59,33 @@ def open_rows(
     encoding: str = "utf-8",
     on_error: OnError = "raise",
 ) -> RowSource:
-    """Open rows for streaming.
+    """Open rows and labels for streaming.
 
     Parameters
     ----------
     source : path, "-" or Hugging Face dataset
-        A file; a folder of images (class per sub-folder); a folder that a dataset was saved to;
-        "-" for standard input; or a `datasets` object. For images, a table is a manifest: its
-        paths are relative to its own folder.
+        A table; a folder with one sub-folder of images per class; a folder to which a dataset was
+        saved; "-" for standard input; or an object of `datasets`. The paths of images in a table
+        are relative to the folder of the table.
     modality : {"text", "image", "features"}
-        What a row is: an encoder's `modality`.
+        What a row is.
     row_column : str, optional
-        Column of the rows; a usual one ("text", "path", "features"), or the only one beside the
-        label.
+        Column that holds the rows. By default one with a usual name ("text", "path",
+        "features"), or else the only column beside the label.
     label_column : str or None
-        Column of the labels; None where there are none to read.
+        Column that holds the labels; "label" also finds "labels" and "y". None reads no labels.
     labelled : bool
-        False leaves the label column aside, where there is one.
+        Whether to read labels. If False, a label column is ignored.
     format : {"csv", "tsv", "jsonl", "parquet", "npz", "lines"}, optional
-        By the suffix; for standard input "csv". Texts without labels, no column of which is named,
-        are "lines" there (each line a row) unless the first line is a header: see `lines_or_table`.
+        By default the suffix of the file decides, and standard input is "csv". Standard input
+        without labels, from which no row column is named, is "lines" (each line is a row) unless
+        its first line is a header.
     split : str, optional
-        Which part of a dictionary of datasets.
+        Split of a dataset that has several.
     encoding : str
-        Of text files.
+        Encoding of text files.
     on_error : {"raise", "skip"}
-        What to do about a row that cannot be read.
+        Whether a row that cannot be read raises an error or is left out.
 
     Returns
     -------
@@ -102,23 +94,24 @@ def open_rows(
     Raises
     ------
     DataError
-        No such file, of a format that is not known, or images where none are expected.
+        If there is no such file, its format is unknown, or it is a folder of images and
+        `modality` is not "image".
 
     Examples
     --------
     >>> source = open_rows("reviews.csv")  # doctest: +SKIP
     >>> for rows, labels, numbers in source:  # doctest: +SKIP
-    ...     classifier.add(rows, labels)
+    ...     classifier.partial_fit(rows, labels)
     """
-    asked = modality == "text" and row_column is None and not (labelled and label_column)
-    if source == "-" and format is None and split is None and asked:
-        reader = lines_or_table(TextFile(None, encoding), label_column)
+    may_be_lines = modality == "text" and row_column is None and not (labelled and label_column)
+    if source == "-" and format is None and split is None and may_be_lines:
+        reader = _open_lines_or_table(TextFile(None, encoding), label_column)
     else:
         reader = open_reader(source, format=format, split=split, encoding=encoding)
-    if isinstance(reader, ImageFolderReader) and modality != "image":
+    if reader.modality not in (None, modality):
         raise DataError(f"{source} is a folder of images, but the model takes {modality} rows")
-    in_folder = isinstance(source, str | os.PathLike) and Path(source).is_file()
-    folder = Path(source).parent if in_folder else None
+    is_file = isinstance(source, str | os.PathLike) and Path(source).is_file()
+    folder = Path(source).parent if is_file else None
     return RowSource(
         reader, modality, row_column, label_column, on_error, folder, labelled=labelled
     )
@@ -131,51 +124,67 @@ def open_reader(
     split: str | None = None,
     encoding: str = "utf-8",
 ) -> Reader:
-    """Open records; see `open_rows`, which makes rows of them."""
+    """Open the records of a source, of which `open_rows` makes rows and labels.
+
+    Parameters
+    ----------
+    source, format, split, encoding
+        See `open_rows`.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or its format is unknown.
+    """
     if not isinstance(source, str | os.PathLike):
-        return dataset_reader(source, split, "dataset")
+        return open_dataset(source, split, "dataset")
     if source == "":
         raise DataError("no data is named; name a file, a folder, or - for standard input")
     path = None if source == "-" else Path(source)
     if path is not None and any((path / name).is_file() for name in _SAVED_DATASET):
-        return saved_dataset(path, split)
+        return open_saved_dataset(path, split)
     refuse_split(split, str(source))
     if path is None:
-        return _file_reader(None, format or "csv", encoding)
+        return _open_file(None, format or "csv", encoding)
     if path.is_dir():
         return ImageFolderReader(path)
     if path.exists() and not path.is_file():
         raise DataError(
-            f"{path} is no file but a pipe or a device, which cannot be read twice; pipe it into "
-            "standard input and name - instead"
+            f"{path} is not a file but a pipe or a device, which cannot be read twice; pipe it "
+            "into standard input and name - instead"
         )
-    return _file_reader(path, format or _format_of(path), encoding)
+    return _open_file(path, format or _format_of(path), encoding)
+
+
+def _open_lines_or_table(file: TextFile, label_column: str | None) -> Reader:
+    """Read CSV if the first line is a header, and otherwise every line as a text.
+
+    A header names a usual column of texts, or the label column and another one.
+    """
+    names = [name.strip('"') for name in file.first_line().strip().split(",")]
+    label = resolve_label(names, label_column)
+    has_text_column = any(name in names for name in ROW_COLUMNS["text"])
+    is_header = has_text_column or (len(names) > 1 and label in names)
+    return _TEXT_FORMATS["csv" if is_header else "lines"](file)
 
 
 def _format_of(path: Path) -> str:
     if not path.is_file():
         raise DataError(f"there is no file {path}")
-    found = SUFFIXES.get(path.suffix.lower())
+    found = _SUFFIXES.get(path.suffix.lower())
     if found is None:
         raise DataError(
-            f"{path} has none of the suffixes {', '.join(SUFFIXES)}; rename it, or say what it is "
-            f"with format (--format), one of {', '.join(FORMATS)}"
+            f"{path} has none of the suffixes {', '.join(_SUFFIXES)}; rename it, or say what it is "
+            f"with format (--format), one of {', '.join(_FORMATS)}"
         )
     return found
 
 
-def _file_reader(path: Path | None, format: str, encoding: str) -> Reader:
-    text = TextFile(path, encoding)
-    if format == "csv":
-        return DelimitedReader(text, ",")
-    if format == "tsv":
-        return DelimitedReader(text, "\t")
-    if format == "jsonl":
-        return JsonLinesReader(text)
-    if format == "lines":
-        return PlainLinesReader(text)
-    if format not in FORMATS:
-        raise DataError(f"unknown format {format!r}; there are {', '.join(FORMATS)}")
+def _open_file(path: Path | None, format: str, encoding: str) -> Reader:
+    if format in _TEXT_FORMATS:
+        return _TEXT_FORMATS[format](TextFile(path, encoding))
+    if format not in _BINARY_FORMATS:
+        raise DataError(f"unknown format {format!r}; the formats are {', '.join(_FORMATS)}")
     if path is None:
         raise DataError(f"{format} cannot be read from standard input; write it to a file first")
-    return ParquetReader(path) if format == "parquet" else ArchiveReader(path)
+    return _BINARY_FORMATS[format](path)

@@ -1,23 +1,25 @@
-"""What a reader gives: numbered records, and reasons where one could not be read."""
+"""The interface of file readers: records with numbers, and reasons why a row cannot be read."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple
 
 Modality = Literal["text", "image", "features"]
+"""What a row is."""
 
 WINDOW_ROWS = 1024
-"""Rows encoded together, counted from the first row of a call.
+"""Rows that are read, and encoded, together.
 
-A float encoder's last bits depend on the rows that share a batch. Windows are cut by row order
-alone, so the same rows in the same order always share the same batches; readers hand over batches
-of this many rows, so a streamed file and a list of its rows are encoded alike.
+The last bits of many encoders depend on which rows share a batch. Rows are cut into windows by
+their order alone, counted from the first row of a call, so the same rows in the same order get the
+same features, whether they come from a file that is streamed or from a list.
 """
 
 
 class DataError(ValueError):
-    """Rows that cannot be read; the message names the file, the line and what to do."""
+    """Data that cannot be read; the message names the file and line, and says what to do."""
 
 
 class Record(NamedTuple):
@@ -26,7 +28,7 @@ class Record(NamedTuple):
     Attributes
     ----------
     number : int
-        The line on which it begins, from 1, or its place in a container.
+        The line on which the row begins, counted from 1, or its index in a container.
     fields : mapping of column name to value
     """
 
@@ -34,37 +36,66 @@ class Record(NamedTuple):
     fields: Mapping[str, Any]
 
 
-class Fault(NamedTuple):
-    """A row that could not be read, and why."""
+class RowError(NamedTuple):
+    """A row that cannot be read.
+
+    Attributes
+    ----------
+    number : int
+        As in `Record`.
+    reason : str
+    """
 
     number: int
     reason: str
 
 
 Choose = Callable[[Sequence[str]], Sequence[str]]
-"""Takes the columns that there are and returns those that are wanted; may raise `DataError`."""
+"""Takes the names of all columns and returns those of the columns to read."""
 
 
-class Reader(Protocol):
-    """One file format."""
+class Reader(ABC):
+    """Base of the readers of all file formats.
 
-    @property
-    def name(self) -> str:
-        """What error messages call the file."""
+    Parameters
+    ----------
+    name : str
+        What error messages call the source.
+    """
 
-    @property
-    def unit(self) -> str:
-        """What a record's number counts: "line", "row" or "image"."""
+    unit: ClassVar[str] = "row"
+    """What the number of a record counts: "line", "row" or "image"."""
+
+    modality: ClassVar[Modality | None] = None
+    """What rows are, or None if that depends on the content."""
+
+    typed: ClassVar[bool] = True
+    """Whether numbers and strings are told apart: in a CSV file, every value is a string."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._fraction: float | None = None
 
     @property
     def fraction(self) -> float | None:
-        """How much of the file the latest pass has read, 0 to 1, where that is known."""
+        """The part of the source that the latest pass has read, from 0 to 1, or None if unknown."""
+        return self._fraction
 
-    def records(self, choose: Choose) -> Iterator[Record | Fault]:
-        """Read from the beginning, asking once which columns are wanted.
+    @abstractmethod
+    def records(self, choose: Choose) -> Iterator[Record | RowError]:
+        """Read all rows from the beginning.
+
+        Parameters
+        ----------
+        choose : callable
+            Called once, with the names of all columns; returns those to read.
+
+        Yields
+        ------
+        Record or RowError
 
         Raises
         ------
         DataError
-            The file is missing, empty, or of another format.
+            If the source is missing, empty, damaged or of another format, or `choose` raises it.
         """

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from faast.data import DataError, open_reader
-from faast.data.reader import Choose, Fault
+from faast.data.reader import Choose, RowError
 
 Fields = Mapping[str, Any]
 
@@ -60,7 +60,7 @@ class RecordSource:
         found = False
         for record in self._reader.records(self._columns):
             self._number = record.number
-            if isinstance(record, Fault):
+            if isinstance(record, RowError):
                 raise DataError(f"{self.place}: {record.reason}")
             found = True
             yield record.fields

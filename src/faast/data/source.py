@@ -1,31 +1,32 @@
-"""Streams of rows and labels, from any reader."""
+"""Batches of rows and labels, streamed from any reader."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from faast.data import cells
+from faast.data.cells import label_kind, parse_features, parse_image, parse_label, parse_text
 from faast.data.columns import Columns, choose_columns
-from faast.data.reader import WINDOW_ROWS, DataError, Fault, Modality, Reader, Record
+from faast.data.reader import WINDOW_ROWS, DataError, Modality, Reader, Record, RowError
 
 OnError = Literal["raise", "skip"]
 
 MAX_MESSAGES = 20
-"""Messages of skipped rows that are kept; all skipped rows are counted."""
+"""Messages about skipped rows that are kept; all skipped rows are counted."""
 
 
 class Batch(NamedTuple):
-    """Rows that are read together.
+    """Rows that were read together.
 
     Attributes
     ----------
     rows : list
-        What an encoder of the source's modality takes.
-    labels : list of hashable, or None where no label column is read
+        Texts, images or arrays of features, as encoders and classifiers take them.
+    labels : list of hashable, or None
+        One label per row. None if no labels are read.
     numbers : list of int
-        Line numbers (from 1), or places in a container.
+        The line number of each row, counted from 1, or its index in a container.
     """
 
     rows: list[Any]
@@ -34,36 +35,39 @@ class Batch(NamedTuple):
 
 
 class RowSource:
-    """Batches of rows, read as they are needed: a file may be larger than memory.
+    """Rows of a source in batches, read as they are needed: a file may be larger than memory.
 
-    Every iteration reads from the beginning. Batches hold `WINDOW_ROWS` rows, the last one fewer,
-    so that encoding them one by one gives the same features as encoding all rows at once.
+    Every iteration reads from the beginning. All batches but the last hold `WINDOW_ROWS` rows, so
+    that encoding the batches one by one gives the same features as encoding all rows at once.
 
     Parameters
     ----------
     reader : Reader
     modality : {"text", "image", "features"}
+        What a row is.
     row_column, label_column : str, optional
-        A row column that is not named is found; without a label column no labels are read.
-    labelled : bool
-        False leaves the label column aside, where there is one. Labels are all strings, all
-        numbers, or all true and false.
+        See `open_rows`.
     on_error : {"raise", "skip"}
-        What to do about a row that cannot be read.
-    folder : pathlib.Path
-        What relative image paths start from.
+        Whether a row that cannot be read raises an error or is left out.
+    folder : pathlib.Path, optional
+        Folder to which paths of images are relative; by default the working directory.
+    labelled : bool
+        Whether to read labels. If False, a label column is ignored.
 
     Attributes
     ----------
     skipped : int
-        Rows that the latest iteration has skipped.
+        Number of rows that the latest iteration has left out.
     messages : list of str
-        Why, for the first of them.
+        The reasons, for the first `MAX_MESSAGES` of these rows.
 
     Raises
     ------
+    ValueError
+        If `on_error` is neither "raise" nor "skip".
     DataError
-        While iterating: nothing to read, a missing column, or (unless skipped) an unreadable row.
+        While iterating: if there are no rows, a column is missing, or a row cannot be read and is
+        not to be skipped. Labels must be all strings, all numbers, or all true and false.
     """
 
     def __init__(
@@ -88,12 +92,12 @@ class RowSource:
 
     @property
     def name(self) -> str:
-        """What error messages call the file."""
+        """What error messages call the source."""
         return self.reader.name
 
     @property
     def fraction(self) -> float | None:
-        """How much of the file the latest iteration has read, 0 to 1, where that is known."""
+        """The part of the source that the latest iteration has read; see `Reader.fraction`."""
         return self.reader.fraction
 
     def __iter__(self) -> Iterator[Batch]:
@@ -115,10 +119,31 @@ class RowSource:
             skipped = f" ({self.skipped} could not be read)" if self.skipped else ""
             raise DataError(f"{self.name} holds no rows{skipped}; put one in, or name another")
 
+    def report(self, number: int, reason: str) -> None:
+        """Raise an error about a row, or count the row if such rows are skipped.
+
+        Parameters
+        ----------
+        number : int
+            Number of the row; see `Batch`.
+        reason : str
+
+        Raises
+        ------
+        DataError
+            If `on_error` is "raise".
+        """
+        message = f"{self.name}, {self.reader.unit} {number}: {reason}"
+        if self.on_error == "raise":
+            raise DataError(f'{message}; on_error="skip" (--on-error skip) leaves such rows out')
+        self.skipped += 1
+        if len(self.messages) < MAX_MESSAGES:
+            self.messages.append(message)
+
     def _rows(self) -> Iterator[tuple[int, Any, Hashable]]:
         chosen: list[Columns] = []
 
-        def choose(present: Any) -> list[str]:
+        def choose(present: Sequence[str]) -> list[str]:
             chosen.append(
                 choose_columns(
                     present,
@@ -132,51 +157,42 @@ class RowSource:
             return chosen[0].wanted
 
         for record in self.reader.records(choose):
-            if isinstance(record, Fault):
+            if isinstance(record, RowError):
                 self.report(record.number, record.reason)
                 continue
             try:
-                row, label = self._converted(record, chosen[0])
+                row, label = self._parse(record, chosen[0])
             except ValueError as error:
                 self.report(record.number, str(error))
             else:
                 yield record.number, row, label
 
-    def _converted(self, record: Record, columns: Columns) -> tuple[Any, Hashable]:
+    def _parse(self, record: Record, columns: Columns) -> tuple[Any, Hashable]:
         fields = record.fields
-        label = None if columns.label is None else cells.label(fields[columns.label])
+        label = None if columns.label is None else parse_label(fields[columns.label])
         if columns.row is not None:
-            row = self._row(fields[columns.row])
+            row = self._parse_row(fields[columns.row])
         else:
-            row = self._row([value for name, value in fields.items() if name != columns.label])
-        self._check_alike(row, label)
+            row = self._parse_row([v for name, v in fields.items() if name != columns.label])
+        self._check_consistent(row, label)
         return row, label
 
-    def _row(self, value: Any) -> Any:
+    def _parse_row(self, value: Any) -> Any:
         if self.modality == "text":
-            return cells.text_row(value)
+            return parse_text(value)
         if self.modality == "image":
-            return cells.image_row(value, self.folder)
-        return cells.feature_row(value)
+            return parse_image(value, self.folder)
+        return parse_features(value)
 
-    def _check_alike(self, row: Any, label: Hashable) -> None:
-        """Check that a row is like the first one: as wide, its label of the same kind."""
+    def _check_consistent(self, row: Any, label: Hashable) -> None:
+        """Check that a row has as many features as the first one, and a label of the same kind."""
         width = len(row) if self.modality == "features" else 0
         if self._width not in (0, width):
             raise ValueError(f"{width} features, the first row has {self._width}")
-        kind = "" if label is None else cells.kind_of(label)
+        kind = "" if label is None else label_kind(label)
         if self._label_kind not in ("", kind):
             raise ValueError(
                 f"the label {label!r} is {kind}, the first one is {self._label_kind}; write all "
                 "labels alike"
             )
         self._width, self._label_kind = width, kind
-
-    def report(self, number: int, reason: str) -> None:
-        """Raise what is wrong with a row, or count it where such rows are skipped."""
-        message = f"{self.name}, {self.reader.unit} {number}: {reason}"
-        if self.on_error == "raise":
-            raise DataError(f'{message}; on_error="skip" (--on-error skip) leaves such rows out')
-        self.skipped += 1
-        if len(self.messages) < MAX_MESSAGES:
-            self.messages.append(message)

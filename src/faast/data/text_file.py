@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
-from faast.data.reader import DataError
+from faast.data.reader import DataError, Reader
 
 _FOREIGN = {
     b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
@@ -18,19 +18,29 @@ _FOREIGN = {
     b"\x1f\x8b": "is compressed; unpack it first (gunzip)",
     b"PAR1": "is a Parquet file; give it the suffix .parquet",
 }
+"""First bytes of files that are no UTF-8 text, and what to do about them."""
 
-_LINES_BETWEEN_TELLS = 1024
+_PROGRESS_LINES = 1024
+"""Lines between two updates of the fraction that was read."""
 
 
 class TextFile:
-    """A file of text, or standard input (which can be read once).
+    """A text file, or standard input, which can be read only once.
 
     Parameters
     ----------
     path : pathlib.Path or None
         None is standard input.
     encoding : str
-        Bytes that do not decode become lone surrogates, for the row that holds them to report.
+        Text encoding. Bytes that cannot be decoded become lone surrogates, so that only the row
+        that holds them is at fault (see `faast.data.cells.check_text`).
+
+    Attributes
+    ----------
+    name : str
+        What error messages call the file.
+    fraction : float or None
+        The part of the file that has been read, from 0 to 1, or None for standard input.
     """
 
     def __init__(self, path: Path | None, encoding: str = "utf-8") -> None:
@@ -38,22 +48,28 @@ class TextFile:
         self.name = "standard input" if path is None else str(path)
         self.encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
         self.fraction: float | None = None
-        self._begun: tuple[str, Iterator[str]] | None = None
+        self._begun: tuple[str, Iterator[str]] | None = None  # first line, and the others
 
     def first_line(self) -> str:
-        """Read the first line, empty if there is none; `lines` still begins with it."""
+        """Return the first line, or "" if there is none. `lines` yields it again.
+
+        Raises
+        ------
+        DataError
+            As for `lines`.
+        """
         if self._begun is None:
             lines = self.lines()
             self._begun = next(lines, ""), lines
         return self._begun[0]
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines, with their ends as they are in the file.
+        """Yield all lines, each with the line end that it has in the file.
 
         Raises
         ------
         DataError
-            Missing, unreadable, evidently no text, or of an unknown encoding.
+            If the file is missing, unreadable or evidently not text, or the encoding is unknown.
         """
         if self._begun is not None:
             (first, rest), self._begun = self._begun, None
@@ -62,11 +78,12 @@ class TextFile:
             yield from rest
             return
         if self.path is None:
-            text = self._decoded(sys.stdin.buffer)
+            text = self._decode(sys.stdin.buffer)
             try:
                 yield from text
             finally:
-                # Closing it would close standard input, which may be closed already.
+                # Detach, so that collecting `text` leaves standard input open. Fails if it is
+                # closed already.
                 with suppress(ValueError):
                     text.detach()
             return
@@ -74,14 +91,14 @@ class TextFile:
             file, size = self.path.open("rb"), self.path.stat().st_size
         except OSError as error:
             raise DataError(f"cannot read {self.name}: {error.strerror}") from error
-        with file, self._decoded(file) as text:
+        with file, self._decode(file) as text:
             for number, line in enumerate(text):
-                if number % _LINES_BETWEEN_TELLS == 0:
+                if number % _PROGRESS_LINES == 0:
                     self.fraction = min(file.tell() / max(size, 1), 1.0)
                 yield line
         self.fraction = 1.0
 
-    def _decoded(self, file: BinaryIO) -> io.TextIOWrapper:
+    def _decode(self, file: BinaryIO) -> io.TextIOWrapper:
         start = file.peek(4) if isinstance(file, io.BufferedReader) else b""
         for mark, advice in _FOREIGN.items():
             if self.encoding == "utf-8-sig" and start.startswith(mark):
@@ -90,3 +107,23 @@ class TextFile:
             return io.TextIOWrapper(file, self.encoding, errors="surrogateescape", newline="")
         except LookupError as error:
             raise DataError(f"there is no text encoding {self.encoding!r}") from error
+
+
+class TextReader(Reader):
+    """Base of the readers of formats that are text files.
+
+    Parameters
+    ----------
+    file : TextFile
+    """
+
+    unit: ClassVar[str] = "line"
+
+    def __init__(self, file: TextFile) -> None:
+        super().__init__(file.name)
+        self.file = file
+
+    @property
+    def fraction(self) -> float | None:
+        """See `Reader.fraction`."""
+        return self.file.fraction

