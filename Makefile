@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test check bench bench-long bench-quick clean
+.PHONY: demo test check cover docs wheel bench bench-long bench-quick clean
 
 demo: .venv/light ## watch labelled rows being learned in one pass (light core only)
 	$(BIN)/faast demo
@@ -15,41 +16,61 @@ check: .venv/full ## format, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+cover: .venv/full ## branch coverage of core, solvers and estimators by their own tests
+	$(BIN)/python -m pytest tests/core tests/solvers tests/estimators --cov --cov-report=term-missing:skip-covered
+
+docs: .venv/docs ## build the site into build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+wheel: .venv/wheel ## build the wheel, install it without extras, run the demo
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python .ci/check_wheel.py dist
+
 bench: .venv/full ## regenerate the pages of results/ that half an hour is enough for
-	$(BIN)/python benchmarks/few_shot.py
-	$(BIN)/python benchmarks/episodes.py
-	$(BIN)/python benchmarks/continual.py
-	$(BIN)/python benchmarks/sensitivity.py
-	$(BIN)/python benchmarks/lm_support.py
-	$(BIN)/python benchmarks/readme.py
+	$(BIN)/python -m benchmarks.features.few_shot
+	$(BIN)/python -m benchmarks.features.episodes
+	$(BIN)/python -m benchmarks.features.continual
+	$(BIN)/python -m benchmarks.features.sensitivity
+	$(BIN)/python -m benchmarks.lm.support
+	$(BIN)/python -m benchmarks.pages
 
 bench-long: .venv/full ## regenerate the others: hours
-	$(BIN)/python benchmarks/core.py
-	$(BIN)/python benchmarks/full_data.py
-	$(BIN)/python benchmarks/novelty.py
-	$(BIN)/python benchmarks/efficiency.py
-	$(BIN)/python benchmarks/raw.py
-	$(BIN)/python benchmarks/scale_out.py
-	$(BIN)/python benchmarks/lm.py
-	$(BIN)/python benchmarks/lm_tasks.py
+	$(BIN)/python -m benchmarks.features.core
+	$(BIN)/python -m benchmarks.features.full_data
+	$(BIN)/python -m benchmarks.features.novelty
+	$(BIN)/python -m benchmarks.scale.efficiency
+	$(BIN)/python -m benchmarks.scale.raw
+	$(BIN)/python -m benchmarks.scale.scale_out
+	$(BIN)/python -m benchmarks.lm.adaptation
+	$(BIN)/python -m benchmarks.lm.tasks
+	$(BIN)/python -m benchmarks.pages
 
 bench-quick: .venv/full ## minutes: less of everything in results/quick, held to docs/claims.md
-	$(BIN)/python benchmarks/few_shot.py --quick
-	$(BIN)/python benchmarks/episodes.py --quick
-	$(BIN)/python benchmarks/efficiency.py --quick
-	$(BIN)/python benchmarks/continual.py --quick
-	$(BIN)/python benchmarks/sensitivity.py --quick
-	$(BIN)/python benchmarks/lm_support.py --quick
-	$(BIN)/python benchmarks/check_claims.py
+	$(BIN)/python -m benchmarks.features.few_shot --quick
+	$(BIN)/python -m benchmarks.features.episodes --quick
+	$(BIN)/python -m benchmarks.scale.efficiency --quick
+	$(BIN)/python -m benchmarks.features.continual --quick
+	$(BIN)/python -m benchmarks.features.sensitivity --quick
+	$(BIN)/python -m benchmarks.lm.support --quick
+	$(BIN)/python -m benchmarks.check_claims
 
 clean:
-	rm -rf .venv
+	rm -rf .venv build dist
 
 .venv/light: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(INSTALL) --editable .
 	touch $@
 
 .venv/full: .venv/light
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+	$(INSTALL) --editable '.[dev,bench]'
+	touch $@
+
+.venv/docs: .venv/light
+	$(INSTALL) --editable '.[docs]'
+	touch $@
+
+.venv/wheel: .venv/light
+	$(INSTALL) --editable '.[wheel]'
 	touch $@

@@ -1,6 +1,6 @@
-"""Whether the figures of a quick run lie in the intervals that docs/claims.md states for them.
+"""Check that the figures of a quick run lie in the intervals that docs/claims.md states.
 
-Run ``make bench-quick``, or ``python benchmarks/check_claims.py`` after some of the quick scripts; it
+Run ``make bench-quick``, or ``python -m benchmarks.check_claims`` after some of the quick scripts; it
 prints a line a figure and exits with 1 if one lies outside.
 """
 
@@ -12,17 +12,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from report import RESULTS
+from benchmarks._lib.paths import REPOSITORY, RESULTS
 
-CLAIMS = RESULTS.parent / "docs" / "claims.md"
+CLAIMS = REPOSITORY / "docs" / "claims.md"
 INTERVAL = re.compile(r"`(\w+)\.(\w+)` (-?[\d.]+) to (-?[\d.]+)")
 
 
 def checked(claims: str, folder: Path) -> Iterator[tuple[str, float | None, bool]]:
-    """Yield each named figure, its value if it was measured, and whether it lies where it should."""
+    """Yield each named figure, its value where it was measured, and whether it lies inside."""
     for page, name, low, high in INTERVAL.findall(claims):
-        file = folder / f"{page}.json"
-        measured = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        files = folder.rglob(f"{page}.json")
+        measured = {k: v for file in files for k, v in json.loads(file.read_text()).items()}
         value = measured.get(name)
         told = f"{page}.{name} in {low} to {high}"
         yield told, value, value is None or float(low) <= value <= float(high)

@@ -1,10 +1,10 @@
-"""What memories are compared with: other ways to adapt a causal language model to a text.
+"""Baselines of the language-model benchmarks: other ways to adapt a causal model to a text.
 
-Each takes a model of its own (some change it in place) and windows of tokens, and returns an
-`Adapted` model.
+Each method is a callable that takes a model and windows of tokens, and returns an `AdaptedModel`.
+Some change the model in place, so each needs a copy of its own.
 """
 
-from benchmarks.lm_baselines.base import Adapted, Adapter
+from benchmarks.lm_baselines.base import AdaptationMethod, AdaptedModel
 from benchmarks.lm_baselines.head_tuning import HeadTuning
 from benchmarks.lm_baselines.in_context import InContext
 from benchmarks.lm_baselines.linear_projection import LinearProjection
@@ -15,8 +15,8 @@ from benchmarks.lm_baselines.training import Training
 from benchmarks.lm_baselines.zero_shot import ZeroShot
 
 __all__ = [
-    "Adapted",
-    "Adapter",
+    "AdaptationMethod",
+    "AdaptedModel",
     "HeadTuning",
     "InContext",
     "LinearProjection",

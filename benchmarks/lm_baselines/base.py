@@ -1,4 +1,4 @@
-"""What an adapter is: a way to fit a causal language model to a text."""
+"""The interface of all methods that adapt a causal language model to a text."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Adapted:
-    """An adapted model.
+class AdaptedModel:
+    """A model after adaptation.
 
     Attributes
     ----------
     model : callable
-        ``model(input_ids=...)`` has ``logits``.
+        ``model(input_ids=...)`` returns an object with ``logits`` of shape (n, length, vocabulary).
     extra_bytes : int
-        What it holds beside the model it was made from.
+        Bytes held in addition to the original model.
     """
 
     model: Callable[..., Any]
     extra_bytes: int
 
 
-class Adapter(Protocol):
-    """A way to adapt a model to a text."""
+class AdaptationMethod(Protocol):
+    """A callable that adapts a model to a text."""
 
-    def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
-        """Adapt.
+    def __call__(self, model: PreTrainedModel, windows: Tensor) -> AdaptedModel:
+        """Adapt a model.
 
         Parameters
         ----------
         model : PreTrainedModel
-            Its own copy; it may be changed.
-        windows : Tensor of shape (n, length)
-            Token ids of the text.
+            May be changed in place.
+        windows : Tensor of shape (n, length), int64
+            Token ids of the text to adapt to.
         """

@@ -1,4 +1,4 @@
-"""In-context learning: the support stands in front of the text, as keys and values of attention."""
+"""In-context learning: put the end of the support text in front of every input."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from benchmarks.lm_baselines.base import Adapted
 
+from benchmarks.lm_baselines.base import AdaptedModel
 from faast.lm.architecture import find_architecture
 
 if TYPE_CHECKING:
@@ -18,23 +18,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InContext:
-    """The latest tokens of the support are the prompt of everything that is read.
+    """Use the last tokens of the support text as a prompt, kept as a cache of keys and values.
 
     Attributes
     ----------
     n_tokens : int, optional
-        Length of the prompt; by default as many as the model's positions hold beside a window.
+        Length of the prompt. By default, the number of positions of the model less one window.
     """
 
     n_tokens: int | None = None
 
-    def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
-        """Read the prompt once and keep its keys and values; see `Adapter`.
+    def __call__(self, model: PreTrainedModel, windows: Tensor) -> AdaptedModel:
+        """Run the prompt through the model once and keep its cache; see `AdaptationMethod`.
 
         Raises
         ------
         ValueError
-            The model states no positions, or they leave none beside a window.
+            If `n_tokens` is not given, and the model has no more positions than a window, or its
+            configuration does not state their number.
         """
         length = self.n_tokens or (find_architecture(model).n_positions or 0) - windows.shape[1]
         if length < 1:
@@ -44,12 +45,13 @@ class InContext:
             )
         prompt = windows.flatten()[-length:][None]
         with torch.no_grad():
-            kept = model(input_ids=prompt, use_cache=True).past_key_values
+            prompt_cache = model(input_ids=prompt, use_cache=True).past_key_values
 
         @torch.no_grad()
         def forward(input_ids: Tensor) -> Any:
-            cache = copy.deepcopy(kept)  # reading appends to it
+            cache = copy.deepcopy(prompt_cache)  # the forward pass appends to it
             cache.batch_repeat_interleave(len(input_ids))
             return model(input_ids=input_ids, past_key_values=cache, use_cache=True)
 
-        return Adapted(forward, sum(part.keys.nbytes + part.values.nbytes for part in kept.layers))
+        n_bytes = sum(layer.keys.nbytes + layer.values.nbytes for layer in prompt_cache.layers)
+        return AdaptedModel(forward, n_bytes)

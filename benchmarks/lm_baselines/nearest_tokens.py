@@ -1,4 +1,4 @@
-"""kNN-LM (Khandelwal et al. 2020): every learned position is kept and looked up."""
+"""kNN-LM (Khandelwal et al. 2020): look up the next tokens of similar hidden states."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from benchmarks.lm_baselines.base import Adapted
 from torch.nn import functional
 
+from benchmarks.lm_baselines.base import AdaptedModel
 from faast.lm.architecture import Backbone
 from faast.lm.hooks import HEAD, Hooks
 
@@ -22,104 +22,151 @@ if TYPE_CHECKING:
     from faast.lm.lm_head import LMHead
 
 SEGMENT = 64
+"""Number of distances per segment in the search for the nearest keys."""
+
+QUERY_ROWS = 256
+"""Number of hidden states that are looked up together when settings are chosen."""
 
 
 @dataclass(frozen=True)
 class NearestTokens:
-    """Interpolates the model's prediction with the next tokens of the nearest hidden states.
+    """Mix the model's prediction with the next tokens of the nearest hidden states.
+
+    The hidden states in front of the head are kept for every position of the text. Temperature and
+    share are chosen on its last positions, against a datastore without them.
 
     Attributes
     ----------
     n_neighbours : int
-    temperatures, shares : tuple of float
-        Candidates; the latest windows choose, against a store without them.
-    n_choosing : int
-        Positions that choose.
+        Number of hidden states to look up per position.
+    temperatures : tuple of float
+        Candidate temperatures of the softmax over negative squared distances.
+    shares : tuple of float
+        Candidate shares of the looked-up tokens in the prediction.
+    n_validation : int
+        Number of positions to choose on, at most a fifth of the text.
     batch_size : int
-        Windows at a time.
+        Number of windows per forward pass.
     """
 
     n_neighbours: int = 64
     temperatures: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
     shares: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
-    n_choosing: int = 4096
+    n_validation: int = 4096
     batch_size: int = 8
 
-    def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
-        """Keep every position; see `Adapter`."""
+    def __call__(self, model: PreTrainedModel, windows: Tensor) -> AdaptedModel:
+        """Build the datastore and choose temperature and share; see `AdaptationMethod`."""
         backbone = Backbone.from_model(model)
         hooks = Hooks(model, (HEAD,), lambda _point, hidden: hidden)
 
-        def states(batch: Tensor) -> Tensor:
+        def hidden_states(batch: Tensor) -> Tensor:
             return hooks.hidden_states({"input_ids": batch})[HEAD].float()
 
-        starts = range(0, len(windows), self.batch_size)
-        batches = (windows[start : start + self.batch_size] for start in starts)
-        keys = torch.cat([states(batch)[:, :-1].flatten(0, 1) for batch in batches])
-        store = Store(keys, windows[:, 1:].flatten())
-        temperature, share = self._chosen(backbone.head, store)
+        batches = torch.split(windows, self.batch_size)
+        keys = torch.cat([hidden_states(batch)[:, :-1].flatten(0, 1) for batch in batches])
+        store = Datastore(keys, windows[:, 1:].flatten())
+        temperature, share = self._choose_settings(backbone.head, store)
 
         @torch.no_grad()
         def forward(input_ids: Tensor) -> SimpleNamespace:
             logits = [
-                mixed(
+                mix_log_probabilities(
                     backbone.head.logits(rows),
                     store.nearest(rows, self.n_neighbours),
                     temperature,
                     share,
                 )
-                for rows in states(input_ids)
+                for rows in hidden_states(input_ids)
             ]
             return SimpleNamespace(logits=torch.stack(logits))
 
-        return Adapted(forward, store.keys.nbytes + store.tokens.nbytes)
+        return AdaptedModel(forward, store.keys.nbytes + store.tokens.nbytes)
 
-    def _chosen(self, head: LMHead, store: Store) -> tuple[float, float]:
-        n_seen = len(store.keys) - min(self.n_choosing, len(store.keys) // 5)
-        seen = Store(store.keys[:n_seen], store.tokens[:n_seen])
+    def _choose_settings(self, head: LMHead, store: Datastore) -> tuple[float, float]:
+        """Return the temperature and share of least loss on the last positions."""
+        n_train = len(store.keys) - min(self.n_validation, len(store.keys) // 5)
+        train = Datastore(store.keys[:n_train], store.tokens[:n_train])
         losses = dict.fromkeys(product(self.temperatures, self.shares), 0.0)
-        for start in range(n_seen, len(store.keys), 256):
-            rows, targets = (part[start : start + 256] for part in store)
-            logits, near = head.logits(rows), seen.nearest(rows, self.n_neighbours)
-            for pair in losses:
-                log_p = mixed(logits, near, *pair)
-                losses[pair] += float(functional.nll_loss(log_p, targets, reduction="sum"))
+        for start in range(n_train, len(store.keys), QUERY_ROWS):
+            rows, targets = (part[start : start + QUERY_ROWS] for part in store)
+            logits, neighbours = head.logits(rows), train.nearest(rows, self.n_neighbours)
+            for settings in losses:
+                log_p = mix_log_probabilities(logits, neighbours, *settings)
+                losses[settings] += float(functional.nll_loss(log_p, targets, reduction="sum"))
         return min(losses, key=losses.__getitem__)
 
 
 class Neighbours(NamedTuple):
-    """Squared distances and next tokens of the nearest keys, shape (n, k) each."""
+    """Nearest keys of n rows.
+
+    Attributes
+    ----------
+    distances : Tensor of shape (n, k)
+        Squared Euclidean distances, ascending.
+    tokens : Tensor of shape (n, k), int64
+        Tokens that followed.
+    """
 
     distances: Tensor
     tokens: Tensor
 
 
-class Store(NamedTuple):
-    """Keys of shape (N, d) and the tokens that followed them, shape (N,)."""
+class Datastore(NamedTuple):
+    """Hidden states and the tokens that followed them.
+
+    Attributes
+    ----------
+    keys : Tensor of shape (N, d)
+    tokens : Tensor of shape (N,), int64
+    """
 
     keys: Tensor
     tokens: Tensor
 
     def nearest(self, rows: Tensor, k: int) -> Neighbours:
-        """Return the k nearest keys of each row, exactly.
+        """Find the k nearest keys of each row exactly.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n, d)
+        k : int
+            At most N keys are found.
 
         Notes
         -----
-        The k nearest lie in the k segments of smallest minimum, so that only those are sorted.
+        The keys are divided into segments. The k nearest keys lie in the k segments with the
+        smallest minimum, so only the distances in those are sorted.
         """
         k = min(k, len(self.keys))
         distances = torch.addmm(self.keys.square().sum(1), rows, self.keys.T, alpha=-2)
         padded = functional.pad(distances, (0, -distances.shape[1] % SEGMENT), value=math.inf)
         segments = padded.view(len(rows), -1, SEGMENT)
         best = segments.amin(-1).topk(min(k, segments.shape[1]), largest=False).indices
-        inside = segments.gather(1, best[..., None].expand(-1, -1, SEGMENT)).flatten(1)
-        found = inside.topk(k, largest=False)
-        at = best.gather(1, found.indices // SEGMENT) * SEGMENT + found.indices % SEGMENT
-        return Neighbours(found.values + rows.square().sum(1, keepdim=True), self.tokens[at])
+        candidates = segments.gather(1, best[..., None].expand(-1, -1, SEGMENT)).flatten(1)
+        found = candidates.topk(k, largest=False)
+        indices = best.gather(1, found.indices // SEGMENT) * SEGMENT + found.indices % SEGMENT
+        return Neighbours(found.values + rows.square().sum(1, keepdim=True), self.tokens[indices])
 
 
-def mixed(logits: Tensor, near: Neighbours, temperature: float, share: float) -> Tensor:
-    """Return log((1 - share) p + share p_near), shape (n, vocabulary)."""
-    weights = (-near.distances / temperature).softmax(-1)
+def mix_log_probabilities(
+    logits: Tensor, neighbours: Neighbours, temperature: float, share: float
+) -> Tensor:
+    """Mix two predictions: log((1 - share) p + share p_neighbours).
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, vocabulary)
+        Logits of the model's prediction p.
+    neighbours : Neighbours
+        Each adds to its token's probability the softmax of -distance / temperature.
+    temperature : float
+    share : float
+
+    Returns
+    -------
+    Tensor of shape (n, vocabulary)
+    """
+    weights = (-neighbours.distances / temperature).softmax(-1)
     p = (1.0 - share) * logits.softmax(-1)
-    return p.scatter_add_(1, near.tokens, share * weights).clamp_(min=1e-30).log()
+    return p.scatter_add_(1, neighbours.tokens, share * weights).clamp_(min=1e-30).log()

@@ -1,13 +1,13 @@
-"""What the adapters that peft builds have in common."""
+"""Insert an adapter of the library peft into a model, and train it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import torch
-from benchmarks.lm_baselines.base import Adapted
-from benchmarks.lm_baselines.training import Training, bytes_of
 
+from benchmarks.lm_baselines.base import AdaptedModel
+from benchmarks.lm_baselines.training import Training, parameter_bytes
 from faast._utils.imports import import_optional
 
 if TYPE_CHECKING:
@@ -15,31 +15,35 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def peft_library() -> Any:
-    """Return the module peft; raises ImportError where it is not installed."""
+def import_peft() -> Any:
+    """Import peft; raises `ImportError` if it is not installed."""
     return import_optional("peft", "bench")
 
 
-def tuned(model: PreTrainedModel, config: Any, training: Training, windows: Tensor) -> Adapted:
-    """Put peft's adapter into a model and train it.
+def train_adapter(
+    model: PreTrainedModel, config: Any, training: Training, windows: Tensor
+) -> AdaptedModel:
+    """Insert an adapter into a model and train it.
 
     Parameters
     ----------
     model : PreTrainedModel
     config : peft.PeftConfig
+        Which adapter to insert.
     training : Training
-        Its seed is also that of the adapter's initial weights.
-    windows : Tensor of shape (n, length)
+        Its seed also draws the initial weights of the adapter.
+    windows : Tensor of shape (n, length), int64
+        Token ids of the text.
     """
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
-        adapted = peft_library().get_peft_model(model, config).eval()
+        adapted = import_peft().get_peft_model(model, config).eval()
     parameters = [weight for weight in adapted.parameters() if weight.requires_grad]
     training.run(adapted, parameters, windows)
-    return Adapted(adapted, bytes_of(parameters))
+    return AdaptedModel(adapted, parameter_bytes(parameters))
 
 
-def projection_size(model: PreTrainedModel) -> int:
-    """Parameters of a linear output memory, d²: what the others are given too."""
+def linear_memory_size(model: PreTrainedModel) -> int:
+    """Return d², the number of parameters of a linear output memory: the others get as many."""
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     return int(head.weight.shape[1]) ** 2

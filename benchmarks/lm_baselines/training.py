@@ -1,4 +1,4 @@
-"""The training loop of the baselines that are trained by backprop."""
+"""Training by backpropagation, with held-out windows to choose the learning rate and to stop."""
 
 from __future__ import annotations
 
@@ -14,32 +14,36 @@ from faast._utils.progress import progress_bar
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-HELD_EVERY = 20
+VALIDATION_EVERY = 20
+"""One of so many windows is held out."""
+
 CHECKS_PER_EPOCH = 2
 
 
 @dataclass(frozen=True)
 class Training:
-    """Adam over shuffled windows, the learning rate falling linearly to zero.
+    """Train with Adam on shuffled windows, at a learning rate that falls linearly to zero.
 
-    Every twentieth window is held out of the support: short runs choose the learning rate on those,
-    and the weights of least loss on them are kept.
+    Every twentieth window is held out for validation. Short runs choose the learning rate of least
+    validation loss; a full run follows, of which the weights of least validation loss are kept.
 
     Attributes
     ----------
     learning_rates : tuple of float
         Candidates.
     epochs : int
+        Length of the full run.
     trial_epochs : float
-        Length of the runs that choose the rate.
+        Length of the runs that choose the learning rate.
     patience : int
-        Checks, two an epoch, without a better loss before it stops.
+        Number of validations in a row, two per epoch, that may bring no improvement before the
+        training stops.
     batch_size : int
-        Windows a step.
+        Number of windows per step.
     seed : int
-        Of the shuffling and of initial weights.
-    observe : callable, optional
-        Called with the model when the learning rate has been chosen and after each later check.
+        Seed of the shuffling, and of initial weights where a method draws them.
+    on_validation : callable, optional
+        Called with the model at the beginning of the full run and after each of its validations.
     """
 
     learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
@@ -48,89 +52,114 @@ class Training:
     patience: int = 2
     batch_size: int = 4
     seed: int = 0
-    observe: Callable[[nn.Module], None] | None = None
+    on_validation: Callable[[nn.Module], None] | None = None
 
     def run(self, model: nn.Module, parameters: list[nn.Parameter], windows: Tensor) -> None:
-        """Minimise the next-token loss over `parameters` alone.
+        """Minimise the next-token loss over the given parameters; all others stay frozen.
 
         Parameters
         ----------
         model : Module
+            ``model(input_ids=..., labels=...)`` returns an object with ``loss``.
         parameters : list of Parameter
-        windows : Tensor of shape (n, length)
+            Changed in place.
+        windows : Tensor of shape (n, length), int64
+            Token ids of the text.
 
         Raises
         ------
         ValueError
-            A single window, of which nothing can be held out.
+            If there is only one window, so that none can be held out.
         """
         if len(windows) < 2:
             raise ValueError(
                 f"training needs two windows or more, one of them to hold out, got {len(windows)}"
             )
-        held = torch.zeros(len(windows), dtype=torch.bool, device=windows.device)
-        held[HELD_EVERY // 2 :: HELD_EVERY] = True
-        held[-1] |= not bool(held.any())
+        held_out = torch.zeros(len(windows), dtype=torch.bool, device=windows.device)
+        held_out[VALIDATION_EVERY // 2 :: VALIDATION_EVERY] = True
+        held_out[-1] |= not bool(held_out.any())
         model.requires_grad_(False)
         for parameter in parameters:
             parameter.requires_grad_()
-        start = copied(parameters)
-        run = _Run(self, model, parameters, windows[~held], windows[held])
-        rate = self.learning_rates[0]
-        if len(self.learning_rates) > 1:
-            losses = {}
-            for candidate in self.learning_rates:
-                for _ in run.descend(candidate, self.trial_epochs):
-                    pass
-                losses[candidate] = run.held_loss()
-                restore(parameters, start)
-            rate = min(losses, key=losses.__getitem__)
-        run.fit(rate)
+        run = _Run(self, model, parameters, windows[~held_out], windows[held_out])
+        run.fit(run.choose_learning_rate())
         model.requires_grad_(False)
 
 
 @dataclass(frozen=True)
 class _Run:
+    """Training of one model.
+
+    Attributes
+    ----------
+    settings : Training
+    model : Module
+    parameters : list of Parameter
+        What is trained.
+    windows : Tensor of shape (n, length), int64
+        Windows to train on.
+    validation : Tensor of shape (m, length), int64
+        Windows held out.
+    """
+
     settings: Training
     model: nn.Module
     parameters: list[nn.Parameter]
     windows: Tensor
-    held: Tensor
+    validation: Tensor
+
+    def choose_learning_rate(self) -> float:
+        """Try each learning rate from the same start, and return the one of least loss."""
+        candidates = self.settings.learning_rates
+        if len(candidates) == 1:
+            return candidates[0]
+        start = copy_values(self.parameters)
+        losses = {}
+        for rate in candidates:
+            for _ in self.descend(rate, self.settings.trial_epochs):
+                pass
+            losses[rate] = self.validation_loss()
+            restore_values(self.parameters, start)
+        return min(losses, key=losses.__getitem__)
 
     def fit(self, rate: float) -> None:
-        """Descend with early stopping and keep the best weights."""
+        """Train with early stopping, and keep the weights of least validation loss."""
         settings = self.settings
-        steps = self.steps(settings.epochs)
-        every = max(1, self.steps(1) // CHECKS_PER_EPOCH)
-        best, kept, unhelpful = self.held_loss(), copied(self.parameters), 0
-        self.observe()
-        run = progress_bar(
-            self.descend(rate, settings.epochs), lambda: done / steps, "training", enabled=True
+        n_steps = self.count_steps(settings.epochs)
+        check_every = max(1, self.count_steps(1) // CHECKS_PER_EPOCH)
+        best_loss, best_values = self.validation_loss(), copy_values(self.parameters)
+        n_without_gain = 0
+        self.notify()
+        step = 0
+        steps = progress_bar(
+            self.descend(rate, settings.epochs), lambda: step / n_steps, "Training", enabled=True
         )
-        done = 0
-        for done in run:
-            if done % every and done < steps:
+        for step in steps:
+            if step % check_every and step < n_steps:
                 continue
-            loss = self.held_loss()
-            self.observe()
-            unhelpful = 0 if loss < best else unhelpful + 1
-            if loss < best:
-                best, kept = loss, copied(self.parameters)
-            if unhelpful > settings.patience:
+            loss = self.validation_loss()
+            self.notify()
+            if loss < best_loss:
+                best_loss, best_values = loss, copy_values(self.parameters)
+                n_without_gain = 0
+            else:
+                n_without_gain += 1
+            if n_without_gain > settings.patience:
                 break
-        restore(self.parameters, kept)
+        restore_values(self.parameters, best_values)
 
-    def steps(self, epochs: float) -> int:
+    def count_steps(self, epochs: float) -> int:
+        """Return the number of steps in so many epochs, at least one."""
         return max(1, math.ceil(epochs * len(self.windows) / self.settings.batch_size))
 
     def descend(self, rate: float, epochs: float) -> Iterator[int]:
-        """Yield the number of each step once it is done."""
-        steps, size = self.steps(epochs), self.settings.batch_size
+        """Take the steps of some epochs, and yield the number of each once it is done."""
+        n_steps, size = self.count_steps(epochs), self.settings.batch_size
         optimizer = torch.optim.Adam(self.parameters, lr=rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / n_steps)
         generator = torch.Generator().manual_seed(self.settings.seed)
         order = torch.empty(0, dtype=torch.long)
-        for step in range(1, steps + 1):
+        for step in range(1, n_steps + 1):
             if len(order) < size:
                 order = torch.cat([order, torch.randperm(len(self.windows), generator=generator)])
             batch, order = self.windows[order[:size]], order[size:]
@@ -142,30 +171,32 @@ class _Run:
             yield step
 
     @torch.no_grad()
-    def held_loss(self) -> float:
+    def validation_loss(self) -> float:
+        """Return the mean loss on the held-out windows, infinite if it is not a number."""
         total, size = 0.0, self.settings.batch_size
-        for start in range(0, len(self.held), size):
-            part = self.held[start : start + size]
-            total += float(self.model(input_ids=part, labels=part).loss) * len(part)
-        return total / len(self.held) if math.isfinite(total) else math.inf
+        for start in range(0, len(self.validation), size):
+            batch = self.validation[start : start + size]
+            total += float(self.model(input_ids=batch, labels=batch).loss) * len(batch)
+        return total / len(self.validation) if math.isfinite(total) else math.inf
 
-    def observe(self) -> None:
-        if self.settings.observe is not None:
-            self.settings.observe(self.model)
+    def notify(self) -> None:
+        """Call the callback of the settings, if there is one."""
+        if self.settings.on_validation is not None:
+            self.settings.on_validation(self.model)
 
 
-def bytes_of(parameters: list[nn.Parameter]) -> int:
-    """Bytes of parameters."""
+def parameter_bytes(parameters: list[nn.Parameter]) -> int:
+    """Return the number of bytes that parameters take."""
     return sum(parameter.nbytes for parameter in parameters)
 
 
-def copied(parameters: list[nn.Parameter]) -> list[Tensor]:
+def copy_values(parameters: list[nn.Parameter]) -> list[Tensor]:
     """Copy the values of parameters."""
     return [parameter.detach().clone() for parameter in parameters]
 
 
-def restore(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
-    """Set parameters to values that `copied` returned."""
+def restore_values(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
+    """Set parameters to values from `copy_values`."""
     with torch.no_grad():
         for parameter, value in zip(parameters, values, strict=True):
             parameter.copy_(value)

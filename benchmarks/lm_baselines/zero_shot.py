@@ -1,11 +1,11 @@
-"""The frozen model itself."""
+"""Zero-shot: the original model, without adaptation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.lm_baselines.base import Adapted
+from benchmarks.lm_baselines.base import AdaptedModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """No adaptation."""
+    """Leave the model as it is."""
 
-    def __call__(self, model: PreTrainedModel, windows: Tensor) -> Adapted:
-        """Return the model as it is; see `Adapter`."""
+    def __call__(self, model: PreTrainedModel, windows: Tensor) -> AdaptedModel:
+        """Return the model unchanged; see `AdaptationMethod`."""
         del windows
-        return Adapted(model, 0)
+        return AdaptedModel(model, 0)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from benchmarks.lm_baselines import (
     HeadTuning,
     InContext,
@@ -11,8 +12,7 @@ from benchmarks.lm_baselines import (
     Training,
     ZeroShot,
 )
-from benchmarks.lm_baselines.nearest_tokens import Store
-
+from benchmarks.lm_baselines.nearest_tokens import Datastore
 from faast.evaluation.lm.perplexity import perplexity
 
 FAST = Training((0.003, 0.02), epochs=4)
@@ -106,7 +106,7 @@ def test_one_window_is_too_little_to_train_on(llama, tokens):
 def test_the_nearest_keys_are_found_exactly():
     generator = torch.Generator().manual_seed(0)
     keys, rows = (torch.randn(n, 5, generator=generator) for n in (1000, 40))
-    near = Store(keys, torch.arange(1000)).nearest(rows, 7)
+    near = Datastore(keys, torch.arange(1000)).nearest(rows, 7)
     expected = torch.cdist(rows, keys).square().topk(7, largest=False)
     assert torch.equal(near.tokens, expected.indices)
     torch.testing.assert_close(near.distances, expected.values, rtol=1e-4, atol=1e-4)

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from faast import AssociativeMemory, Moments, PseudoInverse
 
-RECORDED = Path(__file__).parents[2] / "benchmarks" / "recorded_ratios.json"
+RECORDED = Path(__file__).parents[2] / "benchmarks" / "features" / "recorded_ratios.json"
 ALPHA = 0.8
 TURNS = 5
 ROWS, FEATURES, VALUES = 8_192, 512, 64

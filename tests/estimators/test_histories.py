@@ -13,7 +13,7 @@ import faast
 from faast import FaastClassifier
 from faast.core.persistence import content_hash
 
-HISTORIES = int(os.environ.get("FAAST_HISTORIES", "2000"))
+HISTORIES = int(os.environ.get("FAAST_HISTORIES", "300"))
 CHUNK = 100
 
 

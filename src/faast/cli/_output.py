@@ -86,6 +86,16 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     console.print(table)
 
 
+def emit_answers(answers: Answers, facts: Mapping[str, Any], as_json: bool) -> None:
+    """Write answers as CSV and facts to standard error, or both as one JSON object."""
+    if as_json:
+        emit({**facts, **join_answers([answers])}, as_json)
+        return
+    write_csv([answers])
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' ')}: {format_value(value)}", err=True)
+
+
 def write_csv(batches: Iterable[Answers]) -> None:
     """Write batches of answers as they arrive: one CSV table with one header."""
     writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -83,8 +83,11 @@ class FeatureMoments:
                 raise ValueError("rows to forget were never all learned")
             left = FeatureMoments(like, None, (*mine.waiting, *taken))
             return left.from_rows(like, left._gather())
-        sums = mine.sums if other.sums is None else mine.sums.copy().unmerge(other.sums)
-        return FeatureMoments(like, sums, (*mine.waiting, *taken))._within_limit()
+        if other.sums is None:
+            return FeatureMoments(like, mine.sums, (*mine.waiting, *taken))._within_limit()
+        # rows that wait here may be among those summed there
+        sums = self.moments.copy().unmerge(other.sums)
+        return FeatureMoments(like, sums, taken)._within_limit()
 
     def every_row(self) -> RowSample | None:
         """Return all rows where none was summed, else None."""

@@ -1,4 +1,4 @@
-"""Records: named fields of one row, from files, folders or `datasets` objects."""
+"""Read records, the named fields of one row each, from a file, a folder or a dataset."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from faast.data import DataError, open_reader
 from faast.data.reader import Choose, RowError
 
 Fields = Mapping[str, Any]
+"""Values of one record by column name."""
 
 
 class RecordSource:
-    """Records of a source, read as they are needed.
+    """Iterate over the records of a source, reading them as they are needed.
+
+    Every iteration reads from the beginning.
 
     Parameters
     ----------
     source : path, "-" or Hugging Face dataset
-        A table (.csv, .tsv, .jsonl, .parquet), a folder that a dataset was saved to, or a dataset.
+        A table (.csv, .tsv, .jsonl, .parquet), the folder of a saved dataset, standard input
+        ("-"), or a dataset in memory.
     choose : sequence of str, or callable
-        The columns to read; or what takes those that there are and returns those to read.
+        Columns to read, or a function that gets the columns of the source and returns those to
+        read.
     format, split : str, optional
         See `faast.data.open_rows`.
-
-    Attributes
-    ----------
-    fraction : float or None
-        How much has been read, 0 to 1, where that is known.
 
     Raises
     ------
     DataError
-        No such source, here; a missing column or an unreadable record, while iterating.
+        If the source does not exist; while iterating, if a column is missing, if a record cannot
+        be read, or if there are no records.
     """
 
     def __init__(
@@ -48,26 +49,26 @@ class RecordSource:
 
     @property
     def fraction(self) -> float | None:
-        """How much has been read."""
+        """Share of the source read by the latest iteration, 0 to 1; None if it is not known."""
         return self._reader.fraction
 
     @property
-    def place(self) -> str:
-        """Where the latest record stands, as error messages say it."""
+    def location(self) -> str:
+        """Where the latest record is, for error messages: ``"reviews.csv, line 3"``."""
         return f"{self._reader.name}, {self._reader.unit} {self._number}"
 
     def __iter__(self) -> Iterator[Fields]:
-        found = False
-        for record in self._reader.records(self._columns):
+        empty = True
+        for record in self._reader.records(self._choose_columns):
             self._number = record.number
             if isinstance(record, RowError):
-                raise DataError(f"{self.place}: {record.reason}")
-            found = True
+                raise DataError(f"{self.location}: {record.reason}")
+            empty = False
             yield record.fields
-        if not found:
+        if empty:
             raise DataError(f"{self._reader.name} holds no records")
 
-    def _columns(self, present: Sequence[str]) -> Sequence[str]:
+    def _choose_columns(self, present: Sequence[str]) -> Sequence[str]:
         wanted = self._choose(present) if callable(self._choose) else self._choose
         missing = [column for column in wanted if column not in present]
         if missing:

@@ -88,6 +88,8 @@ class PaperCheckpoint:
             raise ModelFileError(
                 f"{self.folder} lacks {sorted(report['missing_keys'])[:3]} of the backbone"
             )
+        name = named.name_or_path if isinstance(named, PreTrainedModel) else str(named)
+        model.name_or_path = model.config.name_or_path = name  # the weights came without a name
         loaded: PreTrainedModel = model
         return loaded
 

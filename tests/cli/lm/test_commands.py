@@ -112,10 +112,12 @@ def test_chats_teach_the_assistants_turns(folder, facts):
         (("learn", "stories", "plays.txt", "-o", "x", "--device", "moon"), "'moon' cannot be used"),
         (("learn", "stories", "reviews.csv", "-o", "x", "--prompt", "{", "--answer", "a"), "brace"),
         (("learn", "plays", "plays.txt", "-o", "x", "--memory", "paper"), "settings of its own"),
-        (("perplexity", "stories", "short.txt"), "less than one window of"),
+        (("perplexity", "stories", "short.txt"), "less than one window of 64"),
         (("generate", "stories"), "name either records or one text"),
         (("generate", "stories", "--prompt", "a", "--max-new-tokens", "64"), "leave no room"),
         (("classify", "stories", "new.csv"), "has no column 'prompt'"),
+        (("generate", "stories", "gap.jsonl"), "gap.jsonl, line 2: 'answer' has no value"),
+        (("generate", "stories", "hole.jsonl"), "hole.jsonl, line 2: 'prompt' has no value"),
         (
             ("classify", "stories", "new.csv", "--prompt", "{text}", "--answer", "a"),
             "must hold one column",
@@ -130,6 +132,7 @@ def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, me
     (folder / "gap.jsonl").write_text(
         '{"prompt": "a", "answer": "good"}\n{"prompt": "a", "answer": null}\n'
     )
+    (folder / "hole.jsonl").write_text('{"prompt": "a"}\n{"prompt": null}\n')
     (folder / "odd.csv").write_text('text\ngood\n" "\n')
     (folder / "latin.txt").write_bytes("König".encode("latin1"))
     (folder / "short.txt").write_text("the king\n")

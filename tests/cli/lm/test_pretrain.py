@@ -41,6 +41,13 @@ def test_pretrain_writes_a_checkpoint_that_loads(folder, facts):
     assert trained["trained_parameters"] == trained_parameters
 
 
+def test_other_commands_take_what_pretrain_wrote(folder, facts):
+    facts("lm", "pretrain", "base", "text.txt", "-o", "out", *SETTINGS, cwd=folder)
+    learned = facts("lm", "learn", "out", "text.txt", "-o", "memory", cwd=folder)
+    measured = facts("lm", "perplexity", "memory", "text.txt", cwd=folder)
+    assert measured["learned_tokens"] == learned["learned_tokens"] > 0
+
+
 def test_windows_are_no_longer_than_the_model_reads(folder, facts):
     trained = facts("lm", "pretrain", "base", "text.txt", "-o", "out", *SETTINGS[2:], cwd=folder)
     assert trained["tokens"] == 320  # five windows of 64

@@ -7,11 +7,11 @@ import pytest
 
 from faast.data import DataError
 from faast.evaluation.lm.datasets import (
-    long_icl,
-    parallel_text,
-    sentiment,
-    translation_pairs,
-    wikitext,
+    load_long_icl,
+    load_parallel_text,
+    load_sentiment,
+    load_translations,
+    load_wikitext,
 )
 
 REVIEWS = [{"text": "so good", "label": "positive"}, {"text": "so bad", "label": "negative"}]
@@ -23,17 +23,17 @@ def test_reviews_of_tables_with_any_of_the_usual_labels(tmp_path):
         column = "sentence" if name == "b" else "text"
         path = tmp_path / f"{name}.tsv"
         path.write_text(f"{column}\tlabel\nso good \t{good}\nso bad\t{bad}\n")
-        assert sentiment(path) == REVIEWS
+        assert load_sentiment(path) == REVIEWS
     path.write_text("text\tlabel\nso so\tneutral\n")
     with pytest.raises(DataError, match="'neutral' is no sentiment"):
-        sentiment(path)
+        load_sentiment(path)
 
 
 def test_reviews_of_the_published_folder(tmp_path):
     for name, text in (("pos", "so good"), ("neg", "so bad")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "0_9.txt").write_text(f"{text}\n")
-    assert sentiment(tmp_path) == REVIEWS[::-1]
+    assert load_sentiment(tmp_path) == REVIEWS[::-1]
 
 
 def test_datasets_give_the_names_of_their_classes(tmp_path):
@@ -43,11 +43,11 @@ def test_datasets_give_the_names_of_their_classes(tmp_path):
     )
     rows = {"sentence": ["so good", "so bad"], "label": [1, 0]}
     parts = datasets.DatasetDict(train=datasets.Dataset.from_dict(rows, features=features))
-    assert sentiment(parts, split="train") == REVIEWS
+    assert load_sentiment(parts, split="train") == REVIEWS
     parts.save_to_disk(tmp_path / "sst2")
-    assert sentiment(tmp_path / "sst2", split="train") == REVIEWS
+    assert load_sentiment(tmp_path / "sst2", split="train") == REVIEWS
     with pytest.raises(DataError, match="has the splits train"):
-        sentiment(parts)
+        load_sentiment(parts)
 
 
 def test_parallel_lines_and_the_files_of_the_campaigns(tmp_path):
@@ -60,20 +60,20 @@ def test_parallel_lines_and_the_files_of_the_campaigns(tmp_path):
         xml = ['<?xml version="1.0"?>', "<doc>", "<title>x</title>", *segments, "</doc>"]
         (tmp_path / f"dev.en-de.{code}.xml").write_text("\n".join(xml) + "\n")
     for name in ("x.{}", "train.tags.en-de.{}", "dev.en-de.{}.xml"):
-        found = parallel_text(tmp_path / name.format("en"), tmp_path / name.format("de"))
+        found = load_parallel_text(tmp_path / name.format("en"), tmp_path / name.format("de"))
         assert found == pairs
     (tmp_path / "y.de").write_text("ein Hund\n")
     with pytest.raises(DataError, match="must translate each other line by line"):
-        parallel_text(tmp_path / "x.en", tmp_path / "y.de")
+        load_parallel_text(tmp_path / "x.en", tmp_path / "y.de")
 
 
 def test_translations_of_datasets(tmp_path):
     path = tmp_path / "iwslt.jsonl"
     path.write_text(json.dumps({"translation": {"en": "a dog", "de": "ein Hund"}}) + "\n")
     expected = [{"source": "ein Hund", "target": "a dog"}]
-    assert translation_pairs(path, "de", "en") == expected
+    assert load_translations(path, "de", "en") == expected
     with pytest.raises(DataError, match="none from 'de' to 'fr'"):
-        translation_pairs(path, "de", "fr")
+        load_translations(path, "de", "fr")
 
 
 def test_long_prompts_of_a_folder_and_of_datasets(tmp_path):
@@ -83,22 +83,22 @@ def test_long_prompts_of_a_folder_and_of_datasets(tmp_path):
     (tmp_path / "data").mkdir()
     table.to_parquet(tmp_path / "data" / "BANKING77-00000-of-00001.parquet")
     expected = [{"prompt": "2 examples", "label": "top_up"}]
-    assert long_icl(tmp_path, "BANKING77", rounds=2) == expected
-    assert long_icl(datasets.DatasetDict(BANKING77=table), "BANKING77", rounds=2) == expected
+    assert load_long_icl(tmp_path, "BANKING77", rounds=2) == expected
+    assert load_long_icl(datasets.DatasetDict(BANKING77=table), "BANKING77", rounds=2) == expected
     with pytest.raises(ValueError, match="unknown task 'BANK'; there are GoEmotion"):
-        long_icl(tmp_path, "BANK")
+        load_long_icl(tmp_path, "BANK")
     with pytest.raises(ValueError, match="rounds must be in"):
-        long_icl(tmp_path, "BANKING77", rounds=6)
+        load_long_icl(tmp_path, "BANKING77", rounds=6)
 
 
 def test_paragraphs_without_the_blank_lines(tmp_path):
     path = tmp_path / "wiki.test.tokens"
     path.write_text(" \n = Title = \n \n A <unk> paragraph . \n")
-    assert [row["text"] for row in wikitext(path)] == [" = Title = ", " A <unk> paragraph . "]
+    assert [row["text"] for row in load_wikitext(path)] == [" = Title = ", " A <unk> paragraph . "]
 
 
 def test_the_reference_data_load(shared):
     data = shared / "data"
-    reviews = sentiment(data / "text" / "sst2_validation.csv")
+    reviews = load_sentiment(data / "text" / "sst2_validation.csv")
     assert {row["label"] for row in reviews} == {"positive", "negative"}
-    assert len(sentiment(data / "text" / "imdb_test.csv")) == 2000
+    assert len(load_sentiment(data / "text" / "imdb_test.csv")) == 2000

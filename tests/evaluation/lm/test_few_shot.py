@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from faast.evaluation.lm.classification import answer_probabilities
-from faast.evaluation.lm.few_shot import draw_shots, learned_shots, shown_shots
+from faast.evaluation.lm.few_shot import draw_shots, in_context_probabilities, memory_probabilities
 from faast.evaluation.lm.prompts import Example
 from faast.lm import FaastForCausalLM
 
@@ -34,8 +34,8 @@ def test_shots_are_learned_for_their_question_alone(llama, tokenizer):
     model = FaastForCausalLM.from_base(llama)
     plain = answer_probabilities(model, tokenizer, PROMPTS, ANSWERS)
     shots = list(draw_shots(SUPPORT, 2, 3))
-    found = learned_shots(model, tokenizer, PROMPTS, shots, ANSWERS)
-    alone = learned_shots(model, tokenizer, PROMPTS[1:], shots[1:], ANSWERS)
+    found = memory_probabilities(model, tokenizer, PROMPTS, shots, ANSWERS)
+    alone = memory_probabilities(model, tokenizer, PROMPTS[1:], shots[1:], ANSWERS)
     assert found[1] == pytest.approx(alone[0])
     assert (found != plain).all()
     assert model.adapters == []
@@ -43,8 +43,8 @@ def test_shots_are_learned_for_their_question_alone(llama, tokenizer):
 
 
 @torch.no_grad()
-def test_shown_shots_stand_before_the_question(llama, tokenizer):
+def test_in_context_probabilities_stand_before_the_question(llama, tokenizer):
     shots = [[SUPPORT[0], SUPPORT[3]], [SUPPORT[1], SUPPORT[4]]]
-    found = shown_shots(llama, tokenizer, PROMPTS, shots, ANSWERS)
+    found = in_context_probabilities(llama, tokenizer, PROMPTS, shots, ANSWERS)
     text = "".join("".join(example) + " " for example in shots[1]) + PROMPTS[1]
     assert found[1] == pytest.approx(answer_probabilities(llama, tokenizer, [text], ANSWERS)[0])

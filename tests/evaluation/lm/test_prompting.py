@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from faast.evaluation.lm.classification import answer_probabilities
-from faast.evaluation.lm.generation import continuations
+from faast.evaluation.lm.generation import generate_continuations
 from faast.lm import FaastForCausalLM
 from faast.lm.documents import answer_document, pad_documents
 from tests.lm.models import tiny
@@ -38,7 +38,7 @@ def test_probabilities_are_those_of_every_prompt_alone(kind, tokenizer):
 def test_the_beginning_of_a_long_prompt_is_left_out(llama, tokenizer):
     (row,) = answer_probabilities(llama, tokenizer, [LONG], [" good", " bad"])
     assert row == pytest.approx(one_logit_each(llama, tokenizer, LONG, ["good", "bad"]), abs=1e-5)
-    (text,) = continuations(llama, tokenizer, [LONG], max_new_tokens=5)
+    (text,) = generate_continuations(llama, tokenizer, [LONG], max_new_tokens=5)
     assert len(text.split()) <= 5
 
 
@@ -73,8 +73,8 @@ def test_learned_answers_are_chosen_and_written(llama, tokenizer):
         model.learn(**batch._asdict())
     found = answer_probabilities(model, tokenizer, PROMPTS, [" good", " bad"])
     assert found.argmax(axis=1).tolist() == [0, 1]
-    assert continuations(model, tokenizer, PROMPTS, max_new_tokens=4) == ["good", "bad"]
-    assert continuations(model, tokenizer, PROMPTS, max_new_tokens=4, num_beams=3) == [
+    assert generate_continuations(model, tokenizer, PROMPTS, max_new_tokens=4) == ["good", "bad"]
+    assert generate_continuations(model, tokenizer, PROMPTS, max_new_tokens=4, num_beams=3) == [
         "good",
         "bad",
     ]
@@ -82,5 +82,7 @@ def test_learned_answers_are_chosen_and_written(llama, tokenizer):
 
 def test_order_and_batch_size_do_not_matter_to_what_is_written(llama, tokenizer):
     prompts = [PROMPTS[0], "the king", LONG, PROMPTS[1], "a"]
-    alone = [continuations(llama, tokenizer, [p], max_new_tokens=6)[0] for p in prompts]
-    assert continuations(llama, tokenizer, prompts, max_new_tokens=6, batch_size=3) == alone
+    alone = [generate_continuations(llama, tokenizer, [p], max_new_tokens=6)[0] for p in prompts]
+    assert (
+        generate_continuations(llama, tokenizer, prompts, max_new_tokens=6, batch_size=3) == alone
+    )

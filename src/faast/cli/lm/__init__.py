@@ -1,23 +1,24 @@
-"""`faast lm`: language models that learn from texts in one pass."""
+"""`faast lm`: teach language models from texts, and use what they learned."""
 
 import typer
 
 from faast.cli._command import add_command
-from faast.cli.lm import generate as asking
-from faast.cli.lm import learn as learning
-from faast.cli.lm import pretrain
 from faast.cli.lm._options import EXAMPLES
+from faast.cli.lm.classify import classify
+from faast.cli.lm.fold import fold
+from faast.cli.lm.generate import generate
+from faast.cli.lm.learn import learn
+from faast.cli.lm.perplexity import perplexity
+from faast.cli.lm.pretrain import pretrain
 
-app = typer.Typer(
-    help="Language models: learn texts, answers and chats in one pass, and ask.",
-    no_args_is_help=True,
-)
-for command in (
-    learning.learn,
-    asking.perplexity,
-    asking.generate,
-    asking.classify,
-    learning.fold,
-    pretrain.pretrain,
-):
+HELP = """Teach a language model from your texts in one pass.
+
+The model itself never changes. What it learns goes into a memory: a folder that refers to the
+model and can be used in its place. 'learn' writes a memory; 'perplexity', 'generate' and
+'classify' use a model, with a memory or without; 'fold' merges a memory into a copy of its model,
+which then runs without faast. 'pretrain' trains extra layers for the method as it was published.
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
+for command in (learn, perplexity, generate, classify, fold, pretrain):
     add_command(app, command, EXAMPLES[command.__name__])

@@ -1,25 +1,13 @@
-"""Examples that ``faast lm COMMAND --help`` shows; tests run them in this order.
-
-Arguments and options that the commands for language models share.
-
-A language model with its memories and its tokenizer, by name.
-"""
+"""Arguments and options that `faast lm` commands share, and the examples their help shows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated
 
 import typer
-
-from faast._utils.imports import import_optional
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from faast.lm import FaastForCausalLM, MemoryConfig
 
 SENTIMENT = r"--prompt 'Review: {text}\nSentiment:' --answer ' {label}'"
 
@@ -45,10 +33,69 @@ EXAMPLES = {
     "fold": ["faast lm fold plays -o folded"],
     "pretrain": ["faast lm pretrain stories/ plays.txt -o readouts --window 16"],
 }
+"""Examples by command. Tests run them in this order: later ones use what earlier ones wrote."""
+
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Hugging Face model (its name or a folder), or the folder of a memory.",
+        show_default=False,
+    ),
+]
+Texts = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TEXTS",
+        help="Text files (.txt, .md), or tables (.csv, .tsv, .jsonl, .parquet, folder of a saved "
+        "dataset) with a column messages (chats), columns prompt and answer, or a column text.",
+        show_default=False,
+    ),
+]
+RECORDS_HELP = (
+    "Table (.csv, .tsv, .jsonl, .parquet, folder of a saved dataset) with a column prompt or the "
+    "columns that --prompt names. If it has the answers too, the results are scored."
+)
+MemoryFolder = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="Folder to write the memory to.", show_default=False),
+]
+PromptTemplate = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        help="Prompt to make from each row of a table, with column names in braces: "
+        r"'Review: {text}\nSentiment:'.",
+        show_default=False,
+    ),
+]
+AnswerTemplate = Annotated[
+    str | None,
+    typer.Option(
+        "--answer",
+        help="Answer that follows the prompt, with column names in braces: ' {label}'.",
+        show_default=False,
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Which split of a saved dataset to read, such as train or test.", show_default=False
+    ),
+]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Length in tokens of the windows that texts are cut into. Default: 1024, or as many "
+        "as the model can read.",
+        show_default=False,
+    ),
+]
 
 
 class Dtype(StrEnum):
-    """What the model computes in."""
+    """Number format of a model's weights."""
 
     AUTO = "auto"
     FLOAT32 = "float32"
@@ -56,131 +103,20 @@ class Dtype(StrEnum):
     FLOAT16 = "float16"
 
 
-TEXT_HELP = (
-    "Running text (.txt), or records (.csv, .tsv, .jsonl, .parquet, folder of a saved dataset) "
-    "with the columns messages (a chat), prompt and answer, or text."
-)
-
-ModelName = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="Name or folder of a Hugging Face model, or folder of a memory.",
-        show_default=False,
-    ),
-]
-Memory = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder of the memory to write.", show_default=False)
-]
-Prompt = Annotated[
-    str | None,
-    typer.Option(
-        help=r"Prompt made of each record, columns in braces: 'Review: {text}\nSentiment:'.",
-        show_default=False,
-    ),
-]
-Answer = Annotated[
-    str | None,
-    typer.Option(help="Answer made of each record: ' {label}'.", show_default=False),
-]
-Split = Annotated[str | None, typer.Option(help="Which part of a saved dataset that has several.")]
-Window = Annotated[
-    int | None,
-    typer.Option(
-        min=2,
-        help="Tokens of a window; 1024, or the model's positions where they are fewer.",
-        show_default=False,
-    ),
-]
-
-
 @dataclass(frozen=True)
-class Running:
-    """How the model runs."""
+class Runtime:
+    """How a model runs."""
 
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows of a batch.")] = 8
-    device: Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")] = (
-        "cpu"
-    )
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Number of texts to process at a time.")
+    ] = 8
+    device: Annotated[str, typer.Option(help="Device to run on: cpu, cuda, cuda:1, mps.")] = "cpu"
     dtype: Annotated[
         Dtype,
-        typer.Option("--dtype", help="What the model computes in; auto is what it is saved in."),
+        typer.Option(
+            "--dtype", help="Number format to compute in; auto is the one the model is saved in."
+        ),
     ] = Dtype.AUTO
 
 
-RUNNING = Running()
-
-
-LONGEST_WINDOW = 1024
-
-
-class Opened(NamedTuple):
-    """A model that is ready to learn and to be asked."""
-
-    model: FaastForCausalLM
-    tokenizer: PreTrainedTokenizerBase
-
-    def window(self, asked: int | None) -> int:
-        """Return the length of windows.
-
-        Raises
-        ------
-        ValueError
-            Longer than the model's positions.
-        """
-        from faast.lm.architecture import longest_sequence
-
-        limit = longest_sequence(self.model.config) or LONGEST_WINDOW
-        if asked is not None and asked > limit:
-            raise ValueError(f"a window of {asked} tokens; the model has {limit} positions")
-        return asked or min(LONGEST_WINDOW, limit)
-
-
-def open_model(name: str, running: Running = RUNNING, config: MemoryConfig | None = None) -> Opened:
-    """Load a model, or a memory and the model that it was learned with.
-
-    Parameters
-    ----------
-    name : str
-        Name or folder of a model, or folder of a memory.
-    running : Running, optional
-    config : MemoryConfig, optional
-        Of a model that has learned nothing.
-
-    Raises
-    ------
-    FileNotFoundError
-        A path that is no folder.
-    ValueError
-        A memory has settings of its own, or the device is not there.
-    """
-    if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
-        raise FileNotFoundError(f"there is no folder {name} of a model or a memory")
-    transformers = import_optional("transformers", "lm")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    from faast.lm import FaastForCausalLM
-    from faast.lm.checkpoint import holds_memories
-
-    loading = {"dtype": running.dtype.value, "device_map": checked_device(running.device)}
-    if not holds_memories(name):
-        model = FaastForCausalLM.from_base(name, config, **loading)
-    elif config is not None:
-        raise ValueError(f"{name} is a memory with settings of its own; leave --memory out")
-    else:
-        model = FaastForCausalLM.from_pretrained(name, **loading)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model.base.name_or_path)
-    return Opened(model, tokenizer)
-
-
-def checked_device(name: str) -> str:
-    """Return the name of a device that is there; raises `ValueError` otherwise."""
-    import torch
-
-    try:
-        torch.empty(0, device=name)
-    # unknown or without a driver; a build without it (CUDA asserts); a backend that lacks operators
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"the device {name!r} cannot be used: {reason}") from error
-    return name
+RUNTIME = Runtime()

@@ -1,170 +1,243 @@
-"""Texts for a command: what their columns mean, as documents or as prompts with answers."""
+"""Read the texts that a command names: as documents to learn, or as prompts to answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import length_hint
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from faast._utils.progress import progress_bar
 from faast.data import DataError
 from faast.data.cells import parse_text
 from faast.data.records import Fields, RecordSource
 from faast.data.text_file import TextFile
-from faast.evaluation.lm.prompts import Template, fields_of
+from faast.evaluation.lm.prompts import Template, field_names
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from faast.lm.documents import Document
 
-PAIR = Template("{prompt}", " {answer}")
-CHAT, TEXT = "messages", "text"
-RUNNING = (".txt", ".md")
+T = TypeVar("T")
+
+PROMPT_AND_ANSWER = Template("{prompt}", " {answer}")
+"""Template of records that hold a finished prompt and answer."""
+
+CHAT_COLUMN, TEXT_COLUMN = "messages", "text"
+TEXT_SUFFIXES = (".txt", ".md")
 
 
-class Asked(NamedTuple):
-    """Prompts, and the answers that are expected where the records hold them."""
+class PromptSet(NamedTuple):
+    """Prompts to answer.
+
+    Attributes
+    ----------
+    prompts : list of str
+    answers : list of str, or None
+        Expected answers; None if the source does not hold them.
+    records : list of mapping
+        The records that the prompts were made from.
+    """
 
     prompts: list[str]
     answers: list[str] | None
-    fields: list[Fields]
+    records: list[Fields]
 
 
-def template_of(prompt: str | None, answer: str | None) -> Template | None:
-    r"""Return the template that options name; ``\n`` and ``\t`` in them are what they say."""
+def parse_template(prompt: str | None, answer: str | None) -> Template | None:
+    r"""Make a template from the options --prompt and --answer; see `unescape`.
+
+    Raises
+    ------
+    ValueError
+        If only one of the two is given, or if its braces hold no column name.
+    """
     if prompt is None and answer is None:
         return None
     if prompt is None or answer is None:
-        raise ValueError("--prompt and --answer go together: one text of each record")
-    return Template(unescaped(prompt), unescaped(answer))
+        raise ValueError("--prompt and --answer go together; give both or neither")
+    return Template(unescape(prompt), unescape(answer))
 
 
-def unescaped(text: str) -> str:
-    r"""Make ``\n`` and ``\t``, as shells leave them, a line end and a tab."""
+def unescape(text: str) -> str:
+    r"""Replace the two characters ``\n`` by a line break and ``\t`` by a tab."""
     return text.replace("\\n", "\n").replace("\\t", "\t")
 
 
-def documents(
+def read_documents(
     sources: Sequence[str], tokenizer: PreTrainedTokenizerBase, split: str | None
 ) -> Iterator[Document]:
-    """Read whole documents of all sources, with a bar."""
+    """Read the documents of all sources, with a progress bar.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Text files and tables. A text file is one document; a table holds one in each record.
+    tokenizer : PreTrainedTokenizerBase
+    split : str, optional
+        Split to read from a saved dataset.
+
+    Raises
+    ------
+    DataError
+        If a source cannot be read.
+    """
     for source in sources:
-        if _is_running_text(source):
-            yield _running_text(source, tokenizer)
+        if _is_text_file(source):
+            yield _text_file_document(source, tokenizer)
         else:
-            yield from _of_records(source, _Reader(tokenizer, None), split, "Reading")
+            yield from _record_documents(source, tokenizer, None, split, "Reading")
 
 
-def lessons(
+def read_windows(
     sources: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
     template: Template | None,
     split: str | None,
-    window: int,
+    length: int,
 ) -> Iterator[Document]:
-    """Read documents of all sources, cut into windows to learn, with a bar."""
+    """Read the documents of all sources, cut into windows to learn, with a progress bar.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Text files and tables, see `read_documents`.
+    tokenizer : PreTrainedTokenizerBase
+    template : Template, optional
+        Makes prompts and answers from the records of tables.
+    split : str, optional
+        Split to read from a saved dataset.
+    length : int
+        Largest number of tokens per window.
+
+    Raises
+    ------
+    DataError
+        If a source cannot be read.
+    """
     from faast.lm.documents import split_document
 
     for source in sources:
-        if _is_running_text(source):
-            yield from _paced(split_document(_running_text(source, tokenizer), window))
+        if _is_text_file(source):
+            document = _text_file_document(source, tokenizer)
+            yield from _with_progress(split_document(document, length))
             continue
-        for document in _of_records(source, _Reader(tokenizer, template), split, "Learning"):
-            yield from split_document(document, window)
+        for document in _record_documents(source, tokenizer, template, split, "Learning"):
+            yield from split_document(document, length)
 
 
-def asked(source: str, template: Template | None, split: str | None) -> Asked:
-    """Read prompts, and answers where the source has the columns that they are made of."""
-    template = template or PAIR
-    answered = False
+def read_prompts(source: str, template: Template | None, split: str | None) -> PromptSet:
+    """Read prompts from a table, and the answers if it has the columns for them.
+
+    Parameters
+    ----------
+    source : str
+    template : Template, optional
+        By default the columns ``prompt`` and ``answer``.
+    split : str, optional
+        Split to read from a saved dataset.
+
+    Raises
+    ------
+    DataError
+        If the source cannot be read, lacks a column of the prompt, or has a record without a value
+        for a prompt or an answer.
+    """
+    template = template or PROMPT_AND_ANSWER
+    prompt_columns = field_names(template.prompt)
+    answer_columns = set(field_names(template.answer))
 
     def choose(present: Sequence[str]) -> list[str]:
-        nonlocal answered
-        answered = set(fields_of(template.answer)) <= set(present)
-        return template.columns if answered else fields_of(template.prompt)
+        return template.columns if answer_columns <= set(present) else prompt_columns
 
-    fields = list(_followed(RecordSource(source, choose, split=split), "Reading"))
-    if not answered:
-        return Asked([template.prompt.format_map(row) for row in fields], None, fields)
-    examples = [template.example(row) for row in fields]
-    return Asked([e.prompt for e in examples], [e.answer for e in examples], fields)
+    def fill(fields: Fields) -> tuple[Fields, str, str | None]:
+        if answer_columns <= set(fields):
+            return fields, *template.example(fields)
+        return fields, template.fill_prompt(fields), None
 
-
-class _Reader:
-    """Documents of the records of one source."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, template: Template | None) -> None:
-        self.tokenizer = tokenizer
-        self.template = template
-        self.document: Callable[[Fields], Document] = self._answer
-
-    def choose(self, present: Sequence[str]) -> list[str]:
-        """Take the first kind of columns that is there."""
-        if self.template is not None:
-            return self.template.columns
-        if CHAT in present:
-            self.document = self._chat
-            return [CHAT]
-        if set(PAIR.columns) <= set(present):
-            self.template = PAIR
-            return PAIR.columns
-        if TEXT in present:
-            self.document = self._text
-            return [TEXT]
-        raise DataError(
-            f"the columns are {', '.join(present)}; expected {CHAT}, prompt and answer, or {TEXT} "
-            "(--prompt and --answer make prompts and answers of other columns)"
-        )
-
-    def _answer(self, fields: Fields) -> Document:
-        from faast.lm.documents import answer_document
-
-        assert self.template is not None
-        return answer_document(self.tokenizer, *self.template.example(fields))
-
-    def _chat(self, fields: Fields) -> Document:
-        from faast.lm.documents import chat_document
-
-        return chat_document(self.tokenizer, fields[CHAT])
-
-    def _text(self, fields: Fields) -> Document:
-        from faast.lm.documents import text_document
-
-        return text_document(self.tokenizer, parse_text(fields[TEXT]))
+    rows = _convert(RecordSource(source, choose, split=split), fill, "Reading")
+    records, prompts, answers = map(list, zip(*rows, strict=True))
+    return PromptSet(prompts, None if answers[0] is None else answers, records)
 
 
-def _of_records(
-    source: str, reader: _Reader, split: str | None, description: str
+def read_text(path: str) -> str:
+    """Read a whole text file.
+
+    Raises
+    ------
+    DataError
+        If it is missing, empty or not encoded in UTF-8.
+    """
+    text = "".join(TextFile(Path(path)).lines())
+    try:
+        return parse_text(text)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _record_documents(
+    source: str,
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template | None,
+    split: str | None,
+    description: str,
 ) -> Iterator[Document]:
-    records = RecordSource(source, reader.choose, split=split)
-    for fields in _followed(records, description):
-        try:
-            document = reader.document(fields)
-        except ValueError as error:
-            raise DataError(f"{records.place}: {error}") from error
-        yield document
+    def choose(present: Sequence[str]) -> list[str]:
+        return _document_columns(present) if template is None else template.columns
+
+    def make_document(fields: Fields) -> Document:
+        return _record_document(fields, tokenizer, template)
+
+    return _convert(RecordSource(source, choose, split=split), make_document, description)
 
 
-def _is_running_text(source: str) -> bool:
-    return Path(source).suffix.lower() in RUNNING
+def _document_columns(present: Sequence[str]) -> list[str]:
+    """Return the columns to read from a table: the first of three kinds that it has."""
+    for columns in ([CHAT_COLUMN], PROMPT_AND_ANSWER.columns, [TEXT_COLUMN]):
+        if set(columns) <= set(present):
+            return columns
+    raise DataError(
+        f"the columns are {', '.join(present)}; expected {CHAT_COLUMN}, prompt and answer, or "
+        f"{TEXT_COLUMN} (or make prompts and answers from other columns with --prompt and --answer)"
+    )
 
 
-def _running_text(source: str, tokenizer: PreTrainedTokenizerBase) -> Document:
+def _record_document(
+    fields: Fields, tokenizer: PreTrainedTokenizerBase, template: Template | None
+) -> Document:
+    """Make a document from the columns that `_document_columns` or a template names."""
+    from faast.lm.documents import answer_document, chat_document, text_document
+
+    if template is None and CHAT_COLUMN in fields:
+        return chat_document(tokenizer, fields[CHAT_COLUMN])
+    if template is None and TEXT_COLUMN in fields:
+        return text_document(tokenizer, parse_text(fields[TEXT_COLUMN]))
+    return answer_document(tokenizer, *(template or PROMPT_AND_ANSWER).example(fields))
+
+
+def _is_text_file(source: str) -> bool:
+    return Path(source).suffix.lower() in TEXT_SUFFIXES
+
+
+def _text_file_document(path: str, tokenizer: PreTrainedTokenizerBase) -> Document:
     from faast.lm.documents import text_document
 
-    text = "".join(TextFile(Path(source)).lines())
-    try:
-        return text_document(tokenizer, parse_text(text))
-    except ValueError as error:
-        raise DataError(f"{source}: {error}") from error
+    return text_document(tokenizer, read_text(path))
 
 
-def _followed(records: RecordSource, description: str) -> Iterable[Fields]:
-    return progress_bar(records, lambda: records.fraction, description, enabled=True)
+def _convert(
+    records: RecordSource, convert: Callable[[Fields], T], description: str
+) -> Iterator[T]:
+    """Convert records one by one, with a progress bar; errors name the record they are about."""
+    for fields in progress_bar(records, lambda: records.fraction, description):
+        try:
+            converted = convert(fields)
+        except ValueError as error:
+            raise DataError(f"{records.location}: {error}") from error
+        yield converted
 
 
-def _paced(parts: list[Document]) -> Iterator[Document]:
-    left = iter(parts)
-    return progress_bar(left, lambda: 1 - length_hint(left) / len(parts), "Learning", enabled=True)
+def _with_progress(windows: list[Document]) -> Iterator[Document]:
+    left = iter(windows)
+    return progress_bar(left, lambda: 1 - length_hint(left) / len(windows), "Learning")

@@ -1,4 +1,4 @@
-"""`faast lm learn` and `faast lm fold`: memories written, and merged into plain models."""
+"""`faast lm learn`: learn from texts, and write what was learned as a memory."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from faast._utils.progress import spinner
 from faast.cli._options import Json
 from faast.cli._output import emit
+from faast.cli.lm._model import load_model
 from faast.cli.lm._options import (
-    RUNNING,
-    TEXT_HELP,
-    Answer,
-    Memory,
+    RUNTIME,
+    AnswerTemplate,
+    MemoryFolder,
     ModelName,
-    Prompt,
-    Running,
+    PromptTemplate,
+    Runtime,
     Split,
+    Texts,
     Window,
-    open_model,
 )
-from faast.cli.lm._texts import lessons, template_of
+from faast.cli.lm._texts import parse_template, read_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     from faast.lm.documents import Document
 
 
-class Kind(StrEnum):
-    """Which output memory a model gets."""
+class MemoryKind(StrEnum):
+    """How a new memory learns."""
 
     NATURAL = "natural"
     PSEUDOINVERSE = "pseudoinverse"
@@ -43,74 +42,57 @@ class Kind(StrEnum):
 
 def learn(
     model: ModelName,
-    texts: Annotated[
-        list[str], typer.Argument(metavar="TEXT...", help=TEXT_HELP, show_default=False)
-    ],
-    output: Memory,
-    prompt: Prompt = None,
-    answer: Answer = None,
+    texts: Texts,
+    output: MemoryFolder,
+    prompt: PromptTemplate = None,
+    answer: AnswerTemplate = None,
     memory: Annotated[
-        Kind | None,
+        MemoryKind | None,
         typer.Option(
-            help="natural: one pass of the likelihood's gradient, folds into the model (the "
-            "default); pseudoinverse: exact, its settings chosen; paper: the paper's.",
+            help="How to learn. natural (the default): natural-gradient steps on the likelihood, "
+            "the only kind that 'fold' can merge; pseudoinverse: exact least squares, with "
+            "settings chosen on held-out text; paper: the published method (arXiv 2605.04651).",
             show_default=False,
         ),
     ] = None,
     window: Window = None,
     split: Split = None,
-    running: Running = RUNNING,
+    runtime: Runtime = RUNTIME,
     json: Json = False,
 ) -> None:
-    """Learn texts, answers or chats in one pass and write a memory."""
+    """Learn from texts and write a memory.
+
+    Every text is read once. All of it is learned, but of prompts with answers only the answers, and
+    of chats only the assistant's turns. If MODEL is a memory, what it has learned is kept and the
+    texts are added to it; the result goes to OUTPUT.
+    """
     started = time.perf_counter()
-    template = template_of(prompt, answer)
-    opened = open_model(model, running, None if memory is None else _config(memory))
-    found = lessons(texts, opened.tokenizer, template, split, opened.window(window))
-    facts = _learned(opened.model, found, running.batch_size)
-    opened.model.save_pretrained(output)
+    template = parse_template(prompt, answer)
+    loaded = load_model(model, runtime, None if memory is None else _memory_config(memory))
+    length = loaded.window_length(window)
+    windows = read_windows(texts, loaded.tokenizer, template, split, length)
+    facts = _learn_windows(loaded.model, windows, runtime.batch_size)
+    loaded.model.save_pretrained(output)
     emit({"memory": str(output), **facts, "seconds": time.perf_counter() - started}, json)
 
 
-def fold(
-    memory: Annotated[str, typer.Argument(help="Folder of a memory.", show_default=False)],
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder of the model.", show_default=False)
-    ],
-    json: Json = False,
-) -> None:
-    """Merge a memory into its model's output embeddings: a plain model, as fast as before."""
-    opened = open_model(memory)
-    if not opened.model.adapters:
-        raise ValueError(f"{memory} has learned nothing that could be merged into its model")
-    with spinner("Folding"):
-        plain = opened.model.fold()
-        plain.save_pretrained(output)
-        opened.tokenizer.save_pretrained(output)
-    emit(
-        {
-            "model": output,
-            "architecture": type(plain).__name__,
-            "parameters": sum(weight.numel() for weight in plain.parameters()),
-            "learned_tokens": opened.model.memory_size,
-        },
-        json,
-    )
-
-
-def _learned(model: FaastForCausalLM, found: Iterable[Document], batch_size: int) -> dict[str, Any]:
+def _learn_windows(
+    model: FaastForCausalLM, windows: Iterable[Document], batch_size: int
+) -> dict[str, Any]:
     from faast.lm.documents import pad_documents
 
     before = model.memory_size
     n_windows, n_tokens, seconds = 0, 0, 0.0
-    for batch in pad_documents(found, batch_size):
+    for batch in pad_documents(windows, batch_size):
         began = time.perf_counter()
         model.learn(**batch.to(model.device)._asdict())
         seconds += time.perf_counter() - began
         n_windows += len(batch.input_ids)
         n_tokens += batch.n_tokens
     if model.memory_size == before:
-        raise ValueError("the texts hold nothing to learn: no answer follows a token")
+        raise ValueError(
+            "the texts hold nothing to learn; each needs two tokens, or an answer after its prompt"
+        )
     facts = {
         "windows": n_windows,
         "tokens": n_tokens,
@@ -123,11 +105,11 @@ def _learned(model: FaastForCausalLM, found: Iterable[Document], batch_size: int
     return facts if math.isnan(online) else facts | {"online_perplexity": online}
 
 
-def _config(kind: Kind) -> MemoryConfig:
+def _memory_config(kind: MemoryKind) -> MemoryConfig:
     from faast.lm import MemoryConfig
 
-    if kind is Kind.NATURAL:
+    if kind is MemoryKind.NATURAL:
         return MemoryConfig()
-    if kind is Kind.PSEUDOINVERSE:
+    if kind is MemoryKind.PSEUDOINVERSE:
         return MemoryConfig(output="pseudoinverse")
-    return MemoryConfig.paper(middle_layers=0)  # without trained readouts they change nothing
+    return MemoryConfig.paper(middle_layers=0)  # middle memories need pretrained readouts

@@ -1,4 +1,4 @@
-"""`faast lm pretrain`: readouts for the paper's memories, trained once for a backbone."""
+"""`faast lm pretrain`: train the readouts of the published method, once for each model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Annotated
 import typer
 
 from faast._utils.imports import import_optional
+from faast._utils.transformers_logging import silence_transformers
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._options import Opened, Window
+from faast.cli.lm._model import LoadedModel
+from faast.cli.lm._options import Window
+from faast.cli.lm._texts import read_text
 
 
 def pretrain(
@@ -19,51 +22,82 @@ def pretrain(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="Name or folder of a Hugging Face model, which stays frozen.",
+            help="Hugging Face model (its name or a folder).",
             show_default=False,
         ),
     ],
     texts: Annotated[
-        list[Path], typer.Argument(help="Text files, each one document.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="TEXTS", help="Text files; each is one document.", show_default=False
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Folder for checkpoints and the result.", show_default=False
+            "--output",
+            "-o",
+            help="Folder to write checkpoints and the result to.",
+            show_default=False,
         ),
     ],
-    middle_layers: Annotated[int, typer.Option(min=1, help="Memories between blocks.")] = 1,
-    alpha: Annotated[float, typer.Option(help="Spectral filter when read: rtol = N^-alpha.")] = 1.0,
+    middle_layers: Annotated[
+        int, typer.Option(min=1, help="Number of memories to place between the model's blocks.")
+    ] = 1,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            help="Spectral filter of the memories after training: with N learned tokens, singular "
+            "values below N^-alpha times the largest are dropped."
+        ),
+    ] = 1.0,
     window: Window = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows a step, per process.")] = 8,
-    epochs: Annotated[float, typer.Option(help="Passes over the texts.")] = 1.0,
-    learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 2e-5,
-    warmup_steps: Annotated[int, typer.Option(min=0, help="Steps until it is.")] = 500,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Number of windows per step and process.")
+    ] = 8,
+    epochs: Annotated[float, typer.Option(help="Number of passes over the texts.")] = 1.0,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-5,
+    warmup_steps: Annotated[int, typer.Option(min=0, help="Number of warm-up steps.")] = 500,
     bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16.")] = False,
     recompute: Annotated[
-        bool, typer.Option("--recompute", help="Run blocks again instead of keeping activations.")
+        bool,
+        typer.Option(
+            "--recompute",
+            help="Use less memory and more time: recompute activations in the backward pass.",
+        ),
     ] = False,
-    save_steps: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 500,
-    logging_steps: Annotated[int, typer.Option(min=1, help="Steps between logged losses.")] = 50,
+    save_steps: Annotated[
+        int, typer.Option(min=1, help="Number of steps between checkpoints.")
+    ] = 500,
+    logging_steps: Annotated[
+        int, typer.Option(min=1, help="Number of steps between records of the loss.")
+    ] = 50,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")
+        bool,
+        typer.Option("--resume", help="Continue from the last checkpoint in the output folder."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train readouts by the next-token loss; start it with `accelerate launch` for several GPUs."""
-    transformers = import_optional("transformers", "lm")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    """Train the readouts of the published method (arXiv 2605.04651).
+
+    The published method puts memories between the blocks of a model. Readouts are the small layers
+    that pass on what these memories recall; they are trained once for each model, by
+    backpropagation, while the model itself stays frozen. OUTPUT can then be used as MODEL in the
+    other commands. To use several GPUs, start this command with 'accelerate launch'.
+    """
+    started = time.perf_counter()
+    documents = [read_text(path) for path in texts]
+    silence_transformers("lm")
     from faast.lm import FaastForCausalLM, MemoryConfig
     from faast.lm.documents import text_windows
     from faast.lm.pretraining import paper_arguments
-    from faast.lm.pretraining import pretrain as train
+    from faast.lm.pretraining import pretrain as train_readouts
 
-    started = time.perf_counter()
-    documents = [text.read_text(encoding="utf-8") for text in texts]
-    attached = FaastForCausalLM.from_base(model, MemoryConfig.paper(middle_layers, alpha))
+    with_memories = FaastForCausalLM.from_base(model, MemoryConfig.paper(middle_layers, alpha))
+    transformers = import_optional("transformers", "lm")
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-    windows = text_windows(tokenizer, documents, Opened(attached, tokenizer).window(window))
+    length = LoadedModel(with_memories, tokenizer).window_length(window)
+    windows = text_windows(tokenizer, documents, length)
     arguments = paper_arguments(
         output,
         per_device_train_batch_size=batch_size,
@@ -75,15 +109,17 @@ def pretrain(
         save_steps=save_steps,
         logging_steps=logging_steps,
     )
-    history = train(attached, [{"input_ids": row} for row in windows], arguments, resume=resume)
+    rows = [{"input_ids": row} for row in windows]
+    history = train_readouts(with_memories, rows, arguments, resume=resume)
     losses = [entry["loss"] for entry in history if "loss" in entry]
+    readouts = with_memories.readouts.parameters()
     emit(
         {
             "output": str(output),
             "model": model,
             "tokens": windows.numel(),
             "steps": int(history[-1]["step"]),
-            "trained_parameters": sum(weight.numel() for weight in attached.readouts.parameters()),
+            "trained_parameters": sum(weight.numel() for weight in readouts),
             "first_loss": losses[0] if losses else None,
             "last_loss": losses[-1] if losses else None,
             "seconds": time.perf_counter() - started,

@@ -1,1 +1,1 @@
-"""Tasks for language models: records, prompts made of them, answers, and their scores."""
+"""Evaluate language models: load tasks, make prompts, generate or choose answers, score them."""

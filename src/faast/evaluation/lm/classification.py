@@ -1,14 +1,14 @@
-"""Classification by the token in which the answers differ."""
+"""Classify prompts by the logits of the token in which the possible answers differ."""
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
-from faast.evaluation.lm.prompting import backbone_of, prompt_batches
+from faast.evaluation.lm.prompting import backbone_of, batch_prompts
 from faast.lm.architecture import model_inputs
 from faast.lm.documents import prompt_tokens, shared_prefix
 
@@ -31,7 +31,7 @@ def answer_probabilities(
     batch_size: int = 8,
     progress: bool = False,
 ) -> FloatArray:
-    """Compare answers by the logits of the first token in which they differ.
+    """Return the probability of each answer to each prompt, given that one of them is right.
 
     Parameters
     ----------
@@ -41,45 +41,60 @@ def answer_probabilities(
     answers : sequence of str, length C
         Continuations of the prompts, such as " positive" and " negative".
     batch_size : int
+        Number of prompts per batch.
     progress : bool
+        Show a progress bar.
 
     Returns
     -------
     ndarray of shape (n, C), float64
-        Probabilities, given that the answer is one of them.
+        Each row is the softmax of the logits of the C tokens in which the answers differ.
 
     Raises
     ------
     ValueError
-        Fewer than two answers, or two that begin with the same token where a third differs.
+        If there are fewer than two answers, or if no single token position tells all of them apart.
 
     Notes
     -----
-    FAAST (arXiv 2605.04651): the logit of " positive" against that of " negative" at the answer's
-    position. Tokenizers that let the space belong to the token before it make the answers begin
-    alike; what they share is part of the question here.
+    FAAST (arXiv 2605.04651) compares the logits of " positive" and " negative" at the position of
+    the answer. Some tokenizers join the space before an answer to the prompt, and some answers
+    share their first tokens. The tokens that all answers have in common are therefore read as part
+    of the prompt, and the next token decides.
     """
     if len(answers) < 2:
         raise ValueError(f"there must be two answers or more to choose from, got {len(answers)}")
-    questions: list[list[int]] = []
-    candidates: list[list[int]] = []
-    for prompt in prompts:
-        wholes = [prompt_tokens(tokenizer, prompt + answer) for answer in answers]
-        at = shared_prefix(wholes)
-        firsts = [whole[at] if at < len(whole) else -1 for whole in wholes]
-        if len(set(firsts)) < len(answers) or -1 in firsts:
-            raise ValueError(
-                "the answers do not all differ in one token, so one logit each cannot tell them "
-                "apart; choose other words, or generate the answers and compare them"
-            )
-        questions.append(wholes[0][:at])
-        candidates.append(firsts)
-    takes = inspect.signature(backbone_of(model).forward).parameters
-    last = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
-    found = np.empty((len(prompts), len(answers)))
-    for batch in prompt_batches(model, questions, batch_size, "Classifying", progress=progress):
-        inputs = model_inputs(backbone_of(model), batch.input_ids, batch.attention_mask)
-        logits = model(**inputs, use_cache=False, **last).logits[:, -1].double()
-        chosen = torch.tensor([candidates[place] for place in batch.places], device=logits.device)
-        found[batch.places] = logits.gather(1, chosen).softmax(dim=1).cpu().numpy()
-    return found
+    questions = [_tokenize_question(tokenizer, prompt, answers) for prompt in prompts]
+    backbone = backbone_of(model)
+    can_limit_logits = "logits_to_keep" in inspect.signature(backbone.forward).parameters
+    last_only = {"logits_to_keep": 1} if can_limit_logits else {}
+    probabilities = np.empty((len(prompts), len(answers)))
+    tokens = [question.tokens for question in questions]
+    for batch in batch_prompts(model, tokens, batch_size, "Classifying", progress=progress):
+        inputs = model_inputs(backbone, batch.input_ids, batch.attention_mask)
+        logits = model(**inputs, use_cache=False, **last_only).logits[:, -1].double()
+        candidates = torch.tensor([questions[index].candidates for index in batch.indices])
+        scores = logits.gather(1, candidates.to(logits.device))
+        probabilities[batch.indices] = scores.softmax(dim=1).cpu().numpy()
+    return probabilities
+
+
+class _Question(NamedTuple):
+    """Tokens of a prompt with what its answers share, and the next token of each answer."""
+
+    tokens: list[int]
+    candidates: list[int]
+
+
+def _tokenize_question(
+    tokenizer: PreTrainedTokenizerBase, prompt: str, answers: Sequence[str]
+) -> _Question:
+    sequences = [prompt_tokens(tokenizer, prompt + answer) for answer in answers]
+    start = shared_prefix(sequences)
+    candidates = [tokens[start] for tokens in sequences if start < len(tokens)]
+    if len(set(candidates)) < len(answers):
+        raise ValueError(
+            "the answers do not all differ in one token, so one logit each cannot tell them "
+            "apart; choose other words, or generate the answers and compare them"
+        )
+    return _Question(sequences[0][:start], candidates)

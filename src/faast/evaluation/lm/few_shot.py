@@ -1,4 +1,4 @@
-"""A few examples for every question: learned by a memory, or shown in the prompt."""
+"""Few-shot classification: learn a few examples for each prompt, or show them in the prompt."""
 
 from __future__ import annotations
 
@@ -19,49 +19,57 @@ if TYPE_CHECKING:
     from faast.evaluation.lm.prompts import Example
     from faast.lm import FaastForCausalLM
 
-SCRATCH = "few shots"
-"""The memory that learns them, apart from what the model has learned otherwise."""
-BETWEEN = "\n\n"
+ADAPTER = "few shots"
+"""Name of the memory that learns the examples, apart from what the model learned before."""
+
+SEPARATOR = "\n\n"
+"""Text between the examples of an in-context prompt."""
 
 
 def draw_shots(
-    support: Sequence[Example], n_questions: int, shots: int, seed: int = 0
+    support: Sequence[Example], n_prompts: int, shots: int, seed: int = 0
 ) -> Iterator[list[Example]]:
-    """Draw examples for every question: as many of each answer, in random order.
+    """Draw examples for each prompt: the same number of each answer, in random order.
 
     Parameters
     ----------
     support : sequence of Example
-    n_questions : int
+        Examples to draw from, without replacement for each prompt.
+    n_prompts : int
     shots : int
-        Examples of each answer.
+        Number of examples of each answer.
     seed : int
-        A question's draw depends on it and on the question's number alone.
+        The examples of a prompt depend only on the seed and on the prompt's number.
+
+    Yields
+    ------
+    list of Example
+        ``shots`` examples of each answer.
 
     Raises
     ------
     ValueError
-        Too few examples of an answer.
+        If an answer has fewer than ``shots`` examples, or if ``shots`` is less than one.
     """
     by_answer: dict[str, list[Example]] = {}
     for example in support:
         by_answer.setdefault(example.answer, []).append(example)
-    scarce = min(by_answer, key=lambda answer: len(by_answer[answer]))
-    if not 1 <= shots <= len(by_answer[scarce]):
+    rarest = min(by_answer, key=lambda answer: len(by_answer[answer]))
+    if not 1 <= shots <= len(by_answer[rarest]):
         raise ValueError(
-            f"shots must be in 1..{len(by_answer[scarce])}, the examples of {scarce!r}; got {shots}"
+            f"shots must be in 1..{len(by_answer[rarest])}, the examples of {rarest!r}; got {shots}"
         )
-    for question in range(n_questions):
-        random = np.random.default_rng((seed, question))
+    for number in range(n_prompts):
+        random = np.random.default_rng((seed, number))
         chosen = [
-            examples[place]
+            examples[index]
             for _, examples in sorted(by_answer.items())
-            for place in random.choice(len(examples), shots, replace=False)
+            for index in random.choice(len(examples), shots, replace=False)
         ]
-        yield [chosen[place] for place in random.permutation(len(chosen))]
+        yield [chosen[index] for index in random.permutation(len(chosen))]
 
 
-def learned_shots(
+def memory_probabilities(
     model: FaastForCausalLM,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[str],
@@ -70,39 +78,45 @@ def learned_shots(
     *,
     progress: bool = False,
 ) -> FloatArray:
-    """Answer every prompt with a fresh memory that has learned its examples.
+    """Classify each prompt with a new memory that has learned the prompt's examples.
 
     Parameters
     ----------
     model : FaastForCausalLM
+        What it has learned before is neither used nor changed.
     tokenizer : PreTrainedTokenizerBase
     prompts : sequence of str, length n
-    shots : sequence of sequences of Example, length n
+    shots : sequence of sequence of Example, length n
+        Examples of each prompt.
     answers : sequence of str, length C
     progress : bool
+        Show a progress bar.
 
     Returns
     -------
     ndarray of shape (n, C), float64
-        Probabilities, see `answer_probabilities`.
+        Probabilities of the answers; see `answer_probabilities`.
     """
-    found: list[FloatArray] = []
-    questions = zip(prompts, shots, strict=True)
-    for prompt, examples in progress_bar(
-        questions, lambda: len(found) / len(prompts), "Learning and asking", enabled=progress
-    ):
-        with model.use_adapter(SCRATCH):
-            lesson = [answer_document(tokenizer, *example) for example in examples]
+    rows: list[FloatArray] = []
+    steps = progress_bar(
+        zip(prompts, shots, strict=True),
+        lambda: len(rows) / len(prompts),
+        "Classifying",
+        enabled=progress,
+    )
+    for prompt, examples in steps:
+        documents = [answer_document(tokenizer, *example) for example in examples]
+        with model.use_adapter(ADAPTER):
             try:
-                for batch in pad_documents(lesson, len(lesson)):
+                for batch in pad_documents(documents, len(documents)):
                     model.learn(**batch.to(model.device)._asdict())
-                found.append(answer_probabilities(model, tokenizer, [prompt], answers))
+                rows.append(answer_probabilities(model, tokenizer, [prompt], answers))
             finally:
                 model.reset()
-    return np.concatenate(found)
+    return np.concatenate(rows)
 
 
-def shown_shots(
+def in_context_probabilities(
     model: FaastForCausalLM | PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[str],
@@ -112,11 +126,30 @@ def shown_shots(
     batch_size: int = 8,
     progress: bool = False,
 ) -> FloatArray:
-    """Answer every prompt behind its examples: in-context learning; see `learned_shots`."""
-    shown = [
-        BETWEEN.join([*(f"{one.prompt}{one.answer}" for one in examples), prompt])
+    """Classify each prompt with its examples written in front of it.
+
+    Parameters
+    ----------
+    model : FaastForCausalLM or PreTrainedModel
+    tokenizer : PreTrainedTokenizerBase
+    prompts : sequence of str, length n
+    shots : sequence of sequence of Example, length n
+        Examples of each prompt.
+    answers : sequence of str, length C
+    batch_size : int
+        Number of prompts per batch.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    ndarray of shape (n, C), float64
+        Probabilities of the answers; see `answer_probabilities`.
+    """
+    with_examples = [
+        SEPARATOR.join([*(example.prompt + example.answer for example in examples), prompt])
         for prompt, examples in zip(prompts, shots, strict=True)
     ]
     return answer_probabilities(
-        model, tokenizer, shown, answers, batch_size=batch_size, progress=progress
+        model, tokenizer, with_examples, answers, batch_size=batch_size, progress=progress
     )

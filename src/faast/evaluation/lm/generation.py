@@ -1,4 +1,4 @@
-"""What a model writes after prompts."""
+"""Generate continuations of prompts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from faast.evaluation.lm.prompting import prompt_batches
+from faast.evaluation.lm.prompting import batch_prompts
 from faast.lm.documents import prompt_tokens
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def continuations(
+def generate_continuations(
     model: LanguageModel,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[str],
@@ -28,43 +28,51 @@ def continuations(
     batch_size: int = 8,
     progress: bool = False,
 ) -> list[str]:
-    """Continue prompts greedily or by beam search, up to the end of the text.
+    """Continue each prompt until the model ends the text, greedily or by beam search.
 
     Parameters
     ----------
     model : FaastForCausalLM or PreTrainedModel
     tokenizer : PreTrainedTokenizerBase
-    prompts : sequence of str
+    prompts : sequence of str, length n
+        Prompts that leave no room for the new tokens lose their beginning.
     max_new_tokens : int
+        Largest number of tokens to generate for each prompt.
     num_beams : int
-        FAAST (arXiv 2605.04651) translates with 5.
+        Beams of the beam search; 1 decodes greedily. FAAST (arXiv 2605.04651) translates with 5.
     batch_size : int
+        Number of prompts per batch.
     progress : bool
+        Show a progress bar.
 
     Returns
     -------
-    list of str
-        Without the prompts, and without the white space around.
+    list of str, length n
+        The new text alone, without white space around it.
+
+    Raises
+    ------
+    ValueError
+        If the new tokens leave no position for a prompt.
     """
     texts = [""] * len(prompts)
     tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
-    generator: Any = model  # a transformers model generates only if it is of a decoder's kind
-    ends = tokenizer.eos_token_id
-    for batch in prompt_batches(
-        model, tokens, batch_size, "Generating", room=max_new_tokens, progress=progress
+    generator: Any = model  # transformers types `generate` for decoder classes only
+    end = tokenizer.eos_token_id
+    for batch in batch_prompts(
+        model, tokens, batch_size, "Generating", new_tokens=max_new_tokens, progress=progress
     ):
-        written = generator.generate(
+        sequences = generator.generate(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask,
             max_new_tokens=max_new_tokens,
             num_beams=num_beams,
             do_sample=False,
-            eos_token_id=ends,
-            pad_token_id=0 if ends is None else ends,
+            eos_token_id=end,
+            pad_token_id=0 if end is None else end,
         )
-        fresh = written[:, batch.input_ids.shape[1] :]
-        for place, text in zip(
-            batch.places, tokenizer.batch_decode(fresh, skip_special_tokens=True), strict=True
-        ):
-            texts[place] = text.strip()
+        new = sequences[:, batch.input_ids.shape[1] :]
+        decoded = tokenizer.batch_decode(new, skip_special_tokens=True)
+        for index, text in zip(batch.indices, decoded, strict=True):
+            texts[index] = text.strip()
     return texts

@@ -1,4 +1,4 @@
-"""Perplexity of a text in windows."""
+"""Measure the perplexity of a language model on a text."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 def perplexity(
     model: Callable[..., Any], tokens: Tensor, window: int = 1024, batch_size: int = 8
 ) -> float:
-    """Perplexity of a text, cut into windows that do not overlap.
+    """Return the exponential of the mean loss per token, over windows that do not overlap.
 
     Parameters
     ----------
     model : callable
-        A causal language model with or without memories.
-    tokens : Tensor of shape (n,)
-        The text. What does not fill a window is left out; the first token of each window is not
-        predicted.
+        ``model(input_ids=...)`` returns an object with ``logits``, as causal language models do.
+    tokens : Tensor of shape (n,), integer
+        The text. Tokens at the end that do not fill a window are left out, and the first token of
+        each window is not predicted.
     window : int
+        Number of tokens per window.
     batch_size : int
-        Windows at a time.
+        Number of windows per forward pass.
 
     Raises
     ------
     ValueError
-        A window of less than two tokens, or less text than one window.
+        If the text does not fill a window, or if a window has fewer than two tokens.
     """
     windows = cut_windows(tokens, window)
     total = 0.0
-    for start in range(0, len(windows), batch_size):
-        batch = windows[start : start + batch_size]
+    for batch in torch.split(windows, batch_size):
         logits = model(input_ids=batch).logits[:, :-1].float()
         total += float(
             functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")

@@ -1,4 +1,4 @@
-"""Prompts as batches for a model: cut to fit, of similar length together, padded on the left."""
+"""Batch prompts for a model: cut them to fit, group similar lengths, pad on the left."""
 
 from __future__ import annotations
 
@@ -22,68 +22,74 @@ if TYPE_CHECKING:
 
 
 class PromptBatch(NamedTuple):
-    """Prompts that are asked together.
+    """Prompts of one forward pass.
 
     Attributes
     ----------
-    places : list of int
-        Where they stand among all prompts.
-    input_ids, attention_mask : Tensor of shape (batch, length)
+    indices : list of int
+        Positions of these prompts among all prompts.
+    input_ids : Tensor of shape (batch, length), int64
+        Padded on the left with zeros.
+    attention_mask : Tensor of shape (batch, length), int64
+        1 on real tokens, 0 on padding.
     """
 
-    places: list[int]
+    indices: list[int]
     input_ids: Tensor
     attention_mask: Tensor
 
 
-def prompt_batches(
+def batch_prompts(
     model: LanguageModel,
     prompts: Sequence[Sequence[int]],
     batch_size: int,
     description: str,
     *,
-    room: int = 0,
+    new_tokens: int = 0,
     progress: bool = False,
 ) -> Iterator[PromptBatch]:
-    """Batch prompts on the model's device.
+    """Batch tokenised prompts in order of their length, on the model's device.
 
     Parameters
     ----------
     model : FaastForCausalLM or PreTrainedModel
     prompts : sequence of sequence of int
-        Tokens. Of those that do not fit the model's positions, the beginning is left out.
+        Token ids. Prompts longer than the model can read lose their beginning.
     batch_size : int
+        Number of prompts per batch.
     description : str
-        Of the progress bar.
-    room : int
-        Positions to leave for what is generated.
+        Text beside the progress bar.
+    new_tokens : int
+        Number of positions to keep free for generated tokens.
     progress : bool
+        Show a progress bar.
 
     Raises
     ------
     ValueError
-        No room for a prompt.
+        If the new tokens leave no position for a prompt.
     """
     limit = longest_sequence(model.config)
-    if limit is not None and limit <= room:
+    if limit is not None and limit <= new_tokens:
         raise ValueError(
-            f"{room} new tokens leave no room for a prompt; the model has {limit} positions"
+            f"{new_tokens} new tokens leave no room for a prompt: the model has {limit} positions; "
+            "ask for fewer"
         )
-    fitting = [prompt if limit is None else prompt[room - limit :] for prompt in prompts]
-    order = sorted(range(len(prompts)), key=lambda place: len(fitting[place]))
+    fitting = [prompt if limit is None else prompt[new_tokens - limit :] for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda index: len(fitting[index]))
     left = iter(order)
 
     def fraction() -> float:
         return 1 - length_hint(left) / len(order)
 
-    for places in progress_bar(batched(left, batch_size), fraction, description, enabled=progress):
-        longest = max(len(fitting[place]) for place in places)
-        rows = [(longest - len(fitting[place])) * [0] + [*fitting[place]] for place in places]
-        lengths = torch.tensor([len(fitting[place]) for place in places])
-        mask = torch.arange(longest) >= longest - lengths[:, None]
-        yield PromptBatch(places, torch.tensor(rows).to(model.device), mask.long().to(model.device))
+    for indices in progress_bar(batched(left, batch_size), fraction, description, enabled=progress):
+        longest = max(len(fitting[index]) for index in indices)
+        rows = [(longest - len(fitting[index])) * [0] + [*fitting[index]] for index in indices]
+        lengths = torch.tensor([len(fitting[index]) for index in indices])
+        mask = (torch.arange(longest) >= longest - lengths[:, None]).long()
+        yield PromptBatch(indices, torch.tensor(rows).to(model.device), mask.to(model.device))
 
 
 def backbone_of(model: LanguageModel) -> PreTrainedModel:
-    """Return the transformers model that carries the memories, or the model itself."""
+    """Return the transformers model inside a model with memories, or a plain model itself."""
     return model.base if isinstance(model, FaastForCausalLM) else model

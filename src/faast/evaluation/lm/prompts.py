@@ -1,4 +1,4 @@
-"""Templates that make prompts and answers of records."""
+"""Templates that make a prompt and its answer from the fields of a record."""
 
 from __future__ import annotations
 
@@ -18,52 +18,57 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Template:
-    """A prompt and its answer, with names of fields in braces.
+    """Texts of a prompt and its answer, with field names in braces.
 
     Parameters
     ----------
     prompt, answer : str
-        The answer follows the prompt as it is: the space between them belongs to one of the two.
+        The answer follows the prompt as it is, so one of the two must hold the space between them.
 
     Raises
     ------
     ValueError
-        Braces that do not match, or that hold no name.
+        If braces do not match or do not hold a field name.
     """
 
     prompt: str
     answer: str
 
     def __post_init__(self) -> None:
-        fields_of(self.prompt)
-        fields_of(self.answer)
+        field_names(self.prompt)
+        field_names(self.answer)
 
     @property
     def columns(self) -> list[str]:
-        """Fields of both, without repetition."""
-        return list(dict.fromkeys([*fields_of(self.prompt), *fields_of(self.answer)]))
+        """Field names of the prompt and the answer, each once, in order."""
+        return list(dict.fromkeys([*field_names(self.prompt), *field_names(self.answer)]))
 
     def example(self, fields: Fields) -> Example:
-        """Fill both from one record.
+        """Fill in the prompt and the answer from one record.
+
+        Parameters
+        ----------
+        fields : mapping of str to value
 
         Raises
         ------
         ValueError
-            A field without a value.
+            If a field is missing or None.
         """
-        empty = [name for name in self.columns if fields.get(name) is None]
-        if empty:
-            raise ValueError(f"{empty[0]!r} has no value; fill it in or leave the record out")
-        return Example(self.prompt.format_map(fields), self.answer.format_map(fields))
+        return Example(_fill(self.prompt, fields), _fill(self.answer, fields))
+
+    def fill_prompt(self, fields: Fields) -> str:
+        """Fill in the prompt alone, from a record that may lack the answer; see `example`."""
+        return _fill(self.prompt, fields)
 
 
-def fields_of(text: str) -> list[str]:
-    """Return the names in braces.
+def field_names(text: str) -> list[str]:
+    """Return the field names in braces, in order.
 
     Raises
     ------
     ValueError
-        Braces that do not match, or that hold no name.
+        If braces do not match or do not hold a field name.
     """
     try:
         names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
@@ -73,15 +78,22 @@ def fields_of(text: str) -> list[str]:
         ) from error
     if not all(name.isidentifier() for name in names):
         raise ValueError(
-            f"the template {text!r} must hold names of columns in braces; double a literal brace"
+            f"the template {text!r} must hold column names in braces; double a literal brace"
         )
     return names
 
 
+def _fill(text: str, fields: Fields) -> str:
+    empty = [name for name in field_names(text) if fields.get(name) is None]
+    if empty:
+        raise ValueError(f"{empty[0]!r} has no value; fill it in or leave the record out")
+    return text.format_map(fields)
+
+
 SENTIMENT = Template("Review: {text}\nSentiment:", " {label}")
-"""FAAST (arXiv 2605.04651): SST-2 and IMDB."""
+"""Template for SST-2 and IMDB in FAAST (arXiv 2605.04651)."""
 
 
-def translation(source: str, target: str) -> Template:
-    """Return the template of a translation between two languages, named in English."""
+def translation_template(source: str, target: str) -> Template:
+    """Make the template of a translation task from the English names of two languages."""
     return Template(f"{source}: {{source}}\n{target}:", " {target}")

@@ -1,0 +1,1 @@
+"""Scripts that measure: each writes a page of results/ and is run as a module."""

@@ -1,0 +1,1 @@
+"""What the benchmarks share: data sets, paths, and the writing of pages."""

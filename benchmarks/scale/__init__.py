@@ -1,0 +1,1 @@
+"""What learning costs as rows grow, from raw rows and on several workers."""

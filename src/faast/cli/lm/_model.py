@@ -1,0 +1,97 @@
+"""Open the language model that a command names, with its memories and its tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from faast._utils.imports import import_optional
+from faast._utils.transformers_logging import silence_transformers
+from faast.cli.lm._options import RUNTIME, Runtime
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from faast.lm import FaastForCausalLM, MemoryConfig
+
+DEFAULT_WINDOW = 1024
+
+
+class LoadedModel(NamedTuple):
+    """A language model with memories, and its tokenizer."""
+
+    model: FaastForCausalLM
+    tokenizer: PreTrainedTokenizerBase
+
+    def window_length(self, requested: int | None) -> int:
+        """Return the number of tokens per window: as requested, or the default that fits.
+
+        Raises
+        ------
+        ValueError
+            If the requested window is longer than the model can read.
+        """
+        from faast.lm.architecture import longest_sequence
+
+        limit = longest_sequence(self.model.config)
+        if limit is not None and requested is not None and requested > limit:
+            raise ValueError(
+                f"a window of {requested} tokens is too long: the model has {limit} positions; "
+                "choose a shorter --window"
+            )
+        return requested or min(DEFAULT_WINDOW, limit or DEFAULT_WINDOW)
+
+
+def load_model(
+    name: str, runtime: Runtime = RUNTIME, config: MemoryConfig | None = None
+) -> LoadedModel:
+    """Load a model, or a memory together with the model it was learned with.
+
+    Parameters
+    ----------
+    name : str
+        Name or folder of a model, or folder of a memory.
+    runtime : Runtime, optional
+    config : MemoryConfig, optional
+        Settings of the new memory of a plain model.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `name` is the path of a folder that does not exist.
+    ImportError
+        If transformers is not installed.
+    ValueError
+        If `config` is given for a memory, which has its own settings, or if the device cannot be
+        used.
+    """
+    if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise FileNotFoundError(f"there is no folder {name} of a model or a memory")
+    silence_transformers("lm")
+    from faast.lm import FaastForCausalLM
+    from faast.lm.checkpoint import holds_memories
+
+    validate_device(runtime.device)
+    loading = {"dtype": runtime.dtype.value, "device_map": runtime.device}
+    if not holds_memories(name):
+        model = FaastForCausalLM.from_base(name, config, **loading)
+    elif config is not None:
+        raise ValueError(f"{name} is a memory with settings of its own; leave --memory out")
+    else:
+        model = FaastForCausalLM.from_pretrained(name, **loading)
+    transformers = import_optional("transformers", "lm")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model.base.name_or_path)
+    return LoadedModel(model, tokenizer)
+
+
+def validate_device(name: str) -> None:
+    """Raise `ValueError` if a torch device does not exist or cannot be used."""
+    import torch
+
+    try:
+        torch.empty(0, device=name)
+    # RuntimeError: unknown name or no driver. AssertionError: torch was built without CUDA.
+    # NotImplementedError: the backend lacks operators.
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"the device {name!r} cannot be used: {reason}") from error
