@@ -138,6 +138,12 @@ def test_declared_labels_stay_classes_beside_those_of_the_rows(ray, bert, tmp_pa
     )  # workers compute with one thread, which may change the last bits
 
 
+def test_features_have_no_class_names(ray, tmp_path):
+    np.savez(tmp_path / "rows.npz", features=np.eye(4), label=["a", "b", "a", "b"])
+    with pytest.raises(ValueError, match="class_names=True needs an encoder"):
+        learn_dataset(tmp_path / "rows.npz", class_names=True, workers=1)
+
+
 def test_a_model_that_has_learned_rows_is_refused(unit_rows, file):
     rows, onehot = unit_rows
     model = FaastClassifier().fit(rows, onehot.argmax(axis=1))

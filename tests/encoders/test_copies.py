@@ -7,11 +7,10 @@ import shutil
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from faast import FaastClassifier, TextClassifier
 from faast.encoders import CachedEncoder, EncoderMismatchError, load_encoder
 
 TEXTS = ["where is my card ?", "lost", "the cat is a dog .", "a photo of my lost card"]
@@ -33,8 +32,8 @@ def test_a_copy_is_the_encoder_itself(bert, clip, tmp_path):
         assert copy.copy(encoder) is encoder
         assert copy.deepcopy({"encoder": encoder})["encoder"] is encoder
         assert clone(encoder) is encoder
-        estimator = clone(FunctionTransformer(encoder.encode))
-        assert estimator.func.__self__ is encoder
+        assert clone(FaastClassifier(encoder=encoder)).encoder is encoder
+        assert clone(FunctionTransformer(encoder.encode)).func.__self__ is encoder
 
 
 def test_encoders_are_shown_by_name(bert, tmp_path):
@@ -96,7 +95,6 @@ def test_a_checkpoint_that_changed_since_is_refused(torch, bert, tokenizer, tmp_
 def test_encoders_work_in_the_processes_of_a_cross_validation():
     texts = ["where is my card ?", "my lost card", "the cat", "a dog ."] * 5
     labels = ["card", "card", "pet", "pet"] * 5
-    encoder = load_encoder("hashing")
-    model = make_pipeline(FunctionTransformer(encoder.encode), LogisticRegression())
+    model = TextClassifier(load_encoder("hashing"))
     scores = cross_val_score(model, texts, labels, cv=2, n_jobs=2)
     np.testing.assert_array_equal(scores, cross_val_score(model, texts, labels, cv=2))

@@ -9,6 +9,7 @@ from typing import Any
 
 from faast._utils.progress import progress_bar
 from faast.data import open_rows
+from faast.data.reader import Modality
 from faast.distributed.checkpoint import Checkpoint
 from faast.distributed.partitions import PARTITION_ROWS, FileRows, PartitionedRows
 from faast.distributed.ray_dataset import DatasetRows, is_ray_dataset
@@ -167,8 +168,6 @@ def learn_rows(
 def _build_model(
     encoder: str | Encoder | None, class_names: bool | None, novelty: bool
 ) -> FaastClassifier:
-    if encoder is None:
-        return FaastClassifier(novelty=novelty)
     opened = load_encoder(encoder) if isinstance(encoder, str) else encoder
-    kind = CLASSIFIERS[opened.modality]
-    return kind(encoder=opened, class_names=class_names, novelty=novelty)
+    modality: Modality = "features" if opened is None else opened.modality
+    return CLASSIFIERS[modality](encoder=opened, class_names=class_names, novelty=novelty)
