@@ -16,12 +16,12 @@ from faast._utils.progress import progress_bar
 from faast._version import __version__
 from faast.data import Batch, DataError
 from faast.distributed.checkpoint import Checkpoint
-from faast.distributed.encoding import encode_batches
 from faast.distributed.merge_tree import MergeTree
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import Partition, Span
 from faast.distributed.worker import Resources, WorkerPool, merge_states
 from faast.estimators import EncodedClassifier, FaastClassifier
+from faast.estimators.batches import encode_batches
 from faast.estimators.class_names import embed_names, is_name
 from faast.estimators.encoder_reference import OpenedEncoder
 
