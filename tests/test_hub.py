@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from faast import FaastClassifier, ModelFileError, TextClassifier
+from faast import FaastClassifier, ModelFileError, NaturalGradientClassifier, TextClassifier
 
 pytest.importorskip("huggingface_hub")
 
@@ -16,15 +16,15 @@ LABELS = ["card", "card", "top_up", "top_up"]
 
 @pytest.fixture
 def model():
-    return TextClassifier().add(TEXTS, LABELS)
+    return TextClassifier().fit(TEXTS, LABELS)
 
 
 def test_a_model_comes_back_as_it_was(model, tmp_path):
     HubModel(model, {"accuracy": 0.913}).save_pretrained(tmp_path / "cards")
     restored = HubModel.from_pretrained(tmp_path / "cards")
-    assert restored.model.predict(TEXTS) == model.predict(TEXTS)
+    assert restored.model.predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
     assert restored.results == {"accuracy": 0.913}
-    restored.model.add(["hello"], ["greeting"]).forget(["hello"], ["greeting"])
+    restored.model.partial_fit(["hello"], ["greeting"]).forget(["hello"], ["greeting"])
     restored.model.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "cards" / MODEL_FILE).read_bytes()
 
@@ -40,15 +40,15 @@ def test_the_card_says_what_was_learned_and_measured(model, tmp_path):
         "| accuracy | 0.913 |",
     ):
         assert shown in card
-    assert data_hash(model.classifier.learned_) in card
+    assert data_hash(model) in card
 
 
 def test_the_data_hash_knows_rows_and_not_their_order(model):
-    backwards = TextClassifier().add(TEXTS[::-1], LABELS[::-1])
+    backwards = TextClassifier().fit(TEXTS[::-1], LABELS[::-1])
     backwards.predict(TEXTS)
-    assert data_hash(backwards.classifier.learned_) == data_hash(model.classifier.learned_)
-    model.add(["hello"], ["card"])
-    assert data_hash(backwards.classifier.learned_) != data_hash(model.classifier.learned_)
+    assert data_hash(backwards) == data_hash(model)
+    model.partial_fit(["hello"], ["card"])
+    assert data_hash(backwards) != data_hash(model)
 
 
 def test_a_damaged_or_missing_file_is_refused(model, tmp_path):
@@ -68,5 +68,19 @@ def test_features_alone_and_compacted(unit_rows, tmp_path):
     HubModel(classifier.compact()).save_pretrained(tmp_path)
     assert "Not measured." in (tmp_path / "README.md").read_text()
     assert json.loads((tmp_path / "config.json").read_text()) == {"results": None}
+    restored = HubModel.from_pretrained(tmp_path).model
+    assert (restored.predict(rows) == classifier.predict(rows)).all()
+
+
+def test_a_stream_learned_in_one_pass_has_no_data_hash(unit_rows, tmp_path):
+    rows, one_hot = unit_rows
+    classifier = NaturalGradientClassifier().fit(rows, one_hot.argmax(axis=1))
+    HubModel(classifier).save_pretrained(tmp_path)
+    card = (tmp_path / "README.md").read_text()
+    assert "| rows | features |" in card
+    assert "| rows learned | 60 |" in card
+    assert "data hash" not in card
+    with pytest.raises(ValueError, match="keeps no statistics that could be hashed"):
+        data_hash(classifier)
     restored = HubModel.from_pretrained(tmp_path).model
     assert (restored.predict(rows) == classifier.predict(rows)).all()

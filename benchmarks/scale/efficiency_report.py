@@ -82,7 +82,7 @@ def chosen(costs: Costs) -> list[str]:
     points = by_name(costs)[OURS]
     return [
         f"What `{OURS}` chose: a Gaussian discriminant of the rows alone, and from some size on of "
-        "their lift too, by columns of the lift: "
+        "random features of them too, by number of random features: "
         + ", ".join(
             f"{cost.n_random_features:.0f} at {rows:,}" for rows, cost in sorted(points.items())
         )

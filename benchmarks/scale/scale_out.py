@@ -81,7 +81,7 @@ def learn(ray: Any, way: str, model: TextClassifier, path: Path, part_rows: int)
     started = time.perf_counter()
     if way == "one process":
         for features, labels in encode_batches(open_rows(path), model.encode_to_learn):
-            model.add_features(features, labels, model.encode_names(labels))
+            model.partial_fit_encoded(features, labels, model.embed_names(labels))
     else:
         parts = split_batches(open_rows(path), part_rows)
         if "killed" in way:
@@ -150,7 +150,7 @@ class Cost:
         runs = [timed(lambda: learned_part(rows, labels)) for _ in range(repeats)]
         partial = runs[0][1]
         other = copy.deepcopy(partial)
-        merges = [timed(lambda: partial.plus(other))[0] for _ in range(repeats)]
+        merges = [timed(lambda: partial.merge(other))[0] for _ in range(repeats)]
         learn = min(seconds for seconds, _ in runs)
         return cls(n_features, learn, min(merges), len(pickle.dumps(partial, 5)))
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from faast._utils.imports import import_optional
 from faast._version import __version__
 from faast.core import persistence
-from faast.estimators import EncodedClassifier, FaastClassifier
-from faast.estimators.class_memory import ClassMemory
+from faast.estimators import FaastClassifier, NaturalGradientClassifier
 from faast.estimators.labels import describe_labels
 
 _hub: Any = import_optional("huggingface_hub", "hub")
@@ -19,6 +18,8 @@ _hub: Any = import_optional("huggingface_hub", "hub")
 MODEL_FILE = "model.faast"
 SHOWN_CLASSES = 50
 """Number of classes that a model card names."""
+
+Classifier: TypeAlias = FaastClassifier | NaturalGradientClassifier
 
 
 class HubModel(  # type: ignore[call-arg]  # an option of the base class
@@ -30,7 +31,8 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
 
     Parameters
     ----------
-    model : FaastClassifier, TextClassifier or ImageClassifier
+    model : FaastClassifier or NaturalGradientClassifier
+        A `TextClassifier` or `ImageClassifier` is a `FaastClassifier`.
     results : mapping of str to float, optional
         Figures for the model card, such as those that ``faast evaluate --json`` measures.
 
@@ -40,11 +42,7 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
     not part of it: the file names the encoder, which is loaded from its own source.
     """
 
-    def __init__(
-        self,
-        model: FaastClassifier | EncodedClassifier,
-        results: Mapping[str, float] | None = None,
-    ) -> None:
+    def __init__(self, model: Classifier, results: Mapping[str, float] | None = None) -> None:
         self.model = model
         self.results = dict(results or {})
 
@@ -84,12 +82,13 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
         return _hub.ModelCard(f"---\n{header}\n---\n\n{write_card(self.model, self.results)}")
 
 
-def write_card(model: FaastClassifier | EncodedClassifier, results: Mapping[str, float]) -> str:
+def write_card(model: Classifier, results: Mapping[str, float]) -> str:
     """Return the text of a model card: what was learned, results, and how to load the model.
 
     Parameters
     ----------
-    model : FaastClassifier, TextClassifier or ImageClassifier
+    model : FaastClassifier or NaturalGradientClassifier
+        A `TextClassifier` or `ImageClassifier` is a `FaastClassifier`.
     results : mapping of str to float
         Figures by name.
 
@@ -98,19 +97,17 @@ def write_card(model: FaastClassifier | EncodedClassifier, results: Mapping[str,
     str
         Markdown.
     """
-    classifier = model.classifier if isinstance(model, EncodedClassifier) else model
-    classes = [str(label) for label in classifier.classes_.tolist()]
+    classes = [str(label) for label in model.classes_.tolist()]
     more = f" and {len(classes) - SHOWN_CLASSES} more" if len(classes) > SHOWN_CLASSES else ""
     facts = {
-        "encoder": model.encoder_name if isinstance(model, EncodedClassifier) else "none",
-        "rows": f"{model.modality} rows" if isinstance(model, EncodedClassifier) else "features",
+        "encoder": model.encoder_name or "none",
+        "rows": "features" if model.modality == "features" else f"{model.modality} rows",
         "classes": ", ".join(classes[:SHOWN_CLASSES]) + more,
     }
-    learned = classifier.learned_
-    if learned is not None:
-        facts["rows learned"] = f"{classifier.n_rows_:g}"
-    if isinstance(learned, ClassMemory):
-        facts["data hash"] = f"`{data_hash(learned)}`, the same for these rows in any order"
+    if model.learned_ is not None:
+        facts["rows learned"] = f"{model.n_rows_:g}"
+        if model.statistics_ is not None:
+            facts["data hash"] = f"`{data_hash(model)}`, the same for these rows in any order"
     lines = [
         f"# {type(model).__name__}",
         "",
@@ -134,17 +131,29 @@ def write_card(model: FaastClassifier | EncodedClassifier, results: Mapping[str,
     return "\n".join(lines)
 
 
-def data_hash(learned: ClassMemory) -> str:
-    """Hash the statistics that were learned; the order of rows does not change the hash.
+def data_hash(model: Classifier) -> str:
+    """Hash the statistics that a classifier has learned; the order of rows does not change them.
+
+    Parameters
+    ----------
+    model : FaastClassifier or NaturalGradientClassifier
 
     Returns
     -------
     str
         SHA-256 in hexadecimal.
+
+    Raises
+    ------
+    ValueError
+        If the model keeps no statistics: it was compacted, has learned no rows, or learned a
+        stream in one pass.
     """
-    state = learned.memory.to_state()
-    tensors = {name: tensor for name, tensor in state.tensors.items() if "weights." not in name}
-    return persistence.content_hash(tensors, {"classes": describe_labels(learned.classes)})
+    statistics = model.statistics_
+    if statistics is None:
+        raise ValueError(f"this {type(model).__name__} keeps no statistics that could be hashed")
+    classes = describe_labels(model.classes_)
+    return persistence.content_hash(statistics.to_state().tensors, {"classes": classes})
 
 
 def _table(facts: Mapping[str, object]) -> list[str]:

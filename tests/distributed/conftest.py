@@ -59,7 +59,7 @@ def alone(table, encoder):
     """The model of one process."""
     from faast import TextClassifier
 
-    return TextClassifier(encoder).add(*table)
+    return TextClassifier(encoder).fit(*table)
 
 
 @pytest.fixture

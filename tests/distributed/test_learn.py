@@ -10,13 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from faast import FaastClassifier, TextClassifier
-from faast.cli.main import app
 from faast.data import open_rows
-from faast.distributed import learn_dataset
+from faast.distributed import FileRows, learn_dataset, learn_rows
 from faast.distributed.checkpoint import Checkpoint
 from faast.distributed.partitions import Partition, split_batches
-from faast.distributed.run import learn_partitions
+from faast.distributed.run import describe_run, learn_partitions
 from faast.distributed.session import session
+from faast.encoders import load_encoder
 from tests.distributed.conftest import write_rows
 
 PARTITION_ROWS = 1024
@@ -112,6 +112,59 @@ def test_features_of_any_size_take_the_grid_of_the_first_rows(ray, tmp_path, con
     assert content(model) == content(alone)
 
 
+def test_parameters_of_the_model_decide_what_is_learned(ray, tmp_path, content, rng):
+    rows, labels = rng.standard_normal((3000, 6)), rng.integers(0, 3, 3000)
+    np.savez(tmp_path / "rows.npz", features=rows, label=labels)
+    settings = {"class_weight": {0: 2.0}, "selection_rows": 50, "key_scale": 8.0}
+    embeddings = {0: np.ones(6), 7: -np.ones(6)}
+    source = FileRows([open_rows(tmp_path / "rows.npz", modality="features")])
+    model = FaastClassifier(**settings, class_embeddings=embeddings)
+    learn_rows(model, source, workers=1, partition_rows=PARTITION_ROWS)
+    alone = FaastClassifier(**settings, class_embeddings=embeddings).fit(rows, labels)
+    assert model.classes_.tolist() == [0, 1, 2, 7]
+    assert content(model) == content(alone)
+
+
+def test_declared_labels_stay_classes_beside_those_of_the_rows(ray, bert, tmp_path):
+    texts, labels = ["the card is lost", "a top up failed"], ["card", "top up"]
+    write_rows(tmp_path / "rows.csv", (texts, labels))
+    encoder = load_encoder(f"hf:{bert}")
+    model = TextClassifier(encoder, labels=["transfer"])
+    learn_rows(model, FileRows([open_rows(tmp_path / "rows.csv")]), workers=1)
+    alone = TextClassifier(encoder, labels=["transfer"]).fit(texts, labels)
+    assert model.classes_.tolist() == ["card", "top up", "transfer"]
+    np.testing.assert_allclose(
+        model.predict_proba(texts), alone.predict_proba(texts), rtol=1e-5
+    )  # workers compute with one thread, which may change the last bits
+
+
+def test_features_have_no_class_names(ray, tmp_path):
+    np.savez(tmp_path / "rows.npz", features=np.eye(4), label=["a", "b", "a", "b"])
+    with pytest.raises(ValueError, match="class_names=True needs an encoder"):
+        learn_dataset(tmp_path / "rows.npz", class_names=True, workers=1)
+
+
+def test_a_model_that_has_learned_rows_is_refused(unit_rows, file):
+    rows, onehot = unit_rows
+    model = FaastClassifier().fit(rows, onehot.argmax(axis=1))
+    with pytest.raises(ValueError, match="has learned 60 rows already; let a new model learn"):
+        learn_rows(model, FileRows([open_rows(file)]))
+    with pytest.raises(ValueError, match="compacted"):
+        learn_rows(model.compact(), FileRows([open_rows(file)]))
+
+
+def test_runs_differ_by_what_decides_their_statistics(encoder):
+    run = describe_run(TextClassifier(encoder), PARTITION_ROWS, [])
+    assert run == describe_run(TextClassifier(encoder, novelty=True), PARTITION_ROWS, [])
+    others = [
+        describe_run(TextClassifier(load_encoder("hashing", n_features=25)), PARTITION_ROWS, []),
+        describe_run(TextClassifier(encoder, class_weight={"a": 2}), PARTITION_ROWS, []),
+        describe_run(TextClassifier(encoder, selection_rows=9), PARTITION_ROWS, []),
+        describe_run(TextClassifier(encoder), 2 * PARTITION_ROWS, []),
+    ]
+    assert run not in others
+
+
 def test_a_row_that_cannot_be_learned_is_named(ray, table, encoder):
     rows = [{"text": text, "label": label} for text, label in zip(*table, strict=True)]
     rows[3000]["text"] = ""
@@ -120,6 +173,8 @@ def test_a_row_that_cannot_be_learned_is_named(ray, table, encoder):
 
 
 def test_the_command_writes_the_file_of_one_process(ray, tmp_path, monkeypatch, table):
+    from faast.cli.main import app
+
     monkeypatch.chdir(tmp_path)
     write_rows(tmp_path / "rows.csv", table, every=20)
     for options in ([], ["--ray", "local", "--resume", "saved"]):

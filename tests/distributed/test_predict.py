@@ -12,7 +12,8 @@ def test_texts_are_answered_as_by_the_model(ray, table, alone, tmp_path):
     rows = [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
     alone.save(tmp_path / "model")
     answered = predict_dataset(ray.data.from_items(rows), tmp_path / "model", workers=1).take_all()
-    expected = dict(zip(texts, alone.predict(texts), strict=True))
+    probabilities = alone.predict_proba(texts).max(axis=1)
+    expected = dict(zip(texts, zip(alone.predict(texts), probabilities, strict=True), strict=True))
     assert len(answered) == len(texts)
     for row in answered:
         label, probability = expected[row["text"]]

@@ -41,6 +41,18 @@ def named(bert):
     return lambda **options: TextClassifier(encoder, class_names=True, **options)
 
 
+def test_a_classifier_of_features_has_the_parameters_and_what_was_learned_so_far(model):
+    unfitted = TextClassifier(novelty=True, selection_rows=9).on_features()
+    assert (unfitted.novelty, unfitted.selection_rows) == (True, 9)
+    assert not unfitted.is_fitted
+    twin = model.on_features()
+    assert (twin.modality, twin.encoder_name) == ("features", None)
+    features = model.encode(TEXTS)
+    expected = model.predict_proba(TEXTS)
+    model.forget(TEXTS[:1], LABELS[:1])
+    np.testing.assert_array_equal(twin.predict_proba(features), expected)
+
+
 def test_it_learns_what_the_estimator_learns_from_the_features(model):
     features = load_encoder("hashing").encode(TEXTS)
     by_hand = FaastClassifier().fit(features, LABELS)

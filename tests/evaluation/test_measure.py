@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from faast import NaturalGradientClassifier
 from faast.evaluation.efficiency import synthetic_rows
 from faast.evaluation.measure import (
     OURS,
@@ -32,6 +33,12 @@ def test_ours_is_measured_with_all_figures(rows):
     assert 0 < done.macro_f1 <= 1
     assert done.state_bytes > done.bytes == model.compact().nbytes
     assert min(done.seconds, done.wall_seconds, done.predict_seconds) > 0
+
+
+def test_a_stream_learned_in_one_pass_is_measured_with_both_sizes(rows):
+    done = measure(NaturalGradientClassifier, *rows)
+    model = NaturalGradientClassifier().fit(*rows[0])
+    assert (done.bytes, done.state_bytes) == (model.compact().nbytes, model.nbytes)
 
 
 def test_solving_is_part_of_learning(rows, monkeypatch):

@@ -20,6 +20,7 @@ from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Readin
 from faast.cli._output import check_output, emit
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
+from faast.distributed import FileRows, learn_rows
 from faast.estimators.batches import encode_batches
 
 
@@ -87,8 +88,6 @@ def learn(
     if ray is None:
         seconds = learn_source(classifier, source)
     else:
-        from faast.distributed import FileRows, learn_rows
-
         seconds = None
         rows = FileRows([source])
         learn_rows(classifier, rows, address=ray, resume=resume, progress=True)

@@ -41,7 +41,7 @@ KINDS = {
     "natural-gradient-classifier": "faast.estimators.natural.classifier:NaturalGradientClassifier",
     "regressor": "faast.estimators.regressor:FaastRegressor",
     "memory": "faast.estimators.memory:AssociativeMemory",
-    "partial": "faast.distributed.checkpoint:PartialState",
+    "partial": "faast.distributed.partial_state:PartialState",
     "language-memory": "faast.lm.checkpoint:MemoryFile",
 }
 """Every kind of file and the class that reads it, imported when a file asks for it."""

@@ -30,6 +30,9 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray
 
+LARGEST_NUMBER = 1e150
+"""Numbers of a file may be as large as this, so that their squares are finite."""
+
 NOT_STORED = {"stored": False}
 """Metadata of a dataclass field that is not written."""
 
@@ -122,8 +125,9 @@ class Array:
         expected = [n if isinstance(n, int) else axes.setdefault(n, m) for n, m in lengths]
         if value.ndim != len(self.shape) or list(value.shape) != expected:
             raise ValueError(f"{name} must have shape {self.shape}, got {value.shape}")
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise ValueError(f"{name} holds NaN or inf")
+        peak = float(np.abs(value).max(initial=0.0)) if value.dtype.kind == "f" else 0.0
+        if not peak <= LARGEST_NUMBER:
+            raise ValueError(f"{name} holds NaN, inf or a number beyond {LARGEST_NUMBER:g}")
         if self.minimum is not None and value.size and value.min() < self.minimum:
             raise ValueError(f"{name} must be at least {self.minimum:g}, got {value.min():g}")
 

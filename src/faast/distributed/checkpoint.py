@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faast._version import __version__
 from faast.core import persistence
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import Span
@@ -63,7 +62,7 @@ class Checkpoint:
 
     def save(self, state: PartialState, span: Span) -> None:
         """Write the state of a span of partitions."""
-        persistence.save(state, self._path(span), __version__)
+        persistence.save(state, self._path(span))
 
     def load(self, span: Span) -> PartialState:
         """Read the state of a span of partitions.

@@ -9,13 +9,14 @@ from typing import Any
 
 from faast._utils.progress import progress_bar
 from faast.data import open_rows
+from faast.data.reader import Modality
 from faast.distributed.checkpoint import Checkpoint
 from faast.distributed.partitions import PARTITION_ROWS, FileRows, PartitionedRows
 from faast.distributed.ray_dataset import DatasetRows, is_ray_dataset
-from faast.distributed.run import Model, describe_run, learn_partitions
+from faast.distributed.run import describe_run, learn_partitions
 from faast.distributed.session import LOCAL, session
 from faast.encoders import Encoder, load_encoder
-from faast.estimators import FaastClassifier, ImageClassifier, TextClassifier
+from faast.estimators import CLASSIFIERS, FaastClassifier
 
 PathLike = str | os.PathLike[str]
 
@@ -33,7 +34,7 @@ def learn_dataset(
     partition_rows: int = PARTITION_ROWS,
     resume: PathLike | None = None,
     progress: bool = False,
-) -> Model:
+) -> FaastClassifier:
     """Learn rows on Ray; the model is bit for bit the one that a single process would learn.
 
     The rows are split into partitions by their place in the data. Workers encode partitions and sum
@@ -60,7 +61,8 @@ def learn_dataset(
 
     Returns
     -------
-    TextClassifier, ImageClassifier or FaastClassifier
+    FaastClassifier
+        A `TextClassifier` or `ImageClassifier` if there is an encoder.
 
     Raises
     ------
@@ -75,15 +77,19 @@ def learn_dataset(
     >>> model = learn_dataset("reviews.csv", "hashing")  # doctest: +SKIP
     """
     model = _build_model(encoder, class_names, novelty)
-    modality = "features" if isinstance(model, FaastClassifier) else model.modality
     rows: PartitionedRows
     if is_ray_dataset(source):
-        rows = DatasetRows(source, modality, row_column, label_column)
+        rows = DatasetRows(source, model.modality, row_column, label_column)
     else:
         paths: Sequence[PathLike] = [source] if isinstance(source, str | os.PathLike) else source
         rows = FileRows(
             [
-                open_rows(path, modality=modality, row_column=row_column, label_column=label_column)
+                open_rows(
+                    path,
+                    modality=model.modality,
+                    row_column=row_column,
+                    label_column=label_column,
+                )
                 for path in paths
             ]
         )
@@ -100,7 +106,7 @@ def learn_dataset(
 
 
 def learn_rows(
-    model: Model,
+    model: FaastClassifier,
     rows: PartitionedRows,
     *,
     address: str = LOCAL,
@@ -111,10 +117,12 @@ def learn_rows(
 ) -> None:
     """Let a model that has learned no rows learn them on Ray; see `learn_dataset`.
 
+    Features are not kept: the workers neither read nor write the folder `cache` of the model.
+
     Parameters
     ----------
-    model : FaastClassifier, TextClassifier or ImageClassifier
-        Unchanged after an error.
+    model : FaastClassifier
+        Of features, texts or images. Unchanged after an error.
     rows : FileRows or DatasetRows
         Of the model's modality.
     address : str
@@ -134,12 +142,18 @@ def learn_rows(
     Raises
     ------
     ValueError
-        If a row cannot be read, encoded or learned, or `resume` holds another run.
+        If the model has learned rows already or was compacted; if a row cannot be read, encoded or
+        learned; or if `resume` holds another run.
     ImportError
         If Ray is not installed.
     ConnectionError, ChildProcessError
         See `faast.distributed.session`.
     """
+    if model.is_fitted and model.n_rows_:
+        raise ValueError(
+            f"the model has learned {model.n_rows_:g} rows already; let a new model learn these "
+            "rows on Ray, then merge it into this one with merge()"
+        )
     partitions = progress_bar(
         rows.split(partition_rows), lambda: rows.fraction, "Learning", enabled=progress
     )
@@ -151,9 +165,9 @@ def learn_rows(
         learn_partitions(ray, model, partitions, workers, checkpoint, progress=progress)
 
 
-def _build_model(encoder: str | Encoder | None, class_names: bool | None, novelty: bool) -> Model:
-    if encoder is None:
-        return FaastClassifier(novelty=novelty)
+def _build_model(
+    encoder: str | Encoder | None, class_names: bool | None, novelty: bool
+) -> FaastClassifier:
     opened = load_encoder(encoder) if isinstance(encoder, str) else encoder
-    kind = TextClassifier if opened.modality == "text" else ImageClassifier
-    return kind(opened, class_names=class_names, novelty=novelty)
+    modality: Modality = "features" if opened is None else opened.modality
+    return CLASSIFIERS[modality](encoder=opened, class_names=class_names, novelty=novelty)

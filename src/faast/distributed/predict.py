@@ -12,17 +12,17 @@ from faast.core import persistence
 from faast.data import RowSource
 from faast.data.reader import WINDOW_ROWS
 from faast.distributed.ray_dataset import TableReader
-from faast.distributed.run import Model, can_use_gpu, encoder_and_settings
+from faast.distributed.run import can_use_gpu, refer_to_encoder
 from faast.distributed.worker import Resources
 from faast.estimators import FaastClassifier
-from faast.estimators.encoder_reference import OpenedEncoder
+from faast.estimators.encoder_reference import EncoderReference
 
 PREDICTION, PROBABILITY = "prediction", "probability"
 
 
 def predict_dataset(
     dataset: Any,
-    model: Model | str | os.PathLike[str],
+    model: FaastClassifier | str | os.PathLike[str],
     *,
     row_column: str | None = None,
     label_column: str = "label",
@@ -33,7 +33,7 @@ def predict_dataset(
     Parameters
     ----------
     dataset : ray.data.Dataset
-    model : TextClassifier, ImageClassifier, FaastClassifier, or path of a model file
+    model : FaastClassifier, or path of a model file
         Workers get only what prediction needs.
     row_column : str, optional
         See `faast.data.open_rows`.
@@ -57,12 +57,11 @@ def predict_dataset(
     """
     ray = import_optional("ray", "ray")
     loaded = persistence.load(model) if isinstance(model, str | os.PathLike) else model
-    encoder, _ = encoder_and_settings(loaded)
-    classifier = loaded if isinstance(loaded, FaastClassifier) else loaded.classifier
+    encoder, classifier = refer_to_encoder(loaded), loaded.on_features().compact()
     resources = Resources.of_cluster(ray, can_use_gpu(loaded), workers)
     return dataset.map_batches(
         Predictor,
-        fn_constructor_args=(encoder, classifier.compact(), row_column, label_column),
+        fn_constructor_args=(encoder, classifier, row_column, label_column),
         batch_size=WINDOW_ROWS,
         batch_format="pyarrow",
         concurrency=(1, resources.n_workers),
@@ -75,17 +74,17 @@ class Predictor:
 
     Parameters
     ----------
-    encoder : OpenedEncoder or None
-        None if rows are features.
+    encoder : EncoderReference or None
+        Loaded by the first table. None if rows are features.
     classifier : FaastClassifier
-        Compact.
+        Of features; only what prediction needs.
     row_column, label_column
         See `predict_dataset`.
     """
 
     def __init__(
         self,
-        encoder: OpenedEncoder | None,
+        encoder: EncoderReference | None,
         classifier: FaastClassifier,
         row_column: str | None,
         label_column: str,
@@ -96,7 +95,7 @@ class Predictor:
     def __call__(self, table: Any) -> Any:
         """Append the columns "prediction" and "probability" to a pyarrow.Table."""
         arrow = import_optional("pyarrow", "ray")
-        modality = "features" if self.encoder is None else self.encoder.encoder.modality
+        modality = "features" if self.encoder is None else self.encoder.modality
         source = RowSource(TableReader(table), modality, *self.columns, labelled=False)
         rows = [row for batch in source for row in batch.rows]
         features = np.asarray(rows) if self.encoder is None else self.encoder.encoder.encode(rows)

@@ -119,7 +119,7 @@ class SlicedRows:
 
 
 class TableReader(Reader):
-    """Reader of the rows of an Arrow table.
+    """Reads the rows of an Arrow table.
 
     Parameters
     ----------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -20,29 +19,37 @@ from faast.distributed.merge_tree import MergeTree
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import Partition, Span
 from faast.distributed.worker import Resources, WorkerPool, merge_states
-from faast.estimators import EncodedClassifier, FaastClassifier
+from faast.estimators import FaastClassifier
 from faast.estimators.batches import encode_batches
-from faast.estimators.class_names import embed_names, is_name
-from faast.estimators.encoder_reference import OpenedEncoder
+from faast.estimators.encoder_reference import EncoderReference
+from faast.estimators.settings import describe_settings
 
-Model = FaastClassifier | EncodedClassifier
+DECISIVE_SETTINGS = ("solver", "class_weight", "selection_rows", "key_scale")
+"""Parameters of a classifier that decide its statistics."""
+
 NO_ROWS = "the dataset holds no rows"
 
 
-def describe_run(model: Model, partition_rows: int, rows: Any) -> dict[str, Any]:
+def describe_run(model: FaastClassifier, partition_rows: int, rows: Any) -> dict[str, Any]:
     """Return everything that decides what the partial states of a run hold, as JSON values.
 
     Parameters
     ----------
-    model : FaastClassifier, TextClassifier or ImageClassifier
+    model : FaastClassifier
     partition_rows : int
     rows : JSON value
         Identifies the rows; see `PartitionedRows.describe`.
+
+    Raises
+    ------
+    ValueError
+        If the model has a solver that is not one of the library's own.
     """
-    encoder = None if isinstance(model, FaastClassifier) else model.fingerprint
+    settings = describe_settings(model)
     run = {
         "library": __version__,
-        "encoder": encoder,
+        "encoder": model.fingerprint,
+        **{name: settings[name] for name in DECISIVE_SETTINGS},
         "partition_rows": partition_rows,
         "rows": rows,
     }
@@ -52,7 +59,7 @@ def describe_run(model: Model, partition_rows: int, rows: Any) -> dict[str, Any]
 
 def learn_partitions(
     ray: Any,
-    model: Model,
+    model: FaastClassifier,
     partitions: Iterable[Partition],
     n_workers: int | None = None,
     checkpoint: Checkpoint | None = None,
@@ -65,7 +72,7 @@ def learn_partitions(
     ----------
     ray : module
         Connected.
-    model : FaastClassifier, TextClassifier or ImageClassifier
+    model : FaastClassifier
         Unchanged after an error.
     partitions : iterable of Partition
         In the order of their indices.
@@ -81,7 +88,7 @@ def learn_partitions(
     ValueError
         If there are no rows, or a row cannot be read, encoded or learned.
     """
-    encoder, classifier = encoder_and_settings(model)
+    encoder, classifier = refer_to_encoder(model), _unfitted_on_features(model)
     remaining, grid_state = iter(partitions), None
     if encoder is None:  # encoded features have norm 1 and so a fixed grid; others do not
         read, grid_state = _decide_grid(remaining, classifier)
@@ -97,7 +104,8 @@ def learn_partitions(
         pool.shutdown()
     if checkpoint is not None:
         checkpoint.prune()
-    _load(model, copy.deepcopy(total))  # Ray's arrays are read-only views of shared memory
+    state = copy.deepcopy(total)  # Ray's arrays are read-only views of shared memory
+    model.learn_statistics(state.classes, state.statistics)
 
 
 def _decide_grid(
@@ -149,26 +157,24 @@ def _submit(
     return tree
 
 
-def encoder_and_settings(model: Model) -> tuple[OpenedEncoder | None, FaastClassifier]:
-    """Return a reference to the encoder, not loaded, and an unfitted copy of the classifier.
-
-    The copy has no class embeddings: they are added once, when the model is complete.
-    """
-    if isinstance(model, FaastClassifier):
-        return None, clone(model).set_params(class_embeddings=None)
-    opened = replace(model._opened, found=None)
-    return opened, clone(model.classifier).set_params(class_embeddings=None)
+def refer_to_encoder(model: FaastClassifier) -> EncoderReference | None:
+    """Return a reference by which a worker loads the encoder again; None if rows are features."""
+    encoder = model.encoder_
+    if encoder is None:
+        return None
+    return EncoderReference(encoder.settings, encoder.fingerprint, encoder.modality)
 
 
-def can_use_gpu(model: Model) -> bool:
+def can_use_gpu(model: FaastClassifier) -> bool:
     """Tell whether the encoder computes with floats in torch and so gains from a GPU."""
-    return not isinstance(model, FaastClassifier) and not model.encoder.reproducible
+    encoder = model.encoder_
+    return encoder is not None and not encoder.reproducible
 
 
-def _load(model: Model, state: PartialState) -> None:
-    if isinstance(model, FaastClassifier):
-        state.load_into(model)
-        return
-    state.load_into(model.classifier)
-    names = filter(is_name, state.classes.tolist()) if model.class_names else ()
-    model._name(embed_names(model.encoder, names, model._embeddings()))
+def _unfitted_on_features(model: FaastClassifier) -> FaastClassifier:
+    """Return a classifier of encoded rows that has the parameters of a model.
+
+    It has no class embeddings: the model adds them once, when it has the statistics of all rows.
+    """
+    classifier: FaastClassifier = clone(model.on_features())
+    return classifier.set_params(class_embeddings=None)

@@ -9,7 +9,7 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray
 from faast._utils.imports import import_optional
-from faast.core.grid import Grids
+from faast.core.grid import GridPair
 from faast.core.moments import Moments
 from faast.core.sums import INT64_LIMIT, Sums, diagonals, empty_sums
 
@@ -18,7 +18,7 @@ class _Share(NamedTuple):
     """What the processes tell each other before they add their sums."""
 
     shape: tuple[int, ...]
-    grids: Grids
+    grids: GridPair
     exact: bool
     squares: dict[str, AnyArray]
 
@@ -68,10 +68,10 @@ def all_reduce(moments: Moments, group: Any = None) -> Moments:
     device = "cuda" if dist.get_backend(group) == "nccl" else "cpu"
     on_device = total.to(device)
     dist.all_reduce(on_device, group=group)
-    return moments.replaced(_unflatten(on_device.cpu().numpy(), sums), joined)
+    return moments.replace_sums(_unflatten(on_device.cpu().numpy(), sums), joined)
 
 
-def _join_grids(shares: list[_Share]) -> Grids:
+def _join_grids(shares: list[_Share]) -> GridPair:
     """Return the grids of the total; raise if the sums cannot be added."""
     for name, found in (
         ("(n_features, n_values)", [share.shape for share in shares]),
@@ -82,7 +82,7 @@ def _join_grids(shares: list[_Share]) -> Grids:
                 f"cannot add up moments whose {name} differs between processes: {found}; construct "
                 "Moments with the same parameters in every process"
             )
-    joined = reduce(Grids.joined, (share.grids for share in shares))
+    joined = reduce(GridPair.unite, (share.grids for share in shares))
     if all(share.exact for share in shares):
         for name in shares[0].squares:
             totals = sum(share.squares[name].astype(np.float64) for share in shares)

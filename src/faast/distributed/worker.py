@@ -16,7 +16,7 @@ from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import Partition, Span
 from faast.estimators import FaastClassifier
 from faast.estimators.batches import encode_batches
-from faast.estimators.encoder_reference import OpenedEncoder
+from faast.estimators.encoder_reference import EncoderReference
 
 MAX_RESTARTS = 8
 """How often a worker process that dies is started again and its partitions are learned again."""
@@ -30,10 +30,10 @@ class Worker:
 
     Parameters
     ----------
-    encoder : OpenedEncoder or None
-        None if rows are features.
+    encoder : EncoderReference or None
+        Loaded by the first partition. None if rows are features.
     classifier : FaastClassifier
-        Not fitted; only its parameters are used.
+        Of features, not fitted; only its parameters are used.
     grid_state : PartialState or None
         A state of no rows, whose grid each partition starts from.
     checkpoint : Checkpoint or None
@@ -42,7 +42,7 @@ class Worker:
 
     def __init__(
         self,
-        encoder: OpenedEncoder | None,
+        encoder: EncoderReference | None,
         classifier: FaastClassifier,
         grid_state: PartialState | None = None,
         checkpoint: Checkpoint | None = None,
@@ -54,7 +54,7 @@ class Worker:
         """Learn a partition from scratch; return its index and its state."""
         classifier = clone(self.classifier)
         if self.grid_state is not None:
-            self.grid_state.load_into(classifier)
+            classifier.learn_statistics(self.grid_state.classes, self.grid_state.statistics)
         for features, labels in encode_batches(partition.batches, self._encode):
             classifier.partial_fit(features, labels)
         state = PartialState.of(classifier)
@@ -69,8 +69,8 @@ class Worker:
 def merge_states(
     left: PartialState, right: PartialState, span: Span, checkpoint: Checkpoint | None
 ) -> PartialState:
-    """Add the states of neighbouring spans and save the sum; `span` covers both."""
-    merged = left.plus(right)
+    """Merge the states of neighbouring spans and save the result; `span` covers both."""
+    merged = left.merge(right)
     if checkpoint is not None:
         checkpoint.save(merged, span)
     return merged

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import as_weights, check_finite, is_tensor, to_numpy
 from faast.core import persistence
+from faast.data.reader import Modality
 
 COMPACTED = (
     "this model was compacted: it holds weights only and can neither learn nor forget; keep the "
@@ -80,6 +81,16 @@ class FaastEstimator(BaseEstimator):
     def is_fitted(self) -> bool:
         """Whether anything has been learned, or can be answered without."""
         return self.__sklearn_is_fitted__()
+
+    @property
+    def modality(self) -> Modality:
+        """Kind of rows that are learned: "features", "text" or "image"."""
+        return "features"
+
+    @property
+    def encoder_name(self) -> str | None:
+        """The encoder's name, without opening it; None where rows are features."""
+        return None
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "learned_")

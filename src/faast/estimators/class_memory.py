@@ -182,6 +182,13 @@ class ClassMemory(Stored):
         return self.statistics.moments.value_sum
 
     @property
+    def n_features(self) -> int | None:
+        """Columns of the learned rows, or of the embeddings; None where there are neither."""
+        if self.statistics is not None:
+            return self.statistics.moments.n_features
+        return None if self.embeddings is None else self.embeddings.vectors.shape[1]
+
+    @property
     def n_rows(self) -> float:
         """Rows learned, or the sum of their weights."""
         return 0.0 if self.statistics is None else self.statistics.moments.count

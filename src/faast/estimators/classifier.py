@@ -233,7 +233,7 @@ class FaastClassifier(MemoryClassifier):
     def on_features(self) -> FaastClassifier:
         """Return this classifier for rows that `encode` returned, so that they are encoded once.
 
-        It shares what was learned, and is not changed when this one learns more.
+        It shares what was learned, if anything, and is not changed when this one learns more.
         """
         if self._encoding() is None:
             return self
@@ -246,8 +246,9 @@ class FaastClassifier(MemoryClassifier):
             selection_rows=self.selection_rows,
             key_scale=self.key_scale,
         )
-        twin.learned_, twin._compact_head = self._memory_or_none(), self._compact_head
-        twin._copy_features(self)
+        if self.is_fitted:
+            twin.learned_, twin._compact_head = self._memory_or_none(), self._compact_head
+            twin._copy_features(self)
         return twin
 
     @all_or_nothing

@@ -222,6 +222,8 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
             if reference.name != cls._default_encoder:
                 restored.encoder = reference.name
         memory = ClassMemory.from_state(state.part("learned")) if "learned" in metadata else None
+        if memory is not None and memory.n_features not in (None, restored.n_features_in_):
+            raise ValueError("rows were learned with another number of features")
         restored.learned_ = memory
         if "head" in metadata or memory is None:
             head = Head.from_state(state.part("head"))

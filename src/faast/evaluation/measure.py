@@ -125,10 +125,10 @@ def model_bytes(model: Any) -> tuple[int, int]:
 
     Parameters
     ----------
-    model : FaastClassifier or Baseline
+    model : FaastClassifier, NaturalGradientClassifier or Baseline
         Fitted.
     """
-    if isinstance(model, FaastClassifier):
+    if hasattr(model, "compact"):
         return model.compact().nbytes, model.nbytes
     return model.stored_bytes_, 0
 

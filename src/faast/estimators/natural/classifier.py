@@ -131,6 +131,11 @@ class NaturalGradientClassifier(LinearClassifier):
         return self._memory().n_rows
 
     @property
+    def statistics_(self) -> None:
+        """None: a pass over a stream keeps no sums of its rows."""
+        return None
+
+    @property
     def online_losses_(self) -> list[float]:
         """Log-loss of each block before it was learned, with the step it chose."""
         return self._memory().online_losses

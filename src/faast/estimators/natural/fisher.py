@@ -90,6 +90,21 @@ class Fisher(Stored):
         outputs[np.ix_(columns, columns)] = self.outputs
         return replace(self, outputs=outputs, gram=self.gram.copy())
 
+    def validate(self) -> None:
+        """Raise ValueError where the sums are not of squares."""
+        if not _is_positive(self.outputs) or not _is_positive(self.gram):
+            raise ValueError("the Fisher information has negative directions")
+
+
+def _is_positive(matrix: FloatArray) -> bool:
+    """Tell whether a symmetric matrix has no negative eigenvalue beyond rounding."""
+    slack = 1e-6 * np.trace(matrix) / len(matrix) + TINY
+    try:
+        np.linalg.cholesky(matrix + slack * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.allclose(matrix, matrix.T))
+
 
 def loss(logits: AnyArray, rows: Examples) -> float:
     """Return the weighted mean negative log-likelihood of rows."""

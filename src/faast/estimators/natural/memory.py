@@ -125,7 +125,10 @@ class NaturalMemory:
     def from_state(cls, state: State) -> Self:
         """Rebuild a memory; errors as for `faast.load`."""
         metadata = state.metadata
-        restored = cls(metadata["window"], metadata["buffer"])
+        sizes = metadata["window"], metadata["buffer"]
+        if any(type(size) is not int or not 2 <= size < 2**62 for size in sizes):
+            raise ValueError(f"window and buffer must be at least 2 rows, got {sizes}")
+        restored = cls(*sizes)
         restored.classes = labels_from(metadata["classes"])
         restored.n_rows = float(metadata["n_rows"])
         restored._n_numbered = int(metadata["numbered"])

@@ -193,7 +193,10 @@ class NaturalPass:
         shape = matrices["A"].shape
         for name in MATRICES:
             Array(*shape, dtypes=("float32",)).check(name, matrices[name], {})
-        restored = cls(metadata["window"], shape[0], shape[1] - 1)
+        window = metadata["window"]
+        if type(window) is not int or not 2 <= window < 2**62:
+            raise ValueError(f"window must be at least 2 rows, got {window!r}")
+        restored = cls(window, shape[0], shape[1] - 1)
         for name in MATRICES:
             setattr(restored, name, matrices[name])
         restored.fisher = Fisher.from_state(state.part("fisher"))
