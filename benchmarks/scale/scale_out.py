@@ -30,12 +30,12 @@ from faast import FaastClassifier, TextClassifier
 from faast.core.grid import Grid
 from faast.core.random_features import random_features_on
 from faast.data import open_rows
-from faast.distributed.encoding import encode_batches
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import PARTITION_ROWS, Partition, split_batches
 from faast.distributed.run import learn_partitions
 from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
+from faast.estimators.batches import encode_batches
 
 WAYS = {"one process": 0, "Ray, 1 worker": 1, "Ray, 2 workers": 2, "Ray, 2, one killed": 2}
 CLASSES = 10
