@@ -30,14 +30,15 @@ class Injector:
 
     def __init__(self, target=None):
         self.seen, self.target = [], target
-        self._known = set()
+        self._known, self._outer = set(), None
 
     def __enter__(self):
+        self._outer = sys.gettrace()  # of a measurement of coverage
         sys.settrace(self._trace)
         return self
 
     def __exit__(self, *error):
-        sys.settrace(None)
+        sys.settrace(self._outer)
 
     def _trace(self, frame, event, _):
         code = frame.f_code
