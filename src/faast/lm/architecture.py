@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,12 +14,12 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from faast.lm.exceptions import UnsupportedModelError
+from faast.lm.folders import Source, resolve_source
 from faast.lm.lm_head import LMHead
 
 if TYPE_CHECKING:
     from faast._utils.arrays import FloatArray
 
-Source = str | os.PathLike[str]
 NORM_NAMES = ("norm", "norm_f", "ln_f", "final_layer_norm", "final_layernorm", "embedding_norm")
 POSITION_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 FINGERPRINT_SIZE = 64
@@ -118,9 +119,16 @@ def evenly_spaced_blocks(n_blocks: int, n_memories: int) -> tuple[int, ...]:
 
 
 def load_base(base: PreTrainedModel | Source, **loading: Any) -> PreTrainedModel:
-    """Return a loaded model as it is, or load one by its path or hub id."""
+    """Return a loaded model as it is, or load one by its path or hub id.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such folder.
+    """
     if isinstance(base, str | os.PathLike):
-        loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base, **loading)
+        source = resolve_source(base, "a model")
+        loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(source, **loading)
         return loaded
     return base
 
@@ -135,17 +143,23 @@ class Backbone:
     architecture : Architecture
     head : LMHead
         The model's head in closed form.
+    name : str
+        Absolute path, or hub id, that the model was loaded by; empty where it was built in memory.
     """
 
     model: PreTrainedModel
     architecture: Architecture
     head: LMHead
+    name: str
 
     @classmethod
     def from_model(cls, model: PreTrainedModel) -> Backbone:
         """Find the parts of a loaded model; raises `UnsupportedModelError`."""
         architecture = find_architecture(model)
-        return cls(model, architecture, LMHead.from_model(model, architecture.head))
+        name = model.name_or_path or ""
+        if name and Path(name).is_dir():
+            name = resolve_source(name)
+        return cls(model, architecture, LMHead.from_model(model, architecture.head), name)
 
     @property
     def hidden_size(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from faast.core.state import State
 from faast.lm import paper_checkpoint
 from faast.lm.architecture import Backbone, load_base
 from faast.lm.config import MemoryConfig
+from faast.lm.folders import MEMORY_FILE, check_memory_folder, resolve_source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
     from faast._utils.arrays import AnyArray
     from faast.lm.adapters import Adapters
-    from faast.lm.architecture import Source
+    from faast.lm.folders import Source
     from faast.lm.paper_checkpoint import PaperCheckpoint
-
-MEMORY_FILE = "memory.safetensors"
 
 
 @dataclass(frozen=True)
@@ -94,13 +92,22 @@ class MemoryFile:
         ------
         ModelFileError
             The file names no backbone, or the memories were learned with another one.
+        FileNotFoundError
+            The backbone's folder is gone.
         """
         if base is None and not self.base:
             raise ModelFileError(
                 "the file of the memories names no backbone, since their model was built in "
                 "memory; give base="
             )
-        loaded = load_base(self.base if base is None else base, **loading)
+        if base is None:
+            try:
+                base = resolve_source(self.base, "a model")
+            except FileNotFoundError as error:
+                raise FileNotFoundError(
+                    f"{error}; the memories were learned with it: put it back, or give base="
+                ) from None
+        loaded = load_base(base, **loading)
         check_backbone(Backbone.from_model(loaded), self.fingerprint)
         return loaded
 
@@ -146,12 +153,18 @@ def save(
     """Write memories, and a readable summary of their settings, into a directory.
 
     The directory is created where it is missing.
+
+    Raises
+    ------
+    OSError
+        The directory cannot be written to, or holds anything else than an earlier memory.
     """
+    check_memory_folder(directory)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     parameters = readouts.state_dict().items()
     content = MemoryFile(
-        backbone.model.name_or_path or "",
+        backbone.name,
         backbone.fingerprint(),
         config,
         adapters.to_states(),
@@ -208,12 +221,9 @@ def find_folder(source: Source) -> Path:
     FileNotFoundError
         A path does not exist, or is not a directory.
     """
+    source = resolve_source(source, "saved memories")
     folder = Path(source)
-    if folder.is_dir():
-        return folder
-    if folder.exists() or isinstance(source, os.PathLike) or str(source).count("/") > 1:
-        raise FileNotFoundError(f"there is no directory {folder} of saved memories")
-    return Path(snapshot_download(str(source)))
+    return folder if folder.is_dir() else Path(snapshot_download(source))
 
 
 def holds_memories(source: Source) -> bool:

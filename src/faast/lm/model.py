@@ -15,6 +15,7 @@ from faast.lm.adapters import Adapters
 from faast.lm.architecture import Backbone, evenly_spaced_blocks, grid_scale, load_base
 from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
+from faast.lm.folders import check_empty_folder
 from faast.lm.hooks import Hooks
 from faast.lm.layer_memory import Readout
 from faast.lm.memory import Memory, hook_points
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-    from faast.lm.architecture import Source
+    from faast.lm.folders import Source
 
 
 class FaastForCausalLM(nn.Module):
@@ -242,7 +243,18 @@ class FaastForCausalLM(nn.Module):
         return self.base.train(self._was_training)
 
     def save_pretrained(self, directory: Source) -> None:
-        """Write memories, readouts and settings; of the backbone only its name is written."""
+        """Write memories, readouts and settings; of the backbone only its name is written.
+
+        Parameters
+        ----------
+        directory : path
+            A new folder, or one that holds an earlier memory, which is replaced.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be written to, or holds anything else.
+        """
         checkpoint.save(
             directory, self._backbone, self.memory_config, self._adapters, self.readouts
         )
@@ -252,12 +264,20 @@ class FaastForCausalLM(nn.Module):
 
         What the memories have learned is not part of that layout; `save_pretrained` keeps it.
 
+        Parameters
+        ----------
+        directory : path
+            A new folder, or an empty one.
+
         Raises
         ------
         ValueError
             The settings are not those of ``MemoryConfig.paper``.
+        OSError
+            The folder cannot be written to, or holds something.
         """
-        paper_checkpoint.write(Path(directory), self.base, self.memory_config, self.readouts)
+        check_empty_folder(directory)
+        self._write_paper_checkpoint(directory)
 
     @classmethod
     def from_pretrained(
@@ -336,6 +356,10 @@ class FaastForCausalLM(nn.Module):
     def dtype(self) -> torch.dtype:
         """The model's data type."""
         return self.base.dtype
+
+    def _write_paper_checkpoint(self, directory: Source) -> None:
+        """Write a paper checkpoint without looking at what the folder holds."""
+        paper_checkpoint.write(Path(directory), self._backbone, self.memory_config, self.readouts)
 
     def _thaw(self) -> None:
         """Let gradients reach the parameters of the backbone again."""

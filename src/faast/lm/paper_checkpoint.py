@@ -16,6 +16,7 @@ from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHT
 
 from faast.core.persistence import ModelFileError, write_whole
 from faast.lm.config import MemoryConfig
+from faast.lm.folders import resolve_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from faast.lm.adapters import Adapters
-    from faast.lm.architecture import Source
+    from faast.lm.architecture import Backbone
+    from faast.lm.folders import Source
     from faast.lm.layer_memory import Readout
 
 SCORER = "external.layers.{}.memory_reader.scorer.weight"
@@ -70,11 +72,11 @@ class PaperCheckpoint:
         named = base if base is not None else self.base_model
         if named is None:
             raise ModelFileError(f"{self.folder} names no base_model; give base=")
-        config = (
-            named.config
-            if isinstance(named, PreTrainedModel)
-            else AutoConfig.from_pretrained(named)
-        )
+        if isinstance(named, PreTrainedModel):
+            config, name = named.config, named.name_or_path
+        else:
+            name = resolve_source(named, "a model")
+            config = AutoConfig.from_pretrained(name)
         state = {
             name.removeprefix(BACKBONE_PREFIX): tensor
             for name, tensor in self.tensors.items()
@@ -88,7 +90,6 @@ class PaperCheckpoint:
             raise ModelFileError(
                 f"{self.folder} lacks {sorted(report['missing_keys'])[:3]} of the backbone"
             )
-        name = named.name_or_path if isinstance(named, PreTrainedModel) else str(named)
         model.name_or_path = model.config.name_or_path = name  # the weights came without a name
         loaded: PreTrainedModel = model
         return loaded
@@ -125,16 +126,14 @@ def read(folder: Path) -> PaperCheckpoint:
     return PaperCheckpoint(folder, _config(fields), fields.get("base_model"), _tensors(folder))
 
 
-def write(
-    folder: Path, base: PreTrainedModel, config: MemoryConfig, readouts: nn.ModuleList
-) -> None:
+def write(folder: Path, backbone: Backbone, config: MemoryConfig, readouts: nn.ModuleList) -> None:
     """Write backbone and readouts of a model with the paper's memories.
 
     Parameters
     ----------
     folder : Path
         It is created where it is missing.
-    base : PreTrainedModel
+    backbone : Backbone
     config : MemoryConfig
     readouts : ModuleList of Readout
 
@@ -149,14 +148,16 @@ def write(
             "save_pretrained"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {BACKBONE_PREFIX + name: tensor for name, tensor in base.state_dict().items()}
+    tensors = {
+        BACKBONE_PREFIX + name: tensor for name, tensor in backbone.model.state_dict().items()
+    }
     tensors |= dict(_readout_weights(readouts))
     # a clone each: the layout stores tied weights twice
     content = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     write_whole(folder / SAFE_WEIGHTS_NAME, safetensors.torch.save(content, {"format": "pt"}))
     fields = {
         "model_type": "faast",
-        "base_model": base.name_or_path,
+        "base_model": backbone.name,
         "num_layers": config.middle_layers,
         "reader_type": "fastweight",
         "extractor_type": "next_token",
