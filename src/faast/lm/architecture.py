@@ -109,8 +109,9 @@ def evenly_spaced_blocks(n_blocks: int, n_memories: int) -> tuple[int, ...]:
         There are more memories than blocks behind the first.
     """
     step = n_blocks / (n_memories + 1)
-    chosen = tuple(int(step * (i + 1)) for i in range(n_memories))
-    if len(set(chosen)) < n_memories or 0 in chosen:
+    few = n_memories < n_blocks
+    chosen = tuple(int(step * (i + 1)) for i in range(n_memories)) if few else (0,)
+    if n_memories and (len(set(chosen)) < n_memories or 0 in chosen):
         raise ValueError(
             f"middle_layers={n_memories} is too many: each needs a block of its own to stand in "
             f"front of, and of the model's {n_blocks} blocks at most {max(n_blocks - 1, 0)} will do"
@@ -264,6 +265,13 @@ class Backbone:
             at = torch.linspace(0, len(weight) - 1, FINGERPRINT_SIZE // 2).long()
             samples.append(weight[at.to(weight.device)].float().cpu())
         return [round(value, 6) for value in torch.cat(samples).tolist()]
+
+
+def check_targets(targets: Tensor, backbone: Backbone) -> None:
+    """Raise ValueError where tokens of a file are outside the model's vocabulary."""
+    vocabulary = min(backbone.head.vocabulary, len(backbone.architecture.embeddings.weight))
+    if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < vocabulary:
+        raise ValueError(f"targets must be tokens in 0..{vocabulary - 1}")
 
 
 def model_inputs(

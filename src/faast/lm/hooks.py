@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
     from transformers import PreTrainedModel
 
+    from faast.lm.architecture import Architecture
+
 HEAD = "head"
 """In front of the output embeddings, behind the final norm."""
 LAST = "last"
@@ -72,13 +74,20 @@ class Hooks:
         self.points = points
         self._read = read
         self._prepare = prepare
-        before_head = architecture.head.register_forward_pre_hook(
-            self._before_head, with_kwargs=True
+        self._handles: list[RemovableHandle] = []
+        try:
+            self._attach(architecture)
+        except BaseException:
+            self.remove()
+            raise
+
+    def _attach(self, architecture: Architecture) -> None:
+        self._handles.append(
+            architecture.head.register_forward_pre_hook(self._before_head, with_kwargs=True)
         )
-        self._handles: list[RemovableHandle] = [before_head]
-        if prepare is not None:
-            self._handles.append(model.register_forward_pre_hook(self._before_model))
-        for point in points:
+        if self._prepare is not None:
+            self._handles.append(self.model.register_forward_pre_hook(self._before_model))
+        for point in self.points:
             if isinstance(point, int):
                 before = partial(self._before_block, point)
                 block = architecture.blocks[point]

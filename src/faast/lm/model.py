@@ -67,19 +67,24 @@ class FaastForCausalLM(nn.Module):
             backbone.check_head()
         self._was_training = base.training
         self._frozen: list[nn.Parameter] = []
-        self.base = base.eval()  # type: ignore[no-untyped-call]
         self.memory_config = config
         readouts = [Readout(backbone.hidden_size, config.dropout) for _ in layers]
         self.readouts = nn.ModuleList(readouts).to(backbone.device, base.dtype)
         self._backbone = backbone
         self._layers = layers
         self._adapters = Adapters(self._empty_memory)
+        self.base = base.eval()  # type: ignore[no-untyped-call]
         self._hooks = Hooks(
             base, hook_points(config, layers), self._adapters.read, self._adapters.solve
         )
-        probe = self._hooks.hidden_states({"input_ids": backbone.probe_tokens()})
-        self._scales = {point: grid_scale(hidden[0]) for point, hidden in probe.items()}
-        self.train(False)
+        try:
+            probe = self._hooks.hidden_states({"input_ids": backbone.probe_tokens()})
+            self._scales = {point: grid_scale(hidden[0]) for point, hidden in probe.items()}
+            self._empty_memory()  # raises where the backbone cannot carry it
+            self.train(False)
+        except BaseException:
+            self.detach()
+            raise
 
     @classmethod
     def from_base(
@@ -298,11 +303,29 @@ class FaastForCausalLM(nn.Module):
         ModelFileError
             The file is damaged, something else, or learned with another backbone.
         """
-        content = checkpoint.open_checkpoint(source)
-        model = cls(content.load_backbone(base, **loading), content.config)
+        return cls.from_checkpoint(checkpoint.open_checkpoint(source), base, **loading)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        content: checkpoint.MemoryFile | paper_checkpoint.PaperCheckpoint,
+        base: PreTrainedModel | Source | None = None,
+        **loading: Any,
+    ) -> Self:
+        """Attach the memories of a file that was read; parameters and errors as `from_pretrained`.
+
+        Notes
+        -----
+        After any error nothing is left in a backbone that was given.
+        """
+        backbone = content.load_backbone(base, **loading)
+        try:
+            model = cls(backbone, content.config)
+        except ValueError as error:
+            raise ModelFileError(f"the saved memories do not fit the backbone: {error}") from error
         try:
             content.restore(model._adapters, model.readouts)
-        except ModelFileError:
+        except BaseException:
             model.detach()
             raise
         return model

@@ -103,7 +103,8 @@ class PaperCheckpoint:
             A tensor is missing or has another shape.
         """
         del adapters
-        for name, weight in _readout_weights(readouts):
+        weights = dict(_readout_weights(readouts))
+        for name, weight in weights.items():
             if name not in self.tensors:
                 raise ModelFileError(f"{self.folder} lacks the tensor {name}")
             if self.tensors[name].shape != weight.shape:
@@ -111,6 +112,9 @@ class PaperCheckpoint:
                     f"{name} has shape {tuple(self.tensors[name].shape)}, the backbone needs "
                     f"{tuple(weight.shape)}"
                 )
+            if not bool(self.tensors[name].isfinite().all()):
+                raise ModelFileError(f"{name} holds NaN or inf")
+        for name, weight in weights.items():
             weight.data.copy_(self.tensors[name])
 
 
@@ -123,7 +127,14 @@ def read(folder: Path) -> PaperCheckpoint:
         There is no such checkpoint in the folder, or it is damaged.
     """
     fields = _fields(folder)
-    return PaperCheckpoint(folder, _config(fields), fields.get("base_model"), _tensors(folder))
+    base = fields.get("base_model")
+    if base is not None and type(base) is not str:
+        raise ModelFileError(f"{folder} names no base_model, but {base!r:.80}")
+    try:
+        config = _config(fields)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(f"{folder} has settings that make no sense: {error}") from error
+    return PaperCheckpoint(folder, config, base, _tensors(folder))
 
 
 def write(folder: Path, backbone: Backbone, config: MemoryConfig, readouts: nn.ModuleList) -> None:
@@ -191,11 +202,12 @@ def _config(fields: dict[str, Any]) -> MemoryConfig:
         "block_size": fields.get("reader_update_size"),
         "discount": fields.get("reader_update_discount"),
     }
-    return MemoryConfig.paper(
-        int(fields["num_layers"]),
+    given = MemoryConfig.paper(
+        fields["num_layers"],
         float(fields.get("reader_update_alpha") or 1.0),
         **{name: value for name, value in sizes.items() if value is not None},
     )
+    return MemoryConfig.from_dict(given.to_dict())  # checks the types
 
 
 def _fields(folder: Path) -> dict[str, Any]:
@@ -204,7 +216,7 @@ def _fields(folder: Path) -> dict[str, Any]:
         raise ModelFileError(f"{folder} holds neither saved memories nor a {CONFIG_NAME}")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(fields, dict) or not {"reader_type", "num_layers"} <= fields.keys():
         raise ModelFileError(
@@ -217,8 +229,11 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     index = folder / SAFE_WEIGHTS_INDEX_NAME
     files = [folder / SAFE_WEIGHTS_NAME]
     if index.is_file():
-        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        files = [folder / Path(name).name for name in sorted(set(names))]
+        try:
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            files = [folder / Path(name).name for name in sorted(names)]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ModelFileError(f"{index} is no index of weights: {error}") from error
     tensors: dict[str, Tensor] = {}
     for file in files:
         if not file.is_file():
