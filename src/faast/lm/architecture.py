@@ -68,8 +68,10 @@ def find_architecture(model: PreTrainedModel) -> Architecture:
         missing.
     """
     if not isinstance(model, PreTrainedModel):
+        inner = hasattr(model, "merge_and_unload")
         raise UnsupportedModelError(
             f"expected a loaded Hugging Face causal language model, got {type(model).__name__}"
+            + ("; give model.merge_and_unload(), which is one" if inner else "")
         )
     if getattr(model.config, "is_encoder_decoder", False):
         raise UnsupportedModelError(
@@ -80,6 +82,7 @@ def find_architecture(model: PreTrainedModel) -> Architecture:
         raise UnsupportedModelError(
             f"{type(model).__name__} has no output embeddings; load it with AutoModelForCausalLM"
         )
+    _check_weights(model, head)
     config = model.config.get_text_config(decoder=True)
     owner, blocks = _find_blocks(model, int(config.num_hidden_layers))
     norms = (getattr(owner, name, None) for name in NORM_NAMES)
@@ -91,6 +94,25 @@ def find_architecture(model: PreTrainedModel) -> Architecture:
         hidden_size=int(config.hidden_size),
         n_positions=longest_sequence(model.config),
     )
+
+
+def _check_weights(model: PreTrainedModel, head: nn.Module) -> None:
+    """Raise `UnsupportedModelError` where weights that memories work with cannot be reached."""
+    offloaded = next((name for name, part in model.named_parameters() if part.is_meta), None)
+    if offloaded is not None:
+        raise UnsupportedModelError(
+            f"the weights of {type(model).__name__} are offloaded (such as {offloaded}): memories "
+            "need them on a device; load the model without offloading to CPU or disk, in bfloat16 "
+            "or spread over several GPUs where it is too large"
+        )
+    for name, part in (("output", head), ("input", model.get_input_embeddings())):
+        weight = getattr(part, "weight", None)
+        if not isinstance(weight, Tensor) or not weight.is_floating_point():
+            raise UnsupportedModelError(
+                f"the {name} embeddings of {type(model).__name__} are quantised: memories need "
+                "them in floating point; leave them out when you quantise (such as "
+                'llm_int8_skip_modules=["lm_head"]), or load the model in bfloat16'
+            )
 
 
 def longest_sequence(config: Any) -> int | None:
@@ -146,12 +168,15 @@ class Backbone:
         The model's head in closed form.
     name : str
         Absolute path, or hub id, that the model was loaded by; empty where it was built in memory.
+    blocks : tuple of Module
+        The decoder's blocks as they were when memories were attached.
     """
 
     model: PreTrainedModel
     architecture: Architecture
     head: LMHead
     name: str
+    blocks: tuple[nn.Module, ...]
 
     @classmethod
     def from_model(cls, model: PreTrainedModel) -> Backbone:
@@ -160,7 +185,8 @@ class Backbone:
         name = model.name_or_path or ""
         if name and Path(name).is_dir():
             name = resolve_source(name)
-        return cls(model, architecture, LMHead.from_model(model, architecture.head), name)
+        head = LMHead.from_model(model, architecture.head)
+        return cls(model, architecture, head, name, tuple(architecture.blocks))
 
     @property
     def hidden_size(self) -> int:
@@ -229,6 +255,28 @@ class Backbone:
                 "between its last block and its head the model does more than one norm, so the "
                 "settings of the pseudo-inverse cannot be chosen on validation pairs; give "
                 "MemoryConfig both alpha and interpolation"
+            )
+
+    def check_unchanged(self) -> None:
+        """Check that the model still has the modules that it had when memories were attached.
+
+        Raises
+        ------
+        UnsupportedModelError
+            Some were replaced, as `resize_token_embeddings` does, and with them the hooks.
+        """
+        now, then = find_architecture(self.model), self.architecture
+        same = (
+            now.head is then.head
+            and now.embeddings is then.embeddings
+            and now.final_norm is then.final_norm
+            and all(new is old for new, old in zip(now.blocks, self.blocks, strict=True))
+        )
+        if not same:
+            raise UnsupportedModelError(
+                "parts of the model were replaced after memories were attached (as "
+                "resize_token_embeddings does), so that the memories would not be read; detach(), "
+                "change the model first, then attach memories and learn again"
             )
 
     def check_head(self) -> None:

@@ -55,6 +55,8 @@ class Hooks:
         From a hook point and hidden states to new hidden states.
     prepare : callable, optional
         Called without arguments before every ordinary forward pass.
+    check : callable, optional
+        Called without arguments before every forward pass; raises where it must not run.
 
     Raises
     ------
@@ -68,12 +70,14 @@ class Hooks:
         points: tuple[HookPoint, ...],
         read: Reader,
         prepare: Callable[[], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         architecture = find_architecture(model)
         self.model = model
         self.points = points
         self._read = read
         self._prepare = prepare
+        self._check = check
         self._handles: list[RemovableHandle] = []
         try:
             self._attach(architecture)
@@ -85,7 +89,7 @@ class Hooks:
         self._handles.append(
             architecture.head.register_forward_pre_hook(self._before_head, with_kwargs=True)
         )
-        if self._prepare is not None:
+        if self._prepare is not None or self._check is not None:
             self._handles.append(self.model.register_forward_pre_hook(self._before_model))
         for point in self.points:
             if isinstance(point, int):
@@ -137,6 +141,8 @@ class Hooks:
         return hidden
 
     def _before_model(self, _module: nn.Module, _args: tuple[Any, ...]) -> None:
+        if self._check is not None:
+            self._check()
         if self._prepare is not None and id(self) not in _recordings.get():
             self._prepare()
 

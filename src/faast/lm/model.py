@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -73,18 +73,23 @@ class FaastForCausalLM(nn.Module):
         self._backbone = backbone
         self._layers = layers
         self._adapters = Adapters(self._empty_memory)
-        self.base = base.eval()  # type: ignore[no-untyped-call]
-        self._hooks = Hooks(
-            base, hook_points(config, layers), self._adapters.read, self._adapters.solve
-        )
-        try:
+        self.base = base
+        with ExitStack() as undo:  # after an error nothing is left in the model
+            undo.callback(base.train, base.training)
+            base.eval()  # type: ignore[no-untyped-call]
+            self._hooks = Hooks(
+                base,
+                hook_points(config, layers),
+                self._adapters.read,
+                self._adapters.solve,
+                backbone.check_unchanged,
+            )
+            undo.callback(self._hooks.remove)
             probe = self._hooks.hidden_states({"input_ids": backbone.probe_tokens()})
             self._scales = {point: grid_scale(hidden[0]) for point, hidden in probe.items()}
-            self._empty_memory()  # raises where the backbone cannot carry it
+            self._empty_memory()  # raises where the model cannot carry it
             self.train(False)
-        except BaseException:
-            self.detach()
-            raise
+            undo.pop_all()
 
     @classmethod
     def from_base(
@@ -171,6 +176,7 @@ class FaastForCausalLM(nn.Module):
                 f"memories of different settings, {self.memory_config} and {other.memory_config}, "
                 "cannot be merged"
             )
+        self._backbone.check_unchanged()
         checkpoint.check_backbone(self._backbone, other._backbone.fingerprint())
         self._adapters.merge(other._adapters)
         return self
@@ -239,6 +245,7 @@ class FaastForCausalLM(nn.Module):
         ValueError
             Several adapters are in use.
         """
+        self._backbone.check_unchanged()
         return fold(self._backbone, self._adapters.only)
 
     def detach(self) -> PreTrainedModel:
@@ -260,6 +267,7 @@ class FaastForCausalLM(nn.Module):
         OSError
             The folder cannot be written to, or holds anything else.
         """
+        self._backbone.check_unchanged()
         checkpoint.save(
             directory, self._backbone, self.memory_config, self._adapters, self.readouts
         )
@@ -339,6 +347,7 @@ class FaastForCausalLM(nn.Module):
             The file is damaged, or was saved with another backbone or other settings.
         """
         content = checkpoint.read(directory)
+        self._backbone.check_unchanged()
         content.check(self._backbone, self.memory_config)
         content.restore(self._adapters, self.readouts)
         return self
@@ -356,7 +365,7 @@ class FaastForCausalLM(nn.Module):
                 "readouts are trained with the paper's block average; use MemoryConfig.paper(...)"
             )
         super().train(mode)
-        self.base.eval()
+        self.base.eval()  # type: ignore[no-untyped-call]
         if mode:  # not before: some kernels round differently where no gradient is asked for
             self._frozen += [weight for weight in self.base.parameters() if weight.requires_grad]
             self.base.requires_grad_(False)
