@@ -108,7 +108,8 @@ def test_a_forgery_is_refused_or_behaves(part, base, contents, tmp_path):
         (tmp_path / MEMORY_FILE).write_bytes(forged)
         start = time.perf_counter()
         try:
-            model = faast.load(tmp_path / MEMORY_FILE).attach(base)
+            content = faast.load(tmp_path / MEMORY_FILE)
+            model = FaastForCausalLM.from_checkpoint(content, base)
         except ModelFileError:
             assert is_clean(base), f"forgery {seed} of {name} left hooks"
             assert time.perf_counter() - start < 5, f"forgery {seed} of {name} took long"
@@ -225,9 +226,9 @@ def test_names_that_begin_alike_stay_apart(base, tmp_path):
 def test_every_kind_of_memory_opens_by_load_and_says_what_to_do(base, contents, tmp_path, kind):
     write(tmp_path, *contents[kind])
     content = faast.load(tmp_path / MEMORY_FILE)
-    assert "attach() loads the backbone" in repr(content)
+    assert "FaastForCausalLM.from_checkpoint(content) attaches" in repr(content)
     assert sorted(content.memories) == ["default", "other"]
-    model = content.attach(base)
+    model = FaastForCausalLM.from_checkpoint(content, base)
     assert model.adapters == ["default", "other"]
     model.detach()
     assert is_clean(base)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from faast._utils.arrays import AnyArray
     from faast.lm.adapters import Adapters
     from faast.lm.folders import Source
-    from faast.lm.model import FaastForCausalLM
     from faast.lm.paper_checkpoint import PaperCheckpoint
 
 LONGEST_NAME = 4096
@@ -107,22 +106,8 @@ class MemoryFile:
         """Say what the file holds, and how to use it."""
         return (
             f"MemoryFile(base={self.base!r}, memories={sorted(self.memories)}, {self.config}): "
-            "attach() loads the backbone and returns a FaastForCausalLM that reads the memories"
+            "faast.lm.FaastForCausalLM.from_checkpoint(content) attaches them to their backbone"
         )
-
-    def attach(
-        self, base: PreTrainedModel | Source | None = None, **loading: Any
-    ) -> FaastForCausalLM:
-        """Attach the memories to their backbone; parameters and errors as for `load_backbone`.
-
-        Returns
-        -------
-        FaastForCausalLM
-            Ready to read, and to go on learning.
-        """
-        from faast.lm.model import FaastForCausalLM
-
-        return FaastForCausalLM.from_checkpoint(self, base, **loading)
 
     def load_backbone(
         self, base: PreTrainedModel | Source | None, **loading: Any
