@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from faast._utils.imports import import_optional
 from faast.data.columns import check_names
+from faast.data.huggingface import class_name
 from faast.data.reader import WINDOW_ROWS, Choose, DataError, Reader, Record
 
 
 class ParquetReader(Reader):
     """Read a Parquet file; rows are counted from 1.
+
+    Class labels that `datasets` stored as numbers are read as the names of the classes, as
+    `DatasetReader` reads them.
 
     Parameters
     ----------
@@ -37,11 +43,37 @@ class ParquetReader(Reader):
                 check_names(file.schema_arrow.names, self.name)
                 wanted = list(choose(file.schema_arrow.names))
                 total, number = file.metadata.num_rows, 0
+                named = _class_names(file.schema_arrow.metadata or {})
+                names = {column: named[column] for column in wanted if column in named}
                 for batch in file.iter_batches(WINDOW_ROWS, columns=wanted):
                     for fields in batch.to_pylist():
                         number += 1
+                        for column, classes in names.items():
+                            fields[column] = class_name(classes, fields[column])
                         yield Record(number, fields)
                     self._fraction = number / total
         except (OSError, arrow.ArrowException) as error:
             cause = str(error).partition("\n")[0]
             raise DataError(f"cannot read {self.name} as Parquet: {cause}") from error
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
+    """Return the names of classes by column, from what `datasets` wrote into the file."""
+    features = _read_json(metadata.get(b"huggingface"), "info", "features")
+    found = {}
+    for column, feature in features.items() if isinstance(features, dict) else ():
+        names = feature.get("names") if isinstance(feature, dict) else None
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            found[column] = names
+    return found
+
+
+def _read_json(content: bytes | None, *keys: str) -> Any:
+    """Return a value of nested JSON objects; None if it is not there or cannot be read."""
+    try:
+        found = json.loads(content or b"null")
+        for key in keys:
+            found = found[key]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
+    return found

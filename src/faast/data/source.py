@@ -6,8 +6,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from faast.data.cells import label_kind, parse_features, parse_image, parse_label, parse_text
+from faast.data.cells import parse_features, parse_image, parse_text
 from faast.data.columns import Columns, choose_columns
+from faast.data.labels import label_kind, parse_label
 from faast.data.reader import WINDOW_ROWS, DataError, Modality, Reader, Record, RowError
 
 OnError = Literal["raise", "skip"]
@@ -67,7 +68,8 @@ class RowSource:
         If `on_error` is neither "raise" nor "skip".
     DataError
         While iterating: if there are no rows, a column is missing, or a row cannot be read and is
-        not to be skipped. Labels must be all strings, all numbers, or all true and false.
+        not to be skipped. The labels of a file that tells strings and numbers apart must be all
+        strings or all numbers, and no file may mix numbers with true and false.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class RowSource:
         self.folder = folder or Path()
         self.skipped = 0
         self.messages: list[str] = []
-        self._width, self._label_kind = 0, ""
+        self._width, self._kinds = 0, dict[str, str]()
 
     @property
     def name(self) -> str:
@@ -101,7 +103,7 @@ class RowSource:
         return self.reader.fraction
 
     def __iter__(self) -> Iterator[Batch]:
-        self.skipped, self.messages, self._width, self._label_kind = 0, [], 0, ""
+        self.skipped, self.messages, self._width, self._kinds = 0, [], 0, {}
         rows: list[Any] = []
         labels: list[Hashable] = []
         numbers: list[int] = []
@@ -169,12 +171,18 @@ class RowSource:
 
     def _parse(self, record: Record, columns: Columns) -> tuple[Any, Hashable]:
         fields = record.fields
-        label = None if columns.label is None else parse_label(fields[columns.label])
+        label, kinds = None, self._kinds
+        if columns.label is not None:
+            label = parse_label(fields[columns.label])
+            kinds = self._check_kinds(fields[columns.label], label)
         if columns.row is not None:
             row = self._parse_row(fields[columns.row])
         else:
             row = self._parse_row([v for name, v in fields.items() if name != columns.label])
-        self._check_consistent(row, label)
+        width = len(row) if self.modality == "features" else 0
+        if self._width not in (0, width):
+            raise ValueError(f"{width} features, the first row has {self._width}")
+        self._width, self._kinds = width, kinds
         return row, label
 
     def _parse_row(self, value: Any) -> Any:
@@ -184,15 +192,21 @@ class RowSource:
             return parse_image(value, self.folder)
         return parse_features(value)
 
-    def _check_consistent(self, row: Any, label: Hashable) -> None:
-        """Check that a row has as many features as the first one, and a label of the same kind."""
-        width = len(row) if self.modality == "features" else 0
-        if self._width not in (0, width):
-            raise ValueError(f"{width} features, the first row has {self._width}")
-        kind = "" if label is None else label_kind(label)
-        if self._label_kind not in ("", kind):
-            raise ValueError(
-                f"the label {label!r} is {kind}, the first one is {self._label_kind}; write all "
-                "labels alike"
-            )
-        self._width, self._label_kind = width, kind
+    def _check_kinds(self, value: Any, label: Hashable) -> dict[str, str]:
+        """Check that a label is of a kind that goes with those before it, and return all kinds."""
+        kinds = dict(self._kinds)
+        if self.reader.typed:
+            first = kinds.setdefault("written", label_kind(value))
+            if first != label_kind(value):
+                raise ValueError(
+                    f"the label {value!r} is {label_kind(value)}, the first one is {first}; write "
+                    "all labels alike"
+                )
+        if not isinstance(label, str):
+            first = kinds.setdefault("read", label_kind(label))
+            if first != label_kind(label):
+                raise ValueError(
+                    f"the label {value!r} is {label_kind(label)}, an earlier one is {first}; write "
+                    "all labels alike"
+                )
+        return kinds
