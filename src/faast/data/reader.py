@@ -50,6 +50,18 @@ class RowError(NamedTuple):
     reason: str
 
 
+class LeftOut(NamedTuple):
+    """Something in a source that is no row, which is reported, but never an error.
+
+    Attributes
+    ----------
+    reason : str
+        Begins with its name.
+    """
+
+    reason: str
+
+
 Choose = Callable[[Sequence[str]], Sequence[str]]
 """Takes the names of all columns and returns those of the columns to read."""
 
@@ -82,7 +94,7 @@ class Reader(ABC):
         return self._fraction
 
     @abstractmethod
-    def records(self, choose: Choose) -> Iterator[Record | RowError]:
+    def records(self, choose: Choose) -> Iterator[Record | RowError | LeftOut]:
         """Read all rows from the beginning.
 
         Parameters
@@ -92,7 +104,7 @@ class Reader(ABC):
 
         Yields
         ------
-        Record or RowError
+        Record, RowError or LeftOut
 
         Raises
         ------

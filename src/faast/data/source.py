@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from faast.data.cells import parse_features, parse_image, parse_text
 from faast.data.columns import Columns, choose_columns
 from faast.data.labels import label_kind, parse_label
-from faast.data.reader import WINDOW_ROWS, DataError, Modality, Reader, Record, RowError
+from faast.data.reader import WINDOW_ROWS, DataError, LeftOut, Modality, Reader, Record, RowError
 
 OnError = Literal["raise", "skip"]
 
@@ -58,9 +58,9 @@ class RowSource:
     Attributes
     ----------
     skipped : int
-        Number of rows that the latest iteration has left out.
+        Number of rows, and of files that are no rows, that the latest iteration has left out.
     messages : list of str
-        The reasons, for the first `MAX_MESSAGES` of these rows.
+        The reasons, for the first `MAX_MESSAGES` of these.
 
     Raises
     ------
@@ -138,6 +138,10 @@ class RowSource:
         message = f"{self.name}, {self.reader.unit} {number}: {reason}"
         if self.on_error == "raise":
             raise DataError(f'{message}; on_error="skip" (--on-error skip) leaves such rows out')
+        self._count(message)
+
+    def _count(self, message: str) -> None:
+        """Count what is left out, and keep the first messages."""
         self.skipped += 1
         if len(self.messages) < MAX_MESSAGES:
             self.messages.append(message)
@@ -159,6 +163,9 @@ class RowSource:
             return chosen[0].wanted
 
         for record in self.reader.records(choose):
+            if isinstance(record, LeftOut):
+                self._count(f"{self.name}: {record.reason}")
+                continue
             if isinstance(record, RowError):
                 self.report(record.number, record.reason)
                 continue
