@@ -300,3 +300,42 @@ def test_a_label_column_is_left_aside_where_there_is_one(tmp_path):
     for name in ("labelled.csv", "bare.csv"):
         (batch,) = open_rows(tmp_path / name, labelled=False)
         assert (batch.rows, batch.labels) == (["why?"], None)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [('"Great', 'they said"'), ('"Never closed', 'a 27" screen'), ('"Never closed', "the end")],
+)
+def test_a_stray_quote_costs_at_most_its_own_row(write, name, first, second):
+    delimiter = "," if name == "a.csv" else "\t"
+    texts = [f"film number {i}" for i in range(200)]
+    texts[10], texts[100] = first, second
+    path = write(
+        name,
+        "".join(f"{a}{delimiter}{b}\n" for a, b in [("text", "label")] + [(t, "x") for t in texts]),
+    )
+    source = open_rows(path, on_error="skip")
+    rows, _, numbers = read(source)
+    assert len(rows) + source.skipped == 200
+    if name == "a.tsv":
+        assert rows == texts
+    else:
+        assert 198 <= len(rows) <= 199
+        assert rows == [texts[number - 2] for number in numbers]
+        assert "a.csv, line 12: " in source.messages[0]
+        with pytest.raises(DataError, match=r"a\.csv, line 12: .*double quote is probably not"):
+            read(open_rows(path))
+
+
+def test_quoted_fields_of_several_lines_are_one_row(write):
+    text = "Dear Sir, thanks\n\nfor nothing,\nyours, truly, me\nP.S. one, two\n"
+    path = write("a.csv", f'text,label\n"{text}",x\nlast,y\n')
+    assert read(open_rows(path)) == ([text, "last"], ["x", "y"], [2, 8])
+
+
+def test_tsv_as_pandas_writes_it(write):
+    path = write("a.tsv", 'text\tlabel\n"he said ""hi"""\tx\n""" odd"\ty\n"a\tb"\tx\n"\tz\n')
+    source = open_rows(path, on_error="skip")
+    assert read(source) == (['he said "hi"', '" odd', '"'], ["x", "y", "z"], [2, 3, 5])
+    assert "line 4: 3 fields, the header has 2; a field cannot hold a tab" in source.messages[0]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +74,10 @@ def read_image(row: Any) -> Any:
     try:
         if isinstance(row, pil.Image):
             return _to_rgb(pil, transpose(_check_size(pil, row)), row.format)
-        content = io.BytesIO(row) if isinstance(row, bytes) else check_file(row)
-        with pil.open(content, formats=_formats(pil)) as image:
+        with (
+            io.BytesIO(row) if isinstance(row, bytes) else Path(check_file(row)).open("rb") as file,
+            _open(pil, file) as image,
+        ):
             return _to_rgb(pil, transpose(_check_size(pil, image)), image.format)
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
         raise ValueError(f"{_name_of(row)} is too large: {error}; scale it down") from error
@@ -134,10 +137,25 @@ def check_file(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
     return path
 
 
-def _formats(pil: Any) -> list[str]:
-    """Return those of `FORMATS` that the installed Pillow can read."""
+def _open(pil: Any, file: BinaryIO) -> Any:
+    """Open an image of one of the `FORMATS`, without decoding its pixels.
+
+    `PIL.Image.open` would warn of large images, which are refused, and filters of warnings cannot
+    be set for one thread alone.
+    """
     pil.init()
-    return [format for format in FORMATS if format in pil.OPEN]
+    start = file.read(16)
+    for format in FORMATS:
+        factory, accepts = pil.OPEN.get(format, (None, None))
+        # Instead of False, a text says why a format is not supported.
+        if accepts is None or accepts(start) in (False, None) or isinstance(accepts(start), str):
+            continue
+        file.seek(0)
+        try:
+            return factory(file, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # it is another format
+            continue
+    raise ValueError(f"it is none of the formats {', '.join(FORMATS)}")
 
 
 def _check_size(pil: Any, image: Any) -> Any:

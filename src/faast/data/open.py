@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from faast.data.columns import ROW_COLUMNS, resolve_label
-from faast.data.delimited import DelimitedReader
+from faast.data.delimited import CsvReader, TsvReader
 from faast.data.huggingface import open_dataset, open_saved_dataset, refuse_split
 from faast.data.image_folder import ImageFolderReader
 from faast.data.jsonl import JsonLinesReader
@@ -33,8 +32,8 @@ _SUFFIXES = {
 _FORMATS = tuple(dict.fromkeys(_SUFFIXES.values()))
 
 _TEXT_FORMATS: dict[str, Callable[[TextFile], Reader]] = {
-    "csv": partial(DelimitedReader, delimiter=","),
-    "tsv": partial(DelimitedReader, delimiter="\t"),
+    "csv": CsvReader,
+    "tsv": TsvReader,
     "jsonl": JsonLinesReader,
     "lines": LinesReader,
 }
