@@ -27,6 +27,11 @@ class ParquetReader(Reader):
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self.path = path
+        self._indices: frozenset[str] = frozenset()
+
+    def index_columns(self, names: Sequence[str]) -> frozenset[str]:
+        """See `Reader.index_columns`; the file itself names the indices of a pandas table."""
+        return super().index_columns(names) | self._indices
 
     def records(self, choose: Choose) -> Iterator[Record]:
         """See `Reader.records`.
@@ -41,9 +46,17 @@ class ParquetReader(Reader):
         try:
             with parquet.ParquetFile(self.path) as file:
                 check_names(file.schema_arrow.names, self.name)
+                metadata = file.schema_arrow.metadata or {}
+                indices = _read_json(metadata.get(b"pandas"), "index_columns")
+                # An index that is a range is described by an object instead of a name.
+                self._indices = (
+                    frozenset(name for name in indices if isinstance(name, str))
+                    if isinstance(indices, list)
+                    else frozenset()
+                )
                 wanted = list(choose(file.schema_arrow.names))
                 total, number = file.metadata.num_rows, 0
-                named = _class_names(file.schema_arrow.metadata or {})
+                named = _class_names(metadata)
                 names = {column: named[column] for column in wanted if column in named}
                 for batch in file.iter_batches(WINDOW_ROWS, columns=wanted):
                     for fields in batch.to_pylist():

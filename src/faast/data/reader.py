@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
+
+_INDEX = re.compile(r"Unnamed: [0-9]+(\.[0-9]+)*|__index_level_[0-9]+__")
+"""Names that pandas gives to indices; with R it also writes an empty name, in the first column."""
 
 Modality = Literal["text", "image", "features"]
 """What a row is."""
@@ -92,6 +96,20 @@ class Reader(ABC):
     def fraction(self) -> float | None:
         """The part of the source that the latest pass has read, from 0 to 1, or None if unknown."""
         return self._fraction
+
+    def index_columns(self, names: Sequence[str]) -> frozenset[str]:
+        """Return which of the columns number the rows and are no data; see `choose_columns`.
+
+        Parameters
+        ----------
+        names : sequence of str
+            All columns, as `choose` is given them.
+        """
+        return frozenset(
+            name
+            for place, name in enumerate(names)
+            if _INDEX.fullmatch(name) or (place == 0 and not name)
+        )
 
     @abstractmethod
     def records(self, choose: Choose) -> Iterator[Record | RowError | LeftOut]:

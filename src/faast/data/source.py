@@ -54,9 +54,14 @@ class RowSource:
         Folder to which paths of images are relative; by default the working directory.
     labelled : bool
         Whether to read labels. If False, a label column is ignored.
+    feature_names : sequence of str, optional
+        See `open_rows`.
 
     Attributes
     ----------
+    feature_names : list of str or None
+        The names of the features, in the order in which rows hold them. None until the first
+        batch is read, and if the source does not name features.
     skipped : int
         Number of rows, and of files that are no rows, that the latest iteration has left out.
     messages : list of str
@@ -81,6 +86,7 @@ class RowSource:
         on_error: OnError = "raise",
         folder: Path | None = None,
         labelled: bool = True,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}')
@@ -88,6 +94,8 @@ class RowSource:
         self.row_column, self.label_column = row_column, label_column
         self.labelled = labelled and label_column is not None
         self.folder = folder or Path()
+        self._wanted_features = feature_names
+        self.feature_names: list[str] | None = None
         self.skipped = 0
         self.messages: list[str] = []
         self._width, self._kinds = 0, dict[str, str]()
@@ -158,8 +166,11 @@ class RowSource:
                     self.label_column,
                     self.name,
                     self.labelled,
+                    self.reader.index_columns(present),
+                    self._wanted_features,
                 )
             )
+            self.feature_names = chosen[0].features or None
             return chosen[0].wanted
 
         for record in self.reader.records(choose):
@@ -185,7 +196,7 @@ class RowSource:
         if columns.row is not None:
             row = self._parse_row(fields[columns.row])
         else:
-            row = self._parse_row([v for name, v in fields.items() if name != columns.label])
+            row = self._parse_row([fields[name] for name in columns.features])
         width = len(row) if self.modality == "features" else 0
         if self._width not in (0, width):
             raise ValueError(f"{width} features, the first row has {self._width}")
