@@ -11,6 +11,9 @@ import numpy as np
 from faast._utils.arrays import FloatArray
 from faast.data.images import read_image
 
+MAX_FEATURES = 1 << 16
+"""Most features of a row: models hold a square matrix of this width."""
+
 _FOR_TEXTS = 'if rows are texts, learn with modality="text" (--encoder hashing)'
 
 
@@ -78,12 +81,14 @@ def parse_features(value: Any) -> FloatArray:
     """
     try:
         row = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"the features are not all numbers: {error}; {_FOR_TEXTS}") from None
     if row.ndim != 1 or not row.size:
         raise ValueError(
             f"the features must be one row of numbers, got shape {row.shape}; {_FOR_TEXTS}"
         )
+    if row.size > MAX_FEATURES:
+        raise ValueError(f"{row.size:,} features, more than {MAX_FEATURES:,}")
     if not np.all(np.isfinite(row)):
         raise ValueError("the features contain NaN or inf; repair the row or leave it out")
     return row

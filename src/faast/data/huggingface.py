@@ -93,7 +93,7 @@ def open_saved_dataset(folder: Path, split: str | None) -> DatasetReader:
     library = import_optional("datasets", "data")
     try:
         dataset = library.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(f"cannot read {folder} as a saved dataset: {error}") from error
     return open_dataset(dataset, split, str(folder))
 

@@ -13,6 +13,14 @@ from faast.data.huggingface import class_name
 from faast.data.reader import WINDOW_ROWS, Choose, DataError, Reader, Record
 
 
+MAX_CHUNK_BYTES = 1 << 28
+"""Most bytes to which a chunk of a column may unpack if it was packed more than `MAX_RATIO`."""
+
+MAX_RATIO = 100
+
+_BLOCK_ROWS = WINDOW_ROWS // 16
+
+
 class ParquetReader(Reader):
     """Read a Parquet file; rows are counted from 1.
 
@@ -55,10 +63,11 @@ class ParquetReader(Reader):
                     else frozenset()
                 )
                 wanted = list(choose(file.schema_arrow.names))
+                self._check_size(file.metadata, set(wanted))
                 total, number = file.metadata.num_rows, 0
                 named = _class_names(metadata)
                 names = {column: named[column] for column in wanted if column in named}
-                for batch in file.iter_batches(WINDOW_ROWS, columns=wanted):
+                for batch in file.iter_batches(_BLOCK_ROWS, columns=wanted):
                     for fields in batch.to_pylist():
                         number += 1
                         for column, classes in names.items():
@@ -68,6 +77,19 @@ class ParquetReader(Reader):
         except (OSError, arrow.ArrowException) as error:
             cause = str(error).partition("\n")[0]
             raise DataError(f"cannot read {self.name} as Parquet: {cause}") from error
+
+    def _check_size(self, metadata: Any, wanted: set[str]) -> None:
+        """Check that no chunk of the wanted columns unpacks to far more than is there."""
+        for group in range(metadata.num_row_groups):
+            for place in range(metadata.num_columns):
+                chunk = metadata.row_group(group).column(place)
+                name = chunk.path_in_schema.partition(".")[0]
+                packed, size = chunk.total_compressed_size, chunk.total_uncompressed_size
+                if name in wanted and size > max(MAX_CHUNK_BYTES, MAX_RATIO * packed):
+                    raise DataError(
+                        f"{self.name}: column {name!r} unpacks from {packed:,} bytes to {size:,}; "
+                        "write it in smaller row groups"
+                    )
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from faast.data.cells import parse_features, parse_image, parse_text
 from faast.data.columns import Columns, choose_columns
 from faast.data.labels import label_kind, parse_label
@@ -15,6 +17,9 @@ OnError = Literal["raise", "skip"]
 
 MAX_MESSAGES = 20
 """Messages about skipped rows that are kept; all skipped rows are counted."""
+
+MAX_WINDOW_BYTES = 1 << 30
+"""Most bytes, or characters, of the rows of one batch."""
 
 
 class Batch(NamedTuple):
@@ -115,14 +120,20 @@ class RowSource:
         rows: list[Any] = []
         labels: list[Hashable] = []
         numbers: list[int] = []
-        found = False
+        found, size = False, 0
         for number, row, label in self._rows():
+            size += _size_of(row)
+            if size > MAX_WINDOW_BYTES:
+                raise DataError(
+                    f"{self.name}, {self.reader.unit} {number}: {len(rows) + 1:,} rows that are "
+                    f"read together hold more than {MAX_WINDOW_BYTES:,} bytes; shorten the rows"
+                )
             rows.append(row)
             numbers.append(number)
             labels.append(label)
             if len(rows) == WINDOW_ROWS:
                 yield Batch(rows, labels if self.labelled else None, numbers)
-                rows, labels, numbers, found = [], [], [], True
+                rows, labels, numbers, found, size = [], [], [], True, 0
         if rows:
             yield Batch(rows, labels if self.labelled else None, numbers)
         elif not found:
@@ -228,3 +239,14 @@ class RowSource:
                     "all labels alike"
                 )
         return kinds
+
+
+def _size_of(row: Any) -> int:
+    """Return the bytes or characters of a row; a path takes none."""
+    return (
+        row.nbytes
+        if isinstance(row, np.ndarray)
+        else len(row)
+        if isinstance(row, str | bytes)
+        else 0
+    )
