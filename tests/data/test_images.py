@@ -127,7 +127,7 @@ def test_what_is_not_a_file_is_not_opened(make, tmp_path):
     from faast.encoders.digests import row_digest
 
     make(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="a folder, a pipe or a device|there is no image"):
+    with pytest.raises(ValueError, match=r"a folder, a pipe or a device|there is no image"):
         read_image(tmp_path / "a.png")
     with pytest.raises(ValueError, match="a folder, a pipe or a device"):
         row_digest(tmp_path / "a.png", "image", 0)

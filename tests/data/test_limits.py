@@ -82,5 +82,5 @@ def test_small_parquet_that_expands(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"row 68: 68 rows .* more than 67,108,864 bytes"):
         read(open_rows(path))
     monkeypatch.setattr("faast.data.parquet.MAX_CHUNK_BYTES", 1 << 19)
-    with pytest.raises(DataError, match="'text' unpacks from .* bytes to 1,"):
+    with pytest.raises(DataError, match=r"'text' unpacks from .* bytes to 1,"):
         read(open_rows(path))

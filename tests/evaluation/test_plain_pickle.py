@@ -51,8 +51,7 @@ def forge(name):
 )
 def test_forged_pickles_are_refused(content):
     with pytest.raises((ValueError, pickle.UnpicklingError, EOFError, AttributeError, TypeError)):
-        value = load_plain(content)
-        assert isinstance(value[b"data"], np.ndarray)
+        load_plain(content)
 
 
 def test_an_array_holds_as_many_bytes_as_its_shape_says():

@@ -18,7 +18,7 @@ from typing import ClassVar, NamedTuple
 
 from faast.data.columns import check_names
 from faast.data.reader import Choose, DataError, Record, RowError
-from faast.data.text_file import TextFile, TextReader
+from faast.data.text_file import TextReader
 
 FIELD_CHARACTERS = 1 << 22
 """Most characters of a field: longer than a long novel, and small beside memory."""
@@ -53,12 +53,12 @@ class DelimitedReader(TextReader):
         try:
             header = self._read_header(rows)
             wanted = set(choose(header))
-        except DataError as error:
-            raise DataError(f"{error}{self._suggest_format(first)}") from error
+        except DataError as reason:
+            raise DataError(f"{reason}{self._suggest_format(first)}") from reason
         kept = [(column, name) for column, name in enumerate(header) if name in wanted]
-        for number, fields, error in rows:
-            if error:
-                yield RowError(number, error)
+        for number, fields, problem in rows:
+            if problem:
+                yield RowError(number, problem)
             elif len(fields) == len(header):
                 yield Record(number, {name: fields[column] for column, name in kept})
             else:

@@ -12,7 +12,6 @@ from faast.data.columns import check_names
 from faast.data.huggingface import class_name
 from faast.data.reader import WINDOW_ROWS, Choose, DataError, Reader, Record
 
-
 MAX_CHUNK_BYTES = 1 << 28
 """Most bytes to which a chunk of a column may unpack if it was packed more than `MAX_RATIO`."""
 
@@ -95,7 +94,7 @@ class ParquetReader(Reader):
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
     """Return the names of classes by column, from what `datasets` wrote into the file."""
     features = _read_json(metadata.get(b"huggingface"), "info", "features")
-    found = {}
+    found: dict[str, Sequence[str]] = {}
     for column, feature in features.items() if isinstance(features, dict) else ():
         names = feature.get("names") if isinstance(feature, dict) else None
         if isinstance(names, list) and all(isinstance(name, str) for name in names):
