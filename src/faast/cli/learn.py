@@ -21,7 +21,7 @@ from faast.cli._rows import name_source, open_source, read_batches, report_skipp
 from faast.data import RowSource
 from faast.data.labels import match_labels
 from faast.distributed import FileRows, learn_rows
-from faast.distributed.encoding import encode_batches
+from faast.estimators.batches import encode_batches
 
 
 def learn(
