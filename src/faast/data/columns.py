@@ -86,8 +86,8 @@ def choose_columns(
     Raises
     ------
     DataError
-        If a named column is missing, the columns of features are others than `feature_names`, one column is named for rows and labels, or it is not clear
-        which column holds the rows.
+        If a named column is missing, the columns of features are others than `feature_names`, one
+        column is named for rows and labels, or it is not clear which column holds the rows.
     """
     label_column = resolve_label(present, label_column)
     named = (row_column, label_column)

@@ -129,7 +129,7 @@ def check_file(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
     ValueError
         If it is something else, or too large.
     """
-    found = os.stat(path)
+    found = Path(path).stat()
     if not stat.S_ISREG(found.st_mode):
         raise _RefusedError("it is not a file but a folder, a pipe or a device")
     if found.st_size > MAX_FILE_BYTES:

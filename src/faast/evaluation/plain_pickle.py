@@ -39,9 +39,8 @@ def load_plain(content: bytes) -> Any:
 
 
 def _check_instructions(content: bytes) -> None:
-    tuples = count = 0
+    tuples = 0
     for operation, argument, _ in pickletools.genops(content):  # checks the length of arguments
-        count += 1
         tuples += "TUPLE" in operation.name
         is_memo = operation.name in ("PUT", "BINPUT", "LONG_BINPUT")
         if tuples > _MAX_TUPLES or (is_memo and int(argument or 0) > len(content)):
