@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from faast import FaastClassifier
-from faast.cli._labels import match_labels
 from faast.cli._model import count_rows, load_classifier, open_encoder, solve_and_save
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, rows_argument
 from faast.cli._output import check_output, emit
 from faast.cli._rows import open_source, read_batches
 from faast.data import Batch, RowSource
+from faast.data.labels import match_labels
 
 
 def forget(
@@ -56,7 +56,7 @@ def _forget_batch(classifier: FaastClassifier, source: RowSource, batch: Batch) 
             source.report(number, "a row to forget was never learned: the model has no rows left")
         return 0
     try:
-        classifier.forget(rows, match_labels(labels or [], classifier.classes_))
+        classifier.forget(rows, match_labels(labels or [], classifier.classes_.tolist()))
     except ValueError as error:
         if len(rows) == 1:
             source.report(numbers[0], str(error).removeprefix("row 0: "))

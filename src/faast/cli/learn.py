@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from faast import FaastClassifier
-from faast.cli._labels import match_labels, restore_integers
 from faast.cli._model import (
     cache_folder,
     count_rows,
@@ -20,6 +19,7 @@ from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Readin
 from faast.cli._output import check_output, emit
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
+from faast.data.labels import match_labels
 from faast.distributed import FileRows, learn_rows
 from faast.estimators.batches import encode_batches
 
@@ -92,7 +92,6 @@ def learn(
         rows = FileRows([source])
         learn_rows(classifier, rows, address=ray, resume=resume, progress=True)
         report_skipped(source)
-    restore_integers(classifier, source)
     emit(save_and_describe(classifier, source, output, started, seconds), json)
 
 
@@ -103,7 +102,7 @@ def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
         batches = read_batches(source, "Learning")
         for features, labels in encode_batches(batches, classifier.encode_to_learn):
             if not is_new:
-                labels = match_labels(labels, classifier.classes_)
+                labels = match_labels(labels, classifier.classes_.tolist())
             names = classifier.embed_names(labels)
             started = time.perf_counter()
             classifier.partial_fit_encoded(features, labels, names)
