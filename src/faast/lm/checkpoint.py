@@ -18,7 +18,8 @@ from faast.core import persistence
 from faast.core.persistence import ModelFileError
 from faast.core.state import Array, State
 from faast.lm import paper_checkpoint
-from faast.lm.architecture import FINGERPRINT_SIZE, Backbone, load_base
+from faast.lm.architecture import FINGERPRINT_SIZE, load_base
+from faast.lm.backbone import Backbone
 from faast.lm.config import MemoryConfig
 from faast.lm.folders import MEMORY_FILE, check_memory_folder, resolve_source
 from faast.lm.state import LARGEST_ENTRY

@@ -13,7 +13,7 @@ from torch import Tensor
 from faast.core.moments import Moments
 from faast.core.sample import RowSample
 from faast.core.statistics import Statistics
-from faast.lm.architecture import check_targets
+from faast.lm.backbone import check_targets
 from faast.lm.base import PairStore
 from faast.lm.config import PAPER_ALPHA
 from faast.lm.hooks import HEAD, LAST
@@ -25,7 +25,7 @@ from faast.solvers.spectrum import Spectrum, decompose
 
 if TYPE_CHECKING:
     from faast._utils.arrays import FloatArray
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.batch import TrainingBatch
     from faast.lm.config import MemoryConfig
     from faast.lm.validation_sample import HeldOutPairs

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from faast._utils.arrays import FloatArray
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.batch import TrainingBatch
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from faast.core.persistence import ModelFileError
-from faast.lm import checkpoint, paper_checkpoint
+from faast.lm import checkpoint
 from faast.lm.adapters import Adapters
-from faast.lm.architecture import Backbone, evenly_spaced_blocks, grid_scale, load_base
+from faast.lm.architecture import evenly_spaced_blocks, grid_scale, load_base
+from faast.lm.backbone import Backbone
 from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
-from faast.lm.folders import check_empty_folder
 from faast.lm.hooks import Hooks
 from faast.lm.layer_memory import Readout
 from faast.lm.memory import Memory, hook_points
 from faast.lm.merging import fold
+from faast.lm.saving import SavedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from faast.lm.folders import Source
 
 
-class FaastForCausalLM(nn.Module):
+class FaastForCausalLM(SavedModel):
     """A causal language model with memories attached in place; the model itself stays frozen.
 
     Parameters
@@ -254,104 +253,6 @@ class FaastForCausalLM(nn.Module):
         self._thaw()
         return self.base.train(self._was_training)
 
-    def save_pretrained(self, directory: Source) -> None:
-        """Write memories, readouts and settings; of the backbone only its name is written.
-
-        Parameters
-        ----------
-        directory : path
-            A new folder, or one that holds an earlier memory, which is replaced.
-
-        Raises
-        ------
-        OSError
-            The folder cannot be written to, or holds anything else.
-        """
-        self._backbone.check_unchanged()
-        checkpoint.save(
-            directory, self._backbone, self.memory_config, self._adapters, self.readouts
-        )
-
-    def save_paper_checkpoint(self, directory: Source) -> None:
-        """Write backbone and readouts in the layout of the paper's code.
-
-        What the memories have learned is not part of that layout; `save_pretrained` keeps it.
-
-        Parameters
-        ----------
-        directory : path
-            A new folder, or an empty one.
-
-        Raises
-        ------
-        ValueError
-            The settings are not those of ``MemoryConfig.paper``.
-        OSError
-            The folder cannot be written to, or holds something.
-        """
-        check_empty_folder(directory)
-        self._write_paper_checkpoint(directory)
-
-    @classmethod
-    def from_pretrained(
-        cls, source: Source, base: PreTrainedModel | Source | None = None, **loading: Any
-    ) -> Self:
-        """Load what `save_pretrained` or `save_paper_checkpoint` wrote.
-
-        Parameters
-        ----------
-        source : path or hub id
-        base : PreTrainedModel, str or path, optional
-            The backbone, where it is not the one that the file names.
-        **loading
-            Passed to ``AutoModelForCausalLM.from_pretrained``.
-
-        Raises
-        ------
-        ModelFileError
-            The file is damaged, something else, or learned with another backbone.
-        """
-        return cls.from_checkpoint(checkpoint.open_checkpoint(source), base, **loading)
-
-    @classmethod
-    def from_checkpoint(
-        cls,
-        content: checkpoint.MemoryFile | paper_checkpoint.PaperCheckpoint,
-        base: PreTrainedModel | Source | None = None,
-        **loading: Any,
-    ) -> Self:
-        """Attach the memories of a file that was read; parameters and errors as `from_pretrained`.
-
-        Notes
-        -----
-        After any error nothing is left in a backbone that was given.
-        """
-        backbone = content.load_backbone(base, **loading)
-        try:
-            model = cls(backbone, content.config)
-        except ValueError as error:
-            raise ModelFileError(f"the saved memories do not fit the backbone: {error}") from error
-        try:
-            content.restore(model._adapters, model.readouts)
-        except BaseException:
-            model.detach()
-            raise
-        return model
-
-    def load_memories(self, directory: Source) -> Self:
-        """Replace memories and readouts by those that `save_pretrained` wrote.
-
-        Raises
-        ------
-        ModelFileError
-            The file is damaged, or was saved with another backbone or other settings.
-        """
-        content = checkpoint.read(directory)
-        self._backbone.check_unchanged()
-        content.check(self._backbone, self.memory_config)
-        content.restore(self._adapters, self.readouts)
-        return self
-
     def train(self, mode: bool = True) -> Self:
         """Start or stop training the readouts; the backbone stays frozen and in eval mode.
 
@@ -388,10 +289,6 @@ class FaastForCausalLM(nn.Module):
     def dtype(self) -> torch.dtype:
         """The model's data type."""
         return self.base.dtype
-
-    def _write_paper_checkpoint(self, directory: Source) -> None:
-        """Write a paper checkpoint without looking at what the folder holds."""
-        paper_checkpoint.write(Path(directory), self._backbone, self.memory_config, self.readouts)
 
     def _thaw(self) -> None:
         """Let gradients reach the parameters of the backbone again."""

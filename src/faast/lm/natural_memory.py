@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from faast.core.state import Array
-from faast.lm.architecture import check_targets
+from faast.lm.backbone import check_targets
 from faast.lm.base import HookMemory, Shift
 from faast.lm.exceptions import FoldingError, ForgettingError
 from faast.lm.hooks import HEAD
@@ -18,7 +18,7 @@ from faast.lm.natural import KeyFeatures, NaturalPass
 from faast.lm.state import SETTING, checked
 
 if TYPE_CHECKING:
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.batch import TrainingBatch
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from faast.lm.adapters import Adapters
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.folders import Source
     from faast.lm.layer_memory import Readout
 

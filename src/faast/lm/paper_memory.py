@@ -18,7 +18,7 @@ from faast.solvers import PseudoInverse
 from faast.solvers.block_average import BlockAverage
 
 if TYPE_CHECKING:
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.config import MemoryConfig
 
 
