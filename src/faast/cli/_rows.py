@@ -13,6 +13,7 @@ from faast._utils.arrays import AnyArray
 from faast._utils.progress import progress_bar
 from faast.cli._model import new_classifier
 from faast.cli._options import Encoding, Reading
+from faast.cli._output import escape_controls
 from faast.data import Batch, RowSource, open_rows
 from faast.estimators.labels import as_labels
 from faast.evaluation.measure import Labelled
@@ -54,7 +55,7 @@ def read_batches(source: RowSource, description: str) -> Iterator[Batch]:
 def report_skipped(source: RowSource) -> None:
     """Say on standard error which rows of a source were skipped, and why."""
     for message in source.messages:
-        typer.echo(f"skipped: {message}", err=True)
+        typer.echo(f"skipped: {escape_controls(message)}", err=True)
     more = source.skipped - len(source.messages)
     if more:
         typer.echo(f"skipped: {more} more rows", err=True)

@@ -13,11 +13,12 @@ from faast.cli._labels import match_labels, restore_integers
 from faast.cli._model import (
     cache_folder,
     count_rows,
+    hold_model,
     new_classifier,
     solve_and_save,
 )
 from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Reading, Train
-from faast.cli._output import check_output, emit
+from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
 from faast.distributed import FileRows, learn_rows
@@ -93,7 +94,9 @@ def learn(
         learn_rows(classifier, rows, address=ray, resume=resume, progress=True)
         report_skipped(source)
     restore_integers(classifier, source)
-    emit(save_and_describe(classifier, source, output, started, seconds), json)
+    with hold_model(output):
+        facts = save_and_describe(classifier, source, output, started, seconds)
+    emit_saved(facts, json, output)
 
 
 def learn_source(classifier: FaastClassifier, source: RowSource) -> float:

@@ -38,6 +38,14 @@ def predict(
         ),
     ] = None,
     reading: Reading = READING,
+    safe_cells: Annotated[
+        bool,
+        typer.Option(
+            "--safe-cells",
+            help="Write an apostrophe before answers that begin with = + - or @, which a "
+            "spreadsheet would run as formulas.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Predict a label and its probability for every row.
@@ -55,7 +63,7 @@ def predict(
         source = open_source(classifier, str(data), reading, labelled=False)
         answers = _predict_source(classifier, source, reading.on_error is OnError.SKIP)
     if not json:
-        write_csv(answers)
+        write_csv(answers, safe_cells)
         return
     columns = join_answers(answers)
     skipped = 0 if source is None else source.skipped

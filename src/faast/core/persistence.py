@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,6 +34,15 @@ except ImportError:  # pragma: no cover - Windows: leftovers of killed writers s
 FORMAT_VERSION = 1
 METADATA_KEY = "faast"
 TEMPORARY_SUFFIX = ".faast-tmp"
+LOCK_SUFFIX = ".faast-lock"
+TEMPORARY_NAME_BYTES = len(f"..{'0' * 12}{TEMPORARY_SUFFIX}")
+"""Bytes by which the name of a temporary file is longer than that of its file."""
+
+PATIENCE_SECONDS = 1.0
+"""Seconds that `exclusive` waits before it tells its caller that it waits."""
+
+POLL_SECONDS = 0.02
+"""Seconds between two attempts to take a lock that another process holds."""
 
 KINDS = {
     "classifier": "faast.estimators.classifier:FaastClassifier",
@@ -169,6 +179,9 @@ def require_place(path: Path) -> None:
         raise FileExistsError(f"{path} is not a file and cannot be replaced by one; choose another")
     if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise PermissionError(f"no permission to write {path}")
+    longest = _name_limit(path.parent) - TEMPORARY_NAME_BYTES
+    if len(os.fsencode(path.name)) > longest:
+        raise OSError(f"the name {path.name} is too long; its folder takes {longest} bytes")
 
 
 def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None = None) -> None:
@@ -192,7 +205,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
     require_place(path)
     path = path.resolve()
     remove_leftovers(path)
-    with _temporary_beside(path) as (temporary, handle):
+    with _name_place(path), _temporary_beside(path) as (temporary, handle):
         with os.fdopen(os.dup(handle), "wb") as file:
             file.write(content)
             file.flush()
@@ -205,16 +218,88 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
     _sync_folder(path.parent)
 
 
+@contextmanager
+def exclusive(
+    path: str | os.PathLike[str], waiting: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Hold a file for a change: other processes and threads that ask for it wait their turn.
+
+    Load, change and save inside; else the later of two writers replaces what the earlier one
+    saved. The lock is advisory and belongs to a file beside `path`, `.NAME.faast-lock`, which is
+    removed when the lock is released. The kernel releases it when a process dies. Without `fcntl`
+    (Windows) nothing is locked.
+
+    Parameters
+    ----------
+    path : path-like
+        Need not exist. Links are followed, so that every name of a file has one lock.
+    waiting : callable, optional
+        Called once, if somebody else has held the lock for a second.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written to, or its file system has no locks.
+    """
+    if fcntl is None:
+        yield
+        return
+    place = Path(path).resolve()
+    lock = place.with_name(f".{place.name}{LOCK_SUFFIX}")
+    handle = _take(lock, waiting)
+    try:
+        yield
+    finally:
+        if _is_at(handle, lock):
+            lock.unlink()  # before the release: whoever waits finds that it is gone
+        fcntl.flock(handle, fcntl.LOCK_UN)  # closing alone leaves it to children forked meanwhile
+        os.close(handle)
+
+
+def _take(lock: Path, waiting: Callable[[], None] | None) -> int:
+    """Create and lock a file, and return its handle once the locked file is the one at `lock`."""
+    told = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(handle, lock):
+                return handle
+        except BlockingIOError:
+            if waiting is not None and time.monotonic() >= told:
+                waiting()
+                waiting = None
+            time.sleep(POLL_SECONDS)
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # held by another, or removed by the one that held it before
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Return whether an open file is still the one at a path."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(handle), found)
+
+
 def remove_leftovers(path: Path) -> None:
-    """Remove temporary files of `path` whose writer is gone: nobody holds their lock."""
+    """Remove temporary files and locks of `path` whose owner is gone: nobody holds their lock."""
     if fcntl is None:
         return
-    for leftover in path.parent.glob(f".{_escaped(path.name)}.*{TEMPORARY_SUFFIX}"):
+    name = _escaped(path.name)
+    for leftover in (
+        *path.parent.glob(f".{name}.*{TEMPORARY_SUFFIX}"),
+        *path.parent.glob(f".{name}{LOCK_SUFFIX}"),
+    ):
         with suppress(OSError):
             handle = os.open(leftover, os.O_RDWR)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                leftover.unlink()
+                if _is_at(handle, leftover):
+                    leftover.unlink()
             finally:
                 os.close(handle)
 
@@ -240,6 +325,20 @@ def _temporary_beside(path: Path) -> Iterator[tuple[Path, int]]:
             os.close(handle)
 
 
+@contextmanager
+def _name_place(path: Path) -> Iterator[None]:
+    """Name the file in errors of writing it, which the system reports without a name."""
+    try:
+        yield
+    except OSError as error:
+        name = error.filename
+        if error.errno is None or not (name is None or str(name).endswith(TEMPORARY_SUFFIX)):
+            raise
+        kept = "; the old file is unchanged" if path.exists() else ""
+        reason = f"{os.strerror(error.errno)} while writing{kept}"
+        raise type(error)(error.errno, reason, str(path)) from error
+
+
 def _copy_attributes(old: Path, new: Path) -> None:
     """Give a new file the mode, extended attributes and, where allowed, the owner of the old."""
     found = old.stat()
@@ -249,6 +348,13 @@ def _copy_attributes(old: Path, new: Path) -> None:
         os.chown(new, found.st_uid, found.st_gid)
     new.chmod(stat.S_IMODE(found.st_mode))
     os.utime(new)
+
+
+def _name_limit(folder: Path) -> int:
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # pragma: no cover - Windows
+        return 255
 
 
 def _sync_folder(folder: Path) -> None:
