@@ -83,7 +83,7 @@ KILLING = """
 
 def test_a_killed_writer_leaves_the_old_or_the_new_file(tmp_path):
     rows = "text,label\n" + "".join(f"text number {i},{'ab'[i % 2]}\n" for i in range(20))
-    (tmp_path / "more.csv").write_text("text,label\nanother text,c\n")
+    (tmp_path / "more.csv").write_text("text,label\nanother text,a\n")
     (tmp_path / "rows.csv").write_text(rows)
     for arguments in (
         ("learn", "rows.csv", "-o", "one"),
