@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import wraps
@@ -64,7 +65,10 @@ def _report_errors(function: Command) -> Command:
     @wraps(function)
     def reporting(*args: Any, **kwargs: Any) -> None:
         try:
-            function(*args, **kwargs)
+            with warnings.catch_warnings():
+                # commands match columns by name themselves, and pass arrays in the right order
+                warnings.filterwarnings("ignore", "X does not have valid feature names")
+                function(*args, **kwargs)
             sys.stdout.flush()
         except (BrokenPipeError, typer.Exit, typer.Abort):
             raise  # Typer exits, quietly where the reader of standard output has closed it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from faast import FaastClassifier
+from faast.cli._columns import ColumnOrder
 from faast.cli._labels import match_labels
 from faast.cli._model import (
     count_rows,
@@ -33,8 +34,10 @@ def forget(
         classifier = load_classifier(model)
         open_encoder(classifier)
         source = open_source(classifier, data, reading)
+        columns = ColumnOrder(classifier)
         n_forgotten = sum(
-            _forget_batch(classifier, source, batch) for batch in read_batches(source, "Forgetting")
+            _forget_batch(classifier, source, batch)
+            for batch in read_batches(source, "Forgetting", columns)
         )
         if not classifier.n_rows_:
             raise ValueError("nothing would be left of the model; delete its file instead")

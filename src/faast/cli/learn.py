@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from faast import FaastClassifier
+from faast.cli._columns import ColumnOrder
 from faast.cli._labels import match_labels, restore_integers
 from faast.cli._model import (
     cache_folder,
@@ -93,6 +95,8 @@ def learn(
         rows = FileRows([source])
         learn_rows(classifier, rows, address=ray, resume=resume, progress=True)
         report_skipped(source)
+        if source.feature_names is not None:
+            classifier.feature_names_in_ = np.asarray(source.feature_names, dtype=object)
     restore_integers(classifier, source)
     with hold_model(output):
         facts = save_and_describe(classifier, source, output, started, seconds)
@@ -102,8 +106,9 @@ def learn(
 def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
     """Learn all rows of a source and return the seconds that it took, without the encoding."""
     is_new, seconds = not classifier.is_fitted, 0.0
+    columns = ColumnOrder(classifier)
     with name_source(source):
-        batches = read_batches(source, "Learning")
+        batches = read_batches(source, "Learning", columns)
         for features, labels in encode_batches(batches, classifier.encode_to_learn):
             if not is_new:
                 labels = match_labels(labels, classifier.classes_)
@@ -111,6 +116,7 @@ def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
             started = time.perf_counter()
             classifier.partial_fit_encoded(features, labels, names)
             seconds += time.perf_counter() - started
+    columns.name_features(classifier)
     return seconds
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from faast.cli._columns import require_alike
 from faast.cli._labels import unify_classes
 from faast.cli._model import count_rows, hold_model, load_classifier, solve_and_save
 from faast.cli._options import Json, Output, model_argument
@@ -23,6 +24,7 @@ def merge(
     check_output(output)
     with hold_model(output):
         classifier, other = load_classifier(first), load_classifier(second)
+        require_alike(classifier, other)
         unify_classes(classifier, other)
         classifier.merge(other)
         solve_and_save(classifier, output)

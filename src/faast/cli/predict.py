@@ -11,6 +11,7 @@ import typer
 
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
+from faast.cli._columns import ColumnOrder
 from faast.cli._model import load_classifier, open_encoder
 from faast.cli._options import READING, Json, Model, OnError, Reading, rows_argument
 from faast.cli._output import Answers, emit, join_answers, write_csv
@@ -34,7 +35,8 @@ def predict(
     row: Annotated[
         str | None,
         typer.Option(
-            help="One row instead of DATA: a text, an image file, or numbers separated by commas."
+            help="One row instead of DATA: a text, an image file, or numbers separated by commas, "
+            "in the order of the columns that were learned."
         ),
     ] = None,
     reading: Reading = READING,
@@ -75,7 +77,7 @@ def _predict_source(
 ) -> Iterator[Answers]:
     """Predict batch by batch; name the images, and number the rows if some may be skipped."""
     with name_source(source):
-        for batch in read_batches(source, "Predicting"):
+        for batch in read_batches(source, "Predicting", ColumnOrder(classifier)):
             columns: Answers = {source.reader.unit: batch.numbers} if numbered else {}
             if all(isinstance(row, Path) for row in batch.rows):
                 columns["image"] = [str(row) for row in batch.rows]

@@ -60,6 +60,9 @@ class RowSource:
         Number of rows that the latest iteration has left out.
     messages : list of str
         The reasons, for the first `MAX_MESSAGES` of these rows.
+    feature_names : list of str, or None
+        Columns of the features in the latest iteration. None before the first row, and where one
+        column holds all features.
 
     Raises
     ------
@@ -88,6 +91,7 @@ class RowSource:
         self.folder = folder or Path()
         self.skipped = 0
         self.messages: list[str] = []
+        self.feature_names: list[str] | None = None
         self._width, self._label_kind = 0, ""
 
     @property
@@ -154,6 +158,10 @@ class RowSource:
                     self.labelled,
                 )
             )
+            self.feature_names = None
+            if chosen[0].row is None:
+                label = chosen[0].label
+                self.feature_names = [column for column in chosen[0].wanted if column != label]
             return chosen[0].wanted
 
         for record in self.reader.records(choose):
