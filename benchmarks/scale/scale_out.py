@@ -30,12 +30,12 @@ from faast import FaastClassifier, TextClassifier
 from faast.core.grid import Grid
 from faast.core.random_features import random_features_on
 from faast.data import open_rows
-from faast.distributed.encoding import encode_batches
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import PARTITION_ROWS, Partition, split_batches
 from faast.distributed.run import learn_partitions
 from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
+from faast.estimators.batches import encode_batches
 
 WAYS = {"one process": 0, "Ray, 1 worker": 1, "Ray, 2 workers": 2, "Ray, 2, one killed": 2}
 CLASSES = 10
@@ -155,13 +155,13 @@ class Cost:
         return cls(n_features, learn, min(merges), len(pickle.dumps(partial, 5)))
 
     @property
-    def lifted_width(self) -> int:
+    def mapped_width(self) -> int:
         return random_features_on(Grid(20), self.n_features).width
 
     @property
     def predicted(self) -> int:
-        """Bytes of two Gram matrices: of the rows, and of the lifted rows."""
-        return 8 * (self.n_features**2 + self.lifted_width**2)
+        """Bytes of two Gram matrices: of the rows, and of their random features."""
+        return 8 * (self.n_features**2 + self.mapped_width**2)
 
 
 def learned_part(rows: np.ndarray, labels: np.ndarray) -> PartialState:
@@ -212,14 +212,14 @@ def report(machine: list[list[object]], started: float, costs: list[Cost], repea
         "",
         f"{PARTITION_ROWS:,} unit rows of d features in {CLASSES} classes, already encoded, one "
         "thread. Bytes are what a worker sends; 8 (d² + w²) are those of the Gram matrices of the "
-        "rows and of their lift to w columns. They do not grow with the rows.",
+        "rows and of their w random features. They do not grow with the rows.",
         "",
         *table(
             ["d", "w", "learn, s", "merge two, s", "merge / learn", "sent", "8 (d² + w²)"],
             [
                 [
                     cost.n_features,
-                    cost.lifted_width,
+                    cost.mapped_width,
                     f"{cost.learn:.2f}",
                     f"{cost.merge:.2f}",
                     f"{cost.merge / cost.learn:.0%}",

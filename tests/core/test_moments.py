@@ -36,7 +36,7 @@ def test_tensors_and_memory_maps_and_batches_give_the_same_moments(unit_rows, tm
 def test_adding_outputs_is_having_known_the_values_from_the_start(unit_rows):
     rows, values = unit_rows
     late = values[:, 3] == 1
-    wide = Moments(12, 3).add(rows[~late], values[~late, :3]).add_outputs(4)
+    wide = Moments(12, 3).add(rows[~late], values[~late, :3]).select_outputs([0, 1, 2, -1])
     assert wide.add(rows[late], values[late]) == moments_of(rows, values)
 
 

@@ -13,7 +13,9 @@ import faast
 from faast import FaastClassifier
 from faast.core.persistence import content_hash
 
-HISTORIES = int(os.environ.get("FAAST_HISTORIES", "300"))
+HISTORIES = int(
+    os.environ.get("FAAST_HISTORIES", "2000" if os.environ.get("FAAST_THOROUGH") else "300")
+)
 CHUNK = 100
 
 

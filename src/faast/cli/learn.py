@@ -24,7 +24,7 @@ from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
 from faast.distributed import FileRows, learn_rows
-from faast.distributed.encoding import encode_batches
+from faast.estimators.batches import encode_batches
 
 
 def learn(

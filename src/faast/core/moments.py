@@ -7,18 +7,29 @@ from typing import Any, Self
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.arrays import AnyArray
 from faast._utils.threads import threads_for
 from faast._utils.validation import Batch, iterate_batches
-from faast.core.grid import Grid, GridPair
+from faast.core.grid import GridPair
+from faast.core.grid_sums import GridSums
 from faast.core.state import State
-from faast.core.sums import BlockSums, GridBlock, Sums, add_sums, diagonals, grid_blocks, sum_shapes
+from faast.core.sums import (
+    BlockSums,
+    GridBlock,
+    Sums,
+    add_sums,
+    diagonals,
+    grid_blocks,
+    pack,
+    sum_shapes,
+    unpack,
+)
 
 Visitor = Callable[["Moments", GridBlock], None]
 """Called with each block of rows, and with empty moments on its grid."""
 
 
-class Moments:
+class Moments(GridSums):
     """Count, sums, Gram matrix and cross products of keys and values.
 
     Rows are rounded to a fixed-point grid and summed as integers, so that addition is associative:
@@ -40,6 +51,13 @@ class Moments:
     grid : int or None
         Bits after the point. None: no grid, plain float64 sums.
 
+    Attributes
+    ----------
+    sums : dict of str to ndarray
+        In grid units, see `faast.core.sums.sum_shapes`; never changed in place.
+    grids : GridPair
+        What keys and values are rounded to.
+
     Notes
     -----
     Entries up to about 90 times the scale are taken, so long as 64-bit integers hold the sums
@@ -56,100 +74,11 @@ class Moments:
     ) -> None:
         self.n_features = _positive(n_features, "n_features")
         self.n_values = _positive(n_values, "n_values")
-        self._grids = GridPair.from_scales(grid, key_scale, value_scale)
+        self.grids = GridPair.from_scales(grid, key_scale, value_scale)
         # a view of one zero: sums are never changed in place, and none is allocated before rows
         dtype = np.int64 if grid is not None else np.float64
         shapes = sum_shapes(n_features, n_values)
-        self._sums: Sums = {n: np.broadcast_to(dtype(0), shape) for n, shape in shapes.items()}
-
-    @property
-    def exact(self) -> bool:
-        """Whether the sums are integers, so that order never matters and removal is exact."""
-        return self._sums["count"].dtype == np.int64
-
-    @property
-    def grid(self) -> int | None:
-        """Bits of the grid."""
-        return self._grids.bits
-
-    @property
-    def key_scale(self) -> float | FloatArray:
-        """Scale of the keys' grid (1 until rows decide)."""
-        return self.key_grid.scale
-
-    @property
-    def value_scale(self) -> float | FloatArray:
-        """Scale of the values' grid (1 until rows decide)."""
-        return (self._grids.value or Grid(self.grid)).scale
-
-    @property
-    def sums(self) -> Sums:
-        """The sums in grid units, see `sum_shapes`; not to be changed in place."""
-        return self._sums
-
-    @property
-    def grids(self) -> GridPair:
-        """The grids of keys and values."""
-        return self._grids
-
-    @property
-    def key_grid(self) -> Grid:
-        """What keys are rounded to."""
-        return self._grids.key or Grid(self.grid)
-
-    @property
-    def count(self) -> float:
-        """Number of rows, or the sum of their weights."""
-        return float(self._sums["count"])
-
-    @property
-    def gram(self) -> FloatArray:
-        """Sum of key keyᵀ: ndarray of shape (d, d)."""
-        units = self._key_units
-        gram = self._sums["gram"] / units
-        gram /= units[:, None]
-        gram += np.tril(gram, -1).T
-        return gram
-
-    @property
-    def cross(self) -> FloatArray:
-        """Sum of key valueᵀ: ndarray of shape (d, m)."""
-        cross: FloatArray = self._sums["cross"] / self._value_units
-        cross /= self._key_units[:, None]
-        return cross
-
-    @property
-    def key_sum(self) -> FloatArray:
-        """Sum of keys: ndarray of shape (d,)."""
-        return self._sums["key_sum"] / self._key_units
-
-    @property
-    def value_sum(self) -> FloatArray:
-        """Sum of values: ndarray of shape (m,)."""
-        return self._sums["value_sum"] / self._value_units
-
-    @property
-    def key_square_sum(self) -> FloatArray:
-        """Sum of squared keys, the diagonal of the Gram matrix: ndarray of shape (d,)."""
-        return self._sums["gram"].diagonal() / self._key_units**2
-
-    @property
-    def value_square_sum(self) -> FloatArray:
-        """Sum of squared values: ndarray of shape (m,)."""
-        return self._sums["value_square_sum"] / self._value_units**2
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the sums; it does not grow with the number of rows."""
-        return sum(s.nbytes for s in self._sums.values())
-
-    @property
-    def _key_units(self) -> FloatArray:
-        return self._grids.key_units(self.n_features)
-
-    @property
-    def _value_units(self) -> FloatArray:
-        return self._grids.value_units(self.n_values)
+        self.sums: Sums = {n: np.broadcast_to(dtype(0), shape) for n, shape in shapes.items()}
 
     def add(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Add rows.
@@ -197,26 +126,26 @@ class Moments:
             Other widths, another grid or other scales.
         """
         both = self + other
-        self._sums, self._grids = both._sums, both._grids
+        self.sums, self.grids = both.sums, both.grids
         return self
 
     def unmerge(self, other: Moments) -> Self:
         """Take back everything another Moments has seen; errors as for `subtract`."""
         grids = self._united_grids(other)
-        left = add_sums(self._sums, other._sums, sign=-1)
+        left = add_sums(self.sums, other.sums, sign=-1)
         if self.exact and any(np.any(part < 0) for part in diagonals(left).values()):
             raise ValueError(
                 "these rows were never all learned: taking them back would make a count or a sum "
                 "of squares negative"
             )
         # where nothing is left, the next rows choose the scales anew
-        self._sums, self._grids = left, grids if left["count"] else grids.reopen()
+        self.sums, self.grids = left, grids if left["count"] else grids.reopen()
         return self
 
     def __add__(self, other: Moments) -> Moments:
         grids = self._united_grids(other)
-        both = self._empty_like().replace_sums(add_sums(self._sums, other._sums))
-        both._grids = grids
+        both = self._empty_like().replace_sums(add_sums(self.sums, other.sums))
+        both.grids = grids
         return both
 
     def decay(self, factor: float) -> Self:
@@ -229,15 +158,8 @@ class Moments:
         """
         if not 0.0 < factor <= 1.0:
             raise ValueError(f"factor must be in (0, 1], got {factor}")
-        self._sums = {name: s * float(factor) for name, s in self._sums.items()}
+        self.sums = {name: s * float(factor) for name, s in self.sums.items()}
         return self
-
-    def add_outputs(self, n_values: int) -> Self:
-        """Append columns of values that were zero for every row so far."""
-        if n_values < self.n_values:
-            raise ValueError(f"n_values is {self.n_values}; add_outputs cannot make it {n_values}")
-        old = np.arange(n_values)
-        return self.select_outputs(np.where(old < self.n_values, old, -1))
 
     def select_outputs(self, columns: AnyArray) -> Self:
         """Rearrange the columns of values.
@@ -250,30 +172,30 @@ class Moments:
         columns = np.asarray(columns)
         fresh = columns < 0
         for name in ("cross", "value_sum", "value_square_sum"):
-            taken = self._sums[name][..., columns]
+            taken = self.sums[name][..., columns]
             taken[..., fresh] = 0
-            self._sums[name] = taken
-        self._grids = self._grids.select_outputs(columns)
+            self.sums[name] = taken
+        self.grids = self.grids.select_outputs(columns)
         self.n_values = len(columns)
         return self
 
     def first_features(self, n_features: int) -> Moments:
         """Return the moments of the first columns of the keys."""
         first = Moments(n_features, self.n_values, grid=self.grid)
-        first._grids = self._grids.first_features(n_features)
+        first.grids = self.grids.first_features(n_features)
         keys = slice(n_features)
         return first.replace_sums(
             {
-                **self._sums,
-                "gram": self._sums["gram"][keys, keys],
-                "cross": self._sums["cross"][keys],
-                "key_sum": self._sums["key_sum"][keys],
+                **self.sums,
+                "gram": self.sums["gram"][keys, keys],
+                "cross": self.sums["cross"][keys],
+                "key_sum": self.sums["key_sum"][keys],
             }
         )
 
     def copy(self) -> Moments:
         """Return an independent copy."""
-        return self._empty_like().replace_sums(dict(self._sums))  # sums are never changed in place
+        return self._empty_like().replace_sums(dict(self.sums))  # sums are never changed in place
 
     def sum_batches(self, batches: Iterable[Batch], visit: Visitor | None = None) -> Moments:
         """Sum batches into a new Moments on this one's grid, leaving this one as it is.
@@ -288,22 +210,17 @@ class Moments:
         part = self._empty_like()
         sums = BlockSums(self.n_features, self.n_values, exact=self.grid is not None)
         products = self.n_features * (self.n_features + self.n_values)
-        for block in grid_blocks(batches, part._grids):
-            part._grids = block.grids
+        for block in grid_blocks(batches, self.grids):
+            part.grids = block.grids
             with threads_for(block.batch_rows * products):
                 sums.add(block.keys, block.values, block.weights, block.peak)
             if visit is not None:
                 visit(part, block)
-        part._sums = sums.finish()
-        return part
-
-    def from_grid(self, keys: AnyArray, values: AnyArray) -> tuple[FloatArray, FloatArray]:
-        """Turn rows in grid units back into the caller's units."""
-        return keys / self._key_units, values / self._value_units
+        return part.replace_sums(sums.finish())
 
     def replace_sums(self, sums: Sums, grids: GridPair | None = None) -> Self:
         """Take over sums that were made elsewhere, on this grid or on `grids`."""
-        self._sums, self._grids = sums, self._grids if grids is None else grids
+        self.sums, self.grids = sums, self.grids if grids is None else grids
         return self
 
     @classmethod
@@ -311,20 +228,18 @@ class Moments:
         """Wrap float64 sums in the units of the rows; see `sum_shapes` for names and shapes."""
         n_features, n_values = sums["cross"].shape
         moments = cls(n_features, n_values, grid=None)
-        moments._sums = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
+        moments.sums = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
         return moments
 
     def outline(self) -> State:
         """Return shapes and grids without sums, for files that hold all rows instead."""
         shape = {"n_features": self.n_features, "n_values": self.n_values}
-        return State.join({"grids": self._grids.to_state()}, **shape)
+        return State.join({"grids": self.grids.to_state()}, **shape)
 
     def to_state(self) -> State:
         """Return the content to write; of the symmetric Gram matrix its lower triangle."""
         outline = self.outline()
-        lower = np.tril_indices(self.n_features)
-        sums = {**self._sums, "gram": self._sums["gram"][lower]}
-        return State({**sums, **outline.tensors}, outline.metadata)
+        return State({**pack(self.sums), **outline.tensors}, outline.metadata)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -341,30 +256,19 @@ class Moments:
         for name, grid, width in (("key", grids.key, d), ("value", grids.value, m)):
             if grid is not None and np.shape(grid.scale) not in ((), (width,)):
                 raise ValueError(f"the scales of the {name} grid do not fit {width} columns")
-        moments._grids = grids
-        if moments._sums.keys().isdisjoint(state.tensors):
+        moments.grids = grids
+        if moments.sums.keys().isdisjoint(state.tensors):
             return moments
-        shapes = {name: zeros.shape for name, zeros in moments._sums.items()}
-        shapes["gram"] = (d * (d + 1) // 2,)
-        dtype = state.tensors["count"].dtype
-        for name, shape in shapes.items():
-            found = state.tensors[name]
-            if found.shape != shape or found.dtype != dtype or dtype.kind not in "if":
-                raise ValueError(f"{name} must have shape {shape}, got {found.dtype} {found.shape}")
-        gram = np.zeros((d, d), dtype)
-        gram[np.tril_indices(d)] = state.tensors["gram"]
-        moments._sums = {name: state.tensors[name] for name in shapes} | {"gram": gram}
-        if any(np.any(part < 0) for part in diagonals(moments._sums).values()):
-            raise ValueError("a count or a sum of squares is negative")
+        moments.sums = unpack(state.tensors, d, m)
         return moments
 
     def __eq__(self, other: object) -> bool:
         """Compare grids and sums bit for bit."""
         if not isinstance(other, Moments):
             return NotImplemented
-        return self._grids.same_as(other._grids) and all(
-            s.dtype == other._sums[name].dtype and np.array_equal(s, other._sums[name])
-            for name, s in self._sums.items()
+        return self.grids.same_as(other.grids) and all(
+            s.dtype == other.sums[name].dtype and np.array_equal(s, other.sums[name])
+            for name, s in self.sums.items()
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -377,7 +281,7 @@ class Moments:
 
     def _empty_like(self) -> Moments:
         twin = Moments(self.n_features, self.n_values, grid=self.grid)
-        twin._grids = self._grids
+        twin.grids = self.grids
         return twin
 
     def _batches(self, keys: Any, values: Any, weights: Any) -> Iterator[Batch]:
@@ -389,7 +293,7 @@ class Moments:
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise ValueError(f"cannot combine moments with {name}={mine} and {name}={theirs}")
-        return self._grids.unite(other._grids)
+        return self.grids.unite(other.grids)
 
 
 def _positive(number: Any, name: str) -> int:

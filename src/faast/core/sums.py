@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -129,6 +129,34 @@ def check_room(left: Sums, right: Sums) -> None:
                 f"{name} would leave the 64-bit integers that keep sums exact; use a coarser grid "
                 "(grid=16) or a larger scale, or start a second Moments"
             )
+
+
+def pack(sums: Sums) -> Sums:
+    """Return the sums with the lower triangle of the symmetric Gram matrix alone, as one row."""
+    return {**sums, "gram": sums["gram"][np.tril_indices(len(sums["gram"]))]}
+
+
+def unpack(packed: Mapping[str, AnyArray], n_features: int, n_values: int) -> Sums:
+    """Return sums from what `pack` returned.
+
+    Raises
+    ------
+    ValueError
+        Sums that no rows can have: other shapes or types, or negative squares.
+    """
+    shapes = sum_shapes(n_features, n_values)
+    shapes["gram"] = (n_features * (n_features + 1) // 2,)
+    dtype = packed["count"].dtype
+    for name, shape in shapes.items():
+        found = packed[name]
+        if found.shape != shape or found.dtype != dtype or dtype.name not in ("int64", "float64"):
+            raise ValueError(f"{name} must have shape {shape}, got {found.dtype} {found.shape}")
+    gram = np.zeros((n_features, n_features), dtype)
+    gram[np.tril_indices(n_features)] = packed["gram"]
+    sums = {name: packed[name] for name in shapes} | {"gram": gram}
+    if any(np.any(part < 0) for part in diagonals(sums).values()):
+        raise ValueError("a count or a sum of squares is negative")
+    return sums
 
 
 class BlockSums:

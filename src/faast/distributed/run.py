@@ -15,12 +15,12 @@ from faast._utils.progress import progress_bar
 from faast._version import __version__
 from faast.data import Batch, DataError
 from faast.distributed.checkpoint import Checkpoint
-from faast.distributed.encoding import encode_batches
 from faast.distributed.merge_tree import MergeTree
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import Partition, Span
 from faast.distributed.worker import Resources, WorkerPool, merge_states
 from faast.estimators import FaastClassifier
+from faast.estimators.batches import encode_batches
 from faast.estimators.encoder_reference import EncoderReference
 from faast.estimators.settings import describe_settings
 

@@ -12,10 +12,10 @@ from sklearn.base import clone
 
 from faast._utils.arrays import AnyArray
 from faast.distributed.checkpoint import Checkpoint
-from faast.distributed.encoding import encode_batches
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import Partition, Span
 from faast.estimators import FaastClassifier
+from faast.estimators.batches import encode_batches
 from faast.estimators.encoder_reference import EncoderReference
 
 MAX_RESTARTS = 8

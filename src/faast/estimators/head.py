@@ -52,6 +52,11 @@ class Head(Stored):
         """Columns of a query."""
         return len(self.weights.matrix)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that prediction needs, and novelty where it was asked for."""
+        return self.weights.nbytes + (0 if self.novelty is None else self.novelty.nbytes)
+
     def score(self, X: AnyArray) -> FloatArray:
         """Score rows: (n, d) to (n, C); of an indicator column, above 0 where it is predicted."""
         scores = self.weights.read(X)

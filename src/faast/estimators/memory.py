@@ -17,6 +17,7 @@ from faast.core.sample import RowSample
 from faast.core.state import State
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
+from faast.estimators.base import all_or_nothing
 from faast.solvers import Ridge, Solution, Solver, as_solver, describe_solver, solver_from
 
 SELECTION_ROWS = 4096
@@ -121,12 +122,14 @@ class AssociativeMemory:
         """Read queries: array-like of shape (n, d) to ndarray of shape (n, m), float64."""
         return self.weights.read(queries)
 
+    @all_or_nothing
     def learn(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Learn rows; parameters, errors and the state after an error as for `Moments.add`."""
         mine, batches = self._checked(keys, values, weights)
         part = mine.sum_batches(batches)
         return self._replace(part if self.statistics is None else mine.merge(part))
 
+    @all_or_nothing
     def forget(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
 
@@ -140,6 +143,7 @@ class AssociativeMemory:
         mine, batches = self._checked(keys, values, weights)
         return self._replace(mine.unmerge(mine.sum_batches(batches, forgetting=True)))
 
+    @all_or_nothing
     def merge(self, other: AssociativeMemory) -> Self:
         """Learn everything another memory has learned.
 
@@ -153,6 +157,7 @@ class AssociativeMemory:
         shape = other.statistics.moments.n_features, other.statistics.moments.n_values
         return self._replace((self.statistics or self._nothing(*shape)).merge(other.statistics))
 
+    @all_or_nothing
     def decay(self, factor: float) -> Self:
         """Let everything learned so far count less, by a factor in (0, 1]; see `Moments.decay`."""
         return self if self.statistics is None else self._replace(self.statistics.decay(factor))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from faast.data import Batch
-from faast.distributed.encoding import LEARN_ROWS, encode_batches
+from faast.estimators.batches import LEARN_ROWS, encode_batches
 
 
 def test_batches_are_gathered_in_their_order():
