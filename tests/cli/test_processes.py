@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import faast
-from faast.core.persistence import exclusive
+from faast.core.locking import exclusive
 
 ROUNDS = 50
 """Each of two processes adds a row in every round, and forgets one in the next: 200 commands."""

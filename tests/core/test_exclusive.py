@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from faast.core import persistence
-from faast.core.persistence import LOCK_SUFFIX, exclusive
+from faast.core import locking
+from faast.core.locking import LOCK_SUFFIX, exclusive
 
 COUNTING = """
     import sys
     from pathlib import Path
-    from faast.core.persistence import exclusive
+    from faast.core.locking import exclusive
     path = Path(sys.argv[1])
     for _ in range(300):
         with exclusive(path):
@@ -53,7 +53,7 @@ def test_threads_take_turns_under_every_name_of_a_file(tmp_path):
 
 
 def test_who_waits_is_told_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(persistence, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(locking, "PATIENCE_SECONDS", 0.05)
     path, told = tmp_path / "file", []
     entered = threading.Event()
 

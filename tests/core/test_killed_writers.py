@@ -17,7 +17,8 @@ import pytest
 
 import faast
 from faast import FaastClassifier
-from faast.core.persistence import LOCK_SUFFIX, TEMPORARY_SUFFIX, write_whole
+from faast.core.locking import LOCK_SUFFIX
+from faast.core.persistence import TEMPORARY_SUFFIX, write_whole
 
 KILLS = int(os.environ.get("FAAST_KILLS", "60"))
 

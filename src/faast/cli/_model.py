@@ -11,7 +11,7 @@ import typer
 from faast import FaastClassifier, load
 from faast._utils.progress import spinner
 from faast.cli._options import Encoding, Reading
-from faast.core.persistence import exclusive
+from faast.core.locking import exclusive
 from faast.data import guess_modality, open_reader
 from faast.data.reader import Modality
 from faast.encoders import load_encoder

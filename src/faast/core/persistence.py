@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ import safetensors
 import safetensors.numpy
 
 from faast._version import __version__
+from faast.core.locking import LOCK_SUFFIX, is_at
 from faast.core.state import State, Storable
 
 try:
@@ -34,15 +34,8 @@ except ImportError:  # pragma: no cover - Windows: leftovers of killed writers s
 FORMAT_VERSION = 1
 METADATA_KEY = "faast"
 TEMPORARY_SUFFIX = ".faast-tmp"
-LOCK_SUFFIX = ".faast-lock"
 TEMPORARY_NAME_BYTES = len(f"..{'0' * 12}{TEMPORARY_SUFFIX}")
 """Bytes by which the name of a temporary file is longer than that of its file."""
-
-PATIENCE_SECONDS = 1.0
-"""Seconds that `exclusive` waits before it tells its caller that it waits."""
-
-POLL_SECONDS = 0.02
-"""Seconds between two attempts to take a lock that another process holds."""
 
 KINDS = {
     "classifier": "faast.estimators.classifier:FaastClassifier",
@@ -218,73 +211,6 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
     _sync_folder(path.parent)
 
 
-@contextmanager
-def exclusive(
-    path: str | os.PathLike[str], waiting: Callable[[], None] | None = None
-) -> Iterator[None]:
-    """Hold a file for a change: other processes and threads that ask for it wait their turn.
-
-    Load, change and save inside; else the later of two writers replaces what the earlier one
-    saved. The lock is advisory and belongs to a file beside `path`, `.NAME.faast-lock`, which is
-    removed when the lock is released. The kernel releases it when a process dies. Without `fcntl`
-    (Windows) nothing is locked.
-
-    Parameters
-    ----------
-    path : path-like
-        Need not exist. Links are followed, so that every name of a file has one lock.
-    waiting : callable, optional
-        Called once, if somebody else has held the lock for a second.
-
-    Raises
-    ------
-    OSError
-        The folder cannot be written to, or its file system has no locks.
-    """
-    if fcntl is None:
-        yield
-        return
-    place = Path(path).resolve()
-    lock = place.with_name(f".{place.name}{LOCK_SUFFIX}")
-    handle = _take(lock, waiting)
-    try:
-        yield
-    finally:
-        if _is_at(handle, lock):
-            lock.unlink()  # before the release: whoever waits finds that it is gone
-        fcntl.flock(handle, fcntl.LOCK_UN)  # closing alone leaves it to children forked meanwhile
-        os.close(handle)
-
-
-def _take(lock: Path, waiting: Callable[[], None] | None) -> int:
-    """Create and lock a file, and return its handle once the locked file is the one at `lock`."""
-    told = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(handle, lock):
-                return handle
-        except BlockingIOError:
-            if waiting is not None and time.monotonic() >= told:
-                waiting()
-                waiting = None
-            time.sleep(POLL_SECONDS)
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)  # held by another, or removed by the one that held it before
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    """Return whether an open file is still the one at a path."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(handle), found)
-
-
 def remove_leftovers(path: Path) -> None:
     """Remove temporary files and locks of `path` whose owner is gone: nobody holds their lock."""
     if fcntl is None:
@@ -298,7 +224,7 @@ def remove_leftovers(path: Path) -> None:
             handle = os.open(leftover, os.O_RDWR)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(handle, leftover):
+                if is_at(handle, leftover):
                     leftover.unlink()
             finally:
                 os.close(handle)
