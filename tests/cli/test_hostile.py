@@ -105,12 +105,12 @@ def test_numbers_and_texts_of_one_label_are_one_class(folder, ran, facts):
     ran("learn", "mixed.csv", "-o", "mixed", cwd=folder)
     for first, second in (("numbers", "mixed"), ("mixed", "numbers")):
         ran("merge", first, second, "-o", "both", cwd=folder)
-        assert facts("inspect", "both", cwd=folder)["labels"] == ["1", "2", "new"]
+        assert facts("inspect", "both", cwd=folder)["labels"] == [1, 2, "new"]
         assert facts("evaluate", "both", "numbers.csv", cwd=folder)["accuracy"] == 1.0
     lines = [json.dumps({"text": text, "label": label}) for text, label in ((GOOD, 1), (BAD, 2))]
     (folder / "numbers.jsonl").write_text("\n".join(lines))
     ran("add", "both", "numbers.jsonl", cwd=folder)
-    assert facts("inspect", "both", cwd=folder)["labels"] == ["1", "2", "new"]
+    assert facts("inspect", "both", cwd=folder)["labels"] == [1, 2, "new"]
 
 
 def test_forgetting_names_the_row_or_skips_it(folder, run, facts):

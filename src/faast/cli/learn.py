@@ -11,7 +11,6 @@ import typer
 
 from faast import FaastClassifier
 from faast.cli._columns import ColumnOrder
-from faast.cli._labels import match_labels, restore_integers
 from faast.cli._model import (
     cache_folder,
     count_rows,
@@ -23,6 +22,7 @@ from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Readin
 from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
+from faast.data.labels import match_labels
 from faast.distributed import FileRows, learn_rows
 from faast.estimators.batches import encode_batches
 
@@ -97,7 +97,6 @@ def learn(
         report_skipped(source)
         if source.feature_names is not None:
             classifier.feature_names_in_ = np.asarray(source.feature_names, dtype=object)
-    restore_integers(classifier, source)
     with hold_model(output):
         facts = save_and_describe(classifier, source, output, started, seconds)
     emit_saved(facts, json, output)
@@ -111,7 +110,7 @@ def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
         batches = read_batches(source, "Learning", columns)
         for features, labels in encode_batches(batches, classifier.encode_to_learn):
             if not is_new:
-                labels = match_labels(labels, classifier.classes_)
+                labels = match_labels(labels, classifier.classes_.tolist())
             names = classifier.embed_names(labels)
             started = time.perf_counter()
             classifier.partial_fit_encoded(features, labels, names)
