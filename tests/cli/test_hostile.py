@@ -155,7 +155,7 @@ def test_images_are_named_beside_their_answers(folder, ran, facts):
             "needs an encoder that reads names",
         ),
         (("compare", "one.csv", "reviews.csv"), "one.csv holds one class, 'good'"),
-        (("evaluate", "numbers", "wide.csv"), "wide.csv: X has 3 features"),
+        (("evaluate", "numbers", "wide.csv"), "wide.csv has a column 'c', which the model has not"),
     ],
 )
 def test_contradictions_are_told(folder, ran, run, arguments, message):

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from faast._utils.arrays import FloatArray
+from faast.cli._columns import ColumnOrder
 from faast.cli._confusion import check_plot, draw_confusion, show_confusion
 from faast.cli._model import load_classifier, open_encoder
 from faast.cli._options import READING, Json, Model, Reading, rows_argument
@@ -44,7 +45,7 @@ def evaluate(
     true: list[Hashable] = []
     found: list[FloatArray] = []
     with name_source(source):
-        for batch in read_batches(source, "Evaluating"):
+        for batch in read_batches(source, "Evaluating", ColumnOrder(classifier)):
             true += match_labels(batch.labels or [], classifier.classes_.tolist())
             found.append(classifier.predict_proba(batch.rows))
     if not set(true) & set(classifier.classes_.tolist()):
