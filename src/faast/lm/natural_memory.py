@@ -14,7 +14,8 @@ from faast.lm.backbone import check_targets
 from faast.lm.base import HookMemory, Shift
 from faast.lm.exceptions import FoldingError, ForgettingError
 from faast.lm.hooks import HEAD
-from faast.lm.natural import KeyFeatures, NaturalPass
+from faast.lm.key_features import KeyFeatures
+from faast.lm.natural import NaturalPass
 from faast.lm.state import SETTING, checked
 
 if TYPE_CHECKING:
