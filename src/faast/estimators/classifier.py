@@ -17,7 +17,7 @@ from faast.estimators.class_names import Names, name_classes
 from faast.estimators.labels import as_targets, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS
 from faast.estimators.memory_classifier import MemoryClassifier
-from faast.estimators.settings import weigh_by_class
+from faast.estimators.settings import require_weighted_classes, weigh_by_class
 from faast.solvers import Solver, as_solver
 
 if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
@@ -39,7 +39,8 @@ class FaastClassifier(MemoryClassifier):
         arrive. Its labels are classes before any row is learned. An array belongs to the sorted
         labels of the first rows learned.
     class_weight : "balanced" or mapping of label to float, optional
-        A mapping multiplies the sample weights when rows are learned.
+        A mapping multiplies the sample weights when rows are learned. Its keys must be classes of
+        the rows that `fit` learns; a key that `partial_fit` meets later counts from then on.
     novelty : bool
         Keep what `novelty_score` needs.
     encoder : str or Encoder, optional
@@ -134,10 +135,12 @@ class FaastClassifier(MemoryClassifier):
         Raises
         ------
         TypeError, ValueError
-            Wrong shapes or types, NaN or inf (named by row), or a row that cannot be encoded.
+            Wrong shapes or types, NaN or inf (named by row), a row that cannot be encoded, or a
+            class weight of a label that is no class.
         """
         self._reference = None
-        X = self.encode_to_learn(X)
+        X, y = self.encode_to_learn(X), as_targets(y)
+        require_weighted_classes(self.class_weight, y, self._announced())
         self._learn(X, y, sample_weight, self.embed_names(y), first=True)
         return self
 
@@ -271,6 +274,11 @@ class FaastClassifier(MemoryClassifier):
         if first:
             few = len(X) <= self.selection_rows and y.ndim == 1
             self._last_fit = (X, y) if few else None
+
+    def _announced(self) -> list[Hashable]:
+        """Return the labels that are classes before any row is learned."""
+        named = self.class_embeddings if isinstance(self.class_embeddings, Mapping) else {}
+        return [*self.labels, *named]
 
     def _begin(self, y: AnyArray) -> ClassMemory:
         """Return a memory without rows, for targets of this kind."""
