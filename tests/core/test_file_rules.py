@@ -1,0 +1,281 @@
+"""What parts of a file must satisfy together: each rule refuses the state that breaks it."""
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import faast
+from faast import FaastClassifier, ModelFileError, Moments
+from faast._utils.validation import Batch
+from faast.core.feature_moments import FeatureMoments
+from faast.core.persistence import METADATA_KEY, require_place, write_whole
+from faast.core.statistics import Statistics
+from faast.core.weights import FastWeights
+from tests.forging import forge
+
+
+def unit_rows(count, seed=0, width=8):
+    rows = np.random.default_rng(seed).standard_normal((count, width))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def learned(capacity, maps, n_rows=30):
+    """Statistics of rows in three classes."""
+    keys, values = unit_rows(n_rows), np.eye(3)[np.arange(n_rows) % 3]
+    statistics = Statistics.empty(Moments(8, 3), capacity, maps)
+    return statistics.merge(statistics.sum_batches([Batch(keys, values, None, 0)]))
+
+
+# -- moments and samples -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "message"),
+    [
+        ({}, {"n_features": 0}, "n_features must be an integer of at least 1"),
+        ({"grids.key.scale": np.ones(5)}, {}, "must have shape|scales of the key grid"),
+        ({}, {"n_values": True}, "n_values must be an integer of at least 1"),
+    ],
+)
+def test_moments_need_shapes_that_rows_can_have(tensors, metadata, message):
+    moments = Moments(8, 3).add(unit_rows(4), np.eye(3)[[0, 1, 2, 0]])
+    with pytest.raises(ValueError, match=message):
+        forge(moments, tensors, metadata)
+
+
+def test_moments_equal_moments_alone():
+    moments = Moments(8, 3)
+    assert moments != "moments"
+    assert moments == Moments(8, 3)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "drop", "message"),
+    [
+        ({"maps": 1}, (), "maps and thinned must be true or false"),
+        ({"thinned": None}, (), "maps and thinned must be true or false"),
+    ],
+)
+def test_statistics_say_what_they_keep(metadata, drop, message):
+    with pytest.raises(ValueError, match=message):
+        forge(learned(100, maps=False), metadata=metadata, drop=drop)
+
+
+def test_a_sample_that_is_not_every_row_needs_moments():
+    sampled = learned(10, maps=False)
+    names = [n for n in sampled.to_state().tensors if n.startswith("moments.")]
+    with pytest.raises(ValueError, match="sample does not hold every row"):
+        forge(sampled, drop=[n for n in names if "grids" not in n])
+
+
+def test_a_sample_has_the_width_of_its_moments():
+    statistics = learned(100, maps=False)
+    narrow = statistics.to_state().tensors["rows.keys"][:, :-1]
+    with pytest.raises(ValueError, match="width of their moments"):
+        forge(statistics, {"rows.keys": np.ascontiguousarray(narrow)})
+
+
+def test_a_sample_has_the_count_of_its_moments():
+    sampled = learned(10, maps=False)
+    heavy = sampled.to_state().tensors["rows.weights"] + 100
+    with pytest.raises(ValueError, match="row count of the moments"):
+        forge(sampled, {"rows.weights": heavy})
+
+
+# -- moments of random features ------------------------------------------------------------------
+
+
+@pytest.fixture
+def summed(monkeypatch):
+    """Statistics whose random features are summed, as after more rows than may wait."""
+    monkeypatch.setattr("faast.core.feature_moments.WAITING_ROWS", 20)
+    return learned(10, maps=True)
+
+
+def test_summed_random_features_come_back(summed):
+    assert summed.mapped.sums is not None
+    again = forge(summed)
+    assert again.mapped.moments == summed.mapped.moments
+    assert again.nbytes == summed.nbytes > summed.mapped.nbytes > 0
+
+
+def test_random_features_are_of_the_same_rows(summed):
+    with pytest.raises(ValueError, match="moments of random features are missing"):
+        forge(summed, drop=["mapped"])
+    count = {"mapped.sums.count": summed.mapped.sums.to_state().tensors["count"] + 1}
+    with pytest.raises(ValueError, match="not of the same rows"):
+        forge(summed, count)
+    other = FeatureMoments(Moments(8, 2), None)
+    state = summed.mapped.to_state()
+    with pytest.raises(ValueError, match="do not fit the moments of their rows"):
+        FeatureMoments.from_state(state, other.like)
+
+
+def test_summed_random_features_learn_forget_and_merge_on(summed):
+    more = learned(10, maps=True, n_rows=24)
+    both = summed.merge(more)
+    assert both.mapped.moments == (summed.mapped.moments + more.mapped.moments)
+    assert both.unmerge(more).mapped.moments == summed.mapped.moments
+    decayed = summed.decay(0.5)
+    assert np.isclose(decayed.mapped.moments.count, 0.5 * summed.mapped.moments.count)
+
+
+def test_rows_that_were_never_learned_cannot_be_subtracted(summed):
+    few = FeatureMoments.from_rows(summed.moments, summed.rows)
+    with pytest.raises(ValueError, match="rows to forget were never all learned"):
+        few.unmerge(summed.mapped, summed.moments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m[:, :2], "values and of|must have shape|cannot be added"),
+        (lambda m: m[:-1], "no random features of|must have shape"),
+    ],
+)
+def test_weights_of_random_features_fit_their_queries(monkeypatch, change, message):
+    monkeypatch.setattr("faast.solvers.auto.MAPPED_ROWS", 50)
+    monkeypatch.setattr("faast.solvers.auto.MAPPED_ROWS_PER_CLASS", 10)
+    centres = unit_rows(3, 1)
+    y = np.arange(120) % 3
+    X = centres[y] + 0.1 * unit_rows(120)
+    weights = FaastClassifier().fit(X / np.linalg.norm(X, axis=1, keepdims=True), y).weights_
+    assert weights.mapped is not None
+    matrix = np.ascontiguousarray(change(weights.mapped.matrix))
+    parts = {"mapped.matrix": matrix}
+    if matrix.shape[1] != weights.mapped.matrix.shape[1]:
+        parts["mapped.bias"] = weights.mapped.bias[: matrix.shape[1]]
+    with pytest.raises(ValueError, match=message):
+        forge(weights, parts)
+
+
+def test_weights_alone_come_back():
+    weights = FastWeights(np.ones((3, 2)), np.zeros(2), rank=2, condition=1.0, explained=0.5)
+    assert np.array_equal(forge(weights).matrix, weights.matrix)
+
+
+# -- grids and sums ------------------------------------------------------------------------------
+
+
+def test_values_in_units_of_their_own_keep_them_when_outputs_move():
+    values = np.array([[1e3, 1e-3], [2e3, 3e-3], [5e2, 2e-3]])
+    moments = Moments(8, 2).add(unit_rows(3), values)
+    scales = np.asarray(moments.value_scale)
+    assert scales.shape == (2,)
+    moved = moments.copy().select_outputs(np.array([1, -1, 0]))
+    assert np.array_equal(np.asarray(moved.value_scale), [scales[1], scales.max(), scales[0]])
+    assert np.allclose(moved.cross[:, [2, 0]], moments.cross)
+
+
+def test_long_rows_keep_the_scales_of_the_columns_that_stay():
+    keys = unit_rows(4) * np.array([1e3, 1, 1e-2, 10, 1, 1, 1, 1])
+    moments = Moments(8, 1).add(keys, np.ones((4, 1)))
+    first = moments.first_features(3)
+    assert np.array_equal(first.key_scale, moments.key_scale[:3])
+    assert np.array_equal(first.gram, moments.gram[:3, :3])
+
+
+def test_copies_of_a_row_beyond_64_bits_are_refused():
+    moments = Moments(8, 1)
+    with pytest.raises(OverflowError, match="copies of one row"):
+        moments.add(unit_rows(1), np.ones((1, 1)), np.array([2.0**45]))
+    assert moments.count == 0
+
+
+def test_fractional_weights_after_whole_ones_make_sums_inexact():
+    keys, values = unit_rows(2_100), np.ones((2_100, 1))
+    weights = np.ones(2_100)
+    weights[-1] = 0.5
+    moments = Moments(8, 1).add(keys, values, weights)
+    assert not moments.exact
+    assert moments.count == 2_099.5
+
+
+# -- files and folders ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["{", "[1, 2]", '"text"'])
+def test_metadata_that_is_no_object_is_refused(tmp_path, content):
+    path = tmp_path / "model"
+    path.write_bytes(safetensors.numpy.save({"a": np.zeros(1)}, {METADATA_KEY: content}))
+    with pytest.raises(ModelFileError, match=r"unreadable metadata|not a JSON object"):
+        faast.load(path)
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder"):
+        require_place(tmp_path / "missing" / "model")
+    with pytest.raises(FileExistsError, match="is not a file"):
+        require_place(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(PermissionError, match="no permission to write"):
+        require_place(tmp_path / "model")
+
+
+def test_leftovers_of_killed_writers_go(tmp_path):
+    path = tmp_path / "model"
+    write_whole(path, b"old")
+    leftover = tmp_path / ".model.0123456789ab.tmp"
+    from faast.core import persistence
+
+    leftover = leftover.with_name(f".model.0123456789ab{persistence.TEMPORARY_SUFFIX}")
+    leftover.write_bytes(b"half")
+    write_whole(path, b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failed_check_keeps_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "model"
+    write_whole(path, b"old")
+
+    def refuse(temporary):
+        raise ValueError("not what was meant")
+
+    with pytest.raises(ValueError, match="not what was meant"):
+        write_whole(path, b"new", refuse)
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_systems_without_locks_write_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("faast.core.persistence.fcntl", None)
+    write_whole(tmp_path / "model", b"content")
+    assert (tmp_path / "model").read_bytes() == b"content"
+
+
+def test_another_writer_may_take_a_new_file_for_a_leftover(tmp_path, monkeypatch):
+    from faast.core import persistence
+
+    lock, taken = persistence.fcntl.flock, []
+
+    def take_first(handle, mode):
+        if not taken:
+            taken.append([file.unlink() for file in tmp_path.iterdir()])
+        lock(handle, mode)
+
+    monkeypatch.setattr(persistence.fcntl, "flock", take_first)
+    write_whole(tmp_path / "model", b"content")
+    assert taken
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_only_own_classes_are_saved(tmp_path):
+    class Mine(FaastClassifier):
+        pass
+
+    model = Mine().fit(unit_rows(6), np.arange(6) % 2)
+    with pytest.raises(ValueError, match="library's own classes"):
+        model.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_part_keeps_its_own_error(tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    FaastClassifier().fit(unit_rows(6), np.arange(6) % 2).save(path)
+
+    def refuse(state):
+        raise ModelFileError("a part says why")
+
+    monkeypatch.setattr(FaastClassifier, "from_state", refuse)
+    with pytest.raises(ModelFileError, match="a part says why"):
+        faast.load(path)
