@@ -213,7 +213,8 @@ class GridPair(Stored):
             if mine and theirs and not mine.same_as(theirs):
                 raise ValueError(
                     f"cannot combine moments with different {name} scales ({mine.scale} and "
-                    f"{theirs.scale}); give both the same {name}_scale before they learn"
+                    f"{theirs.scale}); give both the same {name}_scale before they learn, such as the "
+                    "larger per column"
                 )
         return replace(self, key=self.key or other.key, value=self.value or other.value)
 

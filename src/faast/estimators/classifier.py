@@ -15,7 +15,7 @@ from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Names, name_classes
 from faast.estimators.labels import as_targets, check_embeddings
-from faast.estimators.memory import SELECTION_ROWS
+from faast.estimators.memory import SELECTION_ROWS, check_capacity
 from faast.estimators.memory_classifier import MemoryClassifier
 from faast.estimators.settings import require_weighted_classes, weigh_by_class
 from faast.solvers import Solver, as_solver
@@ -198,7 +198,7 @@ class FaastClassifier(MemoryClassifier):
         """
         self._require_mergeable(other)
         theirs = other._memory() if other.is_fitted else None
-        self.labels = list(dict.fromkeys([*self.labels, *other.labels]))
+        self.labels = tuple(dict.fromkeys([*self.labels, *other.labels]))
         if theirs is None:
             return self
         if not self.is_fitted:
@@ -288,7 +288,7 @@ class FaastClassifier(MemoryClassifier):
         declared = self._embed(self._declared())
         return ClassMemory.empty(
             not single,
-            self.selection_rows,
+            check_capacity(self.selection_rows),
             solver.maps_features and single,
             self.key_scale,
             embeddings | declared,

@@ -94,10 +94,10 @@ class ConformalClassifier(LinearClassifier):
         return self._head().novelty is not None
 
 
-def _label_sets(head: Head, X: AnyArray, coverage: float) -> AnyArray:
+def _label_sets(head: Head, X: AnyArray, coverage: Any) -> AnyArray:
     """Return which labels rows (n, d) may well have, (n, C); see `predict_set`."""
-    if not 0.0 < coverage < 1.0:
-        raise ValueError(f"coverage must be between 0 and 1, got {coverage}")
+    if not isinstance(coverage, float) or not 0.0 < coverage < 1.0:
+        raise ValueError(f"coverage must be a number between 0 and 1, got {coverage!r}")
     if head.calibration_scores is None:
         raise ValueError(
             "prediction sets need leave-one-out scores of single labels: learn labels, not an "

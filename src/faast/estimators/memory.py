@@ -64,7 +64,7 @@ class AssociativeMemory:
         value_scale: float | AnyArray | None = None,
     ) -> None:
         self.solver = Ridge() if solver is None else as_solver(solver)
-        self.selection_rows = _not_negative(selection_rows)
+        self.selection_rows = check_capacity(selection_rows)
         self._grid_settings: dict[str, Any] = {
             "grid": grid,
             "key_scale": key_scale,
@@ -241,7 +241,9 @@ class AssociativeMemory:
         return Statistics.empty(moments, self.selection_rows, maps=False)
 
 
-def _not_negative(selection_rows: int) -> int:
-    if isinstance(selection_rows, bool) or not 0 <= selection_rows < 2**62:
-        raise ValueError(f"selection_rows must be 0 or more rows, got {selection_rows!r}")
+def check_capacity(selection_rows: Any) -> int:
+    """Check the number of rows to keep: an integer, not negative."""
+    whole = isinstance(selection_rows, int | np.integer) and not isinstance(selection_rows, bool)
+    if not whole or not 0 <= selection_rows < 2**62:
+        raise ValueError(f"selection_rows must be a whole number of rows, got {selection_rows!r}")
     return int(selection_rows)

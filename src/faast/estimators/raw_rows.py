@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -157,7 +157,13 @@ class RawRowsMixin(FaastEstimator):
 
 def as_list(rows: Any) -> Sequence[Any]:
     """Return raw rows as a list; a column of a table or of an array counts as its entries."""
-    if hasattr(rows, "shape") and len(rows.shape) == 2 and rows.shape[1] == 1:
+    shape = getattr(rows, "shape", (0,))
+    if isinstance(rows, Mapping) or (hasattr(rows, "columns") and shape[1:] != (1,)):
+        raise TypeError(
+            f"rows must be a list, Series or array of raw rows, got a {type(rows).__name__}; pass "
+            "one column of it"
+        )
+    if len(shape) == 2 and shape[1] == 1:
         return np.asarray(rows, dtype=object)[:, 0].tolist()
     if isinstance(rows, np.ndarray) and rows.ndim == 1:
         return rows.tolist()

@@ -115,6 +115,8 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         ValueError
             Other columns, widths or scales.
         """
+        if not isinstance(other, FaastRegressor):
+            raise ValueError(f"cannot merge a regressor with a {type(other).__name__}")
         self._require_same_features(other)
         self.learned_ = self._memory().copy().merge(other._memory())
         return self
