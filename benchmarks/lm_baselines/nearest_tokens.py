@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.lm_baselines.base import AdaptedModel
-from faast.lm.architecture import Backbone
+from faast.lm.backbone import Backbone
 from faast.lm.hooks import HEAD, Hooks
 
 if TYPE_CHECKING:

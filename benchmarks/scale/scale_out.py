@@ -155,13 +155,13 @@ class Cost:
         return cls(n_features, learn, min(merges), len(pickle.dumps(partial, 5)))
 
     @property
-    def lifted_width(self) -> int:
+    def mapped_width(self) -> int:
         return random_features_on(Grid(20), self.n_features).width
 
     @property
     def predicted(self) -> int:
-        """Bytes of two Gram matrices: of the rows, and of the lifted rows."""
-        return 8 * (self.n_features**2 + self.lifted_width**2)
+        """Bytes of two Gram matrices: of the rows, and of their random features."""
+        return 8 * (self.n_features**2 + self.mapped_width**2)
 
 
 def learned_part(rows: np.ndarray, labels: np.ndarray) -> PartialState:
@@ -212,14 +212,14 @@ def report(machine: list[list[object]], started: float, costs: list[Cost], repea
         "",
         f"{PARTITION_ROWS:,} unit rows of d features in {CLASSES} classes, already encoded, one "
         "thread. Bytes are what a worker sends; 8 (d² + w²) are those of the Gram matrices of the "
-        "rows and of their lift to w columns. They do not grow with the rows.",
+        "rows and of their w random features. They do not grow with the rows.",
         "",
         *table(
             ["d", "w", "learn, s", "merge two, s", "merge / learn", "sent", "8 (d² + w²)"],
             [
                 [
                     cost.n_features,
-                    cost.lifted_width,
+                    cost.mapped_width,
                     f"{cost.learn:.2f}",
                     f"{cost.merge:.2f}",
                     f"{cost.merge / cost.learn:.0%}",

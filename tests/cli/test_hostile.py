@@ -105,12 +105,12 @@ def test_numbers_and_texts_of_one_label_are_one_class(folder, ran, facts):
     ran("learn", "mixed.csv", "-o", "mixed", cwd=folder)
     for first, second in (("numbers", "mixed"), ("mixed", "numbers")):
         ran("merge", first, second, "-o", "both", cwd=folder)
-        assert facts("inspect", "both", cwd=folder)["labels"] == ["1", "2", "new"]
+        assert facts("inspect", "both", cwd=folder)["labels"] == [1, 2, "new"]
         assert facts("evaluate", "both", "numbers.csv", cwd=folder)["accuracy"] == 1.0
     lines = [json.dumps({"text": text, "label": label}) for text, label in ((GOOD, 1), (BAD, 2))]
     (folder / "numbers.jsonl").write_text("\n".join(lines))
     ran("add", "both", "numbers.jsonl", cwd=folder)
-    assert facts("inspect", "both", cwd=folder)["labels"] == ["1", "2", "new"]
+    assert facts("inspect", "both", cwd=folder)["labels"] == [1, 2, "new"]
 
 
 def test_forgetting_names_the_row_or_skips_it(folder, run, facts):
@@ -155,7 +155,7 @@ def test_images_are_named_beside_their_answers(folder, ran, facts):
             "needs an encoder that reads names",
         ),
         (("compare", "one.csv", "reviews.csv"), "one.csv holds one class, 'good'"),
-        (("evaluate", "numbers", "wide.csv"), "wide.csv: X has 3 features"),
+        (("evaluate", "numbers", "wide.csv"), "wide.csv has a column 'c', which the model has not"),
     ],
 )
 def test_contradictions_are_told(folder, ran, run, arguments, message):

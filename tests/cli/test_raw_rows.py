@@ -103,9 +103,16 @@ def test_evaluation_measures_and_draws(folder, model, ran, facts):
 
 
 def test_labels_that_a_model_does_not_know_count_as_wrong(folder, model, facts):
-    found = facts("evaluate", "model", "more.csv", cwd=folder)
-    assert found["accuracy"] == 0.0
+    write(folder / "both.csv", ["late", "good"])
+    found = facts("evaluate", "model", "both.csv", cwd=folder)
+    assert found["accuracy"] == 0.5
     assert found["labels"] == ["bad", "good", "late"]
+
+
+def test_an_evaluation_in_which_no_label_is_a_class_is_an_error(folder, model, run):
+    done = run("evaluate", "model", "more.csv", cwd=folder)
+    assert done.exit_code == 1
+    assert "no label is a class of model: the labels are 'late', the classes 'bad'" in done.stderr
 
 
 def test_skipped_rows_are_named_counted_and_leave_answers_in_their_lines(folder, run, facts):

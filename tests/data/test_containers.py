@@ -66,7 +66,7 @@ def test_npz_tables_are_read_in_blocks(tmp_path):
         assert read_labels == labels.tolist()
         assert numbers == list(range(2500))
     np.savez(path, X=features, y=labels.astype(str))
-    assert read(open_rows(path, modality="features"))[1] == labels.astype(str).tolist()
+    assert read(open_rows(path, modality="features"))[1] == labels.tolist()
 
 
 def test_npz_members_in_a_folder_are_named_with_it(tmp_path):

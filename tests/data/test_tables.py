@@ -300,3 +300,87 @@ def test_a_label_column_is_left_aside_where_there_is_one(tmp_path):
     for name in ("labelled.csv", "bare.csv"):
         (batch,) = open_rows(tmp_path / name, labelled=False)
         assert (batch.rows, batch.labels) == (["why?"], None)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [('"Great', 'they said"'), ('"Never closed', 'a 27" screen'), ('"Never closed', "the end")],
+)
+def test_a_stray_quote_costs_at_most_its_own_row(write, name, first, second):
+    delimiter = "," if name == "a.csv" else "\t"
+    texts = [f"film number {i}" for i in range(200)]
+    texts[10], texts[100] = first, second
+    path = write(
+        name,
+        "".join(f"{a}{delimiter}{b}\n" for a, b in [("text", "label")] + [(t, "x") for t in texts]),
+    )
+    source = open_rows(path, on_error="skip")
+    rows, _, numbers = read(source)
+    assert len(rows) + source.skipped == 200
+    if name == "a.tsv":
+        assert rows == texts
+    else:
+        assert 198 <= len(rows) <= 199
+        assert rows == [texts[number - 2] for number in numbers]
+        assert "a.csv, line 12: " in source.messages[0]
+        with pytest.raises(DataError, match=r"a\.csv, line 12: .*double quote is probably not"):
+            read(open_rows(path))
+
+
+def test_quoted_fields_of_several_lines_are_one_row(write):
+    text = "Dear Sir, thanks\n\nfor nothing,\nyours, truly, me\nP.S. one, two\n"
+    path = write("a.csv", f'text,label\n"{text}",x\nlast,y\n')
+    assert read(open_rows(path)) == ([text, "last"], ["x", "y"], [2, 8])
+
+
+def test_tsv_as_pandas_writes_it(write):
+    path = write("a.tsv", 'text\tlabel\n"he said ""hi"""\tx\n""" odd"\ty\n"a\tb"\tx\n"\tz\n')
+    source = open_rows(path, on_error="skip")
+    assert read(source) == (['he said "hi"', '" odd', '"'], ["x", "y", "z"], [2, 3, 5])
+    assert "line 4: 3 fields, the header has 2; a field cannot hold a tab" in source.messages[0]
+
+
+def test_columns_of_features_have_names_and_are_matched_by_them(write):
+    source = open_rows(write("a.csv", "a,label,b\n1,x,2\n"), modality="features")
+    assert source.feature_names is None
+    (batch,) = source
+    assert source.feature_names == ["a", "b"]
+    assert batch.rows[0].tolist() == [1, 2]
+    options = {"modality": "features", "feature_names": ["b", "a"]}
+    for content in ("a,label,b\n1,x,2\n", "label,b,a\nx,2,1\n", ",b,a,label\n0,2,1,x\n"):
+        source = open_rows(write("a.csv", content), **options)
+        (batch,) = source
+        assert (source.feature_names, batch.rows[0].tolist()) == (["b", "a"], [2, 1])
+    for content, message in (
+        ("a,c,label\n1,2,x\n", r"a\.csv has other columns .* it lacks 'b' and it also holds 'c'"),
+        ("a,b,c,label\n1,2,3,x\n", r"it also holds 'c'; rename, add or remove"),
+        ("a,label\n1,x\n", r"it lacks 'b'; rename"),
+    ):
+        with pytest.raises(DataError, match=message):
+            read(open_rows(write("a.csv", content), **options))
+    path = write("a.jsonl", '{"features": [1, 2], "label": 0}\n')
+    source = open_rows(path, **options)
+    assert (next(iter(source)).rows[0].tolist(), source.feature_names) == ([1, 2], None)
+
+
+def test_columns_that_number_rows_are_no_data(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pandas.DataFrame({"a": [1.5, 2], "b": [3, 4.5], "label": ["x", "y"]}, index=[7, 9])
+    frame.to_csv(tmp_path / "once.csv")
+    pandas.read_csv(tmp_path / "once.csv").to_csv(tmp_path / "twice.csv")
+    pandas.read_csv(tmp_path / "twice.csv").to_csv(tmp_path / "thrice.tsv", sep="\t")
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.rename_axis("id").to_parquet(tmp_path / "named.parquet")
+    for path in sorted(tmp_path.iterdir()):
+        source = open_rows(path, modality="features")
+        rows = read(source)[0]
+        assert [row.tolist() for row in rows] == [[1.5, 3], [2, 4.5]], path
+        assert source.feature_names == ["a", "b"]
+        assert guess_modality(open_reader(path)) == "features"
+    assert read(open_rows(tmp_path / "named.parquet", row_column="label", label_column="id"))[
+        1
+    ] == [7, 9]
+    pandas.DataFrame({"review": ["a"], "label": [1]}, index=[5]).to_csv(tmp_path / "text.csv")
+    assert read(open_rows(tmp_path / "text.csv"))[0] == ["a"]

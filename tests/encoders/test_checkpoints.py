@@ -226,3 +226,32 @@ def test_unreadable_image_is_named(clip, images, tmp_path):
     encoder = load_encoder(f"clip:{clip}", device="cpu")
     with pytest.raises(ValueError, match=r"row 1: cannot read the image .*broken\.png"):
         encoder.encode([images[0], tmp_path / "broken.png"])
+
+
+def test_pickled_weights_are_read_only_if_asked_for(torch, bert, tmp_path):
+    from transformers import BertModel
+
+    model = BertModel.from_pretrained(bert, add_pooling_layer=False)
+    folder = tmp_path / "pickled"
+    folder.mkdir()
+    for file in bert.iterdir():
+        if file.suffix != ".safetensors":
+            (folder / file.name).write_bytes(file.read_bytes())
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    for name in (f"hf:{folder}", f"st:{folder}"):
+        with pytest.raises(EncoderUnavailableError, match=r"pickled .*allow_pickle=True"):
+            load_encoder(name, device="cpu")
+    asked = load_encoder(f"hf:{folder}", device="cpu", allow_pickle=True)
+    safe = load_encoder(f"hf:{bert}", device="cpu")
+    np.testing.assert_array_equal(asked.encode(TEXTS), safe.encode(TEXTS))
+    assert "allow_pickle" not in asked.settings  # so that a model file cannot ask for it
+
+
+@pytest.mark.parametrize("family", ["hf", "st"])
+def test_texts_that_are_cut_are_counted_once(bert, family):
+    encoder = load_encoder(f"{family}:{bert}", device="cpu")
+    fits, long = "cat " * 30, "cat " * 31  # 32 tokens are read, of which two are special
+    encoder.encode([fits])
+    with pytest.warns(UserWarning, match=r"2 of 3 texts have more than the 32 tokens"):
+        encoder.encode([long, fits, long])
+    encoder.encode([long])

@@ -3,8 +3,9 @@ import torch
 
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.exceptions import FoldingError, UnsupportedModelError
+from faast.lm.key_features import KeyFeatures
 from faast.lm.lm_head import LMHead
-from faast.lm.natural import KeyFeatures, NaturalPass
+from faast.lm.natural import NaturalPass
 
 VOCABULARY, WIDTH = 20, 8
 

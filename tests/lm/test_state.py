@@ -20,7 +20,7 @@ class Outer(LearnedState):
     weights: Tensor
     moments: Moments
     count: int = 0
-    scores: tuple[float, ...] = ()
+    scores: tuple[float, ...] = (0.0, 0.0)
     name: str = field(default="given", metadata=SETTING)
 
 
@@ -66,3 +66,29 @@ def test_a_missing_field_is_refused(empty, learned):
     del state.tensors["weights"]
     with pytest.raises(KeyError, match="weights"):
         empty.from_state(state)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("count", 1.5),
+        ("count", True),
+        ("count", "3"),
+        ("count", 2**60),
+        ("scores", [0.5]),
+        ("scores", 0.5),
+        ("scores", [0.5, None]),
+        ("scores", [0.5, float("nan")]),
+    ],
+)
+def test_numbers_of_another_type_are_refused(empty, learned, name, value):
+    state = learned.to_state()
+    state.metadata[name] = value
+    with pytest.raises(ValueError, match=name):
+        empty.from_state(state)
+
+
+@pytest.mark.parametrize("entry", [1e10, float("inf"), float("nan")])
+def test_entries_that_would_overflow_are_refused(empty, learned, entry):
+    with pytest.raises(ValueError, match="beyond"):
+        empty.from_state(replace(learned, weights=torch.full((2, 2), entry)).to_state())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import wraps
@@ -11,6 +15,7 @@ from typing import Any, get_type_hints
 import typer
 from sklearn.exceptions import NotFittedError
 
+from faast.cli._output import escape_controls, finish_output
 from faast.encoders import RowsNotLearnedError
 
 EXPECTED_ERRORS = (
@@ -21,7 +26,10 @@ EXPECTED_ERRORS = (
     NotFittedError,
     RowsNotLearnedError,
 )
-"""Errors whose message says what the user can do; all others show a traceback."""
+"""Errors whose message says what the user can do."""
+
+TRACEBACK_VARIABLE = "FAAST_TRACEBACK"
+"""Environment variable: set to 1, an error also shows where it was raised."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells report it."""
@@ -52,22 +60,42 @@ def add_command(
 
 
 def _report_errors(function: Command) -> Command:
-    """Report expected errors as one line on stderr with exit status 1, and Ctrl-C with 130."""
+    """Report every error as one line on stderr with exit status 1, and Ctrl-C with 130."""
 
     @wraps(function)
     def reporting(*args: Any, **kwargs: Any) -> None:
         try:
-            function(*args, **kwargs)
-        except BrokenPipeError:  # the reader of standard output has closed it; Click exits quietly
-            raise
+            with warnings.catch_warnings():
+                # commands match columns by name themselves, and pass arrays in the right order
+                warnings.filterwarnings("ignore", "X does not have valid feature names")
+                function(*args, **kwargs)
+            sys.stdout.flush()
+        except (BrokenPipeError, typer.Exit, typer.Abort):
+            raise  # Typer exits, quietly where the reader of standard output has closed it
         except KeyboardInterrupt as error:
             typer.echo("interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from error
-        except EXPECTED_ERRORS as error:
-            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        except Exception as error:
+            finish_output()
+            if os.environ.get(TRACEBACK_VARIABLE, "0") != "0":
+                traceback.print_exc()
+            typer.echo(f"error: {escape_controls(describe_error(error))}", err=True)
             raise typer.Exit(1) from error
 
     return reporting
+
+
+def describe_error(error: Exception) -> str:
+    """Describe an error on one line; of one that nobody foresaw, the kind is named too."""
+    message = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "not enough memory" + (f": {message}" if message else "")
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, EXPECTED_ERRORS) and message:
+        return message
+    kind = type(error).__name__
+    return f"{kind}: {message or 'no message'} ({TRACEBACK_VARIABLE}=1 shows where)"
 
 
 def _expand_groups(function: Command) -> Command:

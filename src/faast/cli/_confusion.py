@@ -11,7 +11,7 @@ from rich.console import Console
 
 from faast._utils.arrays import IntArray
 from faast._utils.imports import import_optional
-from faast.cli._output import show_table
+from faast.cli._output import escape_controls, show_table
 
 TABLE_CLASSES = 12
 """Up to this many classes the whole matrix is shown as a table."""
@@ -81,7 +81,7 @@ def draw_confusion(confusion: IntArray, classes: Sequence[Any], path: Path) -> N
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     figure.colorbar(image, ax=axes, label="share of the true class")
-    ticks, names = range(len(classes)), [str(label) for label in classes]
+    ticks, names = range(len(classes)), [escape_controls(str(label)) for label in classes]
     style = {"fontsize": 8 if is_numbered else 5, "parse_math": False}
     axes.set_xticks(ticks, names, rotation=90, **style)
     axes.set_yticks(ticks, names, **style)

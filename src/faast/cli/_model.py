@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import typer
 
 from faast import FaastClassifier, load
 from faast._utils.progress import spinner
 from faast.cli._options import Encoding, Reading
+from faast.core.locking import exclusive
 from faast.data import guess_modality, open_reader
 from faast.data.reader import Modality
 from faast.encoders import load_encoder
@@ -72,6 +77,17 @@ def load_classifier(path: Path) -> FaastClassifier:
     if cache_folder(path).is_dir():
         loaded.cache = cache_folder(path)
     return loaded
+
+
+@contextmanager
+def hold_model(path: Path) -> Iterator[None]:
+    """Let no other command change a model file meanwhile; wait for one that does."""
+
+    def tell() -> None:
+        typer.echo(f"waiting for another process that is changing {path}", err=True)
+
+    with exclusive(path, tell):
+        yield
 
 
 def cache_folder(path: Path) -> Path:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,15 @@ LISTED = 20
 
 NO_TERMINAL_COLUMNS = 10_000
 """Width of a table in a file or a pipe: nothing is cut off."""
+
+CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's control characters, lone surrogates, and separators of lines and paragraphs."""
+
+DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that turn the direction of the text around them."""
+
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""First characters that make a spreadsheet take a text for a formula."""
 
 Answers = dict[str, list[Any]]
 """Columns of answers by name, with one value per row."""
@@ -43,6 +55,37 @@ def emit(facts: Mapping[str, Any], as_json: bool) -> None:
         typer.echo(f"{name.replace('_', ' '):<{width}}  {format_value(value)}")
 
 
+def emit_saved(facts: Mapping[str, Any], as_json: bool, output: Path) -> None:
+    """Write facts about a file that was saved.
+
+    The command has done its work: that standard output is full or closed is said on standard
+    error, and is no failure. A script that tries failed commands again would learn rows twice.
+    """
+    try:
+        emit(facts, as_json)
+        sys.stdout.flush()
+    except OSError as error:
+        discard_output()
+        with suppress(OSError):
+            typer.echo(f"{output} is saved; the result could not be written: {error}", err=True)
+
+
+def finish_output() -> None:
+    """Write what standard output still holds; drop it if that fails."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard_output()
+
+
+def discard_output() -> None:
+    """Drop what standard output still holds, so that Python does not fail on it at the exit."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def format_value(value: Any) -> str:
     """Format a fact for people, on one line."""
     if isinstance(value, bool):
@@ -52,7 +95,23 @@ def format_value(value: Any) -> str:
     if isinstance(value, list):
         more = " …" if len(value) > LISTED else ""
         return ", ".join(map(format_value, value[:LISTED])) + more
-    return " ".join(str(value).split("\n"))
+    return escape_controls(str(value))
+
+
+def escape_controls(text: str) -> str:
+    r"""Write characters that would command a terminal as escapes, such as \x1b.
+
+    These are control characters, line ends among them, and those that turn the direction of text.
+    """
+    return "".join(_escape(letter) if _is_control(letter) else letter for letter in text)
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) in CONTROL_CATEGORIES or letter in DIRECTIONS
+
+
+def _escape(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def describe_scores(scores: Scores) -> dict[str, float]:
@@ -77,9 +136,9 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     """Write a table for people; the first column is aligned left, the others right."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(escape_controls(column), justify="left" if index == 0 else "right")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape_controls, row))
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = NO_TERMINAL_COLUMNS
@@ -96,15 +155,32 @@ def emit_answers(answers: Answers, facts: Mapping[str, Any], as_json: bool) -> N
         typer.echo(f"{name.replace('_', ' ')}: {format_value(value)}", err=True)
 
 
-def write_csv(batches: Iterable[Answers]) -> None:
-    """Write batches of answers as they arrive: one CSV table with one header."""
+def write_csv(batches: Iterable[Answers], safe_cells: bool = False) -> None:
+    """Write batches of answers as they arrive: one CSV table with one header.
+
+    Parameters
+    ----------
+    batches : iterable of answers
+    safe_cells : bool
+        Write an apostrophe before texts that a spreadsheet would take for formulas.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
+    on_terminal = sys.stdout.isatty()
     for number, answers in enumerate(batches):
         if number == 0:
             writer.writerow(answers)
         if "probability" in answers:
             answers = answers | {"probability": [f"{p:.6f}" for p in answers["probability"]]}
-        writer.writerows(zip(*answers.values(), strict=True))
+        for row in zip(*answers.values(), strict=True):
+            writer.writerow([_cell(value, safe_cells, on_terminal) for value in row])
+
+
+def _cell(value: Any, safe: bool, on_terminal: bool) -> Any:
+    if not isinstance(value, str):
+        return value
+    if on_terminal:
+        value = escape_controls(value)
+    return f"'{value}" if safe and value.startswith(FORMULA_SIGNS) else value
 
 
 def join_answers(batches: Iterable[Answers]) -> Answers:

@@ -11,8 +11,10 @@ import typer
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
 from faast._utils.progress import progress_bar
+from faast.cli._columns import ColumnOrder
 from faast.cli._model import new_classifier
 from faast.cli._options import Encoding, Reading
+from faast.cli._output import escape_controls
 from faast.data import Batch, RowSource, open_rows
 from faast.estimators.labels import as_labels
 from faast.evaluation.measure import Labelled
@@ -45,16 +47,26 @@ def open_source(
     )
 
 
-def read_batches(source: RowSource, description: str) -> Iterator[Batch]:
-    """Yield batches of rows with a progress bar, and at the end report skipped rows."""
-    yield from progress_bar(source, lambda: source.fraction, description)
+def read_batches(source: RowSource, description: str, columns: ColumnOrder) -> Iterator[Batch]:
+    """Yield batches of rows with a progress bar, and at the end report skipped rows.
+
+    Parameters
+    ----------
+    source : RowSource
+    description : str
+        Shown beside the bar.
+    columns : ColumnOrder
+        The order in which tables of numbers give their columns.
+    """
+    for batch in progress_bar(source, lambda: source.fraction, description):
+        yield columns.arrange(batch, source)
     report_skipped(source)
 
 
 def report_skipped(source: RowSource) -> None:
     """Say on standard error which rows of a source were skipped, and why."""
     for message in source.messages:
-        typer.echo(f"skipped: {message}", err=True)
+        typer.echo(f"skipped: {escape_controls(message)}", err=True)
     more = source.skipped - len(source.messages)
     if more:
         typer.echo(f"skipped: {more} more rows", err=True)
@@ -79,25 +91,34 @@ def encode_pair(
     Raises
     ------
     ValueError
-        If `train` holds a single class.
+        If `train` holds a single class, or none of `test`.
     """
     classifier = new_classifier(train, encoding, reading, class_names=False)
+    columns = ColumnOrder(classifier)
     learned, asked = (
-        _encode(classifier, open_source(classifier, data, reading)) for data in (train, test)
+        _encode(classifier, open_source(classifier, data, reading), columns)
+        for data in (train, test)
     )
     classes = set(learned[1].tolist())
     if len(classes) < 2:
         raise ValueError(
             f"{train} holds one class, {classes.pop()!r}; comparing methods needs two or more"
         )
+    if not classes & set(asked[1].tolist()):
+        raise ValueError(
+            f"no label of {test} is a label of {train}: {list(asked[1][:5])} and "
+            f"{list(learned[1][:5])}; name the column of the labels with --label-column"
+        )
     return learned, asked
 
 
-def _encode(classifier: FaastClassifier, source: RowSource) -> tuple[AnyArray, AnyArray]:
+def _encode(
+    classifier: FaastClassifier, source: RowSource, columns: ColumnOrder
+) -> tuple[AnyArray, AnyArray]:
     features: list[AnyArray] = []
     labels: list[Hashable] = []
     with name_source(source):
-        for batch in read_batches(source, f"Encoding {source.name}"):
+        for batch in read_batches(source, f"Encoding {source.name}", columns):
             features.append(classifier.encode(batch.rows))
             labels += batch.labels or []
         return np.concatenate(features), as_labels(labels)

@@ -11,12 +11,13 @@ import numpy as np
 import typer
 
 from faast._utils.arrays import FloatArray
+from faast.cli._columns import ColumnOrder
 from faast.cli._confusion import check_plot, draw_confusion, show_confusion
-from faast.cli._labels import match_labels
 from faast.cli._model import load_classifier, open_encoder
 from faast.cli._options import READING, Json, Model, Reading, rows_argument
 from faast.cli._output import check_output, describe_scores, emit
 from faast.cli._rows import name_source, open_source, read_batches
+from faast.data.labels import match_labels
 from faast.estimators.labels import as_labels
 from faast.evaluation.metrics import score_predictions
 
@@ -32,7 +33,7 @@ def evaluate(
 ) -> None:
     """Measure accuracy, macro F1, calibration and confusions.
 
-    Labels that the model has not learned count as wrong.
+    Labels that the model has not learned count as wrong, but one must be a class of the model.
     """
     started = time.perf_counter()
     if plot is not None:
@@ -44,9 +45,16 @@ def evaluate(
     true: list[Hashable] = []
     found: list[FloatArray] = []
     with name_source(source):
-        for batch in read_batches(source, "Evaluating"):
-            true += match_labels(batch.labels or [], classifier.classes_)
+        for batch in read_batches(source, "Evaluating", ColumnOrder(classifier)):
+            true += match_labels(batch.labels or [], classifier.classes_.tolist())
             found.append(classifier.predict_proba(batch.rows))
+    if not set(true) & set(classifier.classes_.tolist()):
+        raise ValueError(
+            f"{data}: no label is a class of {model}: the labels are "
+            f"{', '.join(sorted(map(repr, set(true)))[:5])}, the classes "
+            f"{', '.join(map(repr, classifier.classes_.tolist()[:5]))}; name the column of the "
+            "labels with --label-column, or another file"
+        )
     probabilities = np.concatenate(found)
     scores = score_predictions(
         as_labels(true),

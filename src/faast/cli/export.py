@@ -9,7 +9,7 @@ import typer
 
 from faast.cli._model import load_classifier
 from faast.cli._options import Json, Model
-from faast.cli._output import check_output, emit
+from faast.cli._output import check_output, emit_saved
 
 
 def export(
@@ -25,7 +25,7 @@ def export(
     check_output(onnx, model)
     classifier = load_classifier(model)
     classifier.to_onnx(onnx)
-    emit(
+    emit_saved(
         {
             "onnx": str(onnx),
             "features": classifier.n_features_in_,
@@ -33,4 +33,5 @@ def export(
             "onnx_bytes": onnx.stat().st_size,
         },
         json,
+        onnx,
     )

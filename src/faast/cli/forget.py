@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from faast import FaastClassifier
-from faast.cli._labels import match_labels
-from faast.cli._model import count_rows, load_classifier, open_encoder, solve_and_save
+from faast.cli._columns import ColumnOrder
+from faast.cli._model import (
+    count_rows,
+    hold_model,
+    load_classifier,
+    open_encoder,
+    solve_and_save,
+)
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, rows_argument
-from faast.cli._output import check_output, emit
+from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import open_source, read_batches
 from faast.data import Batch, RowSource
+from faast.data.labels import match_labels
 
 
 def forget(
@@ -23,16 +30,19 @@ def forget(
     """Remove learned rows, as if they had never been seen."""
     output = output or model
     check_output(output, data)
-    classifier = load_classifier(model)
-    open_encoder(classifier)
-    source = open_source(classifier, data, reading)
-    n_forgotten = sum(
-        _forget_batch(classifier, source, batch) for batch in read_batches(source, "Forgetting")
-    )
-    if not classifier.n_rows_:
-        raise ValueError("nothing would be left of the model; delete its file instead")
-    solve_and_save(classifier, output)
-    emit(
+    with hold_model(output):
+        classifier = load_classifier(model)
+        open_encoder(classifier)
+        source = open_source(classifier, data, reading)
+        columns = ColumnOrder(classifier)
+        n_forgotten = sum(
+            _forget_batch(classifier, source, batch)
+            for batch in read_batches(source, "Forgetting", columns)
+        )
+        if not classifier.n_rows_:
+            raise ValueError("nothing would be left of the model; delete its file instead")
+        solve_and_save(classifier, output)
+    emit_saved(
         {
             "model": str(output),
             "rows_forgotten": n_forgotten,
@@ -41,6 +51,7 @@ def forget(
             "classes": len(classifier.classes_),
         },
         json,
+        output,
     )
 
 
@@ -56,7 +67,7 @@ def _forget_batch(classifier: FaastClassifier, source: RowSource, batch: Batch) 
             source.report(number, "a row to forget was never learned: the model has no rows left")
         return 0
     try:
-        classifier.forget(rows, match_labels(labels or [], classifier.classes_))
+        classifier.forget(rows, match_labels(labels or [], classifier.classes_.tolist()))
     except ValueError as error:
         if len(rows) == 1:
             source.report(numbers[0], str(error).removeprefix("row 0: "))

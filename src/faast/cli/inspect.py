@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from faast.cli._columns import feature_names
 from faast.cli._model import count_rows, load_classifier
 from faast.cli._options import Json, Model
 from faast.cli._output import emit
@@ -21,6 +22,9 @@ def inspect(model: Model, json: Json = False) -> None:
         }
     if classifier.learned_ is not None:
         facts["rows"] = count_rows(classifier)
+    columns = feature_names(classifier)
+    if columns is not None:
+        facts["columns"] = columns
     weights = classifier.weights_
     facts |= {
         "features": classifier.n_features_in_,

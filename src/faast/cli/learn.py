@@ -6,20 +6,23 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from faast import FaastClassifier
-from faast.cli._labels import match_labels, restore_integers
+from faast.cli._columns import ColumnOrder
 from faast.cli._model import (
     cache_folder,
     count_rows,
+    hold_model,
     new_classifier,
     solve_and_save,
 )
 from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Reading, Train
-from faast.cli._output import check_output, emit
+from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
+from faast.data.labels import match_labels
 from faast.distributed import FileRows, learn_rows
 from faast.estimators.batches import encode_batches
 
@@ -92,22 +95,27 @@ def learn(
         rows = FileRows([source])
         learn_rows(classifier, rows, address=ray, resume=resume, progress=True)
         report_skipped(source)
-    restore_integers(classifier, source)
-    emit(save_and_describe(classifier, source, output, started, seconds), json)
+        if source.feature_names is not None:
+            classifier.feature_names_in_ = np.asarray(source.feature_names, dtype=object)
+    with hold_model(output):
+        facts = save_and_describe(classifier, source, output, started, seconds)
+    emit_saved(facts, json, output)
 
 
 def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
     """Learn all rows of a source and return the seconds that it took, without the encoding."""
     is_new, seconds = not classifier.is_fitted, 0.0
+    columns = ColumnOrder(classifier)
     with name_source(source):
-        batches = read_batches(source, "Learning")
+        batches = read_batches(source, "Learning", columns)
         for features, labels in encode_batches(batches, classifier.encode_to_learn):
             if not is_new:
-                labels = match_labels(labels, classifier.classes_)
+                labels = match_labels(labels, classifier.classes_.tolist())
             names = classifier.embed_names(labels)
             started = time.perf_counter()
             classifier.partial_fit_encoded(features, labels, names)
             seconds += time.perf_counter() - started
+    columns.name_features(classifier)
     return seconds
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from faast.cli._columns import require_alike
 from faast.cli._labels import unify_classes
-from faast.cli._model import count_rows, load_classifier, solve_and_save
+from faast.cli._model import count_rows, hold_model, load_classifier, solve_and_save
 from faast.cli._options import Json, Output, model_argument
-from faast.cli._output import check_output, emit
+from faast.cli._output import check_output, emit_saved
 
 
 def merge(
@@ -21,15 +22,18 @@ def merge(
 ) -> None:
     """Merge two models into one that has learned the rows of both."""
     check_output(output)
-    classifier, other = load_classifier(first), load_classifier(second)
-    unify_classes(classifier, other)
-    classifier.merge(other)
-    solve_and_save(classifier, output)
-    emit(
+    with hold_model(output):
+        classifier, other = load_classifier(first), load_classifier(second)
+        require_alike(classifier, other)
+        unify_classes(classifier, other)
+        classifier.merge(other)
+        solve_and_save(classifier, output)
+    emit_saved(
         {
             "model": str(output),
             "rows": count_rows(classifier),
             "classes": len(classifier.classes_),
         },
         json,
+        output,
     )

@@ -11,6 +11,7 @@ import typer
 
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
+from faast.cli._columns import ColumnOrder
 from faast.cli._model import load_classifier, open_encoder
 from faast.cli._options import READING, Json, Model, OnError, Reading, rows_argument
 from faast.cli._output import Answers, emit, join_answers, write_csv
@@ -34,10 +35,19 @@ def predict(
     row: Annotated[
         str | None,
         typer.Option(
-            help="One row instead of DATA: a text, an image file, or numbers separated by commas."
+            help="One row instead of DATA: a text, an image file, or numbers separated by commas, "
+            "in the order of the columns that were learned."
         ),
     ] = None,
     reading: Reading = READING,
+    safe_cells: Annotated[
+        bool,
+        typer.Option(
+            "--safe-cells",
+            help="Write an apostrophe before answers that begin with = + - or @, which a "
+            "spreadsheet would run as formulas.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Predict a label and its probability for every row.
@@ -55,7 +65,7 @@ def predict(
         source = open_source(classifier, str(data), reading, labelled=False)
         answers = _predict_source(classifier, source, reading.on_error is OnError.SKIP)
     if not json:
-        write_csv(answers)
+        write_csv(answers, safe_cells)
         return
     columns = join_answers(answers)
     skipped = 0 if source is None else source.skipped
@@ -67,7 +77,7 @@ def _predict_source(
 ) -> Iterator[Answers]:
     """Predict batch by batch; name the images, and number the rows if some may be skipped."""
     with name_source(source):
-        for batch in read_batches(source, "Predicting"):
+        for batch in read_batches(source, "Predicting", ColumnOrder(classifier)):
             columns: Answers = {source.reader.unit: batch.numbers} if numbered else {}
             if all(isinstance(row, Path) for row in batch.rows):
                 columns["image"] = [str(row) for row in batch.rows]

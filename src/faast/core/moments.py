@@ -189,7 +189,8 @@ class Moments(GridSums):
         columns = np.asarray(columns)
         fresh = columns < 0
         for name in ("cross", "value_sum", "value_square_sum"):
-            taken = self.sums[name][..., columns]
+            # copied row by row: the bits of products depend on the order in memory
+            taken = np.ascontiguousarray(self.sums[name][..., columns])
             taken[..., fresh] = 0
             self.sums[name] = taken
         self.grids = self.grids.select_outputs(columns)

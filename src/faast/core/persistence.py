@@ -23,6 +23,7 @@ import safetensors
 import safetensors.numpy
 
 from faast._version import __version__
+from faast.core.locking import LOCK_SUFFIX, is_at
 from faast.core.state import State, Storable
 
 try:
@@ -33,6 +34,8 @@ except ImportError:  # pragma: no cover - Windows: leftovers of killed writers s
 FORMAT_VERSION = 1
 METADATA_KEY = "faast"
 TEMPORARY_SUFFIX = ".faast-tmp"
+TEMPORARY_NAME_BYTES = len(f"..{'0' * 12}{TEMPORARY_SUFFIX}")
+"""Bytes by which the name of a temporary file is longer than that of its file."""
 
 KINDS = {
     "classifier": "faast.estimators.classifier:FaastClassifier",
@@ -176,6 +179,9 @@ def require_place(path: Path) -> None:
         raise FileExistsError(f"{path} is not a file and cannot be replaced by one; choose another")
     if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise PermissionError(f"no permission to write {path}")
+    longest = _name_limit(path.parent) - TEMPORARY_NAME_BYTES
+    if len(os.fsencode(path.name)) > longest:
+        raise OSError(f"the name {path.name} is too long; its folder takes {longest} bytes")
 
 
 def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None = None) -> None:
@@ -199,7 +205,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
     require_place(path)
     path = path.resolve()
     remove_leftovers(path)
-    with _temporary_beside(path) as (temporary, handle):
+    with _name_place(path), _temporary_beside(path) as (temporary, handle):
         with os.fdopen(os.dup(handle), "wb") as file:
             file.write(content)
             file.flush()
@@ -213,15 +219,20 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove temporary files of `path` that no running writer holds locked."""
+    """Remove temporary files and locks of `path` that no running process holds locked."""
     if fcntl is None:
         return
-    for leftover in path.parent.glob(f".{_escaped(path.name)}.*{TEMPORARY_SUFFIX}"):
+    name = _escaped(path.name)
+    for leftover in (
+        *path.parent.glob(f".{name}.*{TEMPORARY_SUFFIX}"),
+        *path.parent.glob(f".{name}{LOCK_SUFFIX}"),
+    ):
         with suppress(OSError):
             handle = os.open(leftover, os.O_RDWR)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                leftover.unlink()
+                if is_at(handle, leftover):
+                    leftover.unlink()
             finally:
                 os.close(handle)
 
@@ -247,6 +258,20 @@ def _temporary_beside(path: Path) -> Iterator[tuple[Path, int]]:
             os.close(handle)
 
 
+@contextmanager
+def _name_place(path: Path) -> Iterator[None]:
+    """Name the file in errors of writing it, which the system reports without a name."""
+    try:
+        yield
+    except OSError as error:
+        name = error.filename
+        if error.errno is None or not (name is None or str(name).endswith(TEMPORARY_SUFFIX)):
+            raise
+        kept = "; the old file is unchanged" if path.exists() else ""
+        reason = f"{os.strerror(error.errno)} while writing{kept}"
+        raise type(error)(error.errno, reason, str(path)) from error
+
+
 def _copy_attributes(old: Path, new: Path) -> None:
     """Give a new file the mode, extended attributes and, where allowed, the owner of the old."""
     found = old.stat()
@@ -256,6 +281,13 @@ def _copy_attributes(old: Path, new: Path) -> None:
         os.chown(new, found.st_uid, found.st_gid)
     new.chmod(stat.S_IMODE(found.st_mode))
     os.utime(new)
+
+
+def _name_limit(folder: Path) -> int:
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # pragma: no cover - Windows
+        return 255
 
 
 def _sync_folder(folder: Path) -> None:

@@ -217,8 +217,7 @@ class RowSample:
 
 def select_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
     """Rearrange columns; -1 stands for a column of zeros."""
-    selected: AnyArray = np.where(columns < 0, 0, values[:, columns])
-    return selected
+    return np.ascontiguousarray(np.where(columns < 0, 0, values[:, columns]))
 
 
 def hash_rows(keys: AnyArray) -> AnyArray:

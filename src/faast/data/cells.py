@@ -1,9 +1,8 @@
-"""Turn the values of a file into rows and labels, and check them."""
+"""Turn the values of a file into rows, and check them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,9 @@ import numpy as np
 
 from faast._utils.arrays import FloatArray
 from faast.data.images import read_image
+
+MAX_FEATURES = 1 << 16
+"""Most features of a row: models hold a square matrix of this width."""
 
 _FOR_TEXTS = 'if rows are texts, learn with modality="text" (--encoder hashing)'
 
@@ -79,47 +81,17 @@ def parse_features(value: Any) -> FloatArray:
     """
     try:
         row = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"the features are not all numbers: {error}; {_FOR_TEXTS}") from None
     if row.ndim != 1 or not row.size:
         raise ValueError(
             f"the features must be one row of numbers, got shape {row.shape}; {_FOR_TEXTS}"
         )
+    if row.size > MAX_FEATURES:
+        raise ValueError(f"{row.size:,} features, more than {MAX_FEATURES:,}")
     if not np.all(np.isfinite(row)):
         raise ValueError("the features contain NaN or inf; repair the row or leave it out")
     return row
-
-
-def parse_label(value: Any) -> Hashable:
-    """Check that a value is a label, and return it; numpy scalars become Python ones.
-
-    Raises
-    ------
-    ValueError
-        If the label is missing, blank, not finite, or neither a string nor a number.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    blank = isinstance(value, str) and not value.strip()
-    if value is None or blank or value != value:
-        raise ValueError("the label is missing; fill it in or leave the row out")
-    if not isinstance(value, str | int | float):
-        raise ValueError(f"the label must be a string or a number, got {type(value).__name__}")
-    if isinstance(value, str):
-        check_text(value, "the label")
-    elif not math.isfinite(value):
-        raise ValueError(f"the label must be finite, got {value}")
-    return value
-
-
-def label_kind(label: Hashable) -> str:
-    """Describe the type of a label. Labels of one file must have the same type.
-
-    Python holds True equal to 1, but as labels they are different classes; so are 1 and "1".
-    """
-    if isinstance(label, str):
-        return "a string"
-    return "true or false" if isinstance(label, bool) else "a number"
 
 
 def check_text(text: str, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,20 @@ class Columns:
         The column of the rows. None if each column but the label holds one feature.
     label : str or None
         The column of the labels. None if no labels are read.
-    wanted : list of str
-        All columns to read.
+    features : list of str
+        The columns of single features, in the order in which rows hold them; empty if one column
+        holds the rows.
     """
 
     row: str | None
     label: str | None
-    wanted: list[str]
+    features: list[str]
+
+    @property
+    def wanted(self) -> list[str]:
+        """All columns to read."""
+        rows = self.features if self.row is None else [self.row]
+        return rows if self.label is None else [*rows, self.label]
 
 
 def choose_columns(
@@ -50,11 +57,14 @@ def choose_columns(
     label_column: str | None,
     name: str,
     labelled: bool = True,
+    index_columns: Collection[str] = (),
+    feature_names: Sequence[str] | None = None,
 ) -> Columns:
     """Choose the columns to read.
 
     If no row column is named, it is one with a usual name, or the only one beside the label. In a
-    table of features, each column beside the label may also hold one feature.
+    table of features, each column beside the label may also hold one feature. Index columns are
+    read only if they are named.
 
     Parameters
     ----------
@@ -68,14 +78,20 @@ def choose_columns(
     labelled : bool
         If False, labels are not read and need not be present; a label column is never taken for
         rows.
+    index_columns : collection of str
+        Columns that number the rows.
+    feature_names : sequence of str, optional
+        The columns of features that a table must hold, in the order in which rows hold them.
 
     Raises
     ------
     DataError
-        If a named column is missing, one column is named for rows and labels, or it is not clear
-        which column holds the rows.
+        If a named column is missing, the columns of features are others than `feature_names`, one
+        column is named for rows and labels, or it is not clear which column holds the rows.
     """
     label_column = resolve_label(present, label_column)
+    named = (row_column, label_column)
+    present = [name for name in present if name in named or name not in index_columns]
     if not labelled:
         present = [name for name in present if name == row_column or name != label_column]
         label_column = None
@@ -96,7 +112,7 @@ def choose_columns(
     if row_column is None and usual:
         row_column = usual[0]
     elif row_column is None and modality == "features":
-        return Columns(None, label_column, list(present))
+        return Columns(None, label_column, _match_features(others, feature_names, name))
     elif row_column is None and len(others) == 1:
         row_column = others[0]
     if row_column is None:
@@ -104,8 +120,28 @@ def choose_columns(
             f"{name} has the columns {', '.join(present)}; say which one holds the rows "
             "with row_column (--text-column)"
         )
-    labels = [] if label_column is None else [label_column]
-    return Columns(row_column, label_column, [row_column, *labels])
+    return Columns(row_column, label_column, [])
+
+
+def _match_features(present: list[str], wanted: Sequence[str] | None, name: str) -> list[str]:
+    """Return the columns of features in the wanted order."""
+    if not present:
+        raise DataError(f"{name} has no columns of features")
+    if wanted is None:
+        return present
+    missing = [column for column in wanted if column not in present]
+    unknown = [column for column in present if column not in wanted]
+    if missing or unknown:
+        differences = [
+            f"{what} {', '.join(map(repr, columns[:5]))}{' ...' if columns[5:] else ''}"
+            for what, columns in (("it lacks", missing), ("it also holds", unknown))
+            if columns
+        ]
+        raise DataError(
+            f"{name} has other columns of features than the rows that were learned: "
+            f"{' and '.join(differences)}; rename, add or remove columns (their order is free)"
+        )
+    return list(wanted)
 
 
 def check_names(names: Sequence[str], where: str) -> None:
@@ -168,7 +204,8 @@ def guess_modality(
         return list(columns)
 
     first = next((r for r in reader.records(choose) if isinstance(r, Record)), None)
-    others = [column for column in present if column != resolve_label(present, label_column)]
+    aside = reader.index_columns(present) - {row_column} | {resolve_label(present, label_column)}
+    others = [column for column in present if column not in aside]
     for modality, usual in ROW_COLUMNS.items():
         if row_column is None and set(usual) & set(others):
             return modality

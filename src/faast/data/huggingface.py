@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,19 @@ class DatasetReader(Reader):
         names = getattr(feature, "names", None)
         if names is None:
             return lambda value: value
-        return lambda value: names[value] if value is not None and value >= 0 else None
+        return lambda value: class_name(names, value)
+
+
+def class_name(names: Sequence[str], value: Any) -> Any:
+    """Return the name of a class that is stored as its number, and None for a missing one.
+
+    A number without a name stays a number.
+    """
+    if not isinstance(value, int):
+        return value
+    if value < 0:
+        return None
+    return names[value] if value < len(names) else value
 
 
 def open_saved_dataset(folder: Path, split: str | None) -> DatasetReader:
@@ -81,7 +93,7 @@ def open_saved_dataset(folder: Path, split: str | None) -> DatasetReader:
     library = import_optional("datasets", "data")
     try:
         dataset = library.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(f"cannot read {folder} as a saved dataset: {error}") from error
     return open_dataset(dataset, split, str(folder))
 

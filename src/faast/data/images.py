@@ -1,13 +1,19 @@
-"""Decode images, given as paths, bytes, PIL images or arrays."""
+"""Decode images, given as paths, bytes, PIL images or arrays.
+
+All images become RGB with 8 bits per channel. Images of 16 bits keep the upper 8, images with
+transparency are laid on white, so that only what a viewer shows counts, and images with pixels of
+32 bits, which have no known range, are refused.
+"""
 
 from __future__ import annotations
 
 import io
 import os
-import warnings
+import stat
+import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +22,18 @@ from faast._utils.imports import import_optional
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Suffixes of image files."""
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats that are decoded, whatever the suffix: Pillow would start programs for some others."""
+
+MAX_FILE_BYTES = 1 << 28
+"""Most bytes of an image file."""
+
+_WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+class _RefusedError(ValueError):
+    """An image that is not damaged, but is not read."""
 
 
 def read_image(row: Any) -> Any:
@@ -36,8 +54,13 @@ def read_image(row: Any) -> Any:
     ImportError
         If Pillow is not installed.
     ValueError
-        If the row is none of the above, a file is missing, damaged or not an image, or an image
-        has more pixels than Pillow considers safe.
+        If the row is none of the above, a file is missing, damaged or not an image of one of the
+        `FORMATS`, or an image has pixels of 32 bits or more pixels than Pillow considers safe.
+
+    Notes
+    -----
+    Pillow warns of damaged metadata; the filters of warnings, which all threads of the process
+    share, are left as they are.
     """
     pil = import_optional("PIL.Image", "image")
     if isinstance(row, np.ndarray):
@@ -49,14 +72,17 @@ def read_image(row: Any) -> Any:
         )
     transpose = import_optional("PIL.ImageOps", "image").exif_transpose
     try:
-        with warnings.catch_warnings(action="ignore"):
-            warnings.simplefilter("error", pil.DecompressionBombWarning)
-            if isinstance(row, pil.Image):
-                return transpose(row).convert("RGB")
-            with pil.open(io.BytesIO(row) if isinstance(row, bytes) else row) as image:
-                return transpose(image).convert("RGB")
+        if isinstance(row, pil.Image):
+            return _to_rgb(pil, transpose(_check_size(pil, row)), row.format)
+        with (
+            io.BytesIO(row) if isinstance(row, bytes) else Path(check_file(row)).open("rb") as file,
+            _open(pil, file) as image,
+        ):
+            return _to_rgb(pil, transpose(_check_size(pil, image)), image.format)
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
         raise ValueError(f"{_name_of(row)} is too large: {error}; scale it down") from error
+    except _RefusedError as error:
+        raise ValueError(f"cannot read {_name_of(row)}: {error}") from error
     except Exception as error:  # on a damaged file, Pillow may raise any exception
         raise ValueError(_explain(row, error)) from error
 
@@ -89,6 +115,74 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def check_file(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Check that a path names a regular file of bounded size, and return the path.
+
+    Reading a pipe or a device may never end.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    ValueError
+        If it is something else, or too large.
+    """
+    found = Path(path).stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise _RefusedError("it is not a file but a folder, a pipe or a device")
+    if found.st_size > MAX_FILE_BYTES:
+        raise _RefusedError(f"it has more than {MAX_FILE_BYTES:,} bytes")
+    return path
+
+
+def _open(pil: Any, file: BinaryIO) -> Any:
+    """Open an image of one of the `FORMATS`, without decoding its pixels.
+
+    `PIL.Image.open` would warn of large images, which are refused, and filters of warnings cannot
+    be set for one thread alone.
+    """
+    pil.init()
+    start = file.read(16)
+    for format in FORMATS:
+        factory, accepts = pil.OPEN.get(format, (None, None))
+        # Instead of False, a text says why a format is not supported.
+        if accepts is None or accepts(start) in (False, None) or isinstance(accepts(start), str):
+            continue
+        file.seek(0)
+        try:
+            return factory(file, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # it is another format
+            continue
+    raise ValueError(f"it is none of the formats {', '.join(FORMATS)}")
+
+
+def _check_size(pil: Any, image: Any) -> Any:
+    """Check the size that a file declares, before its pixels are decoded, and return the image."""
+    pixels = image.width * image.height
+    if pil.MAX_IMAGE_PIXELS is not None and pixels > pil.MAX_IMAGE_PIXELS:
+        raise pil.DecompressionBombError(
+            f"{pixels:,} pixels, more than {pil.MAX_IMAGE_PIXELS:,}, which Pillow considers safe"
+        )
+    return image
+
+
+def _to_rgb(pil: Any, image: Any, format: str | None) -> Any:
+    """Convert an image, read from a file of this format if any, to RGB as the module says."""
+    # Pillow reads 16 bits of PPM, and some versions those of PNG, as the lower half of 32 bits.
+    if image.mode in _WIDE_MODES or (image.mode == "I" and format in ("PPM", "PNG")):
+        image = pil.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        raise _RefusedError(
+            "its pixels have 32 bits, of which the range is not known; scale them to 8 bits "
+            "(0 is black, 255 is white)"
+        )
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = pil.new("RGBA", image.size, "white")
+    return pil.alpha_composite(white, image).convert("RGB")
 
 
 def _check_array(array: NDArray[Any]) -> NDArray[np.uint8]:

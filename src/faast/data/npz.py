@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,11 @@ from numpy.typing import NDArray
 from faast.data.reader import WINDOW_ROWS, Choose, DataError, Reader, Record
 
 _SUFFIX = ".npy"
+
+MAX_ROW_BYTES = 1 << 19
+"""Most bytes of a row of an array: 65,536 numbers of 8 bytes."""
+
+_BLOCK_ROWS = WINDOW_ROWS // 8
 
 
 class NpzReader(Reader):
@@ -39,14 +45,18 @@ class NpzReader(Reader):
                 wanted = list(choose([name.removesuffix(_SUFFIX) for name in members]))
                 with ExitStack() as stack:
                     arrays = {
-                        name: self._open(stack.enter_context(archive.open(name + _SUFFIX)), name)
+                        name: self._open(
+                            stack.enter_context(archive.open(name + _SUFFIX)),
+                            name,
+                            archive.getinfo(name + _SUFFIX).file_size,
+                        )
                         for name in wanted
                     }
                     yield from self._rows(arrays)
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"cannot read {self.name} as an npz archive: {error}") from error
 
-    def _open(self, file: IO[bytes], name: str) -> _StoredArray:
+    def _open(self, file: IO[bytes], name: str, size: int) -> _StoredArray:
         """Read the header of an array, and check that its rows can be read in order."""
         try:
             version = np.lib.format.read_magic(file)
@@ -56,7 +66,7 @@ class NpzReader(Reader):
                 else np.lib.format.read_array_header_2_0
             )
             shape, by_columns, dtype = read_header(file)
-        except ValueError as error:
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
             raise DataError(f"{self.name}: {name!r} is not a stored array: {error}") from error
         if dtype.hasobject:
             raise DataError(
@@ -67,6 +77,18 @@ class NpzReader(Reader):
             raise DataError(
                 f"{self.name}: {name!r} is stored by columns; save np.ascontiguousarray of it"
             )
+        row_bytes = math.prod(shape[1:]) * dtype.itemsize
+        if any(length < 0 for length in shape) or row_bytes == 0:
+            raise DataError(f"{self.name}: {name!r} has rows without entries, of shape {shape}")
+        if row_bytes > MAX_ROW_BYTES:
+            raise DataError(
+                f"{self.name}: {name!r} has rows of {row_bytes:,} bytes, more than "
+                f"{MAX_ROW_BYTES:,}"
+            )
+        if shape and shape[0] * row_bytes != size - file.tell():
+            raise DataError(
+                f"{self.name}: {name!r} is shorter or longer than its header says, damaged"
+            )
         return _StoredArray(file, shape, dtype)
 
     def _rows(self, arrays: dict[str, _StoredArray]) -> Iterator[Record]:
@@ -74,8 +96,8 @@ class NpzReader(Reader):
         if len(set(lengths.values())) > 1:
             raise DataError(f"{self.name}: the arrays differ in length: {lengths}")
         total = next(iter(lengths.values()))
-        for start in range(0, total, WINDOW_ROWS):
-            size = min(WINDOW_ROWS, total - start)
+        for start in range(0, total, _BLOCK_ROWS):
+            size = min(_BLOCK_ROWS, total - start)
             blocks = {name: array.read(size) for name, array in arrays.items()}
             for row in range(size):
                 yield Record(start + row, {name: block[row] for name, block in blocks.items()})

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from faast.data.columns import ROW_COLUMNS, resolve_label
-from faast.data.delimited import DelimitedReader
+from faast.data.delimited import CsvReader, TsvReader
 from faast.data.huggingface import open_dataset, open_saved_dataset, refuse_split
 from faast.data.image_folder import ImageFolderReader
 from faast.data.jsonl import JsonLinesReader
@@ -33,8 +32,8 @@ _SUFFIXES = {
 _FORMATS = tuple(dict.fromkeys(_SUFFIXES.values()))
 
 _TEXT_FORMATS: dict[str, Callable[[TextFile], Reader]] = {
-    "csv": partial(DelimitedReader, delimiter=","),
-    "tsv": partial(DelimitedReader, delimiter="\t"),
+    "csv": CsvReader,
+    "tsv": TsvReader,
     "jsonl": JsonLinesReader,
     "lines": LinesReader,
 }
@@ -58,6 +57,7 @@ def open_rows(
     split: str | None = None,
     encoding: str = "utf-8",
     on_error: OnError = "raise",
+    feature_names: Sequence[str] | None = None,
 ) -> RowSource:
     """Open rows and labels for streaming.
 
@@ -86,6 +86,10 @@ def open_rows(
         Encoding of text files.
     on_error : {"raise", "skip"}
         Whether a row that cannot be read raises an error or is left out.
+    feature_names : sequence of str, optional
+        The columns that a table with one feature in each column must hold, in the order in which
+        rows are to hold them. By default all columns are features, in the order of the table.
+        Columns that pandas or R wrote to number the rows are no features.
 
     Returns
     -------
@@ -113,7 +117,14 @@ def open_rows(
     is_file = isinstance(source, str | os.PathLike) and Path(source).is_file()
     folder = Path(source).parent if is_file else None
     return RowSource(
-        reader, modality, row_column, label_column, on_error, folder, labelled=labelled
+        reader,
+        modality,
+        row_column,
+        label_column,
+        on_error,
+        folder,
+        labelled=labelled,
+        feature_names=feature_names,
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
+
+_INDEX = re.compile(r"Unnamed: [0-9]+(\.[0-9]+)*|__index_level_[0-9]+__")
+"""Names that pandas gives to indices; with R it also writes an empty name, in the first column."""
 
 Modality = Literal["text", "image", "features"]
 """What a row is."""
@@ -50,6 +54,18 @@ class RowError(NamedTuple):
     reason: str
 
 
+class LeftOut(NamedTuple):
+    """Something in a source that is no row, which is reported, but never an error.
+
+    Attributes
+    ----------
+    reason : str
+        Begins with its name.
+    """
+
+    reason: str
+
+
 Choose = Callable[[Sequence[str]], Sequence[str]]
 """Takes the names of all columns and returns those of the columns to read."""
 
@@ -81,8 +97,22 @@ class Reader(ABC):
         """The part of the source that the latest pass has read, from 0 to 1, or None if unknown."""
         return self._fraction
 
+    def index_columns(self, names: Sequence[str]) -> frozenset[str]:
+        """Return which of the columns number the rows and are no data; see `choose_columns`.
+
+        Parameters
+        ----------
+        names : sequence of str
+            All columns, as `choose` is given them.
+        """
+        return frozenset(
+            name
+            for place, name in enumerate(names)
+            if _INDEX.fullmatch(name) or (place == 0 and not name)
+        )
+
     @abstractmethod
-    def records(self, choose: Choose) -> Iterator[Record | RowError]:
+    def records(self, choose: Choose) -> Iterator[Record | RowError | LeftOut]:
         """Read all rows from the beginning.
 
         Parameters
@@ -92,7 +122,7 @@ class Reader(ABC):
 
         Yields
         ------
-        Record or RowError
+        Record, RowError or LeftOut
 
         Raises
         ------

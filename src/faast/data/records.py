@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from faast.data import DataError, open_reader
-from faast.data.reader import Choose, RowError
+from faast.data.reader import Choose, LeftOut, RowError
 
 Fields = Mapping[str, Any]
 """Values of one record by column name."""
@@ -60,6 +60,8 @@ class RecordSource:
     def __iter__(self) -> Iterator[Fields]:
         empty = True
         for record in self._reader.records(self._choose_columns):
+            if isinstance(record, LeftOut):
+                continue
             self._number = record.number
             if isinstance(record, RowError):
                 raise DataError(f"{self.location}: {record.reason}")

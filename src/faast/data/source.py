@@ -6,14 +6,20 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from faast.data.cells import label_kind, parse_features, parse_image, parse_label, parse_text
+import numpy as np
+
+from faast.data.cells import parse_features, parse_image, parse_text
 from faast.data.columns import Columns, choose_columns
-from faast.data.reader import WINDOW_ROWS, DataError, Modality, Reader, Record, RowError
+from faast.data.labels import label_kind, parse_label
+from faast.data.reader import WINDOW_ROWS, DataError, LeftOut, Modality, Reader, Record, RowError
 
 OnError = Literal["raise", "skip"]
 
 MAX_MESSAGES = 20
 """Messages about skipped rows that are kept; all skipped rows are counted."""
+
+MAX_WINDOW_BYTES = 1 << 30
+"""Most bytes, or characters, of the rows of one batch."""
 
 
 class Batch(NamedTuple):
@@ -53,13 +59,18 @@ class RowSource:
         Folder to which paths of images are relative; by default the working directory.
     labelled : bool
         Whether to read labels. If False, a label column is ignored.
+    feature_names : sequence of str, optional
+        See `open_rows`.
 
     Attributes
     ----------
+    feature_names : list of str or None
+        The names of the features, in the order in which rows hold them. None until the first
+        batch is read, and if the source does not name features.
     skipped : int
-        Number of rows that the latest iteration has left out.
+        Number of rows, and of files that are no rows, that the latest iteration has left out.
     messages : list of str
-        The reasons, for the first `MAX_MESSAGES` of these rows.
+        The reasons, for the first `MAX_MESSAGES` of these.
 
     Raises
     ------
@@ -67,7 +78,8 @@ class RowSource:
         If `on_error` is neither "raise" nor "skip".
     DataError
         While iterating: if there are no rows, a column is missing, or a row cannot be read and is
-        not to be skipped. Labels must be all strings, all numbers, or all true and false.
+        not to be skipped. The labels of a file that tells strings and numbers apart must be all
+        strings or all numbers, and no file may mix numbers with true and false.
     """
 
     def __init__(
@@ -79,6 +91,7 @@ class RowSource:
         on_error: OnError = "raise",
         folder: Path | None = None,
         labelled: bool = True,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}')
@@ -86,9 +99,11 @@ class RowSource:
         self.row_column, self.label_column = row_column, label_column
         self.labelled = labelled and label_column is not None
         self.folder = folder or Path()
+        self._wanted_features = feature_names
+        self.feature_names: list[str] | None = None
         self.skipped = 0
         self.messages: list[str] = []
-        self._width, self._label_kind = 0, ""
+        self._width, self._kinds = 0, dict[str, str]()
 
     @property
     def name(self) -> str:
@@ -101,18 +116,24 @@ class RowSource:
         return self.reader.fraction
 
     def __iter__(self) -> Iterator[Batch]:
-        self.skipped, self.messages, self._width, self._label_kind = 0, [], 0, ""
+        self.skipped, self.messages, self._width, self._kinds = 0, [], 0, {}
         rows: list[Any] = []
         labels: list[Hashable] = []
         numbers: list[int] = []
-        found = False
+        found, size = False, 0
         for number, row, label in self._rows():
+            size += _size_of(row)
+            if size > MAX_WINDOW_BYTES:
+                raise DataError(
+                    f"{self.name}, {self.reader.unit} {number}: {len(rows) + 1:,} rows that are "
+                    f"read together hold more than {MAX_WINDOW_BYTES:,} bytes; shorten the rows"
+                )
             rows.append(row)
             numbers.append(number)
             labels.append(label)
             if len(rows) == WINDOW_ROWS:
                 yield Batch(rows, labels if self.labelled else None, numbers)
-                rows, labels, numbers, found = [], [], [], True
+                rows, labels, numbers, found, size = [], [], [], True, 0
         if rows:
             yield Batch(rows, labels if self.labelled else None, numbers)
         elif not found:
@@ -136,6 +157,10 @@ class RowSource:
         message = f"{self.name}, {self.reader.unit} {number}: {reason}"
         if self.on_error == "raise":
             raise DataError(f'{message}; on_error="skip" (--on-error skip) leaves such rows out')
+        self._count(message)
+
+    def _count(self, message: str) -> None:
+        """Count what is left out, and keep the first messages."""
         self.skipped += 1
         if len(self.messages) < MAX_MESSAGES:
             self.messages.append(message)
@@ -152,11 +177,17 @@ class RowSource:
                     self.label_column,
                     self.name,
                     self.labelled,
+                    self.reader.index_columns(present),
+                    self._wanted_features,
                 )
             )
+            self.feature_names = chosen[0].features or None
             return chosen[0].wanted
 
         for record in self.reader.records(choose):
+            if isinstance(record, LeftOut):
+                self._count(f"{self.name}: {record.reason}")
+                continue
             if isinstance(record, RowError):
                 self.report(record.number, record.reason)
                 continue
@@ -169,12 +200,18 @@ class RowSource:
 
     def _parse(self, record: Record, columns: Columns) -> tuple[Any, Hashable]:
         fields = record.fields
-        label = None if columns.label is None else parse_label(fields[columns.label])
+        label, kinds = None, self._kinds
+        if columns.label is not None:
+            label = parse_label(fields[columns.label])
+            kinds = self._check_kinds(fields[columns.label], label)
         if columns.row is not None:
             row = self._parse_row(fields[columns.row])
         else:
-            row = self._parse_row([v for name, v in fields.items() if name != columns.label])
-        self._check_consistent(row, label)
+            row = self._parse_row([fields[name] for name in columns.features])
+        width = len(row) if self.modality == "features" else 0
+        if self._width not in (0, width):
+            raise ValueError(f"{width} features, the first row has {self._width}")
+        self._width, self._kinds = width, kinds
         return row, label
 
     def _parse_row(self, value: Any) -> Any:
@@ -184,15 +221,32 @@ class RowSource:
             return parse_image(value, self.folder)
         return parse_features(value)
 
-    def _check_consistent(self, row: Any, label: Hashable) -> None:
-        """Check that a row has as many features as the first one, and a label of the same kind."""
-        width = len(row) if self.modality == "features" else 0
-        if self._width not in (0, width):
-            raise ValueError(f"{width} features, the first row has {self._width}")
-        kind = "" if label is None else label_kind(label)
-        if self._label_kind not in ("", kind):
-            raise ValueError(
-                f"the label {label!r} is {kind}, the first one is {self._label_kind}; write all "
-                "labels alike"
-            )
-        self._width, self._label_kind = width, kind
+    def _check_kinds(self, value: Any, label: Hashable) -> dict[str, str]:
+        """Check that a label is of a kind that goes with those before it, and return all kinds."""
+        kinds = dict(self._kinds)
+        if self.reader.typed:
+            first = kinds.setdefault("written", label_kind(value))
+            if first != label_kind(value):
+                raise ValueError(
+                    f"the label {value!r} is {label_kind(value)}, the first one is {first}; write "
+                    "all labels alike"
+                )
+        if not isinstance(label, str):
+            first = kinds.setdefault("read", label_kind(label))
+            if first != label_kind(label):
+                raise ValueError(
+                    f"the label {value!r} is {label_kind(label)}, an earlier one is {first}; write "
+                    "all labels alike"
+                )
+        return kinds
+
+
+def _size_of(row: Any) -> int:
+    """Return the bytes or characters of a row; a path takes none."""
+    return (
+        row.nbytes
+        if isinstance(row, np.ndarray)
+        else len(row)
+        if isinstance(row, str | bytes)
+        else 0
+    )

@@ -20,6 +20,9 @@ _FOREIGN = {
 }
 """First bytes of files that are no UTF-8 text, and what to do about them."""
 
+LINE_CHARACTERS = 1 << 24
+"""Most characters of a line."""
+
 _PROGRESS_LINES = 1024
 """Lines between two updates of the fraction that was read."""
 
@@ -69,7 +72,8 @@ class TextFile:
         Raises
         ------
         DataError
-            If the file is missing, unreadable or evidently not text, or the encoding is unknown.
+            If the file is missing, unreadable or evidently not text, a line is too long, or the
+            encoding is unknown.
         """
         if self._begun is not None:
             (first, rest), self._begun = self._begun, None
@@ -80,7 +84,7 @@ class TextFile:
         if self.path is None:
             text = self._decode(sys.stdin.buffer)
             try:
-                yield from text
+                yield from self._bounded(text)
             finally:
                 # Detach, so that collecting `text` leaves standard input open. Fails if it is
                 # closed already.
@@ -92,11 +96,23 @@ class TextFile:
         except OSError as error:
             raise DataError(f"cannot read {self.name}: {error.strerror}") from error
         with file, self._decode(file) as text:
-            for number, line in enumerate(text):
+            for number, line in enumerate(self._bounded(text)):
                 if number % _PROGRESS_LINES == 0:
                     self.fraction = min(file.tell() / max(size, 1), 1.0)
                 yield line
         self.fraction = 1.0
+
+    def _bounded(self, text: io.TextIOWrapper) -> Iterator[str]:
+        """Yield lines, of which each is read only up to the limit."""
+        number = 0
+        while line := text.readline(LINE_CHARACTERS + 1):
+            number += 1
+            if len(line) > LINE_CHARACTERS:
+                raise DataError(
+                    f"{self.name}, line {number}: more than {LINE_CHARACTERS:,} characters without "
+                    "a line end; this is probably no text file"
+                )
+            yield line
 
     def _decode(self, file: BinaryIO) -> io.TextIOWrapper:
         start = file.peek(4) if isinstance(file, io.BufferedReader) else b""

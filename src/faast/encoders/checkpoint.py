@@ -27,14 +27,25 @@ class Checkpoint:
         Commit on the hub; None for a folder.
     trust_remote_code : bool
         Whether Python code that the checkpoint contains may run.
+    allow_pickle : bool
+        Whether weights that are pickled, which can run code, are read where there are none in
+        safetensors.
     """
 
     name: str
     revision: str | None
     trust_remote_code: bool
+    allow_pickle: bool = False
 
     @classmethod
-    def resolve(cls, name: str, revision: str | None, trust_remote_code: bool, extra: str) -> Self:
+    def resolve(
+        cls,
+        name: str,
+        revision: str | None,
+        trust_remote_code: bool,
+        extra: str,
+        allow_pickle: bool = False,
+    ) -> Self:
         """Find the commit to which a branch or a tag points now.
 
         Parameters
@@ -46,6 +57,7 @@ class Checkpoint:
         trust_remote_code : bool
         extra : str
             The extra of this package that installs what is needed to reach the hub.
+        allow_pickle : bool
 
         Raises
         ------
@@ -53,7 +65,7 @@ class Checkpoint:
             If neither the hub nor its local cache knows the name or the revision.
         """
         if Path(name).is_dir():
-            return cls(name, None, trust_remote_code)
+            return cls(name, None, trust_remote_code, allow_pickle)
         hub = import_optional("huggingface_hub", extra)
         try:
             commit = hub.resolve_revision(
@@ -61,7 +73,12 @@ class Checkpoint:
             ).resolved
         except (OSError, ValueError, hub.errors.RevisionResolutionError) as error:
             raise EncoderUnavailableError(_explain(name, revision, error)) from error
-        return cls(name, commit, trust_remote_code)
+        return cls(name, commit, trust_remote_code, allow_pickle)
+
+    @property
+    def weights_options(self) -> dict[str, Any]:
+        """Options with which transformers reads weights in the formats that are allowed."""
+        return {} if self.allow_pickle else {"use_safetensors": True}
 
     def load(self, factory: Callable[..., Any], **options: Any) -> Any:
         """Call `factory`, such as a ``from_pretrained``, for this commit, without any output.
@@ -94,6 +111,11 @@ class Checkpoint:
 
 def _explain(name: str, revision: str | None, error: Exception) -> str:
     cause = str(error).strip().partition("\n")[0] or type(error).__name__
+    if "safetensors" in cause:
+        cause += (
+            " (only weights in safetensors are read, because pickled weights can run code; "
+            "allow_pickle=True reads these too)"
+        )
     at = f" at revision {revision}" if revision else ""
     return (
         f"cannot load {name!r}{at}: {cause}. Check the name; without a network (or with "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Self
 
@@ -56,6 +58,7 @@ class CheckpointEncoder(Encoder):
     ) -> None:
         self.name = name or f"{self.prefix}:{checkpoint.name}"
         self.checkpoint, self.dtype = checkpoint, dtype
+        self._said_cut = False
         self._torch = import_optional("torch", self.extra)
         self._requested_device = device
         self._device = pick_device(self._torch, device)
@@ -67,6 +70,7 @@ class CheckpointEncoder(Encoder):
         *,
         revision: str | None = None,
         trust_remote_code: bool = False,
+        allow_pickle: bool = False,
         **options: Any,
     ) -> Self:
         """Load a checkpoint by name.
@@ -79,6 +83,8 @@ class CheckpointEncoder(Encoder):
             Branch, tag or commit. `settings` pins the commit to which it points now.
         trust_remote_code : bool
             Run Python code that the checkpoint contains.
+        allow_pickle : bool
+            Read pickled weights, which can run code, where the checkpoint has none in safetensors.
         **options
             Arguments of the class.
 
@@ -93,7 +99,7 @@ class CheckpointEncoder(Encoder):
             value that is not allowed.
         """
         cls.check_packages()
-        found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, cls.extra)
+        found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, cls.extra, allow_pickle)
         return cls(found, **options)
 
     @classmethod
@@ -108,6 +114,32 @@ class CheckpointEncoder(Encoder):
         for package in cls.packages:
             import_optional(package, cls.extra)
 
+    def report_cut(self, texts: Sequence[str], tokenizer: Any, length: int | None) -> None:
+        """Warn, once for this encoder, if texts have more tokens than are read.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        tokenizer : transformers tokenizer
+        length : int or None
+            Most tokens of a text that are read.
+        """
+        if self._said_cut or length is None:
+            return
+        # A token is at least one byte, so that short texts need not be cut into tokens twice.
+        long = [text for text in texts if len(text.encode("utf-8", "replace")) > length - 8]
+        tokens = tokenizer(long, truncation=False, verbose=False)["input_ids"] if long else []
+        cut = sum(len(ids) > length for ids in tokens)
+        if cut:
+            self._said_cut = True
+            warnings.warn(
+                f"{cut:,} of {len(texts):,} texts have more than the {length:,} tokens that "
+                f"{self.name} reads, and the rest of them is ignored; split long texts, or use an "
+                "encoder that reads more (said once for this encoder)",
+                UserWarning,
+                stacklevel=4,
+            )
+
     @property
     def settings(self) -> dict[str, Any]:
         """See `Encoder.settings`."""
@@ -117,6 +149,7 @@ class CheckpointEncoder(Encoder):
         arguments = self.settings | {
             "device": self._requested_device,
             "trust_remote_code": self.checkpoint.trust_remote_code,
+            "allow_pickle": self.checkpoint.allow_pickle,
             "fingerprint": self.fingerprint,
         }
         return _unpickle, tuple(arguments.items())

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from faast.data.images import read_images
+from faast.data.images import check_file, read_images
 from faast.encoders.base import check_texts
 
 ROW_DIGEST_BYTES = 16
@@ -54,7 +54,7 @@ def row_digest(row: Any, modality: Literal["text", "image"], number: int) -> byt
         return _digest("text", text.encode("utf-8", "surrogatepass"))
     if isinstance(row, str | os.PathLike):
         try:
-            return _digest("file", Path(row).read_bytes())
+            return _digest("file", Path(check_file(row)).read_bytes())
         except (OSError, ValueError) as error:
             raise ValueError(f"row {number}: cannot read the image {row}: {error}") from error
     if isinstance(row, bytes):

@@ -13,7 +13,7 @@ from faast.data.images import read_images
 from faast.encoders.base import Encoder, Features
 from faast.encoders.digests import fingerprint_of
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the features change, so that models learned with other features are refused."""
 
 _SIDE = 32

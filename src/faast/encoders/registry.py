@@ -41,8 +41,8 @@ def load_encoder(name: str, *, fingerprint: str | None = None, **options: Any) -
         The fingerprint that the encoder must have.
     **options
         Arguments of the encoder. "hashing" takes `n_features`. All encoders of checkpoints take
-        `revision`, `device`, `dtype` and `trust_remote_code`, those that embed class names also
-        `prompt`, and "hf:NAME" also `pooling`.
+        `revision`, `device`, `dtype`, `trust_remote_code` and `allow_pickle`, those that
+        embed class names also `prompt`, and "hf:NAME" also `pooling`.
 
     Returns
     -------

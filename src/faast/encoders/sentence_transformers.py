@@ -49,7 +49,10 @@ class SentenceEncoder(CheckpointEncoder):
         self._model = checkpoint.load(
             import_optional("sentence_transformers", self.extra).SentenceTransformer,
             device=self._device,
-            model_kwargs={"dtype": pick_dtype(self._torch, self.dtype)},
+            model_kwargs={
+                "dtype": pick_dtype(self._torch, self.dtype),
+                **checkpoint.weights_options,
+            },
         )
 
     @property
@@ -78,8 +81,10 @@ class SentenceEncoder(CheckpointEncoder):
 
     def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
         """See `Encoder.encode_window`."""
+        texts = check_texts(rows, numbers)
+        self.report_cut(texts, self._model.tokenizer, self._model.max_seq_length)
         features = self._model.encode(
-            check_texts(rows, numbers),
+            texts,
             batch_size=BATCH_ROWS,
             show_progress_bar=False,
             convert_to_tensor=True,

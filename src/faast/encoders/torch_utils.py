@@ -78,6 +78,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str, extra: str) -> L
         transformers.AutoModel.from_pretrained,
         dtype=pick_dtype(torch, dtype),
         output_loading_info=True,
+        **checkpoint.weights_options,
     )
     return LoadedModel(model.to(device).eval(), frozenset(report["missing_keys"]))
 

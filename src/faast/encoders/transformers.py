@@ -151,6 +151,7 @@ class TextModelEncoder(PooledEncoder):
     def encode_window(self, rows: Sequence[Any], numbers: Sequence[int]) -> Features:
         """See `Encoder.encode_window`."""
         texts = check_texts(rows, numbers)
+        self.report_cut(texts, self._tokenizer, self._length)
         out = np.empty((len(texts), self.n_features), np.float32)
         for batch in batches_by_length(texts):
             inputs = self._tokenizer(
@@ -221,13 +222,14 @@ def load_transformers_encoder(
     *,
     revision: str | None = None,
     trust_remote_code: bool = False,
+    allow_pickle: bool = False,
     **options: Any,
 ) -> PooledEncoder:
     """Load a text or an image model, whichever the configuration of the checkpoint describes.
 
     Parameters
     ----------
-    checkpoint, revision, trust_remote_code
+    checkpoint, revision, trust_remote_code, allow_pickle
         See `CheckpointEncoder.from_pretrained`.
     **options
         Arguments of `TextModelEncoder` or `ImageModelEncoder`.
@@ -242,7 +244,7 @@ def load_transformers_encoder(
         If the checkpoint is neither a text encoder nor an image model.
     """
     transformers = import_optional("transformers", "text")
-    found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text")
+    found = Checkpoint.resolve(checkpoint, revision, trust_remote_code, "text", allow_pickle)
     config = found.load(transformers.AutoConfig.from_pretrained)
     kind = _encoder_class(checkpoint, config)
     kind.check_packages()

@@ -17,7 +17,7 @@ from faast.estimators.class_names import Names, name_classes
 from faast.estimators.labels import as_targets, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS
 from faast.estimators.memory_classifier import MemoryClassifier
-from faast.estimators.settings import weigh_by_class
+from faast.estimators.settings import require_weighted_classes, weigh_by_class
 from faast.solvers import Solver, as_solver
 
 if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
@@ -41,7 +41,8 @@ class FaastClassifier(MemoryClassifier):
         learned. The rows of an array belong to the sorted labels of the first rows learned.
     class_weight : "balanced" or mapping of label to float, optional
         "balanced" treats all classes as equally frequent. A mapping multiplies the sample weights
-        when rows are learned.
+        when rows are learned. Its keys must be classes of the rows that `fit` learns; a class that
+        only `partial_fit` brings is weighted from then on.
     novelty : bool
         Whether to measure what `novelty_score` needs.
     encoder : str or Encoder, optional
@@ -136,10 +137,12 @@ class FaastClassifier(MemoryClassifier):
         Raises
         ------
         TypeError, ValueError
-            If shapes or types are wrong, a row holds NaN or inf, or a row cannot be encoded.
+            If shapes or types are wrong, a row holds NaN or inf or cannot be encoded, or a class
+            weight belongs to a label that is no class.
         """
         self._reference = None
-        X = self.encode_to_learn(X)
+        X, y = self.encode_to_learn(X), as_targets(y)
+        require_weighted_classes(self.class_weight, y, self._announced())
         self._learn(X, y, sample_weight, self.embed_names(y), first=True)
         return self
 
@@ -293,6 +296,11 @@ class FaastClassifier(MemoryClassifier):
         if first:
             few = len(X) <= self.selection_rows and y.ndim == 1
             self._last_fit = (X, y) if few else None
+
+    def _announced(self) -> list[Hashable]:
+        """Return the labels that are classes before any row is learned."""
+        named = self.class_embeddings if isinstance(self.class_embeddings, Mapping) else {}
+        return [*self.labels, *named]
 
     def _begin(self, y: AnyArray) -> ClassMemory:
         """Return a memory without rows, for targets like y: labels or an indicator matrix."""

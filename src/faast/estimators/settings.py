@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from faast._utils.validation import as_weights
 from faast.estimators.base import describe_scale
 from faast.estimators.labels import as_labels, describe_labels, distinct_labels, labels_from
 from faast.solvers import describe_solver, solver_from
+
+NAMED_CLASSES = 8
+"""Classes that an error message names."""
 
 PLAIN = ("novelty", "prior_count", "selection_rows", "class_names")
 """Parameters that JSON holds without conversion."""
@@ -85,6 +88,29 @@ def weigh_by_class(
     factors = np.array([factor.get(label, 1.0) for label in y.tolist()])
     weights = as_weights(sample_weight, len(y))
     return factors if weights is None else weights * factors
+
+
+def require_weighted_classes(
+    class_weight: Mapping[Hashable, float] | str | None, y: AnyArray, known: Iterable[Hashable]
+) -> None:
+    """Check that each key of class weights is a label of the rows or a class that is known.
+
+    Raises
+    ------
+    ValueError
+        One is neither.
+    """
+    if not isinstance(class_weight, Mapping) or y.ndim == 2:
+        return
+    labels = set(y.tolist())
+    classes = labels | set(as_labels(list(known)).tolist())
+    for key in as_labels(list(class_weight)).tolist():
+        if key not in classes:
+            some = ", ".join(sorted(map(repr, classes))[:NAMED_CLASSES])
+            raise ValueError(
+                f"class_weight names {key!r}, which is no class of the rows ({some}); correct the "
+                "label, or learn with partial_fit where its rows come later"
+            )
 
 
 def describe_weights(class_weight: Mapping[Hashable, float] | str | None) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,10 @@ from faast._utils.arrays import AnyArray
 from faast.encoders import Encoder
 from faast.evaluation.few_shot import halve_classes
 from faast.evaluation.measure import Labelled
+from faast.evaluation.plain_pickle import load_plain
+
+MAX_BATCH_BYTES = 1 << 29
+"""Most bytes of a file; those of CIFAR-100 have 155 million."""
 
 SIDE = 32
 """Height and width of a CIFAR image in pixels."""
@@ -172,31 +175,11 @@ def _read_batch(file: Path, labels: bytes, classes: AnyArray) -> tuple[AnyArray,
 
 
 def _read_entry(file: Path, key: bytes) -> Any:
-    with file.open("rb") as stream:
-        try:
-            return _PlainUnpickler(stream, encoding="bytes").load()[key]
-        except (pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{file} is not a CIFAR batch of the Python version: {error}"
-            ) from error
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Unpickler of arrays and plain values; it refuses pickles that name any other callable."""
-
-    _rebuild: Callable[..., Any] = staticmethod(np.empty(0).__reduce__()[0])  # type: ignore[arg-type]
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return self._rebuild
-        if module == "numpy" and name in ("ndarray", "dtype"):
-            return getattr(np, name)
-        if (module, name) == ("_codecs", "encode"):
-            return _latin_bytes
-        raise pickle.UnpicklingError(f"it refers to {module}.{name}")
-
-
-def _latin_bytes(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it refers to the encoding {encoding}")
-    return text.encode("latin1")
+    try:
+        if file.stat().st_size > MAX_BATCH_BYTES:
+            raise ValueError(f"more than {MAX_BATCH_BYTES:,} bytes")
+        return load_plain(file.read_bytes())[key]
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a forged pickle may raise any exception
+        raise ValueError(f"{file} is not a CIFAR batch of the Python version: {error}") from error

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock, RLock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from faast.lm.batch import Names, TrainingBatch, rows_by_name
 
@@ -23,12 +25,16 @@ _active: ContextVar[Mapping[int, Names]] = ContextVar(
     "faast_active_adapters", default=MappingProxyType({})
 )
 
+_LOCKS: WeakKeyDictionary[object, RLock] = WeakKeyDictionary()  # locks cannot be copied or pickled
+_GUARD = Lock()
+
 
 class Adapters:
     """Memories by name, over one model.
 
-    Which names are active is a matter of each thread and ``with`` block (`use`). A memory's state
-    is replaced as a whole, so that an error leaves it as it was.
+    Which names are active is a matter of each thread and ``with`` block (`use`). All memories are
+    replaced with one assignment, so that an error leaves them as they were. Threads that change
+    memories follow one another; others may go on reading.
 
     Parameters
     ----------
@@ -109,33 +115,40 @@ class Adapters:
     def learn(self, batch: TrainingBatch) -> None:
         """Let each active memory learn its rows of a batch."""
         parts = batch.split(self.active)
-        self._memories.update({name: self[name].learn(part) for name, part in parts.items()})
+        self._change(lambda: {name: self[name].learn(part) for name, part in parts.items()})
 
     def forget(self, batch: TrainingBatch) -> None:
         """Let each active memory forget its rows of a batch; raises `ForgettingError`."""
         parts = batch.split(self.active)
-        self._memories.update({name: self[name].forget(part) for name, part in parts.items()})
+        self._change(lambda: {name: self[name].forget(part) for name, part in parts.items()})
 
     def merge(self, other: Adapters) -> None:
         """Learn what the memories of the same names have learned; raises `ForgettingError`."""
-        theirs = other._memories.items()
-        self._memories.update({name: self[name].merge(memory) for name, memory in theirs})
+        theirs = other._memories
+        self._change(lambda: {name: self[name].merge(part) for name, part in theirs.items()})
 
     def reset(self) -> None:
         """Forget everything that the active memories have learned."""
-        for name in self.active:
-            self._memories.pop(name, None)
+        with _lock(self):
+            kept = self._memories.keys() - set(self.active)
+            self._memories = {name: self._memories[name] for name in sorted(kept)}
 
     def train(self, mode: bool) -> None:
         """Switch all memories to how they are while readouts are trained, or back."""
-        self._memories = {name: memory.train(mode) for name, memory in self._memories.items()}
+        self._change(lambda: {name: part.train(mode) for name, part in self._memories.items()})
+
+    def _change(self, make: Callable[[], dict[str, Memory]]) -> None:
+        """Compute new memories and commit them with one assignment; threads wait for each other."""
+        with _lock(self):
+            self._memories = self._memories | make()
 
     # -- reading ---------------------------------------------------------------------------------
 
     def solve(self) -> None:
         """Compute what reading the active memories needs; free where nothing has changed."""
-        for name in set(self.active) & self._memories.keys():
-            self._memories[name].solve()
+        memories = self._memories
+        for name in set(self.active) & memories.keys():
+            memories[name].solve()
 
     def read(self, point: HookPoint, hidden: Tensor) -> Tensor:
         """Let each row of hidden states (rows, ..., d) read its memory, if it has learned.
@@ -145,14 +158,14 @@ class Adapters:
         ValueError
             The number of rows is not a multiple of the number of active names.
         """
-        names = self.active
+        names, memories = self.active, self._memories
         if len(set(names)) == 1:
-            known = self._memories.get(names[0])
+            known = memories.get(names[0])
             return hidden if known is None else known.read(point, hidden)
         out = hidden.clone()
         for name, rows in rows_by_name(names, len(hidden)).items():
-            if name in self._memories:
-                out[rows] = self._memories[name].read(point, hidden[rows])
+            if name in memories:
+                out[rows] = memories[name].read(point, hidden[rows])
         return out
 
     # -- files -----------------------------------------------------------------------------------
@@ -173,4 +186,11 @@ class Adapters:
 
     def replace(self, memories: dict[str, Memory]) -> None:
         """Replace all memories by others."""
-        self._memories = memories
+        with _lock(self):
+            self._memories = memories
+
+
+def _lock(adapters: Adapters) -> RLock:
+    """Return the lock of one model's memories."""
+    with _GUARD:
+        return _LOCKS.setdefault(adapters, RLock())

@@ -12,7 +12,7 @@ from faast.lm.architecture import model_inputs
 from faast.lm.exceptions import UnsupportedModelError
 
 if TYPE_CHECKING:
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.hooks import HiddenStates, Hooks
 
 TOKEN_DTYPES = (torch.int32, torch.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,24 +16,29 @@ from transformers.utils import CONFIG_NAME
 from faast._version import __version__
 from faast.core import persistence
 from faast.core.persistence import ModelFileError
-from faast.core.state import State
+from faast.core.state import Array, State
 from faast.lm import paper_checkpoint
-from faast.lm.architecture import Backbone, load_base
+from faast.lm.architecture import FINGERPRINT_SIZE, load_base
+from faast.lm.backbone import Backbone
 from faast.lm.config import MemoryConfig
+from faast.lm.folders import MEMORY_FILE, check_memory_folder, resolve_source
+from faast.lm.state import LARGEST_ENTRY
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
     from faast._utils.arrays import AnyArray
     from faast.lm.adapters import Adapters
-    from faast.lm.architecture import Source
+    from faast.lm.folders import Source
     from faast.lm.paper_checkpoint import PaperCheckpoint
 
-MEMORY_FILE = "memory.safetensors"
+LONGEST_NAME = 4096
+INCONSISTENT = (KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError)
+"""Errors that content which makes no sense may cause."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MemoryFile:
     """Content of the file of a language model's memories.
 
@@ -68,14 +73,41 @@ class MemoryFile:
 
     @classmethod
     def from_state(cls, state: State) -> MemoryFile:
-        """Return the content that `to_state` described."""
-        saved = state.part("memories")
-        return cls(
-            state.metadata["base"],
-            state.metadata["fingerprint"],
-            MemoryConfig(**state.metadata["config"]),
-            {name: saved.part(name) for name in state.metadata["names"]},
+        """Return the content that `to_state` described.
+
+        Raises
+        ------
+        KeyError, ValueError
+            A field is missing, or does not have the form that `to_state` gives it. Whether the
+            memories fit a backbone is checked before they are attached, see `restore`.
+        """
+        base, fingerprint = state.metadata["base"], state.metadata["fingerprint"]
+        names, saved = state.metadata["names"], state.part("memories")
+        if type(base) is not str or not base.isprintable() or len(base) > LONGEST_NAME:
+            raise ValueError(f"base must be a path or hub id, got {base!r:.80}")
+        if type(fingerprint) is not list or len(fingerprint) != FINGERPRINT_SIZE:
+            raise ValueError(f"fingerprint must be a list of {FINGERPRINT_SIZE} numbers")
+        if not all(type(value) is float and math.isfinite(value) for value in fingerprint):
+            raise ValueError("fingerprint must hold finite numbers")
+        if type(names) is not list or not all(type(name) is str and name for name in names):
+            raise ValueError("names must be a list of texts")
+        if names != sorted(set(names)) or type(saved.metadata) is not dict:
+            raise ValueError("names must be different, and in order")
+        content = cls(
+            base,
+            fingerprint,
+            MemoryConfig.from_dict(state.metadata["config"]),
+            {name: saved.part(name) for name in names},
             state.part("readouts").tensors,
+        )
+        check_same(content.to_state(), state)
+        return content
+
+    def __repr__(self) -> str:
+        """Say what the file holds, and how to use it."""
+        return (
+            f"MemoryFile(base={self.base!r}, memories={sorted(self.memories)}, {self.config}): "
+            "faast.lm.FaastForCausalLM.from_checkpoint(content) attaches them to their backbone"
         )
 
     def load_backbone(
@@ -94,13 +126,22 @@ class MemoryFile:
         ------
         ModelFileError
             The file names no backbone, or the memories were learned with another one.
+        FileNotFoundError
+            The backbone's folder is gone.
         """
         if base is None and not self.base:
             raise ModelFileError(
                 "the file of the memories names no backbone, since their model was built in "
                 "memory; give base="
             )
-        loaded = load_base(self.base if base is None else base, **loading)
+        if base is None:
+            try:
+                base = resolve_source(self.base, "a model")
+            except FileNotFoundError as error:
+                raise FileNotFoundError(
+                    f"{error}; the memories were learned with it: put it back, or give base="
+                ) from None
+        loaded = load_base(base, **loading)
         check_backbone(Backbone.from_model(loaded), self.fingerprint)
         return loaded
 
@@ -125,15 +166,54 @@ class MemoryFile:
         Raises
         ------
         ModelFileError
-            The content is inconsistent; the memories are as before.
+            The content is inconsistent, or does not fit the backbone.
+
+        Notes
+        -----
+        After any error memories and readouts are as before.
         """
-        parameters = {name: torch.from_numpy(array) for name, array in self.readouts.items()}
         try:
+            parameters = self._read_readouts(readouts)
             memories = adapters.from_states(self.memories)
-            readouts.load_state_dict(parameters)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            states = {name: memory.to_state() for name, memory in memories.items()}
+            check_same(State.join(states), State.join(self.memories))
+        except INCONSISTENT as error:
             raise ModelFileError(f"the saved memories are inconsistent: {error}") from error
-        adapters.replace(memories)
+        before = {name: tensor.clone() for name, tensor in readouts.state_dict().items()}
+        try:
+            readouts.load_state_dict(parameters)
+            adapters.replace(memories)
+        except BaseException:
+            readouts.load_state_dict(before)
+            raise
+
+    def _read_readouts(self, readouts: nn.ModuleList) -> dict[str, Tensor]:
+        expected = readouts.state_dict()
+        if self.readouts.keys() != expected.keys():
+            raise ValueError(
+                f"the readouts have the parameters {sorted(self.readouts)}, this model needs "
+                f"{sorted(expected)}"
+            )
+        for name, array in self.readouts.items():
+            Array(*expected[name].shape, dtypes=("float32",)).check(name, array, {})
+            if array.size and np.abs(array).max() > LARGEST_ENTRY[torch.float32]:
+                raise ValueError(f"{name} holds a number beyond {LARGEST_ENTRY[torch.float32]:g}")
+        return {name: torch.from_numpy(array) for name, array in self.readouts.items()}
+
+
+def check_same(understood: State, found: State) -> None:
+    """Check that a file holds what was understood of it, and nothing else.
+
+    Raises
+    ------
+    ValueError
+        It holds other tensors or fields, or fields of other types.
+    """
+    if understood.tensors.keys() != found.tensors.keys():
+        odd = sorted(understood.tensors.keys() ^ found.tensors.keys())
+        raise ValueError(f"there are unknown tensors: {', '.join(odd[:3])}")
+    if understood.metadata != found.metadata:
+        raise ValueError("there are unknown fields, or fields of another type")
 
 
 def save(
@@ -146,12 +226,18 @@ def save(
     """Write memories, and a readable summary of their settings, into a directory.
 
     The directory is created where it is missing.
+
+    Raises
+    ------
+    OSError
+        The directory cannot be written to, or holds anything else than an earlier memory.
     """
+    check_memory_folder(directory)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     parameters = readouts.state_dict().items()
     content = MemoryFile(
-        backbone.model.name_or_path or "",
+        backbone.name,
         backbone.fingerprint(),
         config,
         adapters.to_states(),
@@ -208,12 +294,9 @@ def find_folder(source: Source) -> Path:
     FileNotFoundError
         A path does not exist, or is not a directory.
     """
+    source = resolve_source(source, "saved memories")
     folder = Path(source)
-    if folder.is_dir():
-        return folder
-    if folder.exists() or isinstance(source, os.PathLike) or str(source).count("/") > 1:
-        raise FileNotFoundError(f"there is no directory {folder} of saved memories")
-    return Path(snapshot_download(str(source)))
+    return folder if folder.is_dir() else Path(snapshot_download(source))
 
 
 def holds_memories(source: Source) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from types import NoneType
 from typing import Any, Literal, Self
 
 OutputKind = Literal["natural", "pseudoinverse"]
 PAPER_ALPHA = 0.8
+LARGEST_ALPHA = 4.0
 PAPER_INTERPOLATION = 0.9
 
 
@@ -78,8 +80,10 @@ class MemoryConfig:
                 'random_features=True needs output="natural", whose keys it extends; got '
                 f"output={self.output!r}"
             )
-        if self.alpha is not None and not self.alpha > 0:
-            raise ValueError(f"alpha must be positive, got {self.alpha}")
+        if self.alpha is not None and not 0 < self.alpha <= LARGEST_ALPHA:
+            raise ValueError(
+                f"alpha must be positive and at most {LARGEST_ALPHA:g}, got {self.alpha}"
+            )
         _check_unit_interval("interpolation", self.interpolation)
         _check_unit_interval("discount", self.discount)
         _check_unit_interval("dropout", self.dropout)
@@ -106,6 +110,39 @@ class MemoryConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, saved: Any) -> Self:
+        """Return the settings that `to_dict` described.
+
+        Raises
+        ------
+        ValueError
+            A field is missing, unknown, of another type or out of range.
+        """
+        names = {one.name for one in fields(cls)}
+        if type(saved) is not dict or saved.keys() != names:
+            raise ValueError(f"settings must have the fields {', '.join(sorted(names))}")
+        for name, value in saved.items():
+            kinds = _KINDS.get(name, (float, int, NoneType))
+            if type(value) not in kinds:
+                raise ValueError(f"{name} cannot be {value!r:.80}")
+            if type(value) is int and abs(value) >= 2**53:
+                raise ValueError(f"{name} is too large: {value:.3e}")
+        return cls(**saved)
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "output": (str, NoneType),
+    "middle_layers": (int,),
+    "exact": (bool,),
+    "buffer_size": (int,),
+    "block_size": (int,),
+    "discount": (float, int),
+    "dropout": (float, int),
+    "random_features": (bool,),
+}
+"""Types of a setting in a file; those that are not listed are optional numbers."""
 
 
 def _check_unit_interval(name: str, value: float | None) -> None:

@@ -6,24 +6,26 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from faast.core.moments import Moments
 from faast.core.sample import RowSample
 from faast.core.statistics import Statistics
+from faast.lm.backbone import check_targets
 from faast.lm.base import PairStore
 from faast.lm.config import PAPER_ALPHA
 from faast.lm.hooks import HEAD, LAST
 from faast.lm.output_memory import PseudoInverseOutput, Solution
-from faast.lm.state import SETTING
+from faast.lm.state import LARGEST_COUNT, SETTING
 from faast.lm.validation_sample import ValidationSample
 from faast.solvers import PseudoInverse
 from faast.solvers.spectrum import Spectrum, decompose
 
 if TYPE_CHECKING:
     from faast._utils.arrays import FloatArray
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.batch import TrainingBatch
     from faast.lm.config import MemoryConfig
     from faast.lm.validation_sample import HeldOutPairs
@@ -51,6 +53,10 @@ class ExactPairs(PairStore):
     def empty(cls, key_scale: FloatArray, value_scale: FloatArray, alpha: float) -> ExactPairs:
         """Return a store that has learned nothing; grid scales, per column, are powers of two."""
         return cls(Moments(len(key_scale), len(value_scale), key_scale, value_scale), alpha)
+
+    def validate(self, empty: ExactPairs) -> None:
+        """Raise ValueError for sums that no pairs of this model can have."""
+        check_sums(self.moments, empty.moments)
 
     @property
     def count(self) -> float:
@@ -113,6 +119,14 @@ class ExactOutput(PseudoInverseOutput[ExactPairs]):
             config.interpolation,
         )
 
+    def validate(self, empty: ExactOutput) -> None:
+        """Raise ValueError where the sample holds other tokens, or more pairs than were learned."""
+        check_targets(self.validation.targets, empty.backbone)
+        if len(self.validation.keys) > self.count:
+            raise ValueError(
+                f"{len(self.validation.keys)} pairs cannot be a sample of {self.count:g}"
+            )
+
     @cached_property
     def solution(self) -> Solution:
         """W and r of least loss on validation pairs.
@@ -167,6 +181,49 @@ class ExactOutput(PseudoInverseOutput[ExactPairs]):
                     mixed = torch.lerp(keys, read, share).to(head.weight.dtype)
                     losses[alpha, share] = head.loss(self.backbone.normalize(mixed), targets)
         return min(losses, key=losses.__getitem__)
+
+
+def check_sums(found: Moments, empty: Moments) -> None:
+    """Check the moments of a file against the empty moments of this model.
+
+    Raises
+    ------
+    ValueError
+        They have other widths or another grid, or break an inequality that all sums satisfy.
+
+    Notes
+    -----
+    Scales may differ by a factor of two, since a backbone in another precision rounds its hidden
+    states differently.
+    """
+    shape = found.n_features, found.n_values
+    if shape != (empty.n_features, empty.n_values) or not found.exact or found.grid != empty.grid:
+        raise ValueError(f"this model needs other sums than those of {found!r}")
+    for mine, theirs in (
+        (empty.key_scale, found.key_scale),
+        (empty.value_scale, found.value_scale),
+    ):
+        ratio = np.asarray(theirs) / np.asarray(mine)
+        if np.shape(mine) != np.shape(theirs) or not np.all((ratio >= 0.5) & (ratio <= 2.0)):
+            raise ValueError("the scales of the grid are not those of this model")
+    if (found.grids.user_key, found.grids.user_value) != (True, True):
+        raise ValueError("the scales of the grid are given by the model")
+    sums = {name: part.astype(np.float64) for name, part in found.sums.items()}
+    count, gram = float(sums["count"]), np.tril(sums["gram"])
+    keys, values = gram.diagonal(), sums["value_square_sum"]
+    bounds = (  # the inequality of Cauchy and Schwarz
+        (gram, np.outer(keys, keys)),
+        (sums["cross"], np.outer(keys, values)),
+        (sums["key_sum"], count * keys),
+        (sums["value_sum"], count * values),
+    )
+    empty_sums = count == 0 and bool(keys.any() or values.any())
+    if (
+        empty_sums
+        or count > LARGEST_COUNT
+        or any(np.any(part**2 > (1 + 1e-9) * most) for part, most in bounds)
+    ):
+        raise ValueError("no pairs have these sums")
 
 
 def _solve(decomposed: Spectrum, alpha: float) -> Tensor:

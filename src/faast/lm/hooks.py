@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
     from transformers import PreTrainedModel
 
+    from faast.lm.architecture import Architecture
+
 HEAD = "head"
 """In front of the output embeddings, behind the final norm."""
 LAST = "last"
@@ -53,6 +55,8 @@ class Hooks:
         From a hook point and hidden states to new hidden states.
     prepare : callable, optional
         Called without arguments before every ordinary forward pass.
+    check : callable, optional
+        Called without arguments before every forward pass; raises where it must not run.
 
     Raises
     ------
@@ -66,19 +70,28 @@ class Hooks:
         points: tuple[HookPoint, ...],
         read: Reader,
         prepare: Callable[[], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         architecture = find_architecture(model)
         self.model = model
         self.points = points
         self._read = read
         self._prepare = prepare
-        before_head = architecture.head.register_forward_pre_hook(
-            self._before_head, with_kwargs=True
+        self._check = check
+        self._handles: list[RemovableHandle] = []
+        try:
+            self._attach(architecture)
+        except BaseException:
+            self.remove()
+            raise
+
+    def _attach(self, architecture: Architecture) -> None:
+        self._handles.append(
+            architecture.head.register_forward_pre_hook(self._before_head, with_kwargs=True)
         )
-        self._handles: list[RemovableHandle] = [before_head]
-        if prepare is not None:
-            self._handles.append(model.register_forward_pre_hook(self._before_model))
-        for point in points:
+        if self._prepare is not None or self._check is not None:
+            self._handles.append(self.model.register_forward_pre_hook(self._before_model))
+        for point in self.points:
             if isinstance(point, int):
                 before = partial(self._before_block, point)
                 block = architecture.blocks[point]
@@ -128,6 +141,8 @@ class Hooks:
         return hidden
 
     def _before_model(self, _module: nn.Module, _args: tuple[Any, ...]) -> None:
+        if self._check is not None:
+            self._check()
         if self._prepare is not None and id(self) not in _recordings.get():
             self._prepare()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from faast._utils.arrays import FloatArray
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.batch import TrainingBatch
 
 
@@ -135,8 +136,18 @@ class Memory:
         return State.join({str(part.point): part.to_state() for part in self.parts})
 
     def from_state(self, state: State) -> Memory:
-        """Return what `to_state` described, with the settings of this empty memory."""
-        return self._each(lambda part: part.from_state(state.part(str(part.point))))
+        """Return what `to_state` described, with the settings of this empty memory.
+
+        Raises
+        ------
+        KeyError, ValueError
+            A part is missing or does not fit this model, or parts have learned other pairs.
+        """
+        found = self._each(lambda part: part.from_state(state.part(str(part.point))))
+        counts = [part.count for part in found.parts]
+        if not math.isclose(min(counts), max(counts)):
+            raise ValueError(f"memories of one model have learned {counts} pairs")
+        return found
 
     def _each(self, change: Callable[[Any], HookMemory]) -> Memory:
         return Memory(tuple(change(part) for part in self.parts))

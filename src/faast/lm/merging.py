@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from faast.lm.architecture import Backbone, find_architecture
+from faast.lm.architecture import find_architecture
+from faast.lm.backbone import Backbone
 from faast.lm.exceptions import FoldingError
 from faast.lm.hooks import HEAD, find_hooks, remove_all_hooks
 

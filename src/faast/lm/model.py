@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from faast.core.persistence import ModelFileError
-from faast.lm import checkpoint, paper_checkpoint
+from faast.lm import checkpoint
 from faast.lm.adapters import Adapters
-from faast.lm.architecture import Backbone, evenly_spaced_blocks, grid_scale, load_base
+from faast.lm.architecture import evenly_spaced_blocks, grid_scale, load_base
+from faast.lm.backbone import Backbone
 from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
 from faast.lm.hooks import Hooks
 from faast.lm.layer_memory import Readout
 from faast.lm.memory import Memory, hook_points
 from faast.lm.merging import fold
+from faast.lm.saving import SavedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from transformers import PreTrainedModel
 
-    from faast.lm.architecture import Source
+    from faast.lm.folders import Source
 
 
-class FaastForCausalLM(nn.Module):
+class FaastForCausalLM(SavedModel):
     """A causal language model with memories attached in place; the model itself stays frozen.
 
     Parameters
@@ -66,19 +66,29 @@ class FaastForCausalLM(nn.Module):
             backbone.check_head()
         self._was_training = base.training
         self._frozen: list[nn.Parameter] = []
-        self.base = base.eval()  # type: ignore[no-untyped-call]
         self.memory_config = config
         readouts = [Readout(backbone.hidden_size, config.dropout) for _ in layers]
         self.readouts = nn.ModuleList(readouts).to(backbone.device, base.dtype)
         self._backbone = backbone
         self._layers = layers
         self._adapters = Adapters(self._empty_memory)
-        self._hooks = Hooks(
-            base, hook_points(config, layers), self._adapters.read, self._adapters.solve
-        )
-        probe = self._hooks.hidden_states({"input_ids": backbone.probe_tokens()})
-        self._scales = {point: grid_scale(hidden[0]) for point, hidden in probe.items()}
-        self.train(False)
+        self.base = base
+        with ExitStack() as undo:  # after an error nothing is left in the model
+            undo.callback(base.train, base.training)
+            base.eval()  # type: ignore[no-untyped-call]
+            self._hooks = Hooks(
+                base,
+                hook_points(config, layers),
+                self._adapters.read,
+                self._adapters.solve,
+                backbone.check_unchanged,
+            )
+            undo.callback(self._hooks.remove)
+            probe = self._hooks.hidden_states({"input_ids": backbone.probe_tokens()})
+            self._scales = {point: grid_scale(hidden[0]) for point, hidden in probe.items()}
+            self._empty_memory()  # raises where the model cannot carry it
+            self.train(False)
+            undo.pop_all()
 
     @classmethod
     def from_base(
@@ -165,6 +175,7 @@ class FaastForCausalLM(nn.Module):
                 f"memories of different settings, {self.memory_config} and {other.memory_config}, "
                 "cannot be merged"
             )
+        self._backbone.check_unchanged()
         checkpoint.check_backbone(self._backbone, other._backbone.fingerprint())
         self._adapters.merge(other._adapters)
         return self
@@ -233,6 +244,7 @@ class FaastForCausalLM(nn.Module):
         ValueError
             Several adapters are in use.
         """
+        self._backbone.check_unchanged()
         return fold(self._backbone, self._adapters.only)
 
     def detach(self) -> PreTrainedModel:
@@ -240,65 +252,6 @@ class FaastForCausalLM(nn.Module):
         self._hooks.remove()
         self._thaw()
         return self.base.train(self._was_training)
-
-    def save_pretrained(self, directory: Source) -> None:
-        """Write memories, readouts and settings; of the backbone only its name is written."""
-        checkpoint.save(
-            directory, self._backbone, self.memory_config, self._adapters, self.readouts
-        )
-
-    def save_paper_checkpoint(self, directory: Source) -> None:
-        """Write backbone and readouts in the layout of the paper's code.
-
-        What the memories have learned is not part of that layout; `save_pretrained` keeps it.
-
-        Raises
-        ------
-        ValueError
-            The settings are not those of ``MemoryConfig.paper``.
-        """
-        paper_checkpoint.write(Path(directory), self.base, self.memory_config, self.readouts)
-
-    @classmethod
-    def from_pretrained(
-        cls, source: Source, base: PreTrainedModel | Source | None = None, **loading: Any
-    ) -> Self:
-        """Load what `save_pretrained` or `save_paper_checkpoint` wrote.
-
-        Parameters
-        ----------
-        source : path or hub id
-        base : PreTrainedModel, str or path, optional
-            The backbone, where it is not the one that the file names.
-        **loading
-            Passed to ``AutoModelForCausalLM.from_pretrained``.
-
-        Raises
-        ------
-        ModelFileError
-            The file is damaged, something else, or learned with another backbone.
-        """
-        content = checkpoint.open_checkpoint(source)
-        model = cls(content.load_backbone(base, **loading), content.config)
-        try:
-            content.restore(model._adapters, model.readouts)
-        except ModelFileError:
-            model.detach()
-            raise
-        return model
-
-    def load_memories(self, directory: Source) -> Self:
-        """Replace memories and readouts by those that `save_pretrained` wrote.
-
-        Raises
-        ------
-        ModelFileError
-            The file is damaged, or was saved with another backbone or other settings.
-        """
-        content = checkpoint.read(directory)
-        content.check(self._backbone, self.memory_config)
-        content.restore(self._adapters, self.readouts)
-        return self
 
     def train(self, mode: bool = True) -> Self:
         """Start or stop training the readouts; the backbone stays frozen and in eval mode.
@@ -313,7 +266,7 @@ class FaastForCausalLM(nn.Module):
                 "readouts are trained with the paper's block average; use MemoryConfig.paper(...)"
             )
         super().train(mode)
-        self.base.eval()
+        self.base.eval()  # type: ignore[no-untyped-call]
         if mode:  # not before: some kernels round differently where no gradient is asked for
             self._frozen += [weight for weight in self.base.parameters() if weight.requires_grad]
             self.base.requires_grad_(False)

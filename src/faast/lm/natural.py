@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from faast.core.random_features import most_shifts, projections, signs
-from faast.lm.exceptions import UnsupportedModelError
-from faast.lm.state import SETTING, LearnedState
+from faast.core.state import Array, Range
+from faast.lm.key_features import KeyFeatures
+from faast.lm.state import LARGEST_COUNT, SETTING, LearnedState, checked
 
 if TYPE_CHECKING:
     from faast.lm.lm_head import LMHead
@@ -36,6 +36,8 @@ PROBE_ROWS = 256
 STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0)
 """Candidate step lengths, in units of the last one that was chosen."""
 LARGEST_STEP = 2.0
+LARGEST_LOSS = 700.0
+"""Mean negative log-likelihood whose exponential is still finite, in nats."""
 KEY_DAMPING = 0.3
 CURVATURE_DAMPING = 0.1
 
@@ -47,54 +49,9 @@ SCORE_DECAY = 0.7
 PRIOR_ROWS = 512
 """Rows that the frozen model counts for: N rows learned are worth N / (N + prior rows)."""
 
-FEATURE_SCALE = 0.1
-"""Size of random features against the row's own coordinates, since damping is relative to the mean
-over both. Of 0.01, 0.03, 0.1 and 0.3 it is the best on held-out ends of what was learned."""
 
-
-class KeyFeatures:
-    """Keys [h; 1; φ(h)] with random features φ, for memories that cannot be folded.
-
-    With z = S h / |h|, a projection on the fixed signs S of `faast.core.random_features`,
-    φ_jk = s |h|/√d z_j z_(j+k): a random sketch of the polynomial kernel of degree 2, as large as h
-    whatever the model's norm.
-
-    Parameters
-    ----------
-    width : int
-        d.
-    device : torch.device or str
-
-    Attributes
-    ----------
-    n_keys : int
-        Columns of a key.
-
-    Raises
-    ------
-    UnsupportedModelError
-        Rows are too wide for random features.
-    """
-
-    def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
-        self._n_shifts = most_shifts(width)
-        if not self._n_shifts:
-            raise UnsupportedModelError(
-                f"rows of {width} numbers are too wide for random features; use "
-                "random_features=False"
-            )
-        n_projections = projections(width)
-        self._signs = torch.from_numpy(signs(width, n_projections)).float().to(device)
-        self.n_keys = width + 1 + self._n_shifts * n_projections
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        """Map rows (..., d), float32, to keys (..., n_keys)."""
-        norm = rows.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny)
-        z = (rows / norm) @ self._signs.to(rows.device)
-        size = FEATURE_SCALE * norm / rows.shape[-1] ** 0.5
-        shifts = range(1, self._n_shifts + 1)
-        products = [size * z * z.roll(-shift, dims=-1) for shift in shifts]
-        return torch.cat([rows, torch.ones_like(norm), *products], dim=-1)
+_WEIGHTS = checked(Array("D", "d", dtypes=("float32",)))
+_COUNT = checked(Range(0, LARGEST_COUNT))
 
 
 @dataclass(frozen=True)
@@ -124,18 +81,18 @@ class NaturalPass(LearnedState):
         Makes keys with random features; None where keys are h or [h; 1].
     """
 
-    iterate: Tensor
-    average: Tensor
-    direction: Tensor
-    newton: Tensor
-    gram: Tensor
-    curvature: Tensor
-    step: float = 1.0
-    count: int = 0
-    last_rows: int = 0
+    iterate: Tensor = field(metadata=_WEIGHTS)
+    average: Tensor = field(metadata=_WEIGHTS)
+    direction: Tensor = field(metadata=_WEIGHTS)
+    newton: Tensor = field(metadata=_WEIGHTS)
+    gram: Tensor = field(metadata=checked(Array("D", "D")))
+    curvature: Tensor = field(metadata=checked(Array("d", "d")))
+    step: float = field(default=1.0, metadata=checked(Range(5e-324, LARGEST_STEP)))
+    count: int = field(default=0, metadata=_COUNT)
+    last_rows: int = field(default=0, metadata=checked(Range(0, LARGEST_BLOCK)))
     scores: tuple[float, ...] = (0.0,) * (1 + len(NEWTON_SHARES))
-    online_loss: float = 0.0
-    online_rows: int = 0
+    online_loss: float = field(default=0.0, metadata=checked(Range(0.0)))
+    online_rows: int = field(default=0, metadata=_COUNT)
     key_features: KeyFeatures | None = field(default=None, metadata=SETTING)
 
     @classmethod
@@ -177,7 +134,34 @@ class NaturalPass(LearnedState):
     @property
     def online_perplexity(self) -> float:
         """Perplexity of rows before they were learned; NaN before a second block."""
-        return math.exp(self.online_loss / self.online_rows) if self.online_rows else math.nan
+        if not self.online_rows:
+            return math.nan
+        loss = self.online_loss / self.online_rows
+        return math.exp(loss) if loss < LARGEST_LOSS else math.inf
+
+    def validate(self, empty: NaturalPass) -> None:
+        """Raise ValueError where counts and sums contradict each other."""
+        del empty
+        if not max(self.last_rows, self.online_rows) <= self.count or (
+            (self.count > 0) != (self.last_rows > 0)
+        ):
+            raise ValueError(
+                f"a pass of {self.count} rows cannot have a last block of {self.last_rows} rows "
+                f"and {self.online_rows} rows that probed its blocks"
+            )
+        if self.online_loss > LARGEST_LOSS * self.online_rows:
+            raise ValueError(f"online_loss is too large: {self.online_loss:g}")
+        if not all(0.0 <= score <= LARGEST_LOSS for score in self.scores):
+            raise ValueError(f"scores must be mean losses, got {self.scores}")
+        weights = self.iterate, self.average, self.direction, self.newton
+        sums = (self.gram, KEY_DAMPING), (self.curvature, CURVATURE_DAMPING)
+        if not self.count and any(bool(part.any()) for part in (*weights, *(s for s, _ in sums))):
+            raise ValueError("a pass of no rows holds sums or weights")
+        for total, damping in sums:
+            if bool((total - total.T).abs().max() > 1e-3 * total.abs().max()):
+                raise ValueError("a sum of second moments is not symmetric")
+            if self.count:
+                _damped_solve(total, damping, total[:, :1])  # raises unless positive definite
 
     def next_block(self, largest: int = LARGEST_BLOCK) -> int:
         """Return the rows of the next block: blocks grow, so that the first ones act soon."""

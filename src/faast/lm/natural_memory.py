@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from faast.core.state import Array
+from faast.lm.backbone import check_targets
 from faast.lm.base import HookMemory, Shift
 from faast.lm.exceptions import FoldingError, ForgettingError
 from faast.lm.hooks import HEAD
-from faast.lm.natural import KeyFeatures, NaturalPass
-from faast.lm.state import SETTING
+from faast.lm.key_features import KeyFeatures
+from faast.lm.natural import NaturalPass
+from faast.lm.state import SETTING, checked
 
 if TYPE_CHECKING:
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.batch import TrainingBatch
 
 
@@ -48,8 +51,8 @@ class NaturalOutput(HookMemory):
     """
 
     natural_pass: NaturalPass
-    rows: Tensor
-    targets: Tensor
+    rows: Tensor = field(metadata=checked(Array("n", "d", dtypes=("float32",))))
+    targets: Tensor = field(metadata=checked(Array("n", dtypes=("int64",), minimum=0)))
     backbone: Backbone = field(metadata=SETTING)
     point = HEAD
 
@@ -68,6 +71,12 @@ class NaturalOutput(HookMemory):
             torch.empty(0, dtype=torch.long, device=device),
             backbone,
         )
+
+    def validate(self, empty: NaturalOutput) -> None:
+        """Raise ValueError where the rows that wait fill a block, or precede no token."""
+        if len(self.rows) >= self.natural_pass.next_block():
+            raise ValueError(f"{len(self.rows)} rows wait for a block that they would fill")
+        check_targets(self.targets, empty.backbone)
 
     @property
     def count(self) -> float:

@@ -15,7 +15,7 @@ from faast.lm.hooks import LAST
 from faast.lm.state import SETTING
 
 if TYPE_CHECKING:
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.batch import TrainingBatch
 
 P = TypeVar("P", bound=PairStore)

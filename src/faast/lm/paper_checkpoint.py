@@ -16,6 +16,7 @@ from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHT
 
 from faast.core.persistence import ModelFileError, write_whole
 from faast.lm.config import MemoryConfig
+from faast.lm.folders import resolve_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from faast.lm.adapters import Adapters
-    from faast.lm.architecture import Source
+    from faast.lm.backbone import Backbone
+    from faast.lm.folders import Source
     from faast.lm.layer_memory import Readout
 
 SCORER = "external.layers.{}.memory_reader.scorer.weight"
@@ -70,11 +72,11 @@ class PaperCheckpoint:
         named = base if base is not None else self.base_model
         if named is None:
             raise ModelFileError(f"{self.folder} names no base_model; give base=")
-        config = (
-            named.config
-            if isinstance(named, PreTrainedModel)
-            else AutoConfig.from_pretrained(named)
-        )
+        if isinstance(named, PreTrainedModel):
+            config, name = named.config, named.name_or_path
+        else:
+            name = resolve_source(named, "a model")
+            config = AutoConfig.from_pretrained(name)
         state = {
             name.removeprefix(BACKBONE_PREFIX): tensor
             for name, tensor in self.tensors.items()
@@ -88,7 +90,6 @@ class PaperCheckpoint:
             raise ModelFileError(
                 f"{self.folder} lacks {sorted(report['missing_keys'])[:3]} of the backbone"
             )
-        name = named.name_or_path if isinstance(named, PreTrainedModel) else str(named)
         model.name_or_path = model.config.name_or_path = name  # the weights came without a name
         loaded: PreTrainedModel = model
         return loaded
@@ -102,7 +103,8 @@ class PaperCheckpoint:
             A tensor is missing or has another shape.
         """
         del adapters
-        for name, weight in _readout_weights(readouts):
+        weights = dict(_readout_weights(readouts))
+        for name, weight in weights.items():
             if name not in self.tensors:
                 raise ModelFileError(f"{self.folder} lacks the tensor {name}")
             if self.tensors[name].shape != weight.shape:
@@ -110,6 +112,9 @@ class PaperCheckpoint:
                     f"{name} has shape {tuple(self.tensors[name].shape)}, the backbone needs "
                     f"{tuple(weight.shape)}"
                 )
+            if not bool(self.tensors[name].isfinite().all()):
+                raise ModelFileError(f"{name} holds NaN or inf")
+        for name, weight in weights.items():
             weight.data.copy_(self.tensors[name])
 
 
@@ -122,19 +127,24 @@ def read(folder: Path) -> PaperCheckpoint:
         There is no such checkpoint in the folder, or it is damaged.
     """
     fields = _fields(folder)
-    return PaperCheckpoint(folder, _config(fields), fields.get("base_model"), _tensors(folder))
+    base = fields.get("base_model")
+    if base is not None and type(base) is not str:
+        raise ModelFileError(f"{folder} names no base_model, but {base!r:.80}")
+    try:
+        config = _config(fields)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(f"{folder} has settings that make no sense: {error}") from error
+    return PaperCheckpoint(folder, config, base, _tensors(folder))
 
 
-def write(
-    folder: Path, base: PreTrainedModel, config: MemoryConfig, readouts: nn.ModuleList
-) -> None:
+def write(folder: Path, backbone: Backbone, config: MemoryConfig, readouts: nn.ModuleList) -> None:
     """Write backbone and readouts of a model with the paper's memories.
 
     Parameters
     ----------
     folder : Path
         It is created where it is missing.
-    base : PreTrainedModel
+    backbone : Backbone
     config : MemoryConfig
     readouts : ModuleList of Readout
 
@@ -149,14 +159,16 @@ def write(
             "save_pretrained"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {BACKBONE_PREFIX + name: tensor for name, tensor in base.state_dict().items()}
+    tensors = {
+        BACKBONE_PREFIX + name: tensor for name, tensor in backbone.model.state_dict().items()
+    }
     tensors |= dict(_readout_weights(readouts))
     # a clone each: the layout stores tied weights twice
     content = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     write_whole(folder / SAFE_WEIGHTS_NAME, safetensors.torch.save(content, {"format": "pt"}))
     fields = {
         "model_type": "faast",
-        "base_model": base.name_or_path,
+        "base_model": backbone.name,
         "num_layers": config.middle_layers,
         "reader_type": "fastweight",
         "extractor_type": "next_token",
@@ -190,11 +202,12 @@ def _config(fields: dict[str, Any]) -> MemoryConfig:
         "block_size": fields.get("reader_update_size"),
         "discount": fields.get("reader_update_discount"),
     }
-    return MemoryConfig.paper(
-        int(fields["num_layers"]),
+    given = MemoryConfig.paper(
+        fields["num_layers"],
         float(fields.get("reader_update_alpha") or 1.0),
         **{name: value for name, value in sizes.items() if value is not None},
     )
+    return MemoryConfig.from_dict(given.to_dict())  # checks the types
 
 
 def _fields(folder: Path) -> dict[str, Any]:
@@ -203,7 +216,7 @@ def _fields(folder: Path) -> dict[str, Any]:
         raise ModelFileError(f"{folder} holds neither saved memories nor a {CONFIG_NAME}")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(fields, dict) or not {"reader_type", "num_layers"} <= fields.keys():
         raise ModelFileError(
@@ -216,8 +229,11 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     index = folder / SAFE_WEIGHTS_INDEX_NAME
     files = [folder / SAFE_WEIGHTS_NAME]
     if index.is_file():
-        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        files = [folder / Path(name).name for name in sorted(set(names))]
+        try:
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            files = [folder / Path(name).name for name in sorted(names)]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ModelFileError(f"{index} is no index of weights: {error}") from error
     tensors: dict[str, Tensor] = {}
     for file in files:
         if not file.is_file():

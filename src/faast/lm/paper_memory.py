@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import Tensor
 
+from faast.core.state import Array, Range
 from faast.lm.base import PairStore
 from faast.lm.config import PAPER_ALPHA, PAPER_INTERPOLATION
 from faast.lm.exceptions import ForgettingError
 from faast.lm.output_memory import PseudoInverseOutput, Solution
-from faast.lm.state import SETTING
+from faast.lm.state import LARGEST_COUNT, SETTING, checked
 from faast.solvers import PseudoInverse
 from faast.solvers.block_average import BlockAverage
 
 if TYPE_CHECKING:
-    from faast.lm.architecture import Backbone
+    from faast.lm.backbone import Backbone
     from faast.lm.config import MemoryConfig
 
 
@@ -35,6 +36,10 @@ class PairBuffer(BlockAverage[Tensor], PairStore):
     training : bool
     """
 
+    keys: Tensor = field(metadata=checked(Array("n", "d", dtypes=("float32",))))
+    values: Tensor = field(metadata=checked(Array("n", "m", dtypes=("float32",))))
+    folded: Tensor = field(metadata=checked(Array("d", "m", dtypes=("float32",))))
+    folded_count: float = field(default=0.0, metadata=checked(Range(0.0, LARGEST_COUNT)))
     buffer_size: int = field(default=65_536, metadata=SETTING)
     block_size: int = field(default=8_192, metadata=SETTING)
     discount: float = field(default=1.0, metadata=SETTING)
@@ -54,6 +59,12 @@ class PairBuffer(BlockAverage[Tensor], PairStore):
             alpha=config.alpha or PAPER_ALPHA,
             training_discount=config.discount,
         )
+
+    def validate(self, empty: PairBuffer) -> None:
+        """Raise ValueError where an average of no blocks is not zero."""
+        del empty
+        if not self.folded_count and bool(self.folded.any()):
+            raise ValueError("the average of no blocks must be zero")
 
     def learn(self, keys: Tensor, values: Tensor) -> Self:
         """Fold full blocks, then append pairs, on their device; earlier values lose gradients."""

@@ -14,17 +14,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint
+from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
 from faast._utils.progress import progress_bar
 from faast.lm.architecture import find_architecture
+from faast.lm.folders import check_pretraining_folder
+from faast.lm.paper_checkpoint import is_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from transformers import TrainerControl, TrainerState
 
-    from faast.lm.architecture import Source
+    from faast.lm.folders import Source
     from faast.lm.model import FaastForCausalLM
 
 
@@ -86,6 +90,8 @@ def pretrain(
 
     Raises
     ------
+    FileExistsError
+        The folder holds anything else than what an earlier run wrote.
     ValueError
         The model has no readouts of ``MemoryConfig.paper``, or has learned something; the folder
         has checkpoints although `resume` is False, or none although it is True.
@@ -102,7 +108,7 @@ def pretrain(
         model.train(False).reset()
         model.readouts.to(dtype)
     if trainer.is_world_process_zero():
-        model.save_paper_checkpoint(str(arguments.output_dir))
+        model._write_paper_checkpoint(str(arguments.output_dir))
         trainer.save_state()
     trainer.accelerator.wait_for_everyone()
     return trainer.state.log_history
@@ -221,7 +227,16 @@ def _check(model: FaastForCausalLM, arguments: TrainingArguments, *, resume: boo
         raise ValueError(
             f"{folder} holds {Path(found).name}; set resume=True, or choose another folder"
         )
+    check_pretraining_folder(folder, _own_entries(Path(folder)) if resume else ())
     return found
+
+
+def _own_entries(folder: Path) -> list[str]:
+    """Return the names of what an earlier run has written into its folder."""
+    written = [entry.name for entry in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*")]
+    if is_checkpoint(folder):
+        written += [CONFIG_NAME, SAFE_WEIGHTS_NAME]
+    return [*written, TRAINER_STATE_NAME]
 
 
 def _train(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from faast._utils.hashing import bottom_k
-from faast.lm.state import LearnedState
+from faast.core.state import Array
+from faast.lm.state import LearnedState, checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 BLOCK_PAIRS = 16
 MAX_BLOCKS = 128
+HASH_BYTES = 6
 LARGEST_SHARE = 0.2
 """Largest share of all pairs that is held out while settings are chosen."""
 
@@ -58,10 +60,20 @@ class ValidationSample(LearnedState):
         The tokens that follow.
     """
 
-    hashes: Tensor
-    sizes: Tensor
-    keys: Tensor
-    targets: Tensor
+    hashes: Tensor = field(metadata=checked(Array("b", dtypes=("int64",), minimum=0)))
+    sizes: Tensor = field(metadata=checked(Array("b", dtypes=("int64",), minimum=1)))
+    keys: Tensor = field(metadata=checked(Array("n", "d", dtypes=("float32",))))
+    targets: Tensor = field(metadata=checked(Array("n", dtypes=("int64",), minimum=0)))
+
+    def validate(self, empty: ValidationSample) -> None:
+        """Raise ValueError where this is not a sample of blocks of lowest hash."""
+        del empty
+        if len(self.hashes) > MAX_BLOCKS or bool((self.sizes > BLOCK_PAIRS).any()):
+            raise ValueError(f"a sample has at most {MAX_BLOCKS} blocks of {BLOCK_PAIRS} pairs")
+        if int(self.sizes.sum()) != len(self.keys):
+            raise ValueError(f"blocks of {self.sizes.tolist()} pairs hold {len(self.keys)} keys")
+        if bool((self.hashes.diff() < 0).any()) or bool((self.hashes >> 8 * HASH_BYTES).any()):
+            raise ValueError("the hashes of blocks are not in order")
 
     @classmethod
     def empty(cls, width: int) -> ValidationSample:
@@ -145,7 +157,7 @@ def _cut(pairs: Pairs, input_ids: Tensor) -> Iterator[_Block]:
     start = 0
     for row, mask in zip(input_ids.cpu().numpy(), pairs.target_mask.cpu().numpy(), strict=True):
         positions = np.flatnonzero(mask)
-        digest = hashlib.blake2b(digest_size=6)
+        digest = hashlib.blake2b(digest_size=HASH_BYTES)
         for first in range(0, len(positions), BLOCK_PAIRS):
             here = positions[first : first + BLOCK_PAIRS]
             digest.update(row[here[0] : here[-1] + 2].astype(np.int64).tobytes())

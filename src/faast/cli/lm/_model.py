@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from faast._utils.imports import import_optional
 from faast._utils.transformers_logging import silence_transformers
@@ -65,12 +65,12 @@ def load_model(
         If `config` is given for a memory, which has its own settings, or if the device cannot be
         used.
     """
-    if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
-        raise FileNotFoundError(f"there is no folder {name} of a model or a memory")
     silence_transformers("lm")
     from faast.lm import FaastForCausalLM
     from faast.lm.checkpoint import holds_memories
+    from faast.lm.folders import resolve_source
 
+    name = resolve_source(name)
     validate_device(runtime.device)
     loading = {"dtype": runtime.dtype.value, "device_map": runtime.device}
     if not holds_memories(name):
@@ -82,6 +82,20 @@ def load_model(
     transformers = import_optional("transformers", "lm")
     tokenizer = transformers.AutoTokenizer.from_pretrained(model.base.name_or_path)
     return LoadedModel(model, tokenizer)
+
+
+def check_output(kind: Literal["memory", "model"], output: str | Path) -> None:
+    """Check, before any work, that a memory or a model can be written into a folder.
+
+    Raises
+    ------
+    OSError
+        It holds something that would be overwritten, or cannot be written to.
+    """
+    silence_transformers("lm")
+    from faast.lm.folders import check_empty_folder, check_memory_folder
+
+    (check_memory_folder if kind == "memory" else check_empty_folder)(output)
 
 
 def validate_device(name: str) -> None:

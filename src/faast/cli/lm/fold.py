@@ -9,7 +9,7 @@ import typer
 from faast._utils.progress import spinner
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import load_model
+from faast.cli.lm._model import check_output, load_model
 
 
 def fold(
@@ -27,6 +27,7 @@ def fold(
     The result is a plain Hugging Face model that has learned what the memory holds. It needs no
     faast to run, and is as fast as the original. Only memories of the kind 'natural' can be merged.
     """
+    check_output("model", output)
     loaded = load_model(memory)
     if not loaded.model.adapters:
         raise ValueError(f"{memory} has learned nothing that could be merged into its model")

@@ -11,7 +11,7 @@ import typer
 
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import load_model
+from faast.cli.lm._model import check_output, load_model
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
@@ -68,6 +68,7 @@ def learn(
     """
     started = time.perf_counter()
     template = parse_template(prompt, answer)
+    check_output("memory", output)
     loaded = load_model(model, runtime, None if memory is None else _memory_config(memory))
     length = loaded.window_length(window)
     windows = read_windows(texts, loaded.tokenizer, template, split, length)

@@ -12,7 +12,7 @@ from faast._utils.imports import import_optional
 from faast._utils.transformers_logging import silence_transformers
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import LoadedModel
+from faast.cli.lm._model import LoadedModel, check_output
 from faast.cli.lm._options import Window
 from faast.cli.lm._texts import read_text
 
@@ -87,6 +87,8 @@ def pretrain(
     """
     started = time.perf_counter()
     documents = [read_text(path) for path in texts]
+    if not resume:
+        check_output("model", output)
     silence_transformers("lm")
     from faast.lm import FaastForCausalLM, MemoryConfig
     from faast.lm.documents import text_windows
@@ -95,7 +97,7 @@ def pretrain(
 
     with_memories = FaastForCausalLM.from_base(model, MemoryConfig.paper(middle_layers, alpha))
     transformers = import_optional("transformers", "lm")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(with_memories.base.name_or_path)
     length = LoadedModel(with_memories, tokenizer).window_length(window)
     windows = text_windows(tokenizer, documents, length)
     arguments = paper_arguments(

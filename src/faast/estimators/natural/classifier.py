@@ -15,7 +15,12 @@ from faast.estimators.head import Head, require_fit
 from faast.estimators.labels import as_targets, check_embeddings
 from faast.estimators.linear_classifier import LinearClassifier
 from faast.estimators.natural.memory import NaturalMemory
-from faast.estimators.settings import describe_weights, weigh_by_class, weights_from
+from faast.estimators.settings import (
+    describe_weights,
+    require_weighted_classes,
+    weigh_by_class,
+    weights_from,
+)
 
 
 class NaturalGradientClassifier(LinearClassifier):
@@ -107,8 +112,12 @@ class NaturalGradientClassifier(LinearClassifier):
         Raises
         ------
         ValueError
-            If shapes or types are wrong, or a row holds NaN or inf.
+            If shapes or types are wrong, a row holds NaN or inf, or a class weight belongs to a
+            label that is no class.
         """
+        y, named = as_targets(y), self.class_embeddings
+        known = list(named) if isinstance(named, Mapping) else []
+        require_weighted_classes(self.class_weight, y, known)
         return self._learn(X, y, sample_weight, first=True)
 
     @all_or_nothing

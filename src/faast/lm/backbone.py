@@ -1,0 +1,190 @@
+"""Backbone: the frozen model as memories see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from faast.lm.architecture import FINGERPRINT_SIZE, PROBE_TOKENS, Architecture, find_architecture
+from faast.lm.exceptions import UnsupportedModelError
+from faast.lm.folders import resolve_source
+from faast.lm.lm_head import LMHead
+
+if TYPE_CHECKING:
+    pass
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+def check_targets(targets: Tensor, backbone: Backbone) -> None:
+    """Raise ValueError where tokens of a file are outside the model's vocabulary."""
+    vocabulary = min(backbone.head.vocabulary, len(backbone.architecture.embeddings.weight))
+    if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < vocabulary:
+        raise ValueError(f"targets must be tokens in 0..{vocabulary - 1}")
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A frozen causal language model.
+
+    Attributes
+    ----------
+    model : PreTrainedModel
+    architecture : Architecture
+    head : LMHead
+        The model's head in closed form.
+    name : str
+        Absolute path, or hub id, that the model was loaded by; empty where it was built in memory.
+    blocks : tuple of Module
+        The decoder's blocks as they were when memories were attached.
+    """
+
+    model: PreTrainedModel
+    architecture: Architecture
+    head: LMHead
+    name: str
+    blocks: tuple[nn.Module, ...]
+
+    @classmethod
+    def from_model(cls, model: PreTrainedModel) -> Backbone:
+        """Find the parts of a loaded model; raises `UnsupportedModelError`."""
+        architecture = find_architecture(model)
+        name = model.name_or_path or ""
+        if name and Path(name).is_dir():
+            name = resolve_source(name)
+        head = LMHead.from_model(model, architecture.head)
+        return cls(model, architecture, head, name, tuple(architecture.blocks))
+
+    @property
+    def hidden_size(self) -> int:
+        """Width d of the hidden states between the blocks."""
+        return self.architecture.hidden_size
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the head."""
+        return self.head.weight.device
+
+    @property
+    def foldable_bias(self) -> nn.Parameter | None:
+        """Bias of the plain model that can absorb a shift of the head's input.
+
+        It is the head's own, else that of a LayerNorm right in front of the head; None where the
+        architecture has neither (RMSNorm).
+        """
+        bias = getattr(self.architecture.head, "bias", None)
+        if bias is None and isinstance(self.architecture.final_norm, nn.LayerNorm):
+            width = self.head.weight.shape[1]
+            bias = self.architecture.final_norm.bias if width == self.hidden_size else None
+        return bias
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the input embeddings of tokens (n,): shape (n, d), the paper's output values.
+
+        Raises
+        ------
+        UnsupportedModelError
+            Input embeddings and hidden states differ in width.
+        """
+        weight = self.architecture.embeddings.weight
+        values: Tensor = self.architecture.embeddings(tokens.to(weight.device))
+        if values.shape[-1] != self.hidden_size:
+            raise UnsupportedModelError(
+                f"input embeddings have width {values.shape[-1]}, hidden states {self.hidden_size};"
+                ' an output pseudo-inverse needs the same width, use output="natural"'
+            )
+        return values.detach()
+
+    def normalize(self, hidden: Tensor) -> Tensor:
+        """Apply the final norm to hidden states behind the last block: the input of the head."""
+        norm = self.architecture.final_norm
+        return hidden if norm is None else norm(hidden)
+
+    def check_final_norm(self, last: Tensor, head_input: Tensor) -> None:
+        """Check that `normalize` is all that the model does between last block and head.
+
+        Parameters
+        ----------
+        last, head_input : Tensor of shape (batch, length, d)
+            Hidden states of the same tokens behind the last block and in front of the head.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The model does something else.
+        """
+        with torch.no_grad():
+            ours = self.normalize(last)
+        if ours.shape != head_input.shape or not torch.allclose(
+            ours, head_input, rtol=1e-2, atol=1e-3
+        ):
+            raise UnsupportedModelError(
+                "between its last block and its head the model does more than one norm, so the "
+                "settings of the pseudo-inverse cannot be chosen on validation pairs; give "
+                "MemoryConfig both alpha and interpolation"
+            )
+
+    def check_unchanged(self) -> None:
+        """Check that the model still has the modules that it had when memories were attached.
+
+        Raises
+        ------
+        UnsupportedModelError
+            Some were replaced, as `resize_token_embeddings` does, and with them the hooks.
+        """
+        now, then = find_architecture(self.model), self.architecture
+        same = (
+            now.head is then.head
+            and now.embeddings is then.embeddings
+            and now.final_norm is then.final_norm
+            and all(new is old for new, old in zip(now.blocks, self.blocks, strict=True))
+        )
+        if not same:
+            raise UnsupportedModelError(
+                "parts of the model were replaced after memories were attached (as "
+                "resize_token_embeddings does), so that the memories would not be read; detach(), "
+                "change the model first, then attach memories and learn again"
+            )
+
+    def check_head(self) -> None:
+        """Check that the closed form of the head gives the logits that the model gives.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The model does something else to its logits.
+        """
+        seen: list[Tensor] = []
+        handle = self.architecture.head.register_forward_pre_hook(
+            lambda _module, args: seen.append(args[0].detach())
+        )
+        try:
+            with torch.no_grad():
+                token = torch.zeros(1, 1, dtype=torch.long, device=self.model.device)
+                logits = self.model(input_ids=token, use_cache=False).logits
+        finally:
+            handle.remove()
+        self.head.check(seen[0][0], logits[0])
+
+    def probe_tokens(self) -> Tensor:
+        """Return one short sequence of tokens, spread over the vocabulary: shape (1, n)."""
+        weight = self.architecture.embeddings.weight
+        n_tokens = min(PROBE_TOKENS, self.architecture.n_positions or PROBE_TOKENS)
+        return torch.linspace(0, len(weight) - 1, n_tokens, device=weight.device).long()[None]
+
+    def fingerprint(self) -> list[float]:
+        """Sample weights of the head and of the last block, to tell backbones apart."""
+        last = max(self.architecture.blocks[-1].parameters(), key=Tensor.numel).detach()
+        samples = []
+        for weight in (self.head.weight.flatten(), last.flatten()):
+            at = torch.linspace(0, len(weight) - 1, FINGERPRINT_SIZE // 2).long()
+            samples.append(weight[at.to(weight.device)].float().cpu())
+        return [round(value, 6) for value in torch.cat(samples).tolist()]

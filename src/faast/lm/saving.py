@@ -1,0 +1,136 @@
+"""Saving and loading of a language model's memories, as methods of the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from torch import nn
+
+from faast.core.persistence import ModelFileError
+from faast.lm import checkpoint, paper_checkpoint
+from faast.lm.folders import check_empty_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from faast.lm.adapters import Adapters
+    from faast.lm.backbone import Backbone
+    from faast.lm.config import MemoryConfig
+    from faast.lm.folders import Source
+
+
+class SavedModel(nn.Module):
+    """The part of `FaastForCausalLM` that writes and reads files."""
+
+    base: PreTrainedModel
+    memory_config: MemoryConfig
+    readouts: nn.ModuleList
+    _backbone: Backbone
+    _adapters: Adapters
+
+    def detach(self) -> PreTrainedModel:
+        """Take the memories off the backbone; see `FaastForCausalLM.detach`."""
+        raise NotImplementedError
+
+    def save_pretrained(self, directory: Source) -> None:
+        """Write memories, readouts and settings; of the backbone only its name is written.
+
+        Parameters
+        ----------
+        directory : path
+            A new folder, or one that holds an earlier memory, which is replaced.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be written to, or holds anything else.
+        """
+        self._backbone.check_unchanged()
+        checkpoint.save(
+            directory, self._backbone, self.memory_config, self._adapters, self.readouts
+        )
+
+    def save_paper_checkpoint(self, directory: Source) -> None:
+        """Write backbone and readouts in the layout of the paper's code.
+
+        What the memories have learned is not part of that layout; `save_pretrained` keeps it.
+
+        Parameters
+        ----------
+        directory : path
+            A new folder, or an empty one.
+
+        Raises
+        ------
+        ValueError
+            The settings are not those of ``MemoryConfig.paper``.
+        OSError
+            The folder cannot be written to, or holds something.
+        """
+        check_empty_folder(directory)
+        self._write_paper_checkpoint(directory)
+
+    @classmethod
+    def from_pretrained(
+        cls, source: Source, base: PreTrainedModel | Source | None = None, **loading: Any
+    ) -> Self:
+        """Load what `save_pretrained` or `save_paper_checkpoint` wrote.
+
+        Parameters
+        ----------
+        source : path or hub id
+        base : PreTrainedModel, str or path, optional
+            The backbone, where it is not the one that the file names.
+        **loading
+            Passed to ``AutoModelForCausalLM.from_pretrained``.
+
+        Raises
+        ------
+        ModelFileError
+            The file is damaged, something else, or learned with another backbone.
+        """
+        return cls.from_checkpoint(checkpoint.open_checkpoint(source), base, **loading)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        content: checkpoint.MemoryFile | paper_checkpoint.PaperCheckpoint,
+        base: PreTrainedModel | Source | None = None,
+        **loading: Any,
+    ) -> Self:
+        """Attach the memories of a file that was read; parameters and errors as `from_pretrained`.
+
+        Notes
+        -----
+        After any error nothing is left in a backbone that was given.
+        """
+        backbone = content.load_backbone(base, **loading)
+        try:
+            model = cls(backbone, content.config)
+        except ValueError as error:
+            raise ModelFileError(f"the saved memories do not fit the backbone: {error}") from error
+        try:
+            content.restore(model._adapters, model.readouts)
+        except BaseException:
+            model.detach()
+            raise
+        return model
+
+    def load_memories(self, directory: Source) -> Self:
+        """Replace memories and readouts by those that `save_pretrained` wrote.
+
+        Raises
+        ------
+        ModelFileError
+            The file is damaged, or was saved with another backbone or other settings.
+        """
+        content = checkpoint.read(directory)
+        self._backbone.check_unchanged()
+        content.check(self._backbone, self.memory_config)
+        content.restore(self._adapters, self.readouts)
+        return self
+
+    def _write_paper_checkpoint(self, directory: Source) -> None:
+        """Write a paper checkpoint without looking at what the folder holds."""
+        paper_checkpoint.write(Path(directory), self._backbone, self.memory_config, self.readouts)
