@@ -273,11 +273,7 @@ class FaastClassifier(MemoryClassifier):
         classes : ndarray of shape (C,)
             Sorted labels.
         statistics : Statistics
-
-        Raises
-        ------
-        ValueError
-            If widths or scales do not fit.
+            ValueError is raised if their widths or scales do not fit.
         """
         self.n_features_in_ = statistics.moments.n_features
         memory = self._memory() if self.is_fitted else self._begin(classes)
