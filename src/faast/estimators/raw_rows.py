@@ -177,7 +177,7 @@ class RawRowsMixin(FaastEstimator):
 
 def as_list(rows: Any) -> Sequence[Any]:
     """Return raw rows as a list; of a table or array with one column, the entries."""
-    shape = getattr(rows, "shape", (0,))
+    shape: tuple[int, ...] = getattr(rows, "shape", (0,))
     if isinstance(rows, Mapping) or (hasattr(rows, "columns") and shape[1:] != (1,)):
         raise TypeError(
             f"rows must be a list, Series or array of raw rows, got a {type(rows).__name__}; pass "
