@@ -60,7 +60,7 @@ KILLING = """
     change()  # imports what it needs
     patience = [2 * seconds(change), 4 * seconds(lambda: one.save("model"))]
 
-    seen = set()
+    seen, left = set(), 0
     for number in range(kills):
         model.write_bytes(Path("one").read_bytes())
         child = os.fork()
@@ -75,8 +75,8 @@ KILLING = """
         found = model.read_bytes()
         assert found in contents, f"kill {number} left a file that nobody saved"
         seen.add(found)
+        left += len(list(folder.glob(".model*")))
     assert seen == contents, "no kill came after a save; the test shows nothing"
-    left = len(list(folder.glob(".model*")))
     one.save("model")
     print(left, [path.name for path in folder.glob(".model*")])
 """

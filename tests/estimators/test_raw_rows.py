@@ -94,3 +94,20 @@ def test_encoded_rows_are_asked_once_encoded():
     before = asked.classes_
     model.partial_fit(["withdraw cash"], ["cash"])
     assert np.array_equal(asked.classes_, before)
+
+
+def test_tables_and_mappings_are_not_rows():
+    pandas = pytest.importorskip("pandas")
+    model = TextClassifier().fit(TEXTS, LABELS)
+    table = pandas.DataFrame({"text": TEXTS, "label": LABELS})
+    for given in (table, {"text": TEXTS}):
+        with pytest.raises(TypeError, match="pass one column"):
+            model.predict(given)
+        with pytest.raises(TypeError, match="pass one column"):
+            TextClassifier().fit(given, LABELS[:2])
+
+
+@pytest.mark.parametrize("selection_rows", [-1, 1.5, True])
+def test_impossible_numbers_of_rows_to_keep_are_named(selection_rows):
+    with pytest.raises(ValueError, match="selection_rows must be a whole number"):
+        TextClassifier(selection_rows=selection_rows).fit(TEXTS, LABELS)

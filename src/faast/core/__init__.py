@@ -1,1 +1,1 @@
-"""Exact sums of rows, the sample kept beside them, fast weights and the file format."""
+"""Exact sums of rows, the row sample kept with them, fast weights and the file format."""

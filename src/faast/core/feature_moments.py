@@ -1,4 +1,4 @@
-"""Moments of random features; few rows are held as they are, since mapped sums are large."""
+"""Moments of random features; rows are buffered while they take less room than their sums."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from faast.core.state import State
 from faast.core.sums import BlockSums
 
 WAITING_ROWS = 12_288
-"""Up to about so many, rows take less room than their mapped sums and less time to move."""
+"""Up to about this many rows take less memory than their mapped sums, and less time to send."""
 
 
 class Block(NamedTuple):
-    """Rows in grid units that wait to be summed: added with sign 1, taken back with sign -1."""
+    """Buffered rows in grid units; sign 1 adds them to the moments, sign -1 removes them."""
 
     keys: AnyArray
     values: AnyArray
@@ -31,18 +31,19 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FeatureMoments:
-    """Moments of mapped rows; never changed in place.
+    """Moments of the random features of rows; never changed in place.
 
-    Up to `WAITING_ROWS` rows wait unsummed; more are summed. Sums are exact, so it does not matter
-    when they are made.
+    Up to `WAITING_ROWS` rows are buffered; once there are more, they are mapped and summed. Sums
+    are exact, so the result does not depend on when that happens.
 
     Attributes
     ----------
     like : Moments
         Moments of the original rows; supplies the grids and widths.
     sums : Moments or None
-        Of rows that were mapped before; None while all rows wait.
+        Moments of the rows that were mapped and summed; None while all rows are buffered.
     waiting : tuple of Block
+        The buffer.
     """
 
     like: Moments
@@ -51,11 +52,11 @@ class FeatureMoments:
 
     @classmethod
     def from_rows(cls, like: Moments, rows: RowSample) -> FeatureMoments:
-        """Hold all rows of a sample, however many, without summing them."""
+        """Buffer all rows of a sample, however many, without summing them."""
         return cls(like, None, (_block_of(rows),))
 
     def add(self, keys: AnyArray, values: AnyArray, weights: FloatArray | None) -> FeatureMoments:
-        """Return the moments with more rows, in grid units."""
+        """Return the moments with more rows: keys (n, d) and values (n, m), in grid units."""
         counted = np.ones(len(keys)) if weights is None else weights
         block = Block(keys.astype(np.int32), values.astype(np.int32), counted, 1)
         return replace(self, waiting=(*self.waiting, block))._within_limit()
@@ -69,37 +70,37 @@ class FeatureMoments:
         return FeatureMoments(like, sums, (*mine.waiting, *theirs.waiting))._within_limit()
 
     def unmerge(self, other: FeatureMoments, like: Moments) -> FeatureMoments:
-        """Return the moments of what is left without `other`, on the grid of `like`.
+        """Return the moments without the rows of `other`, on the grid of `like`.
 
         Raises
         ------
         ValueError
-            `other` holds rows that this does not, as far as sums can tell.
+            If `other` holds rows that were not learned here, as far as sums can tell.
         """
         mine = self._summed_so_far()
         taken = tuple(block._replace(sign=-block.sign) for block in other.waiting)
         if mine.sums is None:
             if other.sums is not None:
-                raise ValueError("rows to forget were never all learned")
+                raise ValueError("rows to forget were never all learned: fewer rows are held")
             left = FeatureMoments(like, None, (*mine.waiting, *taken))
             return left.from_rows(like, left._gather())
         if other.sums is None:
             return FeatureMoments(like, mine.sums, (*mine.waiting, *taken))._within_limit()
-        # rows that wait here may be among those summed there
+        # rows buffered here may be summed in `other`, so the buffer is summed before
         sums = self.moments.copy().unmerge(other.sums)
         return FeatureMoments(like, sums, taken)._within_limit()
 
     def every_row(self) -> RowSample | None:
-        """Return all rows where none was summed, else None."""
+        """Return all rows if none was summed yet, else None."""
         return self._gather() if self.sums is None else None
 
     @cached_property
     def moments(self) -> Moments:
-        """Moments of all mapped rows, with every shift; waiting rows are summed on the fly."""
+        """Moments of all mapped rows, with every shift; buffered rows are summed on the fly."""
         return self._total(most_shifts(self.like.n_features))
 
     def first_shifts(self, n_shifts: int) -> Moments:
-        """Return the moments for fewer shifts; waiting rows are mapped no further than that."""
+        """Return the moments of the features of the first `n_shifts` shifts."""
         if self.sums is None and "moments" not in vars(self):
             return self._total(n_shifts)
         return self.moments.first_features(self._features(n_shifts).width)
@@ -115,7 +116,7 @@ class FeatureMoments:
         return FeatureMoments(like, sums, waiting)
 
     def decay(self, factor: float) -> FeatureMoments:
-        """Return moments in which everything counts less."""
+        """Return the moments with all sums multiplied by a factor in (0, 1]."""
         return FeatureMoments(self.like, self.moments.copy().decay(factor))
 
     @property
@@ -125,7 +126,7 @@ class FeatureMoments:
         return waiting + (0 if self.sums is None else self.sums.nbytes)
 
     def to_state(self) -> State:
-        """Return the content to write: the rows while all of them wait, otherwise the sums."""
+        """Return the content to write: the rows while all are buffered, otherwise the sums."""
         if self.sums is None:
             return State.join({"rows": self._gather().to_state()})
         return State.join({"sums": self.moments.to_state()})
@@ -137,7 +138,7 @@ class FeatureMoments:
         Raises
         ------
         ValueError
-            Rows or sums of other widths than `like` has.
+            If rows or sums do not have the widths of `like`, or sums not its number of rows.
         """
         if "sums" not in state.metadata:
             rows = RowSample.from_state(state.part("rows"))
@@ -156,7 +157,7 @@ class FeatureMoments:
         return found
 
     def _within_limit(self) -> FeatureMoments:
-        """Sum waiting rows once there are too many."""
+        """Sum the buffered rows if there are more than `WAITING_ROWS`."""
         if self._n_waiting <= WAITING_ROWS:
             return self
         gathered = self
@@ -167,7 +168,7 @@ class FeatureMoments:
         return FeatureMoments(self.like, gathered.moments)
 
     def _summed_so_far(self) -> FeatureMoments:
-        """Return the same rows with those sums that have been made already."""
+        """Return the same moments with the buffer emptied, if `moments` was computed already."""
         if self.sums is not None and "moments" in vars(self):
             return FeatureMoments(self.like, self.moments)
         return self
@@ -177,7 +178,7 @@ class FeatureMoments:
         return sum(len(block.keys) for block in self.waiting)
 
     def _gather(self) -> RowSample:
-        """Return the waiting rows, each distinct row once, in the order of their hashes."""
+        """Return the buffered rows, each distinct row once, in the order of their hashes."""
         like = self.like
         blocks = [
             (np.zeros((0, like.n_features), np.int32), np.zeros((0, like.n_values), np.int32), []),
@@ -187,7 +188,7 @@ class FeatureMoments:
         return RowSample(keys, values, weights, EVERY_ROW)
 
     def _total(self, n_shifts: int) -> Moments:
-        """Add the waiting rows, mapped with so many shifts, to the sums."""
+        """Return the sums plus those of the buffered rows, mapped with `n_shifts` shifts."""
         total = self.sums
         for sign in (1, -1):
             blocks = [block for block in self.waiting if block.sign == sign]

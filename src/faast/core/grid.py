@@ -23,7 +23,7 @@ EXACT_LIMIT = 2.0**53
 """Float64 sums of integers are exact up to here."""
 
 LARGEST_QUERY = 2.0**26
-"""In grid units; `Grid.round` takes rows a little larger."""
+"""Queries are clipped to this many grid units; learned rows may be up to sqrt(2) times larger."""
 
 MAX_BITS = 24
 
@@ -31,20 +31,20 @@ BLOCK_ROWS = 1024
 """Rows rounded and multiplied at a time, so that blocks stay in cache and memory stays flat."""
 
 UNIT_ERROR = 1e-3
-"""Squared norms this close to 1 are those of unit rows."""
+"""Rows count as unit rows if their squared norm is this close to 1."""
 
 LARGEST, SMALLEST = 1e100, 1e-100
-"""Entries beyond are refused or rounded to 0: float64 could not hold their products."""
+"""Larger entries are refused, smaller ones round to 0: float64 cannot hold their products."""
 
 SHORT_ROW = 2.0**-6
 SMALL_ENTRY = 2.0**-14
 ENOUGH_ROWS = 8
-"""When scale 1 would round away too much; see `grid_for`."""
+"""Thresholds that tell when scale 1 would round away too much; see `grid_for`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Grid(Stored):
-    """Rounding of one kind of row (keys or values) to integers.
+    """Rounds rows of one kind (keys or values) to integers.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Grid(Stored):
     Raises
     ------
     ValueError
-        Bits out of range, or a scale that is not a positive power of two.
+        If `bits` is out of range or a scale is not a positive power of two.
     """
 
     bits: int | None
@@ -71,7 +71,7 @@ class Grid(Stored):
 
     @property
     def per_unit(self) -> float | FloatArray:
-        """Integer units in 1.0: float, or ndarray of shape (columns,)."""
+        """Grid units per 1.0: float, or ndarray of shape (columns,)."""
         return 1.0 if self.bits is None else 2.0**self.bits / self.scale
 
     def round(
@@ -96,7 +96,7 @@ class Grid(Stored):
         Raises
         ------
         ValueError
-            A row holds NaN or inf, or an entry whose square float64 cannot hold exactly.
+            If a row holds NaN or inf, or an entry whose square float64 cannot hold exactly.
         """
         np.multiply(rows, self.per_unit, out=out, dtype=np.float64)
         if self.bits is not None:
@@ -115,7 +115,7 @@ class Grid(Stored):
         return out
 
     def nearest(self, rows: AnyArray) -> FloatArray:
-        """Return queries in grid units, clipped to the largest entry of a learned row."""
+        """Return queries rounded to grid units, clipped to at most `LARGEST_QUERY` in size."""
         units = np.multiply(rows, self.per_unit, dtype=np.float64)
         return np.rint(np.clip(units, -LARGEST_QUERY, LARGEST_QUERY))
 
@@ -128,8 +128,8 @@ def grid_for(rows: Any, bits: int | None) -> Grid:
     """Choose the grid from the first rows.
 
     Unit rows, one-hot rows and most rows of norm up to 2 get scale 1, so that neither order nor
-    batching of such rows matters. A power of two per column, at least the column's largest entry,
-    is chosen where scale 1 would lose what the rows say:
+    batching of such rows matters. Each column gets a scale of its own, the smallest power of two
+    that is at least the column's largest entry, if scale 1 does not suit the rows:
 
     - a row has norm above 2;
     - every row is shorter than `SHORT_ROW`;
@@ -140,6 +140,11 @@ def grid_for(rows: Any, bits: int | None) -> Grid:
     ----------
     rows : array or tensor of shape (n, columns)
     bits : int or None
+        See `Grid`.
+
+    Returns
+    -------
+    Grid
     """
     squares = np.concatenate([np.einsum("ij,ij->i", b, b) for b in _blocks(rows)])
     longest = squares.max()
@@ -159,14 +164,14 @@ def grid_for(rows: Any, bits: int | None) -> Grid:
 
 @dataclass(frozen=True, eq=False)
 class GridPair(Stored):
-    """The grid of keys and the grid of values; None until the first rows choose it.
+    """The grid of keys and the grid of values; each is None until the first rows choose it.
 
     Attributes
     ----------
     bits : int or None
     key, value : Grid or None
     user_key, user_value : bool
-        Whether the caller gave the scale, which then stays when nothing is learned.
+        Whether the caller gave the scale; `reopen` keeps such a scale.
     """
 
     bits: int | None
@@ -182,7 +187,7 @@ class GridPair(Stored):
         key_scale: float | AnyArray | None,
         value_scale: float | AnyArray | None,
     ) -> GridPair:
-        """Take scales that the caller gives; without bits there is nothing to choose."""
+        """Build the pair from the caller's scales; the first rows choose a scale that is None."""
         Grid(bits)
         key, value = (
             Grid(bits) if bits is None else None if scale is None else _grid(bits, scale)
@@ -191,7 +196,7 @@ class GridPair(Stored):
         return cls(bits, key, value, key is not None, value is not None)
 
     def resolve(self, keys: Any, values: Any) -> GridPair:
-        """Choose the grids that are still open from these rows."""
+        """Return the pair with grids that are still None chosen from these rows."""
         if self.key is not None and self.value is not None:
             return self
         return replace(
@@ -201,24 +206,25 @@ class GridPair(Stored):
         )
 
     def unite(self, other: GridPair) -> GridPair:
-        """Take from `other` the grids that are still open here.
+        """Return the pair with grids that are still None taken from `other`.
 
         Raises
         ------
         ValueError
-            A grid is chosen in both, and differs.
+            If both have chosen a grid and the two differ.
         """
         for name in ("key", "value"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine and theirs and not mine.same_as(theirs):
                 raise ValueError(
                     f"cannot combine moments with different {name} scales ({mine.scale} and "
-                    f"{theirs.scale}); give both the same {name}_scale before they learn"
+                    f"{theirs.scale}); give both the same {name}_scale before they learn, such "
+                    "as the larger per column"
                 )
         return replace(self, key=self.key or other.key, value=self.value or other.value)
 
     def reopen(self) -> GridPair:
-        """Return the grids as they were before any row: those that the caller gave."""
+        """Return the pair as it was before any row: with the caller's scales only."""
         return replace(
             self,
             key=self.key if self.user_key else None,
@@ -226,7 +232,7 @@ class GridPair(Stored):
         )
 
     def select_outputs(self, columns: AnyArray) -> GridPair:
-        """Rearrange columns of values; new ones (-1) take the largest scale."""
+        """Rearrange the columns of values; new columns (-1) take the largest scale."""
         if self.value is None or isinstance(self.value.scale, float):
             return self
         rearranged = np.where(columns < 0, self.value.scale.max(), self.value.scale[columns])
@@ -239,22 +245,22 @@ class GridPair(Stored):
         return replace(self, key=Grid(self.bits, self.key.scale[:n_features]))
 
     def key_units(self, n_features: int) -> FloatArray:
-        """Grid units in 1.0 of each key column."""
+        """Return the grid units per 1.0 of each key column, shape (n_features,)."""
         return np.broadcast_to((self.key or Grid(self.bits)).per_unit, n_features)
 
     def value_units(self, n_values: int) -> FloatArray:
-        """Grid units in 1.0 of each value column."""
+        """Return the grid units per 1.0 of each value column, shape (n_values,)."""
         return np.broadcast_to((self.value or Grid(self.bits)).per_unit, n_values)
 
     def same_as(self, other: GridPair) -> bool:
-        """Tell whether both round rows alike; an open grid counts as scale 1."""
+        """Tell whether both round rows alike; a grid that is None counts as scale 1."""
         plain = Grid(self.bits)
         return (self.key or plain).same_as(other.key or Grid(other.bits)) and (
             self.value or plain
         ).same_as(other.value or Grid(other.bits))
 
     def validate(self) -> None:
-        """Raise ValueError where the two grids have other bits than the pair."""
+        """Raise ValueError if a grid has other bits than the pair."""
         if any(grid is not None and grid.bits != self.bits for grid in (self.key, self.value)):
             raise ValueError("the grids of keys and values must have the same bits")
 

@@ -1,4 +1,4 @@
-"""Sums on a grid, read in the units of the rows."""
+"""Read sums that are kept in grid units as arrays in the units of the rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from faast.core.sums import Sums
 
 
 class GridSums:
-    """Count, sums and products of keys and values.
+    """Base class that reads count, sums and products of keys and values in the rows' units.
 
     Attributes
     ----------
@@ -19,7 +19,7 @@ class GridSums:
     sums : dict of str to ndarray
         In grid units, see `faast.core.sums.sum_shapes`; never changed in place.
     grids : GridPair
-        What keys and values are rounded to.
+        Grids that keys and values are rounded to.
     """
 
     n_features: int
@@ -34,22 +34,22 @@ class GridSums:
 
     @property
     def grid(self) -> int | None:
-        """Bits of the grid."""
+        """Bits of the grid; None where rows are not rounded."""
         return self.grids.bits
 
     @property
     def key_scale(self) -> float | FloatArray:
-        """Scale of the keys' grid (1 until rows decide)."""
+        """Scale of the keys' grid; 1 until it is chosen."""
         return self.key_grid.scale
 
     @property
     def value_scale(self) -> float | FloatArray:
-        """Scale of the values' grid (1 until rows decide)."""
+        """Scale of the values' grid; 1 until it is chosen."""
         return (self.grids.value or Grid(self.grid)).scale
 
     @property
     def key_grid(self) -> Grid:
-        """What keys are rounded to."""
+        """Grid that keys are rounded to; of scale 1 until it is chosen."""
         return self.grids.key or Grid(self.grid)
 
     @property
@@ -95,7 +95,7 @@ class GridSums:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the sums; it does not grow with the number of rows."""
+        """Bytes of the sums; they do not grow with the number of rows."""
         return sum(s.nbytes for s in self.sums.values())
 
     @property
@@ -107,5 +107,5 @@ class GridSums:
         return self.grids.value_units(self.n_values)
 
     def from_grid(self, keys: AnyArray, values: AnyArray) -> tuple[FloatArray, FloatArray]:
-        """Turn rows in grid units back into the caller's units."""
+        """Convert keys (n, d) and values (n, m) from grid units to the caller's units."""
         return keys / self._key_units, values / self._value_units

@@ -26,7 +26,7 @@ from faast.core.sums import (
 )
 
 Visitor = Callable[["Moments", GridBlock], None]
-"""Called with each block of rows, and with empty moments on its grid."""
+"""Called as ``visit(part, block)`` for each block; `part` has no rows and the block's grids."""
 
 
 class Moments(GridSums):
@@ -35,7 +35,7 @@ class Moments(GridSums):
     Rows are rounded to a fixed-point grid and summed as integers, so that addition is associative:
     any order, any batching, any tree of merges gives the same bits, and subtracting rows leaves
     the state as if they had never been seen. Weights that are not integers and `decay` end this:
-    sums are float64 from then on, exact to rounding only, and `exact` is False.
+    from then on sums are float64 with rounding errors, and `exact` is False.
 
     Parameters
     ----------
@@ -46,21 +46,27 @@ class Moments(GridSums):
     key_scale, value_scale : float or ndarray, optional
         Powers of two, one for all columns or one per column; the grid's step is
         ``scale * 2**-grid``. By default 1 for unit rows and most rows of norm up to 2, otherwise
-        chosen from the first rows and kept (see `faast.core.grid.grid_for`). Give the scale where
-        such rows are to be merged, or learned in any order with the same bits.
+        chosen from the first rows and kept (see `faast.core.grid.grid_for`). Set it explicitly if
+        moments of rows of larger norm are to be merged, or must not depend on the order of rows.
     grid : int or None
-        Bits after the point. None: no grid, plain float64 sums.
+        Bits after the binary point. With None rows are not rounded and sums are plain float64.
+
+    Raises
+    ------
+    ValueError
+        If a width is not a positive integer, `grid` is not None or 1 to 24, or a scale is not a
+        positive power of two.
 
     Attributes
     ----------
     sums : dict of str to ndarray
         In grid units, see `faast.core.sums.sum_shapes`; never changed in place.
     grids : GridPair
-        What keys and values are rounded to.
+        Grids that keys and values are rounded to.
 
     Notes
     -----
-    Entries up to about 90 times the scale are taken, so long as 64-bit integers hold the sums
+    Entries up to about 90 times the scale are accepted, as long as 64-bit integers hold the sums
     (with 20 bits: sums of squares up to 8.4 million times the squared scale).
     """
 
@@ -75,7 +81,7 @@ class Moments(GridSums):
         self.n_features = _positive(n_features, "n_features")
         self.n_values = _positive(n_values, "n_values")
         self.grids = GridPair.from_scales(grid, key_scale, value_scale)
-        # a view of one zero: sums are never changed in place, and none is allocated before rows
+        # views of a single zero: arrays are never changed in place, so none is allocated yet
         dtype = np.int64 if grid is not None else np.float64
         shapes = sum_shapes(n_features, n_values)
         self.sums: Sums = {n: np.broadcast_to(dtype(0), shape) for n, shape in shapes.items()}
@@ -95,50 +101,56 @@ class Moments(GridSums):
         Raises
         ------
         ValueError
-            Wrong shape or type, or a row that holds NaN or inf or lies outside the grid.
+            If a shape or type is wrong, or a row holds NaN or inf or lies outside the grid.
         OverflowError
-            The sums would leave 64-bit integers.
+            If the sums would leave 64-bit integers.
 
         Notes
         -----
-        After an error the moments are as before the call.
+        An error leaves the moments as they were before the call.
         """
         return self.merge(self.sum_batches(self._batches(keys, values, weights)))
 
     def subtract(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
-        """Take back rows that were added; parameters as for `add`.
+        """Remove rows that were added; parameters as for `add`.
 
         Raises
         ------
         ValueError
-            As for `add`, or where a count or a sum of squares would become negative: these rows
-            cannot all have been added. Rows that were never added but leave the sums
-            plausible cannot be told apart and silently falsify the moments.
+            As for `add`, or if a count or a sum of squares would become negative, which shows that
+            not all of these rows were added.
+
+        Notes
+        -----
+        Rows that were never added cannot be detected if the sums stay plausible without them;
+        subtracting them silently corrupts the moments.
         """
         return self.unmerge(self.sum_batches(self._batches(keys, values, weights)))
 
     def merge(self, other: Moments) -> Self:
-        """Add everything another Moments has seen.
+        """Add all rows that another Moments has summed.
 
         Raises
         ------
         ValueError
-            Other widths, another grid or other scales.
+            If widths, grids or scales differ.
+        OverflowError
+            If the sums would leave 64-bit integers.
         """
         both = self + other
         self.sums, self.grids = both.sums, both.grids
         return self
 
     def unmerge(self, other: Moments) -> Self:
-        """Take back everything another Moments has seen; errors as for `subtract`."""
+        """Remove all rows that another Moments has summed; errors as for `subtract`."""
         grids = self._united_grids(other)
         left = add_sums(self.sums, other.sums, sign=-1)
         if self.exact and any(np.any(part < 0) for part in diagonals(left).values()):
             raise ValueError(
-                "these rows were never all learned: taking them back would make a count or a sum "
-                "of squares negative"
+                "these rows were never all learned: removing them would make a count or a sum of "
+                "squares negative; remove only rows that were learned, with the same weights"
             )
-        # where nothing is left, the next rows choose the scales anew
+        # without any rows left, the next rows choose the scales again
         self.sums, self.grids = left, grids if left["count"] else grids.reopen()
         return self
 
@@ -149,12 +161,17 @@ class Moments(GridSums):
         return both
 
     def decay(self, factor: float) -> Self:
-        """Multiply everything seen so far by a factor; leaves the grid.
+        """Multiply all sums by a factor; from then on they are float64 and no longer exact.
 
         Parameters
         ----------
         factor : float
             In (0, 1].
+
+        Raises
+        ------
+        ValueError
+            If the factor is out of range.
         """
         if not 0.0 < factor <= 1.0:
             raise ValueError(f"factor must be in (0, 1], got {factor}")
@@ -167,7 +184,7 @@ class Moments(GridSums):
         Parameters
         ----------
         columns : ndarray of shape (new_n_values,), integer
-            For each new column the old one it is, or -1 for a column that was zero so far.
+            For each new column the index of the old column to copy, or -1 for zeros.
         """
         columns = np.asarray(columns)
         fresh = columns < 0
@@ -206,7 +223,7 @@ class Moments(GridSums):
         batches : iterable of Batch
             See `faast._utils.validation.iterate_batches`.
         visit : callable, optional
-            Called with every block, for callers that keep rows.
+            Called with every block; see `Visitor`. For callers that also keep rows.
         """
         part = self._empty_like()
         sums = BlockSums(self.n_features, self.n_values, exact=self.grid is not None)
@@ -220,7 +237,7 @@ class Moments(GridSums):
         return part.replace_sums(sums.finish())
 
     def replace_sums(self, sums: Sums, grids: GridPair | None = None) -> Self:
-        """Take over sums that were made elsewhere, on this grid or on `grids`."""
+        """Replace the sums by others, which are in units of these grids, or of `grids` if given."""
         self.sums, self.grids = sums, self.grids if grids is None else grids
         return self
 
@@ -233,23 +250,23 @@ class Moments(GridSums):
         return moments
 
     def outline(self) -> State:
-        """Return shapes and grids without sums, for files that hold all rows instead."""
+        """Return widths and grids without sums, for files that hold all rows instead."""
         shape = {"n_features": self.n_features, "n_values": self.n_values}
         return State.join({"grids": self.grids.to_state()}, **shape)
 
     def to_state(self) -> State:
-        """Return the content to write; of the symmetric Gram matrix its lower triangle."""
+        """Return the content to write, with only the lower triangle of the Gram matrix."""
         outline = self.outline()
         return State({**pack(self.sums), **outline.tensors}, outline.metadata)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild moments; from an outline, moments without rows.
+        """Rebuild moments; an outline gives moments without rows.
 
         Raises
         ------
         ValueError
-            Sums that no rows can have: other shapes or types, or negative squares.
+            If a sum has a wrong shape or dtype, or a count or a sum of squares is negative.
         """
         d, m = (_positive(state.metadata[name], name) for name in ("n_features", "n_values"))
         grids = GridPair.from_state(state.part("grids"))
@@ -289,7 +306,7 @@ class Moments(GridSums):
         return iterate_batches(keys, values, weights, self.n_features, self.n_values)
 
     def _united_grids(self, other: Moments) -> GridPair:
-        """Return the grids of both, or say why they cannot be combined."""
+        """Return the grids of both; raise ValueError if the moments cannot be combined."""
         for name in ("n_features", "n_values", "grid"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:

@@ -51,18 +51,24 @@ KINDS = {
 
 
 class ModelFileError(ValueError):
-    """A model file that cannot be trusted or understood; nothing was loaded."""
+    """Raised for a model file that cannot be trusted or read; nothing is loaded from it."""
 
 
 def save(thing: Storable, path: str | os.PathLike[str]) -> None:
-    """Write an object to exactly `path`, replacing what was there once the new file is readable.
+    """Write an object to exactly `path`; an old file is replaced once the new one was read back.
+
+    Parameters
+    ----------
+    thing : Storable
+        An object of one of the classes in `KINDS`.
+    path : str or path-like
 
     Raises
     ------
     ValueError
-        The object holds something that a file cannot hold (such as a solver of your own).
+        If the object holds something that a file cannot hold, such as a user-defined solver.
     OSError
-        The path cannot be written.
+        If the path cannot be written.
     """
     path = Path(path)
     require_place(path)
@@ -95,11 +101,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     ModelFileError
-        Truncated, foreign, tampered with, inconsistent, or of an unknown version.
+        If the file is truncated, changed after saving, inconsistent, of an unknown version, or was
+        not written by this library.
     ImportError
-        The kind of file needs an extra that is not installed.
+        If the kind of file needs an extra that is not installed.
     FileNotFoundError
-        There is no such file.
+        If there is no such file.
     """
     path = Path(path)
     tensors, metadata = _read(path)
@@ -128,25 +135,25 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def kind_of(thing: object) -> str:
-    """Return the kind of file that holds such an object.
+    """Return the kind of file that an object is saved as.
 
     Raises
     ------
     ValueError
-        No kind of file does; a subclass of your own is none of the library's classes.
+        If the object's class is not one of `KINDS`; user-defined subclasses are not.
     """
     place = f"{type(thing).__module__}:{type(thing).__qualname__}"
     for kind, listed in KINDS.items():
         if listed == place:
             return kind
     raise ValueError(
-        f"a file can hold the library's own classes ({', '.join(sorted(KINDS))}), got "
+        f"a file can only hold the library's own classes ({', '.join(sorted(KINDS))}), got "
         f"{type(thing).__name__}"
     )
 
 
 def content_hash(tensors: dict[str, np.ndarray[Any, Any]], metadata: dict[str, Any]) -> str:
-    """SHA-256 of all tensors (name, type, shape, bytes) and of all metadata but the hash itself."""
+    """Return the SHA-256 of all tensors (name, dtype, shape, bytes) and metadata but the hash."""
     digest = hashlib.sha256()
     described = {key: value for key, value in metadata.items() if key != "hash"}
     digest.update(json.dumps(described, sort_keys=True).encode())
@@ -158,12 +165,12 @@ def content_hash(tensors: dict[str, np.ndarray[Any, Any]], metadata: dict[str, A
 
 
 def require_place(path: Path) -> None:
-    """Check that a file can be written at `path`, or over the file that is there.
+    """Check that a file can be created at `path`, or that the file there can be replaced.
 
     Raises
     ------
     OSError
-        Its folder is missing or cannot be written to, or something else than a file is there.
+        If the folder is missing or not writable, or `path` is something other than a file.
     """
     path = path.resolve()
     if not path.parent.is_dir():
@@ -178,7 +185,7 @@ def require_place(path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None = None) -> None:
-    """Write a file so that at any moment `path` is the old one or the complete new one.
+    """Write a file atomically: at any moment `path` holds the old content or all of the new.
 
     Links are followed; mode, owner and attributes of a file that is replaced are kept. Temporary
     files that killed writers of the same file left behind are removed.
@@ -193,7 +200,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
     Raises
     ------
     OSError
-        As `require_place`, or the disk is full.
+        If `require_place` refuses the path, or the disk is full.
     """
     require_place(path)
     path = path.resolve()
@@ -212,7 +219,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove temporary files and locks of `path` whose owner is gone: nobody holds their lock."""
+    """Remove temporary files and locks of `path` that no running process holds locked."""
     if fcntl is None:
         return
     name = _escaped(path.name)
@@ -284,7 +291,7 @@ def _name_limit(folder: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename durable, where folders can be synced."""
+    """Sync a folder so that a rename in it is durable, on systems that can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -294,7 +301,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _escaped(name: str) -> str:
-    """Quote what a glob pattern would interpret."""
+    """Escape the characters that a glob pattern would interpret."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 

@@ -1,15 +1,15 @@
-"""Random features: rows beside fixed products of random sign projections, for more capacity.
+"""Random features: append products of fixed random sign projections to rows, for more capacity.
 
     z = round(xᵀS)                     S: d x p fixed signs
     phi_jk = z_j · z_(j+k mod p)       k = 1..m shifts
 
 E[phi(x)·phi(y)] = m p (x·y)² up to terms of repeated coordinates: a random sketch of the kernel of
-degree 2. Polynomials of degree 2 are closed under translation, so that no centre has to be
-subtracted, which would move with the data and could not be forgotten.
+degree 2. Polynomials of degree 2 are closed under translation, so no centre has to be subtracted.
+A centre would move with the data, and rows could no longer be forgotten exactly.
 
 Mapped rows are exact integers: z is a sum of integers below 2**53 whatever the order of summation,
 rounding a power-of-two multiple of it is exact, and so are the products of two such numbers. They
-lie on a grid of their own, and are the same in any batch.
+lie on a grid of their own, and do not depend on how rows are batched.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from faast._utils.hashing import hash64
 from faast.core.grid import Grid
 
 PROJECTION_BITS = 8
-"""z is rounded to 2**-8, a few thousandths of what a unit row projects to."""
+"""z is rounded to multiples of 2**-8; for a unit row z is of order 1."""
 
 LARGEST_PROJECTION = 2.0**13
 """z is clipped here (32, in units of 2**-8), so that every product fits on the grid."""
@@ -32,16 +32,16 @@ MOST_PROJECTIONS = 512
 PROJECTIONS_PER_FEATURE = 2
 MOST_SHIFTS = 6
 WIDEST = 3584
-"""Most columns of a mapped row, its own among them: the state grows with their square."""
+"""Most columns of a mapped row, original ones included; the state grows with their square."""
 
 MOST_FEATURES = 1024
-"""Wider rows are not mapped: little would be gained, and their sums would be the largest."""
+"""Rows with more columns are not mapped: their sums would be large and the gain small."""
 
 ROWS_PER_COLUMN = 6
 """With fewer rows per mapped column, mapping costs more time than it gains accuracy."""
 
 CHEAP_COLUMNS = 512
-"""Solving for this many columns takes milliseconds, however few the rows."""
+"""Solving for this many columns takes milliseconds, so they are used even for few rows."""
 
 
 def most_shifts(n_features: int) -> int:
@@ -53,7 +53,7 @@ def most_shifts(n_features: int) -> int:
 
 
 def shifts_for(n_rows: float, n_features: int) -> int:
-    """Return the number of shifts that pays off for so many rows; at least one."""
+    """Return the number of shifts worth using for `n_rows` rows; at least 1 if rows are mapped."""
     columns = max(n_rows / ROWS_PER_COLUMN, CHEAP_COLUMNS)
     affordable = (columns - n_features) / projections(n_features)
     return min(max(1, int(affordable)), most_shifts(n_features))
@@ -65,7 +65,7 @@ def projections(n_features: int) -> int:
 
 
 class RandomFeatures:
-    """Map from rows to rows beside their products.
+    """Map rows to their random features: the row itself, followed by the products phi.
 
     Parameters
     ----------
@@ -74,10 +74,11 @@ class RandomFeatures:
     bits : int
         Bits of the rows' grid.
     bounded : bool
-        Rows have norm up to 2. Otherwise entries are up to about 1 (one scale per column), and the
-        projection is halved until a row of such entries projects like one of norm 2.
+        Whether rows have norm up to 2 (one scale for all columns). Otherwise entries are up to
+        about 1 (one scale per column), and z is divided by a power of two that brings it to the
+        size that it has for rows of norm 2.
     n_shifts : int
-        m. The columns of fewer shifts come first among those of more.
+        m. The features of fewer shifts are the first columns of those of more.
 
     Attributes
     ----------
@@ -88,7 +89,7 @@ class RandomFeatures:
     signs : ndarray of shape (d, p)
         S.
     per_row_unit : float
-        Units of z in one unit of rowᵀS.
+        Factor from rowᵀS, with the row in grid units, to z in units of 2**-8.
     """
 
     def __init__(self, n_features: int, bits: int, bounded: bool, n_shifts: int) -> None:
@@ -106,7 +107,7 @@ class RandomFeatures:
 
     @property
     def per_unit(self) -> FloatArray:
-        """Units of the mapped grid in 1.0, shape (width,)."""
+        """Units of the mapped grid per 1.0, shape (width,)."""
         return 2.0**self._bits / self.key_scale
 
     def __call__(self, rows: FloatArray) -> FloatArray:
@@ -136,7 +137,7 @@ class RandomFeatures:
 
 
 def random_features_on(grid: Grid, n_features: int, n_shifts: int | None = None) -> RandomFeatures:
-    """Return the map of rows on a grid, by default with all its shifts."""
+    """Return the (cached) map of rows on a grid, by default with the most shifts."""
     assert grid.bits is not None
     shifts = most_shifts(n_features) if n_shifts is None else n_shifts
     return _cached(n_features, grid.bits, np.ndim(grid.scale) == 0, shifts)

@@ -1,10 +1,11 @@
-"""Row samples: an order-free, mergeable sample of learned rows; all of them while they are few.
+"""Row samples: a mergeable sample of learned rows that does not depend on their order.
 
 Rows are a multiset of (key, value) pairs in grid units, sorted by a hash of the key, so that
-nothing depends on the order of arrival. Up to `capacity` distinct rows all are kept. Beyond that
-the sample is every learned row whose hash lies below a threshold, which falls so that at most
-`capacity` rows stay (bottom-k sampling). The hash is fast and not hard to collide; rows of one hash
-are told apart by a cryptographic one, so that the sample keeps its size whatever rows are learned.
+nothing depends on the order of arrival. Up to `capacity` distinct rows are all kept. Beyond that
+the sample is every learned row whose hash lies below a threshold, which is lowered so that at most
+`capacity` rows stay (bottom-k sampling). Collisions of this fast hash are easy to construct; rows
+of equal hash are ordered by a second, cryptographic hash, so that the sample keeps its size
+whatever rows are learned.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ EVERY_ROW = 2**62
 """A capacity that no number of rows exceeds."""
 
 ROUNDING = 1e-9
-"""Real weights below this are what rounding leaves of rows that were forgotten."""
+"""Smaller weights count as zero: they are rounding errors left by rows that were forgotten."""
 
 LARGEST_ENTRY = 2.0**27
 """In grid units; `Grid.round` refuses larger entries."""
@@ -42,7 +43,7 @@ class Threshold(NamedTuple):
 
 
 NO_THRESHOLD = Threshold(2**64 - 1, 0)
-"""Above every hash: no row was left out."""
+"""Above every hash, so that every row is sampled."""
 
 
 class RowArrays(NamedTuple):
@@ -69,15 +70,16 @@ class RowSample:
     values : ndarray of shape (n, m)
     weights : ndarray of shape (n,), float64
     capacity : int
-        Most distinct rows kept.
+        Largest number of distinct rows to keep.
     threshold : Threshold
+        Rows at or above it are dropped.
     hashes : ndarray of shape (n,), uint64, optional
-        `hash_rows` of the keys, where it is known.
+        `hash_rows` of the keys; computed if not given.
 
     Raises
     ------
     ValueError
-        The weights of a row sum to less than zero.
+        If the weights of equal rows sum to less than zero.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class RowSample:
         hashes = hash_rows(keys) if hashes is None else hashes
         order = np.flatnonzero(hashes <= np.uint64(threshold.hash))
         order = order[np.argsort(hashes[order], kind="stable")]
-        if np.all(weights > ROUNDING):  # no row takes another back: the lowest hashes suffice
+        if np.all(weights > ROUNDING):  # nothing is removed: the lowest hashes suffice
             order = order[: _enough(hashes[order], capacity)]
         rows = _Rows(keys[order], values[order], weights[order], hashes[order])
         rows = rows.sort_ties().below(threshold).merge_equal()
@@ -117,7 +119,7 @@ class RowSample:
 
     @classmethod
     def reweighted(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> RowSample:
-        """Wrap rows whose weights were changed: a sample, though none was left out."""
+        """Wrap rows with changed weights, marked as a sample: `complete` is False."""
         return cls(keys, values, weights, len(keys), Threshold(2**64 - 2, 0))
 
     def __len__(self) -> int:
@@ -125,7 +127,7 @@ class RowSample:
 
     @property
     def complete(self) -> bool:
-        """Whether every learned row is kept, and none was ever left out."""
+        """Whether the sample holds every learned row."""
         return self.threshold == NO_THRESHOLD
 
     @property
@@ -145,12 +147,12 @@ class RowSample:
         )
 
     def unmerge(self, other: RowSample) -> RowSample:
-        """Return the multiset difference; `other` has this threshold or a higher one.
+        """Return the multiset difference; the threshold of `other` must not be the lower one.
 
         Raises
         ------
         ValueError
-            A row of `other` that should be here is not: it was never learned.
+            If a row of `other` below the threshold is missing here: it was never learned.
         """
         return RowSample(
             np.concatenate([self.keys, other.keys]),
@@ -175,7 +177,7 @@ class RowSample:
         )
 
     def select_outputs(self, columns: AnyArray) -> RowSample:
-        """Rearrange the columns of values, -1 marking a column of zeros."""
+        """Rearrange the columns of values; -1 stands for a column of zeros."""
         values = select_columns(self.values, columns)
         return RowSample(
             self.keys, values, self.weights, self.capacity, self.threshold, self.hashes
@@ -193,7 +195,7 @@ class RowSample:
         Raises
         ------
         ValueError
-            Arrays that do not fit each other, or rows that no sample holds.
+            If arrays do not fit each other, rows repeat, or rows lie beyond the threshold.
         """
         keys, values, weights = (state.tensors[name] for name in ("keys", "values", "weights"))
         capacity, threshold = state.metadata["capacity"], state.metadata["threshold"]
@@ -208,20 +210,21 @@ class RowSample:
         return sample
 
     def require_widths(self, n_features: int, n_values: int) -> None:
-        """Raise ValueError where rows have other widths."""
+        """Raise ValueError if keys or values have other widths."""
         if (self.keys.shape[1], self.values.shape[1]) != (n_features, n_values):
             raise ValueError("the rows of a sample do not have the width of their moments")
 
 
 def select_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
-    """Rearrange columns, -1 marking a column of zeros."""
+    """Rearrange columns; -1 stands for a column of zeros."""
     return np.ascontiguousarray(np.where(columns < 0, 0, values[:, columns]))
 
 
 def hash_rows(keys: AnyArray) -> AnyArray:
     """Hash the float64 bits of each row to uint64, the same in any batch.
 
-    A sum of the entries' bit patterns times fixed odd numbers, modulo 2**64, then mixed.
+    The entries' bit patterns are multiplied by fixed odd numbers and summed modulo 2**64; the sum
+    is mixed by `hash64`.
     """
     bits = (np.ascontiguousarray(keys, dtype=np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
     factors = hash64(np.arange(keys.shape[1], dtype=np.uint64)) | np.uint64(1)
@@ -284,7 +287,7 @@ class _Rows:
         return merged if present.all() else merged._take(np.flatnonzero(present))
 
     def threshold_at(self, place: int) -> Threshold:
-        """Return the threshold that leaves out the row at a place and all rows of its key."""
+        """Return the threshold that excludes the row at index `place` and all rows of its key."""
         second = _second_hashes(self.keys[place : place + 1])[0]
         return Threshold(int(self.hashes[place]), int(second))
 
@@ -295,15 +298,15 @@ class _Rows:
 
 
 def _second_hashes(keys: AnyArray) -> AnyArray:
-    """Hash rows so that nobody can choose rows of one hash."""
+    """Hash rows cryptographically, so that rows of equal hash are hard to construct."""
     content = np.ascontiguousarray(keys, dtype=np.float64) + 0.0
     digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in content]
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 def _enough(hashes: AnyArray, capacity: int) -> int:
-    """Return how many of these sorted hashes certainly hold the first `capacity` + 1 rows."""
-    first = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]))  # of each distinct hash
+    """Return how many of these sorted hashes certainly cover `capacity` + 1 distinct rows."""
+    first = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]))  # of equal hashes
     if capacity >= len(first):
         return len(hashes)
     last = first[capacity]  # rows of one hash stay together

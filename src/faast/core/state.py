@@ -1,4 +1,4 @@
-"""Objects as a file holds them: arrays and JSON values, derived from declared dataclass fields.
+"""Convert objects to what a file holds, arrays and JSON values, by their dataclass fields.
 
 A class that a file can hold is a dataclass that inherits from `Stored`. Its fields say what is
 written: arrays become tensors, objects that can be stored become nested parts, plain values become
@@ -31,14 +31,14 @@ import numpy as np
 from faast._utils.arrays import AnyArray
 
 LARGEST_NUMBER = 1e150
-"""Numbers of a file may be as large as this, so that their squares are finite."""
+"""Largest absolute number that a file may hold, so that squares are finite."""
 
 NOT_STORED = {"stored": False}
 """Metadata of a dataclass field that is not written."""
 
 
 class State(NamedTuple):
-    """Content of one object.
+    """Content of one object as a file holds it.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class State(NamedTuple):
 
     @classmethod
     def join(cls, parts: dict[str, State], **metadata: Any) -> State:
-        """Nest the states of parts under their names, beside metadata of the whole."""
+        """Nest the states of parts under their names, and add metadata of the whole."""
         tensors = {
             f"{part}.{name}": tensor
             for part, state in parts.items()
@@ -65,7 +65,7 @@ class State(NamedTuple):
         Raises
         ------
         KeyError
-            There is no such part.
+            If there is no such part.
         """
         prefix = f"{name}."
         tensors = {
@@ -85,7 +85,7 @@ class Storable(Protocol):
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild the object; raise ValueError or KeyError where the content makes no sense."""
+        """Rebuild the object; raise ValueError or KeyError if the content is invalid."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,11 @@ class Array:
     Parameters
     ----------
     *shape : str or int
-        Length of each axis; axes of one name have one length throughout the object.
+        Length of each axis; axes of the same name must have the same length in all arrays.
     dtypes : tuple of str
         Names of the dtypes that may be read.
     minimum : float, optional
-        No entry may be smaller.
+        Smallest value that an entry may have.
     """
 
     shape: tuple[str | int, ...]
@@ -117,7 +117,7 @@ class Array:
         object.__setattr__(self, "minimum", minimum)
 
     def check(self, name: str, value: Any, axes: dict[str, int]) -> None:
-        """Raise ValueError where an array breaks the rule; learn the lengths of named axes."""
+        """Raise ValueError if an array breaks the rule; record lengths of named axes in `axes`."""
         if not isinstance(value, np.ndarray) or value.dtype.name not in self.dtypes:
             found = value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
             raise ValueError(f"{name} must be an array of {' or '.join(self.dtypes)}, got {found}")
@@ -140,7 +140,7 @@ class Range:
     highest: float = math.inf
 
     def check(self, name: str, value: Any, axes: dict[str, int]) -> None:
-        """Raise ValueError where a number breaks the rule."""
+        """Raise ValueError if a number breaks the rule."""
         if not self.lowest <= value <= self.highest:
             raise ValueError(
                 f"{name} must be between {self.lowest:g} and {self.highest:g}, got {value:g}"
@@ -154,9 +154,9 @@ class Json:
     Attributes
     ----------
     encode : callable
-        From the value to JSON.
+        Converts the value to JSON.
     decode : callable
-        From JSON to the value; raises ValueError or TypeError on anything else.
+        Converts JSON to the value; raises ValueError or TypeError if the JSON is invalid.
     """
 
     encode: Callable[[Any], Any]
@@ -164,7 +164,7 @@ class Json:
 
 
 class Stored:
-    """A dataclass whose fields are what a file holds; see the module."""
+    """Base class of dataclasses that are written to files field by field; see the module."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -199,9 +199,9 @@ class Stored:
         Raises
         ------
         KeyError
-            A field is missing.
+            If a field is missing.
         ValueError
-            A field breaks its rule, or fields contradict each other (see `validate`).
+            If a field breaks its rule, or fields contradict each other (see `validate`).
         """
         axes: dict[str, int] = {}
         values = {field.name: field.read(state, axes) for field in _stored_fields(cls)}
@@ -210,7 +210,7 @@ class Stored:
         return built
 
     def validate(self) -> None:
-        """Raise ValueError where fields contradict each other."""
+        """Raise ValueError if fields contradict each other; subclasses override this."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class _Field:
         for kind in self.kinds:
             if hasattr(kind, "from_state"):
                 if not isinstance(value, dict):
-                    raise ValueError(f"{self.name} must be nested, got {value!r}")
+                    raise ValueError(f"{self.name} must be a nested object, got {value!r}")
                 return kind.from_state(state.part(self.name))
         return self._plain(value)
 

@@ -1,4 +1,4 @@
-"""Statistics: all that is learned from rows; solvers work from them, rows can be removed."""
+"""Statistics: moments and a sample of the learned rows, from which solvers compute weights."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Statistics:
     rows : RowSample
         All rows while they fit, otherwise a sample.
     mapped : FeatureMoments or None
-        Moments of random features. None while all rows are kept, which can be mapped when needed,
-        and where random features were not asked for.
+        Moments of random features. None if `maps` is False, and while all rows are kept, as these
+        can be mapped when needed.
     maps : bool
         Whether moments of random features are kept once rows are too many to keep.
     thinned : bool
-        Whether rows were forgotten that the sample could not replace: the sample is then smaller
-        than that of the same rows learned anew. Moments are exact all the same.
+        Whether rows were forgotten that the sample could not replace. The sample is then smaller
+        than one drawn from the remaining rows would be; the moments are exact all the same.
     """
 
     moments: Moments
@@ -44,29 +44,29 @@ class Statistics:
 
     @classmethod
     def empty(cls, moments: Moments, capacity: int, maps: bool) -> Statistics:
-        """Return statistics of no row.
+        """Return statistics without rows.
 
         Parameters
         ----------
         moments : Moments
             Without rows.
         capacity : int
-            Most distinct rows kept.
+            Largest number of distinct rows to keep.
         maps : bool
-            Keep moments of random features too, where rows of this width have some.
+            Keep moments of random features too, if rows of this width are mapped at all.
         """
         rows = RowSample.empty(moments.n_features, moments.n_values, capacity)
         can = capacity > 0 and moments.grid is not None and most_shifts(moments.n_features) > 0
         return cls(moments, rows, None, maps and can)
 
     def sum_batches(self, batches: Iterable[Batch], *, forgetting: bool = False) -> Statistics:
-        """Sum batches apart from what was learned, on the same grid and with the same threshold.
+        """Return statistics of the batches alone, on this grid and with this sample's threshold.
 
         Parameters
         ----------
         batches : iterable of Batch
         forgetting : bool
-            The rows are to be removed: all that the sample may hold are kept.
+            Whether the rows are to be removed: then all rows below the threshold are kept.
         """
         collector = _Collector(self, EVERY_ROW if forgetting else self.rows.capacity)
         return collector.finish(self.moments.sum_batches(batches, collector.visit))
@@ -77,9 +77,9 @@ class Statistics:
         Raises
         ------
         ValueError
-            Other widths, another grid or other scales.
+            If widths, grids or scales differ.
         OverflowError
-            Sums would leave 64-bit integers.
+            If sums would leave 64-bit integers.
         """
         rows = self.rows.merge(other.rows)
         moments = self.moments + other.moments
@@ -90,15 +90,16 @@ class Statistics:
         return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
 
     def unmerge(self, other: Statistics) -> Statistics:
-        """Return the statistics of what is left without the rows of `other`.
+        """Return the statistics without the rows of `other`.
 
-        While all rows are held, sampled or waiting, the result is that of never having learned
-        them. Past that the sample keeps its low threshold, and so fewer rows than a new one would.
+        While all rows are held (in the sample, or buffered by `FeatureMoments`), the result is the
+        same as if those rows had never been learned. Beyond that, the sample keeps its threshold
+        and so holds fewer rows than a new sample would.
 
         Raises
         ------
         ValueError
-            `other` holds rows that were never learned here.
+            If `other` holds rows that were never learned here.
         """
         rows = self.rows.unmerge(other.rows)
         moments = self.moments.copy().unmerge(other.moments)
@@ -114,13 +115,13 @@ class Statistics:
         return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
 
     def feature_moments(self) -> FeatureMoments:
-        """Return moments of random features: those kept, or those of the rows, all of them kept."""
+        """Return the moments of random features; made from the rows while all are kept."""
         if self.mapped is not None:
             return self.mapped
         return FeatureMoments.from_rows(self.moments, self.rows)
 
     def decay(self, factor: float) -> Statistics:
-        """Return statistics in which everything counts less, by a factor in (0, 1]."""
+        """Return the statistics with all weights multiplied by a factor in (0, 1]."""
         mapped = None if self.mapped is None else self.mapped.decay(factor)
         moments = self.moments.copy().decay(factor)
         return replace(self, moments=moments, rows=self.rows.decay(factor), mapped=mapped)
@@ -143,7 +144,7 @@ class Statistics:
         return held if self.mapped is None else held + self.mapped.nbytes
 
     def to_state(self) -> State:
-        """Return the content to write: no sums where all rows are kept and take less room."""
+        """Return the content to write; without sums if all rows are kept and take less room."""
         only_rows = self.rows.complete and self.moments.exact
         only_rows = only_rows and 2 * self.rows.nbytes < self.moments.nbytes  # half a Gram matrix
         moments = self.moments.outline() if only_rows else self.moments.to_state()
@@ -154,12 +155,12 @@ class Statistics:
 
     @classmethod
     def from_state(cls, state: State) -> Statistics:
-        """Rebuild the statistics; sums that were not written are made of the rows.
+        """Rebuild the statistics; sums that were not written are recomputed from the rows.
 
         Raises
         ------
         ValueError
-            Moments, rows and mapped moments are not of the same rows.
+            If moments, sample and mapped moments are not of the same rows.
         """
         moments = Moments.from_state(state.part("moments"))
         rows = RowSample.from_state(state.part("rows"))
@@ -194,15 +195,16 @@ def balance(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]:
     Parameters
     ----------
     moments : Moments
-        Values are classes (one-hot).
+        Moments whose values are one-hot classes.
     rows : RowSample
+        Sampled rows of the same moments.
 
     Returns
     -------
     moments : Moments
-        float64.
+        float64 sums.
     rows : RowSample
-        Reweighted, and marked as a sample: their own scatter would not be the pooled one.
+        Reweighted rows, marked as a sample because their scatter is not that of the moments.
     """
     counts = moments.value_sum
     seen = counts > 0
@@ -226,13 +228,13 @@ def balance(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]:
 
 
 def _batch_of(rows: RowSample, like: Moments) -> Batch:
-    """Return rows as they were learned."""
+    """Return sampled rows as a batch in the caller's units."""
     weights = None if np.all(rows.weights == 1.0) else rows.weights
     return Batch(*like.from_grid(rows.keys, rows.values), weights, 0)
 
 
 class _Collector:
-    """Keeps rows of a stream while they fit, then a sample of them beside mapped sums."""
+    """Collects all rows of a stream while they fit; then a sample, and moments of features."""
 
     def __init__(self, like: Statistics, capacity: int) -> None:
         shape = like.moments.n_features, like.moments.n_values
@@ -254,7 +256,7 @@ class _Collector:
             self._settle(part)
 
     def finish(self, part: Moments) -> Statistics:
-        """Return what was collected beside the moments of the same rows."""
+        """Return statistics of the collected rows, whose moments are `part`."""
         self._settle(part)
         mapped = None
         if self._maps and not self._kept.complete:
@@ -278,5 +280,5 @@ class _Collector:
         self._staged, self._n_staged = [], 0
         self._kept = RowSample(keys, values, weights, self._capacity, held.threshold, hashes)
         if self._maps and held.complete and not self._kept.complete:
-            # the last moment at which all rows are at hand
+            # from the next block on, not all rows are held any more
             self._mapped = FeatureMoments(part).add(keys, values, weights)

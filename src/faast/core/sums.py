@@ -1,4 +1,4 @@
-"""Sums of products over blocks of rounded rows: certified exact in float64, kept in int64."""
+"""Sums over blocks of rounded rows: float64 products with a checked bound, kept in int64."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from faast.core.grid import BLOCK_ROWS, EXACT_LIMIT, GridPair
 
 
 class GridBlock(NamedTuple):
-    """Some neighbouring rows of a batch, in grid units; arrays are reused for the next block.
+    """Consecutive rows of a batch in grid units; the next block overwrites the arrays.
 
     Attributes
     ----------
@@ -22,11 +22,11 @@ class GridBlock(NamedTuple):
     values : ndarray of shape (n, m), float64
     weights : ndarray of shape (n,) or None
     peak : float
-        No entry of keys or values exceeds it.
+        Largest absolute entry of keys and values.
     grids : GridPair
-        What they were rounded to, both chosen.
+        Grids that the rows were rounded to; both are chosen.
     batch_rows : int
-        Rows of the batch that it is part of.
+        Number of rows of the batch that the block belongs to.
     """
 
     keys: FloatArray
@@ -38,12 +38,12 @@ class GridBlock(NamedTuple):
 
 
 def grid_blocks(batches: Iterable[Batch], grids: GridPair) -> Iterator[GridBlock]:
-    """Round batches block by block; the first rows choose the grids that are still open.
+    """Round batches block by block; the first rows choose the grids that are still None.
 
     Raises
     ------
     ValueError
-        A row holds NaN or inf or lies outside the grid.
+        If a row holds NaN or inf or lies outside the grid.
     """
     keys, values = np.empty((0, 0)), np.empty((0, 0))
     for batch in batches:
@@ -79,7 +79,7 @@ INT64_LIMIT = 2.0**63
 
 
 def sum_shapes(n_features: int, n_values: int) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every sum; of the symmetric Gram matrix only the lower half is used."""
+    """Return the shape of every sum; only the lower triangle of the Gram matrix is used."""
     return {
         "count": (),
         "gram": (n_features, n_features),
@@ -102,7 +102,7 @@ def add_sums(left: Sums, right: Sums, sign: int = 1) -> Sums:
     Raises
     ------
     OverflowError
-        An integer sum would leave int64.
+        If an integer sum would leave int64.
     """
     exact = left["count"].dtype == right["count"].dtype == np.int64
     if exact and sign > 0:
@@ -121,7 +121,7 @@ def diagonals(sums: Sums) -> dict[str, AnyArray]:
 
 
 def check_room(left: Sums, right: Sums) -> None:
-    """Raise OverflowError where the total of two integer sums would leave int64."""
+    """Raise OverflowError if the total of two integer sums would leave int64."""
     for name, other in diagonals(right).items():
         total = diagonals(left)[name].astype(np.float64) + other.astype(np.float64)
         if total.size and total.max() >= INT64_LIMIT:
@@ -132,17 +132,17 @@ def check_room(left: Sums, right: Sums) -> None:
 
 
 def pack(sums: Sums) -> Sums:
-    """Return the sums with the lower triangle of the symmetric Gram matrix alone, as one row."""
+    """Return the sums with the Gram matrix reduced to its lower triangle, a flat array."""
     return {**sums, "gram": sums["gram"][np.tril_indices(len(sums["gram"]))]}
 
 
 def unpack(packed: Mapping[str, AnyArray], n_features: int, n_values: int) -> Sums:
-    """Return sums from what `pack` returned.
+    """Rebuild the sums that `pack` returned.
 
     Raises
     ------
     ValueError
-        Sums that no rows can have: other shapes or types, or negative squares.
+        If a sum has a wrong shape or dtype, or a count or a sum of squares is negative.
     """
     shapes = sum_shapes(n_features, n_values)
     shapes["gram"] = (n_features * (n_features + 1) // 2,)
@@ -160,18 +160,18 @@ def unpack(packed: Mapping[str, AnyArray], n_features: int, n_values: int) -> Su
 
 
 class BlockSums:
-    """Accumulator of blocks of rounded rows.
+    """Adds up the sums and products of blocks of rounded rows.
 
     Products are added in place by BLAS (a symmetric rank-k update for the Gram matrix) to float64
     accumulators. In exact mode their diagonals, which bound every other sum, are kept below 2**53:
-    before a block could pass it, the accumulators are emptied into int64 sums.
+    before a block could exceed this limit, the accumulators are emptied into int64 sums.
 
     Parameters
     ----------
     n_features, n_values : int
     exact : bool
-        Rows are integers and the sums are to be exact. Weights that are not integers end this: from
-        then on the sums are float64.
+        Keep exact integer sums, for rows that are integers. The first weight that is not an
+        integer ends this: from then on the sums are float64.
     """
 
     def __init__(self, n_features: int, n_values: int, exact: bool) -> None:
@@ -182,7 +182,7 @@ class BlockSums:
     def add(
         self, keys: FloatArray, values: FloatArray, weights: FloatArray | None, peak: float
     ) -> None:
-        """Add a block; empty the accumulators or halve the block where exactness asks for it.
+        """Add a block; to stay exact, empty the accumulators first or halve the block.
 
         Parameters
         ----------
@@ -190,12 +190,12 @@ class BlockSums:
         values : ndarray of shape (n, m), float64, C-contiguous
         weights : ndarray of shape (n,) or None
         peak : float
-            No entry of keys or values exceeds it.
+            Upper bound on the absolute entries of keys and values.
 
         Raises
         ------
         OverflowError
-            The sums would leave 64-bit integers.
+            If the sums would leave 64-bit integers.
         """
         if self.exact and weights is not None and np.any(weights != np.rint(weights)):
             self.exact = False
@@ -258,13 +258,14 @@ class BlockSums:
     def _add_heavy_row(
         self, keys: FloatArray, values: FloatArray, weight: float, peak: float
     ) -> None:
-        """Add one row many times: its own exact sums, multiplied as integers."""
+        """Add a row of large weight: sum it once, then multiply the integer sums by the weight."""
         single = BlockSums(keys.shape[1], values.shape[1], exact=True)
         single.add(keys, values, None, peak)
         once = single.finish()
         if weight * max(float(d.max(initial=0)) for d in diagonals(once).values()) >= INT64_LIMIT:
             raise OverflowError(
-                f"{weight:g} copies of one row leave the 64-bit integers that keep sums exact"
+                f"a row of weight {weight:g} would leave the 64-bit integers that keep sums exact; "
+                "use a smaller weight"
             )
         self._empty()
         assert self._total is not None

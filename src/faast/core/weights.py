@@ -16,14 +16,14 @@ from faast.core.state import Array, Range, Stored
 
 @dataclass(frozen=True, eq=False)
 class FeatureWeights(Stored):
-    """The part of fast weights that reads random features of a query.
+    """A linear map from the random features of a query to values.
 
     Attributes
     ----------
     key_grid : Grid
-        Of the rows that were learned: queries are rounded to it before they are mapped.
+        Grid of the learned keys; queries are rounded to it before they are mapped.
     matrix : ndarray of shape (width, m), float64
-        On random features in grid units.
+        Applies to random features in grid units.
     bias : ndarray of shape (m,), float64
     """
 
@@ -33,13 +33,13 @@ class FeatureWeights(Stored):
 
     @classmethod
     def from_units(cls, key_grid: Grid, n_features: int, weights: FastWeights) -> FeatureWeights:
-        """Take weights on random features in the caller's units."""
+        """Convert weights that apply to random features in the caller's units."""
         features = _features_read(weights.matrix, key_grid, n_features)
         matrix = weights.matrix / features.per_unit[:, None]
         return cls(key_grid, np.ascontiguousarray(matrix), weights.bias)
 
     def read(self, rows: FloatArray) -> FloatArray:
-        """Read checked queries: (n, d) to (n, m)."""
+        """Return the values (n, m) of validated queries (n, d)."""
         features = self.random_features(rows.shape[1])
         blocks = [
             features(self.key_grid.nearest(rows[start : start + BLOCK_ROWS])) @ self.matrix
@@ -50,7 +50,7 @@ class FeatureWeights(Stored):
         return np.concatenate([np.zeros((0, len(self.bias))), *blocks]) + self.bias
 
     def random_features(self, n_features: int) -> RandomFeatures:
-        """Return the map of rows of this width whose result the weights read."""
+        """Return the feature map that the weights belong to, for rows of this width."""
         return _features_read(self.matrix, self.key_grid, n_features)
 
 
@@ -63,7 +63,7 @@ class FastWeights(Stored):
     matrix : ndarray of shape (d, m), float64
     bias : ndarray of shape (m,), float64
     rank : int
-        Directions of the keys that were kept.
+        Number of directions of the keys that were kept.
     condition : float
         Ratio of the largest to the smallest kept singular value of the keys.
     explained : float
@@ -71,7 +71,7 @@ class FastWeights(Stored):
     strength : float
         Regularisation that was used, in units of the Gram matrix (0 for none).
     mapped : FeatureWeights or None
-        Reads random features of the query; its values are added.
+        Weights of the query's random features, whose values are added; None without them.
     """
 
     matrix: Annotated[FloatArray, Array("d", "m")]
@@ -87,7 +87,7 @@ class FastWeights(Stored):
         object.__setattr__(self, "matrix", np.ascontiguousarray(self.matrix))
 
     def read(self, queries: Any) -> FloatArray:
-        """Read queries.
+        """Return the values of queries: ``queries @ matrix + bias``, plus those of `mapped`.
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class FastWeights(Stored):
         Raises
         ------
         ValueError
-            Wrong width or type, or a row that holds NaN or inf.
+            If the width or type is wrong, or a row holds NaN or inf.
         """
         rows = to_numpy(as_rows(queries, "queries", self.matrix.shape[0]))
         check_finite(rows, "queries")
@@ -110,17 +110,18 @@ class FastWeights(Stored):
         return values if self.mapped is None else values + self.mapped.read(rows)
 
     def scale(self, factor: float) -> FastWeights:
-        """Return weights whose values are multiplied by a factor; without a mapped part."""
+        """Return weights whose values are multiplied by a factor; `mapped` must be None."""
         return replace(self, matrix=factor * self.matrix, bias=factor * self.bias)
 
     def validate(self) -> None:
-        """Raise ValueError where the mapped part fits other queries or other values."""
+        """Raise ValueError if `mapped` does not fit the queries or the values."""
         mapped = self.mapped
         if mapped is None:
             return
         if len(mapped.bias) != len(self.bias):
             raise ValueError(
-                f"weights of {len(self.bias)} values and of {len(mapped.bias)} cannot be added"
+                f"weights of {len(self.bias)} values cannot be added to weights of "
+                f"{len(mapped.bias)} values"
             )
         d, width = len(self.matrix), len(mapped.matrix)
         shifts, rest = divmod(width - d, projections(d))

@@ -1,4 +1,4 @@
-"""scikit-learn estimators of features, texts and images, and the memory beneath them."""
+"""scikit-learn estimators for features, texts and images, and `AssociativeMemory`."""
 
 from faast.estimators.classifier import FaastClassifier as FaastClassifier
 from faast.estimators.encoded import CLASSIFIERS as CLASSIFIERS

@@ -1,4 +1,4 @@
-"""What all estimators share: checked feature rows, saving, and settings as JSON."""
+"""Base class of all estimators: feature validation, saving, and settings as JSON."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from faast.core import persistence
 from faast.data.reader import Modality
 
 COMPACTED = (
-    "this model was compacted: it holds weights only and can neither learn nor forget; keep the "
-    "model it was made from for that"
+    "this model was compacted: it holds weights only and can neither learn nor forget; use the "
+    "model that it was made from"
 )
 
 
@@ -33,9 +33,9 @@ _LOCKS: WeakKeyDictionary[object, Any] = WeakKeyDictionary()  # locks cannot be 
 def all_or_nothing(method: Callable[P, R]) -> Callable[P, R]:
     """Make a method that changes an estimator atomic.
 
-    Threads change an estimator one after the other, while others may go on predicting. Where the
-    method raises, every attribute is as it was before the call; the values of attributes are never
-    changed in place.
+    Only one thread at a time changes an estimator; other threads may predict meanwhile. If the
+    method raises, every attribute gets back the value that it had before the call. This relies on
+    methods that replace the values of attributes and never change them in place.
     """
 
     @wraps(method)
@@ -63,28 +63,32 @@ class FaastEstimator(BaseEstimator):
     feature_names_in_: AnyArray
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to exactly this path; `faast.load` restores it, ready to learn on.
+        """Save the estimator to exactly this path; `faast.load` restores it, ready to learn on.
+
+        Parameters
+        ----------
+        path : str or path-like
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            Nothing has been learned.
+            If nothing has been learned.
         ValueError
-            A solver that a file cannot hold.
+            If the solver is one that a file cannot hold.
         OSError
-            The path cannot be written.
+            If the path cannot be written.
         """
         check_is_fitted(self)
         persistence.save(self, path)
 
     @property
     def is_fitted(self) -> bool:
-        """Whether anything has been learned, or can be answered without."""
+        """Whether the estimator can predict: it has learned rows, or needs none."""
         return self.__sklearn_is_fitted__()
 
     @property
     def modality(self) -> Modality:
-        """Kind of rows that are learned: "features", "text" or "image"."""
+        """Kind of rows that the estimator takes: "features", "text" or "image"."""
         return "features"
 
     @property
@@ -96,7 +100,7 @@ class FaastEstimator(BaseEstimator):
         return hasattr(self, "learned_")
 
     def _check_features(self, X: Any, *, first: bool) -> AnyArray:
-        """Check a feature matrix; any real dtype, torch tensors included."""
+        """Validate a feature matrix (n, d) of any real dtype, or a torch tensor."""
         if is_tensor(X):
             X = to_numpy(X)
         X = validate_data(
@@ -122,13 +126,13 @@ class FaastEstimator(BaseEstimator):
             self.feature_names_in_ = np.asarray(names, dtype=object)
 
     def _copy_features(self, other: FaastEstimator) -> None:
-        """Take the width and the names of the features of another estimator."""
+        """Copy the width and the names of the features from another estimator."""
         self.n_features_in_ = other.n_features_in_
         if hasattr(other, "feature_names_in_"):
             self.feature_names_in_ = other.feature_names_in_
 
     def _require_same_features(self, other: FaastEstimator) -> None:
-        """Raise ValueError where another estimator has other features, or another order of them."""
+        """Raise ValueError if another estimator has feature names that are not the same."""
         mine, theirs = (getattr(one, "feature_names_in_", None) for one in (self, other))
         if mine is not None and theirs is not None and not np.array_equal(mine, theirs):
             raise ValueError(
@@ -140,7 +144,7 @@ class FaastEstimator(BaseEstimator):
 def drop_weightless(
     X: AnyArray, y: AnyArray, sample_weight: Any
 ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
-    """Drop rows of weight 0: they are no different from rows that were never seen."""
+    """Drop rows of weight 0, which must have the same effect as rows that were never seen."""
     weights = as_weights(sample_weight, len(X))
     if len(X) != len(y):
         raise ValueError(f"X and y must have the same number of rows, got {len(X)} and {len(y)}")

@@ -1,4 +1,4 @@
-"""Encode batches of rows, and gather them until there are enough to learn at once."""
+"""Encode batches of rows, and collect them until there are enough to learn at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faast._utils.arrays import AnyArray
 from faast.data import Batch
 
 LEARN_ROWS = 8192
-"""Rows to gather: merging their sums into a model costs about as much as summing this many."""
+"""Rows to learn at once: merging their sums into a model costs as much as summing this many."""
 
 
 def encode_batches(

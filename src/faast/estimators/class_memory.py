@@ -1,4 +1,4 @@
-"""Class memory: statistics whose columns of values are class labels or indicator columns."""
+"""Class memory: statistics with one column of values per class or indicator column."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from faast.estimators.labels import (
 )
 
 ONE_HOT_SCALE = 2.0**20
-"""Grid scale of one-hot values: a 1 is one unit, so counts may grow to 2**63."""
+"""Grid scale of one-hot values: 1 is one grid unit, so counts may grow to 2**63."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClassEmbeddings(Stored):
-    """Vectors that name classes.
+    """Embeddings of classes, one vector per label.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class ClassEmbeddings(Stored):
 
     @classmethod
     def from_mapping(cls, given: Mapping[Hashable, FloatArray] | None) -> ClassEmbeddings | None:
-        """Sort a mapping of label to vector of shape (d,); None where it is empty."""
+        """Sort a mapping of label to vector of shape (d,); return None if it is empty."""
         if not given:
             return None
         labels = distinct_labels(as_labels(list(given)))
@@ -54,7 +54,7 @@ class ClassEmbeddings(Stored):
         return dict(zip(self.labels.tolist(), self.vectors, strict=True))
 
     def validate(self) -> None:
-        """Raise ValueError where labels and vectors differ in number."""
+        """Raise ValueError if the numbers of labels and of vectors differ."""
         if len(self.labels) != len(self.vectors) or not len(self.labels):
             raise ValueError("class embeddings need one vector per label")
 
@@ -66,21 +66,21 @@ class ClassMemory(Stored):
     Attributes
     ----------
     classes : ndarray of shape (C,)
-        Sorted labels; of an indicator matrix the column numbers.
+        Sorted labels; for indicator matrices the column numbers.
     multilabel : bool
-        Targets are indicator matrices.
+        Whether targets are indicator matrices.
     capacity : int
-        Most distinct rows kept.
+        Largest number of distinct rows to keep.
     maps : bool
-        Keep moments of random features once rows are too many to keep.
+        Whether to keep moments of random features once rows are too many to keep.
     key_scale : float, ndarray of shape (d,), or None
         See `Moments`.
     statistics : Statistics or None
-        One column of values per class; None where no row was learned.
+        One column of values per class; None if no row was learned.
     embeddings : ClassEmbeddings or None
-        Their labels are classes before any row, and stay when their last row is forgotten.
+        Their labels are classes even without rows.
     heads : dict
-        What was solved from this memory, by the rule it was solved with; not written to files.
+        Cache of heads solved from this memory, by the settings they were solved with; not saved.
     """
 
     classes: Annotated[AnyArray, LABELS]
@@ -110,7 +110,13 @@ class ClassMemory(Stored):
         return cls(classes, multilabel, capacity, maps, key_scale, None, named)
 
     def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> ClassMemory:
-        """Return a memory that has learned rows with labels (n,) or indicators (n, C)."""
+        """Return a memory that has also learned rows (n, d) with labels (n,) or indicators (n, C).
+
+        Raises
+        ------
+        ValueError
+            If y is of another kind than was learned, or a row does not fit.
+        """
         self._require_kind(y)
         if not len(y):
             return self
@@ -121,12 +127,12 @@ class ClassMemory(Stored):
         return replace(grown, statistics=statistics.merge(part))
 
     def forget(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> ClassMemory:
-        """Return a memory without rows; classes with neither rows nor an embedding disappear.
+        """Return a memory without these rows; classes left without rows and embedding are dropped.
 
         Raises
         ------
         ValueError
-            Rows, or a whole class, that were never learned.
+            If rows, or their class, were never learned.
         """
         self._require_kind(y)
         if not self.multilabel:
@@ -147,7 +153,7 @@ class ClassMemory(Stored):
         Raises
         ------
         ValueError
-            Other widths or scales, or one is multi-label and the other is not.
+            If widths or scales differ, or only one of the two is multi-label.
         """
         if self.multilabel != other.multilabel:
             raise ValueError("cannot merge a multi-label classifier with a single-label one")
@@ -158,15 +164,15 @@ class ClassMemory(Stored):
         return replace(mine, statistics=mine.statistics.merge(theirs.statistics))
 
     def embed(self, embeddings: Mapping[Hashable, FloatArray]) -> ClassMemory:
-        """Return a memory with these embeddings, of shape (d,), in place of all that there were.
+        """Return a memory with these embeddings, each of shape (d,), instead of the present ones.
 
-        Classes with neither rows nor an embedding disappear.
+        Classes left with neither rows nor an embedding are dropped.
         """
         named = ClassEmbeddings.from_mapping(embeddings)
         return replace(self, embeddings=named)._without_empty_classes()
 
     def rename(self, labels: Mapping[Hashable, Hashable]) -> ClassMemory:
-        """Return a memory whose classes have other labels, one to one; others keep theirs."""
+        """Return a memory with classes renamed one to one; classes not in `labels` keep theirs."""
         renamed = as_labels([labels.get(label, label) for label in self.classes.tolist()])
         named = None if self.embeddings is None else self.embeddings.to_mapping()
         if named is not None:
@@ -176,25 +182,25 @@ class ClassMemory(Stored):
 
     @property
     def counts(self) -> FloatArray:
-        """Rows (or their weight) of each class, shape (C,)."""
+        """Number of rows (or the sum of their weights) of each class, shape (C,)."""
         if self.statistics is None:
             return np.zeros(len(self.classes))
         return self.statistics.moments.value_sum
 
     @property
     def n_features(self) -> int | None:
-        """Columns of the learned rows, or of the embeddings; None where there are neither."""
+        """Columns of the learned rows, or of the embeddings; None if there are neither."""
         if self.statistics is not None:
             return self.statistics.moments.n_features
         return None if self.embeddings is None else self.embeddings.vectors.shape[1]
 
     @property
     def n_rows(self) -> float:
-        """Rows learned, or the sum of their weights."""
+        """Number of rows learned, or the sum of their weights."""
         return 0.0 if self.statistics is None else self.statistics.moments.count
 
     def embedding_matrix(self) -> FloatArray | None:
-        """Return embeddings in the order of the classes, (C, d); None where there are none.
+        """Return embeddings in the order of the classes, (C, d); None if there are none.
 
         Classes without an embedding get the mean embedding, which contributes nothing after
         centring.
@@ -206,7 +212,7 @@ class ClassMemory(Stored):
         return np.stack([vectors.get(label, mean) for label in self.classes.tolist()])
 
     def find_rows(self, X: AnyArray, y: AnyArray) -> IntArray | None:
-        """Return the place of each row among the sampled ones; None where one is missing."""
+        """Return the index of each row in the sample, (n,); None if the sample lacks a row."""
         if self.statistics is None:
             return None
         sample, grid = self.statistics.rows, self.statistics.moments.key_grid
@@ -218,7 +224,7 @@ class ClassMemory(Stored):
         return None if -1 in found else np.array(found, dtype=np.int64)
 
     def validate(self) -> None:
-        """Raise ValueError where statistics or embeddings do not fit the classes."""
+        """Raise ValueError if statistics or embeddings do not fit the classes."""
         named, statistics = self.embeddings, self.statistics
         if named is not None and np.any(label_indices(named.labels, self.classes) < 0):
             raise ValueError("an embedding names a class that is not among the classes")
@@ -228,7 +234,9 @@ class ClassMemory(Stored):
             return
         moments = statistics.moments
         if moments.n_values != len(self.classes):
-            raise ValueError(f"{len(self.classes)} classes cannot have {moments.n_values} columns")
+            raise ValueError(
+                f"{len(self.classes)} classes cannot have {moments.n_values} columns of values"
+            )
         if named is not None and named.vectors.shape[1] != moments.n_features:
             raise ValueError("embeddings and rows have different widths")
         counts = moments.value_sum

@@ -1,4 +1,4 @@
-"""Class names: embeddings of labels by the encoder of the rows."""
+"""Class names: embed labels with the encoder that embeds the rows."""
 
 from __future__ import annotations
 
@@ -16,27 +16,32 @@ Names = dict[Hashable, FloatArray]
 
 
 def is_name(label: Hashable) -> bool:
-    """Tell whether a label is a name: a number says nothing about its class."""
+    """Tell whether a label is text with a letter: only such a label can describe its class."""
     return isinstance(label, str) and any(character.isalpha() for character in label)
 
 
 def embed_names(
     encoder: Encoder, labels: Iterable[Hashable], known: Mapping[Hashable, FloatArray]
 ) -> Names:
-    """Embed the labels that are not known yet.
+    """Return the embeddings of labels, encoding those that are not known yet.
 
-    Each is encoded alone, so that it has the same bits whichever classes came before it.
+    Each label is encoded alone, so that its bits do not depend on the other labels.
 
     Parameters
     ----------
     encoder : Encoder
     labels : iterable
     known : mapping of label to ndarray of shape (d,)
+        Embeddings that need not be computed again.
+
+    Returns
+    -------
+    dict of label to ndarray of shape (d,), float64
 
     Raises
     ------
     ValueError
-        The encoder cannot embed text.
+        If the encoder cannot embed text.
     """
     names: Names = {}
     for label in dict.fromkeys(labels):
@@ -53,15 +58,16 @@ def embed_names(
 def name_classes(
     memory: ClassMemory, declared: Iterable[Hashable], use_names: bool, names: Names
 ) -> ClassMemory:
-    """Return a memory with the embeddings of declared classes and, if asked, of classes with rows.
+    """Return a memory with embeddings for declared classes and, optionally, classes with rows.
 
     Parameters
     ----------
     memory : ClassMemory
     declared : iterable of labels
     use_names : bool
+        Whether classes with rows whose label is a name get its embedding too.
     names : dict of label to ndarray of shape (d,)
-        Embeddings beside those that the memory has.
+        Embeddings in addition to those that the memory has.
     """
     known = {} if memory.embeddings is None else memory.embeddings.to_mapping()
     if not (known or names):

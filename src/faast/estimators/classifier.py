@@ -15,7 +15,7 @@ from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Names, name_classes
 from faast.estimators.labels import as_targets, check_embeddings
-from faast.estimators.memory import SELECTION_ROWS
+from faast.estimators.memory import SELECTION_ROWS, check_capacity
 from faast.estimators.memory_classifier import MemoryClassifier
 from faast.estimators.settings import require_weighted_classes, weigh_by_class
 from faast.solvers import Solver, as_solver
@@ -25,61 +25,63 @@ if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
 
 
 class FaastClassifier(MemoryClassifier):
-    """Classification in closed form, of frozen features or of raw rows through a frozen encoder.
+    """Closed-form classifier of frozen features, or of raw rows through a frozen encoder.
 
-    Rows are learned in one pass, in any order and batching with the same answer; classes may be
-    new at any `partial_fit`; forgetting rows leaves the state as if they had never been seen.
+    Rows are learned in one pass; the result does not depend on their order and batching. Any
+    `partial_fit` may bring new classes. Forgetting rows leaves the state as if they had never been
+    seen.
 
     Parameters
     ----------
     solver : "auto" or Solver
-        "auto" chooses by leave-one-out; nothing is to be tuned.
+        "auto" chooses its settings by leave-one-out, so that nothing has to be tuned.
     class_embeddings : mapping of label to vector, or ndarray of shape (C, d), optional
-        What the frozen model already says (zero-shot), weighed against the rows and fading as they
-        arrive. Its labels are classes before any row is learned. An array belongs to the sorted
-        labels of the first rows learned.
+        What the frozen model knows of each class (zero-shot). Embeddings are weighed against the
+        rows and count less as rows arrive. Their labels are classes even before any row is
+        learned. The rows of an array belong to the sorted labels of the first rows learned.
     class_weight : "balanced" or mapping of label to float, optional
-        A mapping multiplies the sample weights when rows are learned. Its keys must be classes of
-        the rows that `fit` learns; a key that `partial_fit` meets later counts from then on.
+        "balanced" treats all classes as equally frequent. A mapping multiplies the sample weights
+        when rows are learned. Its keys must be classes of the rows that `fit` learns; a class that
+        only `partial_fit` brings is weighted from then on.
     novelty : bool
-        Keep what `novelty_score` needs.
+        Whether to measure what `novelty_score` needs.
     encoder : str or Encoder, optional
-        Encodes raw rows: a name for `load_encoder`, or what it returned. None: rows are features.
+        Encodes raw rows: a name for `load_encoder`, or an encoder. None if rows are features.
     labels : sequence of str
-        Classes known by name before any row: the encoder's embedding of the name is the answer
-        until rows say more.
+        Names of classes that can be predicted before any of their rows is learned, by the
+        encoder's embedding of the name.
     class_names : bool, optional
-        Use the embeddings of the names of learned classes too, beside their rows. By default where
-        the encoder is semantic, that is, puts a name near its rows. Names are labels that hold a
-        letter.
+        Whether to use the embeddings of the names of learned classes too, beside their rows. By
+        default True if the encoder is semantic, that is, embeds a name near the rows of its class.
+        Names are labels that contain a letter.
     cache : path-like, optional
-        Folder that keeps the features of learned rows, so that rows can be forgotten whose encoder
-        gives other last bits in another batch; see `CachedEncoder`.
+        Folder that keeps the features of learned rows. Forgetting raw rows needs it if the encoder
+        gives slightly different features in another batch; see `CachedEncoder`.
     prior_count : float, optional
-        The paper's N0, for `class_embeddings` beside a named solver: a prediction is read from the
-        rows by N / (N0 + N), otherwise from the embeddings. 40 per class by default. With "auto"
-        the rows decide instead.
+        The paper's N0, for `class_embeddings` with a solver other than "auto": a prediction comes
+        by a share of N / (N0 + N) from the N rows, and otherwise from the embeddings. 40 per class
+        by default. "auto" ignores it and fits the share to the rows.
     selection_rows : int
-        Rows kept for selection; see `AssociativeMemory`. With "auto", up to 12,288 rows of at most
-        1,024 features are kept as they are; past that, moments of their random features.
+        Rows kept to select settings; see `AssociativeMemory`. With "auto", up to 12,288 rows of at
+        most 1,024 features are kept as they are; beyond that, moments of their random features.
     key_scale : float or ndarray, optional
-        Powers of two; see `Moments`. Give it where rows of norm above 2 are to be merged, or
-        learned in any order with the same bits.
+        Powers of two; see `Moments`. Set it if rows have norms above 2 and models are to be merged,
+        or are to have the same bits in any order of rows.
     verbose : bool
-        Show a bar on the terminal while rows are encoded.
+        Show a progress bar on the terminal while rows are encoded.
 
     Attributes
     ----------
     learned_ : ClassMemory or None
-        None once compacted.
+        None after `compact`.
     classes_ : ndarray of shape (C,)
-        Sorted, see `faast.estimators.labels`; for an indicator matrix the column numbers.
+        Sorted labels, see `faast.estimators.labels`; for an indicator matrix the column numbers.
     temperature_ : float
         Scores are divided by it before the softmax.
     weights_ : FastWeights
-        What reads a row of features.
+        Linear map from features to scores.
     n_features_in_ : int
-        Columns of the features.
+        Number of columns of the features.
 
     Examples
     --------
@@ -124,7 +126,7 @@ class FaastClassifier(MemoryClassifier):
 
     @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn rows from nothing.
+        """Forget everything, then learn rows.
 
         Parameters
         ----------
@@ -135,8 +137,8 @@ class FaastClassifier(MemoryClassifier):
         Raises
         ------
         TypeError, ValueError
-            Wrong shapes or types, NaN or inf (named by row), a row that cannot be encoded, or a
-            class weight of a label that is no class.
+            If shapes or types are wrong, a row holds NaN or inf or cannot be encoded, or a class
+            weight belongs to a label that is no class.
         """
         self._reference = None
         X, y = self.encode_to_learn(X), as_targets(y)
@@ -145,12 +147,14 @@ class FaastClassifier(MemoryClassifier):
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Learn more rows, of known or new classes; as `fit` otherwise.
+        """Learn more rows, of known or new classes.
 
         Parameters
         ----------
+        X, y, sample_weight
+            See `fit`; errors as there.
         classes : array-like, optional
-            Ignored, scikit-learn passes it: classes need not be announced.
+            Ignored. scikit-learn passes it, but classes need not be announced here.
         """
         return self.partial_fit_encoded(
             self.encode_to_learn(X), y, self.embed_names(y), sample_weight
@@ -169,18 +173,24 @@ class FaastClassifier(MemoryClassifier):
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
 
-        A class whose last row is forgotten disappears, unless it was declared in `labels`. While
-        all rows are held (see `selection_rows`) the state is bit for bit that of never having
-        learned them. Past that, moments are, and the sample of rows for selection is a smaller one.
+        A class whose last row is forgotten is dropped, unless it was declared in `labels`. While
+        all rows are held (see `selection_rows`), the state is bit for bit what it would be if the
+        rows had never been learned. Beyond that, this holds for the moments, but the sample of rows
+        for selection is smaller than a new one would be.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            The rows as they were learned; see `fit`.
 
         Raises
         ------
         RowsNotLearnedError
-            The features that a raw row was learned with are not known.
+            If the features that a raw row was learned with are not known.
         ValueError
-            Rows that cannot have been learned. While all rows are held that is any row that was
-            not; past that it is what would make a count negative. Rows that sums cannot tell from
-            learned ones silently falsify the memory.
+            If rows were not learned. While all rows are held, every such row is found; beyond that
+            only rows that would make a count or a sum of squares negative. Others cannot be
+            detected and silently corrupt the model.
         """
         checked = self._checked(self._recall(X), y, sample_weight, first=False)
         self.learned_ = self._name(self._memory().forget(*checked), {})
@@ -193,12 +203,12 @@ class FaastClassifier(MemoryClassifier):
         Raises
         ------
         ValueError
-            Another encoder or other columns, another use of class names, other widths or scales, or
-            one classifier is multi-label and the other is not.
+            If the two differ in encoder, columns, use of class names, widths or scales, or only one
+            of them is multi-label.
         """
         self._require_mergeable(other)
         theirs = other._memory() if other.is_fitted else None
-        self.labels = list(dict.fromkeys([*self.labels, *other.labels]))
+        self.labels = tuple(dict.fromkeys([*self.labels, *other.labels]))
         if theirs is None:
             return self
         if not self.is_fitted:
@@ -211,7 +221,7 @@ class FaastClassifier(MemoryClassifier):
         return self
 
     def rename_classes(self, labels: Mapping[Hashable, Any]) -> Self:
-        """Give classes other labels; their rows and embeddings stay.
+        """Give classes other labels; keep their rows and embeddings.
 
         Parameters
         ----------
@@ -221,7 +231,7 @@ class FaastClassifier(MemoryClassifier):
         Raises
         ------
         ValueError
-            If two classes would get the same label, or classes are columns of an indicator matrix.
+            If two classes would get the same label, or an indicator matrix was learned.
         """
         memory = self._memory()
         if memory.multilabel:
@@ -234,9 +244,9 @@ class FaastClassifier(MemoryClassifier):
         return self
 
     def on_features(self) -> FaastClassifier:
-        """Return this classifier for rows that `encode` returned, so that they are encoded once.
+        """Return an equal classifier that takes features, as `encode` returns them, not raw rows.
 
-        It shares what was learned, if anything, and is not changed when this one learns more.
+        It shares what was learned so far, and does not change when this one learns more.
         """
         if self._encoding() is None:
             return self
@@ -256,7 +266,15 @@ class FaastClassifier(MemoryClassifier):
 
     @all_or_nothing
     def learn_statistics(self, classes: AnyArray, statistics: Statistics) -> Self:
-        """Learn rows that were summed elsewhere, with one column of values per class."""
+        """Learn rows from their statistics, which have one column of values per class.
+
+        Parameters
+        ----------
+        classes : ndarray of shape (C,)
+            Sorted labels.
+        statistics : Statistics
+            ValueError is raised if their widths or scales do not fit.
+        """
         self.n_features_in_ = statistics.moments.n_features
         memory = self._memory() if self.is_fitted else self._begin(classes)
         part = ClassMemory(
@@ -268,7 +286,7 @@ class FaastClassifier(MemoryClassifier):
     def _learn(self, X: Any, y: Any, sample_weight: Any, names: Names, *, first: bool) -> None:
         X, y, weights = self._checked(X, y, sample_weight, first=first)
         if first and not len(X) and self.class_embeddings is None and not self.labels:
-            raise ValueError("fit needs at least one row of a weight other than zero")
+            raise ValueError("fit needs at least one row with a weight above zero")
         memory = self._begin(y) if first else self._memory()
         self.learned_ = self._name(memory.learn(X, y, weights), names)
         if first:
@@ -281,14 +299,14 @@ class FaastClassifier(MemoryClassifier):
         return [*self.labels, *named]
 
     def _begin(self, y: AnyArray) -> ClassMemory:
-        """Return a memory without rows, for targets of this kind."""
+        """Return a memory without rows, for targets like y: labels or an indicator matrix."""
         solver = as_solver(self.solver)
         single = y.ndim == 1
         embeddings = check_embeddings(self.class_embeddings, y, self.n_features_in_) or {}
         declared = self._embed(self._declared())
         return ClassMemory.empty(
             not single,
-            self.selection_rows,
+            check_capacity(self.selection_rows),
             solver.maps_features and single,
             self.key_scale,
             embeddings | declared,
@@ -302,7 +320,7 @@ class FaastClassifier(MemoryClassifier):
         return drop_weightless(X, y, weigh_by_class(self.class_weight, y, sample_weight))
 
     def _name(self, memory: ClassMemory, names: Names) -> ClassMemory:
-        """Give a memory the embeddings of declared classes and, if asked, of classes with rows."""
+        """Return a memory with embeddings of declared classes and, if asked, classes with rows."""
         if self._encoding() is None:
             return memory
         return name_classes(memory, self._declared(), self._uses_names(), names)

@@ -1,4 +1,4 @@
-"""Sets of labels, abstaining, and novelty, from leave-one-out scores of the learned rows."""
+"""Label sets, abstention and novelty scores, from leave-one-out scores of the learned rows."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from faast.solvers.calibration import nonconformity_score
 
 
 class ConformalClassifier(LinearClassifier):
-    """A classifier that can name several labels, none, or say that a row is new."""
+    """A classifier that can predict label sets, abstain, and score how novel a row is."""
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> AnyArray:
-        """Name all labels that a row may well have; the true one is among them by coverage.
+        """Predict the set of plausible labels of each row, which holds the true one by `coverage`.
 
-        A class c stays in the set of a row x unless -log p_c(x) is larger than for all but a share
-        1 - coverage of the sampled rows, each in its own class with itself left out (conformal
-        prediction; Vovk et al. 2005). Leave-one-out scores come in closed form, so no row has to be
-        set aside for calibration and no model has to be fitted again. Jackknife+ (Barber et al.
-        2021) guarantees 1 - 2 (1 - coverage) for exchangeable rows; about the coverage is what it
-        gives.
+        Every sampled row has a calibration score: -log p of its own class, with the row itself left
+        out. Class c is in the set of row x unless -log p_c(x) lies among the largest share
+        1 - coverage of these scores (conformal prediction; Vovk et al. 2005). Leave-one-out scores
+        have a closed form, so no row has to be set aside for calibration and no model has to be
+        fitted again. For exchangeable rows, Jackknife+ (Barber et al. 2021) guarantees
+        1 - 2 (1 - coverage); in practice about the coverage is reached.
 
         Parameters
         ----------
         X : array-like of shape (n, d), or n raw rows
         coverage : float
-            In (0, 1): share of the rows whose own label is to be in the set.
+            In (0, 1): desired share of rows whose true label is in the set.
 
         Returns
         -------
         ndarray of shape (n, C), bool
-            May have rows with several classes, and rows with none.
+            True for the classes in the set, which may be several or none.
 
         Raises
         ------
         ValueError
-            A coverage out of range, a multi-label model, or no row was kept.
+            If the coverage is out of range, the model is multi-label, or no row was kept.
         """
         return _label_sets(*self._ask(X), coverage)
 
     def predict_confident(self, X: Any, coverage: float = 0.9) -> np.ma.MaskedArray[Any, Any]:
-        """Predict where one label stands out, abstain elsewhere.
+        """Predict the labels of rows that have a single plausible one, and abstain elsewhere.
 
         Parameters
         ----------
@@ -54,16 +54,20 @@ class ConformalClassifier(LinearClassifier):
         Returns
         -------
         masked array of shape (n,)
-            Labels as from `predict`, masked where `predict_set` holds none (none of these) or
-            several (no telling which). A row of another domain may well look like one class:
-            `novelty_score` finds those.
+            Labels as from `predict`, masked where `predict_set` contains no label or several. A row
+            from another domain may still look like one class; `novelty_score` finds those.
+
+        Raises
+        ------
+        ValueError
+            As for `predict_set`.
         """
         head, X = self._ask(X)
         sets = _label_sets(head, X, coverage)
         return np.ma.masked_array(labels(head, head.score(X)), mask=sets.sum(axis=1) != 1)
 
     def novelty_score(self, X: Any) -> FloatArray:
-        """Score how unlike everything learned rows are: unseen classes and other domains.
+        """Score how novel rows are: of unseen classes, or from other domains.
 
         Parameters
         ----------
@@ -77,7 +81,7 @@ class ConformalClassifier(LinearClassifier):
         Raises
         ------
         ValueError
-            The model was not made with ``novelty=True``, is multi-label, or kept no row.
+            If the model was not made with ``novelty=True``, is multi-label, or kept no row.
         """
         if not self.measures_novelty:
             raise ValueError(
@@ -90,14 +94,14 @@ class ConformalClassifier(LinearClassifier):
 
     @property
     def measures_novelty(self) -> bool:
-        """Whether `novelty_score` can be asked."""
+        """Whether `novelty_score` is available."""
         return self._head().novelty is not None
 
 
-def _label_sets(head: Head, X: AnyArray, coverage: float) -> AnyArray:
-    """Return which labels rows (n, d) may well have, (n, C); see `predict_set`."""
-    if not 0.0 < coverage < 1.0:
-        raise ValueError(f"coverage must be between 0 and 1, got {coverage}")
+def _label_sets(head: Head, X: AnyArray, coverage: Any) -> AnyArray:
+    """Return the label sets of rows (n, d) as a boolean matrix (n, C); see `predict_set`."""
+    if not isinstance(coverage, float) or not 0.0 < coverage < 1.0:
+        raise ValueError(f"coverage must be a number between 0 and 1, got {coverage!r}")
     if head.calibration_scores is None:
         raise ValueError(
             "prediction sets need leave-one-out scores of single labels: learn labels, not an "

@@ -15,7 +15,7 @@ from faast.solvers import Solver
 
 
 class EncodedClassifier(FaastClassifier):
-    """`FaastClassifier` on raw rows; the encoder is the first parameter and has a default."""
+    """`FaastClassifier` for raw rows: the encoder comes first and has a default."""
 
     def __init__(
         self,
@@ -50,24 +50,24 @@ class EncodedClassifier(FaastClassifier):
 
 
 class TextClassifier(EncodedClassifier):
-    """Classification of texts in closed form: `fit`, `predict`, `forget`.
+    """Closed-form classifier of texts: `fit`, `predict`, `forget`.
 
-    A scikit-learn estimator on lists, Series and arrays of texts: a frozen encoder and a
-    `FaastClassifier` on its features, with the same promises: any order and batching, new classes
-    at any time, nothing to tune, exact forgetting.
+    A scikit-learn estimator for lists, Series and arrays of texts. It is a `FaastClassifier` on the
+    features of a frozen encoder and shares its properties: the order and batching of rows do not
+    matter, new classes may come at any time, nothing has to be tuned, and forgetting is exact.
 
     Parameters
     ----------
     encoder : str or Encoder, optional
-        A name for `load_encoder`, or what it returned. "hashing", the default, needs no weights;
-        "minilm" knows meanings.
+        A name for `load_encoder`, or an encoder. "hashing", the default, needs no weights;
+        "minilm" is semantic.
     labels, class_names, cache, solver, novelty and others
         See `FaastClassifier`.
 
     Raises
     ------
     EncoderMismatchError
-        The encoder takes no texts.
+        If the encoder does not take texts; raised when it is first used.
 
     Examples
     --------
@@ -82,20 +82,20 @@ class TextClassifier(EncodedClassifier):
 
 
 class ImageClassifier(EncodedClassifier):
-    """Classification of images in closed form; as `TextClassifier` otherwise.
+    """Closed-form classifier of images; otherwise like `TextClassifier`.
 
     Parameters
     ----------
     encoder : str or Encoder, optional
-        "pixels", the default, needs no weights and serves small images; "clip:NAME" knows meanings,
-        names of classes included.
+        "pixels", the default, needs no weights and suits small images; "clip:NAME" is semantic and
+        can also embed the names of classes.
     labels, class_names, cache, solver, novelty and others
         See `FaastClassifier`.
 
     Raises
     ------
     EncoderMismatchError
-        The encoder takes no images.
+        If the encoder does not take images; raised when it is first used.
     """
 
     _default_encoder: ClassVar[str | None] = "pixels"
@@ -107,4 +107,4 @@ CLASSIFIERS: dict[Modality, type[FaastClassifier]] = {
     "text": TextClassifier,
     "image": ImageClassifier,
 }
-"""The classifier of each modality."""
+"""The classifier class of each modality."""

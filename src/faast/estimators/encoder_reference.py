@@ -1,4 +1,4 @@
-"""The encoder of a classifier: its settings and fingerprint, and the encoder once it is needed."""
+"""Reference to an encoder by settings and fingerprint; it is loaded when first needed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from faast.encoders import CachedEncoder, Encoder, EncoderMismatchError, load_en
 from faast.encoders.base import Features
 
 FILE_SETTINGS = frozenset({"name", "revision", "dtype", "prompt", "pooling", "n_features"})
-"""Settings that a file may hold; running code of a checkpoint is never one of them."""
+"""Settings that a file may hold; none of them lets a checkpoint run code."""
 
 
 @dataclass
 class EncoderReference:
-    """An encoder by its settings and fingerprint, opened when first needed.
+    """Refers to an encoder by its settings and fingerprint; loads it when first needed.
 
     Attributes
     ----------
     settings : dict
-        For `load_encoder`.
+        Keyword arguments of `load_encoder`.
     fingerprint : str
     modality : {"text", "image", "features"}
         Kind of rows that the encoder takes.
@@ -37,7 +37,7 @@ class EncoderReference:
 
     @classmethod
     def of(cls, encoder: str | Encoder) -> EncoderReference:
-        """Refer to an encoder, loaded where it is given by name."""
+        """Return a reference to an encoder; one given by name is loaded."""
         encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
         if not isinstance(encoder, Encoder):
             raise TypeError(
@@ -52,12 +52,12 @@ class EncoderReference:
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder, loaded when first asked for.
+        """The encoder, loaded on first access.
 
         Raises
         ------
         EncoderMismatchError
-            The settings load another encoder now, or none.
+            If the settings now load an encoder of another fingerprint, or none.
         """
         if self._opened is None:
             try:
@@ -74,7 +74,7 @@ class EncoderReference:
 
     @property
     def opened(self) -> Encoder | None:
-        """The encoder if it is open, else None."""
+        """The encoder if it is loaded already, else None."""
         return self._opened
 
     def use(self, encoder: Encoder) -> None:
@@ -83,7 +83,7 @@ class EncoderReference:
         Raises
         ------
         EncoderMismatchError
-            Rows were learned with another encoder, or it takes other rows.
+            If it takes another kind of rows, or its fingerprint is not that of the reference.
         """
         _require_modality(encoder.name, encoder.modality, self.modality)
         if encoder.fingerprint != self.fingerprint:
@@ -95,7 +95,7 @@ class EncoderReference:
         self._opened = encoder
 
     def require_modality(self, modality: Modality | None) -> None:
-        """Raise EncoderMismatchError where the encoder takes rows of another kind."""
+        """Raise EncoderMismatchError if the encoder takes rows of another kind."""
         if modality is not None:
             _require_modality(self.name, self.modality, modality)
 
@@ -111,13 +111,13 @@ class EncoderReference:
         Raises
         ------
         RowsNotLearnedError
-            They are not known: the encoder gives a row other last bits in another batch, and no
-            cache kept them.
+            If they are not known: the encoder gives slightly different features in another batch,
+            and no cache kept them.
         """
         return self._learning(cache).recall(rows)
 
     def to_metadata(self) -> dict[str, Any]:
-        """Return what a file holds."""
+        """Return the JSON object that a file holds."""
         return {
             "settings": self.settings,
             "fingerprint": self.fingerprint,
@@ -131,7 +131,7 @@ class EncoderReference:
         Raises
         ------
         ValueError
-            Settings that no classifier writes.
+            If a classifier cannot have written such settings.
         """
         settings = dict(metadata["settings"])
         foreign = sorted(set(settings) - FILE_SETTINGS)
@@ -139,7 +139,9 @@ class EncoderReference:
             raise ValueError(f"encoder settings that cannot be trusted: {foreign or 'no name'}")
         modality, fingerprint = metadata["modality"], metadata["fingerprint"]
         if modality not in ("text", "image", "features") or not isinstance(fingerprint, str):
-            raise ValueError(f"an encoder cannot have modality {modality!r}, {fingerprint!r}")
+            raise ValueError(
+                f"an encoder cannot have modality {modality!r} and fingerprint {fingerprint!r}"
+            )
         return cls(settings, fingerprint, modality)
 
     def _learning(self, cache: str | os.PathLike[str] | None) -> Encoder:

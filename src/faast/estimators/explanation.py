@@ -1,4 +1,4 @@
-"""Explanation: what the answer for one row is made of."""
+"""Explanation of the prediction for one row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faast.estimators.linear_classifier import probabilities
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the answer for one row is made of.
+    """Explains the prediction for one row.
 
     Attributes
     ----------
@@ -23,12 +23,12 @@ class Explanation:
     scores : dict of label to float
         Probability of every class, the highest first.
     rows : dict of label to float
-        Rows learned of every class, in the same order.
+        Number of learned rows of every class, in the same order.
     prior_share : float
-        How much of the label's lead over the mean class, in log-probability, is gone without the
-        embeddings of the classes: 0 (rows alone) to 1 (embeddings alone).
+        Share of the label's lead over the mean class, in log-probability, that is lost without the
+        class embeddings: from 0 (all due to rows) to 1 (all due to embeddings).
     novelty : float or None
-        How unlike the learned rows the row is, larger for more; None unless asked for.
+        Novelty score, larger for rows less like the learned ones; None without ``novelty=True``.
     """
 
     label: Hashable
@@ -41,15 +41,15 @@ class Explanation:
 def explain(
     head: Head, without_names: Head | None, memory: ClassMemory, features: AnyArray
 ) -> Explanation:
-    """Explain one row.
+    """Explain the prediction of a head for one row.
 
     Parameters
     ----------
     head : Head
     without_names : Head or None
-        The same without class embeddings; None where no row has been learned.
+        The head solved without class embeddings; None if no row has been learned.
     memory : ClassMemory
-        What `head` was solved from.
+        The memory that `head` was solved from.
     features : ndarray of shape (1, d)
     """
     scores = head.score(features)
@@ -75,7 +75,7 @@ def explain(
 
 
 def _lead(head: Head, features: AnyArray, label: Hashable) -> float:
-    """Return how far a class is ahead of the mean class in log-probability."""
+    """Return the log-probability of a class minus the mean over classes."""
     classes = head.classes.tolist()
     if label not in classes:
         return 0.0

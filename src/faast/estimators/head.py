@@ -1,4 +1,4 @@
-"""Head: all that a classifier needs to predict, solved from what was learned."""
+"""Head: all that a classifier needs to predict, solved from a class memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from faast.solvers import ClassPrior, Solution, Solver
 from faast.solvers.calibration import nonconformity_score
 
 ZERO_SHOT_TEMPERATURE = 0.01
-"""CLIP's own; embeddings alone offer nothing to fit one on."""
+"""The temperature of CLIP; without rows there is nothing to fit one to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,11 @@ class Head(Stored):
     temperature : float
         Scores are divided by it before the softmax.
     calibration_scores : SurvivalFunction or None
-        `nonconformity_score` of the sampled rows in their own class, without themselves.
+        Leave-one-out `nonconformity_score` of the sampled rows for their own class.
     novelty : Novelty or None
-        Where it was asked for.
+        None unless the classifier was made with ``novelty=True``.
     loo_scores : ndarray of shape (n, C), or None
-        Scores of the sampled rows without themselves; not written to files.
+        Leave-one-out scores of the sampled rows; not written to files.
     """
 
     classes: Annotated[AnyArray, LABELS]
@@ -49,21 +49,21 @@ class Head(Stored):
 
     @property
     def n_features(self) -> int:
-        """Columns of a query."""
+        """Number of columns of a query."""
         return len(self.weights.matrix)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that prediction needs, and novelty where it was asked for."""
+        """Bytes that prediction and, if present, novelty scores need."""
         return self.weights.nbytes + (0 if self.novelty is None else self.novelty.nbytes)
 
     def score(self, X: AnyArray) -> FloatArray:
-        """Score rows: (n, d) to (n, C); of an indicator column, above 0 where it is predicted."""
+        """Score rows, (n, d) to (n, C); an indicator column is predicted where it is above 0."""
         scores = self.weights.read(X)
         return scores - 0.5 if self.multilabel else scores
 
     def validate(self) -> None:
-        """Raise ValueError where parts are of other classes or other features."""
+        """Raise ValueError if parts do not fit the classes or the features."""
         if len(self.classes) != len(self.weights.bias) or not len(self.classes):
             raise ValueError(
                 f"a head of {len(self.classes)} classes cannot have weights of "
@@ -75,7 +75,7 @@ class Head(Stored):
 
 
 def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: bool) -> Head:
-    """Solve what was learned, with one factorisation.
+    """Solve a memory for the head that predicts, with one factorisation.
 
     Parameters
     ----------
@@ -83,12 +83,12 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
     solver : Solver
     prior : ClassPrior
     novelty : bool
-        Measure what `Novelty` needs.
+        Whether to measure what `Novelty` needs.
 
     Raises
     ------
     ValueError
-        Nothing has been learned, or the solver cannot use these values.
+        If nothing has been learned, or the solver cannot use these values.
     """
     statistics = memory.statistics
     if statistics is None or not statistics.moments.count:
@@ -132,7 +132,7 @@ def _head_of(
 
 
 def _zero_shot_head(memory: ClassMemory) -> Head:
-    """Read class embeddings alone."""
+    """Return a head that scores rows by the class embeddings alone."""
     embeddings = memory.embedding_matrix()
     assert embeddings is not None
     weights = FastWeights(embeddings.T, np.zeros(len(embeddings)), 0, 1.0, 0.0)
@@ -140,7 +140,7 @@ def _zero_shot_head(memory: ClassMemory) -> Head:
 
 
 def require_fit(head: Head, memory: ClassMemory | None, n_features: int) -> None:
-    """Raise ValueError where a head cannot have been solved from what was learned."""
+    """Raise ValueError if a head cannot have been solved from this memory."""
     if head.n_features != n_features:
         raise ValueError(f"the head reads {head.n_features} features, the model {n_features}")
     if memory is None:
@@ -149,4 +149,4 @@ def require_fit(head: Head, memory: ClassMemory | None, n_features: int) -> None
         raise ValueError("the head predicts other classes than were learned")
     statistics = memory.statistics
     if statistics is not None and statistics.moments.n_features != n_features:
-        raise ValueError("the statistics are of rows of another width")
+        raise ValueError("the statistics are of rows with another number of features")

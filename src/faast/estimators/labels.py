@@ -1,9 +1,9 @@
-"""Class labels: what a label is, when two are the same, and how they are kept sorted.
+"""Class labels: what counts as a label, when two are equal, and how labels are sorted.
 
-A label is a text, an integer, a truth value, or a tuple of these; beside texts it may be a fraction
-too. Numpy scalars, whole floats (1.0 is the integer 1), subclasses of `str` and members of an
+A label is a text, an integer, a truth value, or a tuple of these; among texts it may also be a
+fraction. Numpy scalars, whole floats (1.0 is the integer 1), subclasses of `str` and members of an
 `Enum` (their value) are converted.
-Two labels are the same where Python finds them equal: 1 and 1.0 are, 1 and "1" are not.
+Two labels are the same if Python compares them equal: 1 and 1.0 are, 1 and "1" are not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def as_labels(y: Any) -> AnyArray:
-    """Convert labels to one array of text, int64 or bool; of objects where kinds are mixed.
+    """Convert labels to an array of text, int64 or bool, or of objects if kinds are mixed.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ def as_labels(y: Any) -> AnyArray:
     Raises
     ------
     ValueError
-        Several labels per row; a label that is missing, masked, a fraction, or of another kind
-        (named by its row).
+        If a row has several labels, or a label is missing, masked, a fraction, or of another kind
+        (the message names its row).
     """
     if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
         row = int(np.flatnonzero(np.ma.getmaskarray(y))[0])
         raise ValueError(
-            f"label of row {row} is masked: a prediction that was abstained from is no label; "
+            f"label of row {row} is masked, as predictions are where a model abstains; "
             "leave masked rows out"
         )
     if isinstance(y, list | tuple):
@@ -62,7 +62,7 @@ def as_labels(y: Any) -> AnyArray:
 
 
 def as_targets(y: Any) -> AnyArray:
-    """Check the targets of a classifier.
+    """Validate the targets of a classifier.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def as_targets(y: Any) -> AnyArray:
     Raises
     ------
     ValueError
-        See `as_labels`; or an entry of a matrix is neither 0 nor 1 (named by its row).
+        As for `as_labels`, or if an entry of a matrix is neither 0 nor 1.
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
@@ -110,13 +110,13 @@ def distinct_labels(labels: AnyArray) -> AnyArray:
     """Return the sorted distinct labels; labels of mixed kinds sort by kind, then value."""
     if labels.dtype != object:
         found = np.unique(labels)
-        # as wide as the longest label that there is, not as one that there was
+        # shorten the text dtype to the longest label that is left
         return np.asarray(found.tolist()) if found.dtype.kind == "U" and len(found) else found
     return _from_objects(sorted(set(labels.tolist()), key=_sort_key))
 
 
 def label_indices(labels: AnyArray, classes: AnyArray) -> IntArray:
-    """Return the index of each label among the classes, -1 where it is none of them."""
+    """Return the index of each label among the classes, -1 for a label that is no class."""
     index = {label: i for i, label in enumerate(classes.tolist())}
     if labels.dtype != object and len(labels):
         found, inverse = np.unique(labels, return_inverse=True)
@@ -127,21 +127,25 @@ def label_indices(labels: AnyArray, classes: AnyArray) -> IntArray:
 def check_embeddings(
     given: Mapping[Hashable, Any] | Any, y: AnyArray, n_features: int
 ) -> dict[Hashable, FloatArray] | None:
-    """Check class embeddings and key them by label.
+    """Validate class embeddings and return them by label.
 
     Parameters
     ----------
     given : None, mapping of label to vector, or array-like of shape (C, d)
-        An array belongs to the sorted labels of `y`.
+        The rows of an array belong to the sorted labels of `y`.
     y : ndarray
         Targets of the first rows.
     n_features : int
         d.
 
+    Returns
+    -------
+    dict of label to ndarray of shape (d,), float64; or None
+
     Raises
     ------
     ValueError
-        For an indicator matrix; vectors of another width or number, or not finite.
+        If `y` is an indicator matrix, or vectors have a wrong width or number or are not finite.
     """
     if given is None:
         return None
@@ -168,7 +172,7 @@ def check_embeddings(
 
 
 def describe_labels(labels: AnyArray) -> list[Any]:
-    """Return labels as JSON: values, or [kind, value] pairs where kinds are mixed."""
+    """Return labels as a JSON list: their kind, then values, or [type, value] for mixed kinds."""
     if labels.dtype != object:
         return [labels.dtype.kind, *labels.tolist()]
     return ["O", *(_describe(label) for label in labels.tolist())]
@@ -180,7 +184,7 @@ def labels_from(description: Any) -> AnyArray:
     Raises
     ------
     ValueError
-        Not what `describe_labels` returns for sorted distinct labels.
+        If `describe_labels` cannot have returned this for sorted distinct labels.
     """
     if not isinstance(description, list) or not description:
         raise ValueError(f"labels must be a list that begins with their kind, got {description!r}")
@@ -197,7 +201,7 @@ def labels_from(description: Any) -> AnyArray:
 
 
 LABELS = Json(describe_labels, labels_from)
-"""How a file holds sorted class labels."""
+"""Rule that writes sorted class labels to a file."""
 
 
 def _from_objects(labels: Iterable[Any]) -> AnyArray:

@@ -1,4 +1,4 @@
-"""Predictions of a classifier from its head: labels, probabilities and scores."""
+"""Predict labels, probabilities and scores from the head of a classifier."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from faast.estimators.onnx import write_onnx
 
 
 class LinearClassifier(ClassifierMixin, FaastEstimator):
-    """A classifier whose scores are linear in features; subclasses say how its head comes about."""
+    """A classifier with scores linear in features; subclasses define how its head is solved."""
 
     @abstractmethod
     def _head(self) -> Head:
-        """Return the head, solved if need be; raise NotFittedError where nothing was learned."""
+        """Return the head, solving it if necessary; raise NotFittedError if nothing was learned."""
 
     @property
     def classes_(self) -> AnyArray:
-        """Labels that can be predicted, sorted; of an indicator matrix the column numbers."""
+        """Labels that can be predicted, sorted; for an indicator matrix the column numbers."""
         return self._head().classes
 
     @property
     def weights_(self) -> FastWeights:
-        """The fast weights that read a row of features."""
+        """The fast weights, a linear map from features to scores."""
         return self._head().weights
 
     @property
@@ -41,7 +41,7 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
         return self._head().temperature
 
     def decision_function(self, X: Any) -> FloatArray:
-        """Score rows.
+        """Return the scores of rows.
 
         Parameters
         ----------
@@ -58,21 +58,39 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
         return scores
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Estimate class probabilities: ndarray of shape (n, C); of each column for indicators."""
+        """Estimate class probabilities, or of each indicator column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+
+        Returns
+        -------
+        ndarray of shape (n, C), float64
+        """
         head, X = self._ask(X)
         return probabilities(head, head.score(X))
 
     def predict(self, X: Any) -> AnyArray:
-        """Predict labels: ndarray of shape (n,); an indicator matrix where one was learned."""
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+
+        Returns
+        -------
+        ndarray of shape (n,); an indicator matrix (n, C), int64, if one was learned
+        """
         head, X = self._ask(X)
         return labels(head, head.score(X))
 
     def to_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write what predicts as an ONNX graph of features; see `write_onnx`."""
+        """Write the head, which predicts from features, as an ONNX graph; see `write_onnx`."""
         write_onnx(self._head(), path)
 
     def _ask(self, X: Any) -> tuple[Head, AnyArray]:
-        """Return one head, which answers the whole question, and the features of the rows."""
+        """Return the head, and the features of the rows that it is to predict."""
         check_is_fitted(self)
         X = self._features(X)
         return self._head(), X

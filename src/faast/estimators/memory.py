@@ -1,4 +1,4 @@
-"""AssociativeMemory: learns keys and values, forgets them, and reads queries."""
+"""AssociativeMemory: learn and forget pairs of keys and values; read the values of queries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from faast.estimators.base import all_or_nothing
 from faast.solvers import Ridge, Solution, Solver, as_solver, describe_solver, solver_from
 
 SELECTION_ROWS = 4096
-"""Rows kept by default."""
+"""Number of rows kept by default."""
 
 EMPTY = "nothing has been learned yet; call learn(keys, values) first"
 
@@ -34,9 +34,9 @@ class AssociativeMemory:
     solver : Solver or "auto", optional
         ``Ridge()`` by default; the paper's is ``PseudoInverse(alpha=0.8)``.
     selection_rows : int
-        Distinct rows kept beside the moments. Up to this number all are kept: then everything is
-        exact, selection included, and rows that were never learned cannot be forgotten. Past it a
-        sample is kept. 0 keeps none.
+        Distinct rows kept beside the moments. Up to this number all rows are kept. Then everything
+        is exact, selection of settings included, and forgetting a row that was never learned is an
+        error. Beyond it a sample is kept. 0 keeps no rows.
     grid, key_scale, value_scale
         See `Moments`.
 
@@ -64,7 +64,7 @@ class AssociativeMemory:
         value_scale: float | AnyArray | None = None,
     ) -> None:
         self.solver = Ridge() if solver is None else as_solver(solver)
-        self.selection_rows = _not_negative(selection_rows)
+        self.selection_rows = check_capacity(selection_rows)
         self._grid_settings: dict[str, Any] = {
             "grid": grid,
             "key_scale": key_scale,
@@ -80,12 +80,12 @@ class AssociativeMemory:
 
     @property
     def moments(self) -> Moments | None:
-        """Moments of all rows; None before the first."""
+        """Moments of all rows; None before the first row."""
         return None if self.statistics is None else self.statistics.moments
 
     @property
     def rows(self) -> RowSample | None:
-        """Rows that are kept, all or a sample; None before the first."""
+        """Rows that are kept, all or a sample; None before the first row."""
         return None if self.statistics is None else self.statistics.rows
 
     @property
@@ -95,17 +95,17 @@ class AssociativeMemory:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the statistics: what learning on and forgetting need."""
+        """Bytes of the statistics, which further learning and forgetting need."""
         return 0 if self.statistics is None else self.statistics.nbytes
 
     @property
     def solution(self) -> Solution:
-        """The solver's solution, solved when first asked for after a change.
+        """The solver's solution, computed on first access after a change.
 
         Raises
         ------
         ValueError
-            Nothing has been learned.
+            If nothing has been learned.
         """
         if self._solution is None:
             if self.statistics is None or not self.count:
@@ -119,12 +119,26 @@ class AssociativeMemory:
         return self.solution.weights
 
     def read(self, queries: Any) -> FloatArray:
-        """Read queries: array-like of shape (n, d) to ndarray of shape (n, m), float64."""
+        """Return the values of queries.
+
+        Parameters
+        ----------
+        queries : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, m), float64
+
+        Raises
+        ------
+        ValueError
+            If nothing has been learned, or the queries do not fit.
+        """
         return self.weights.read(queries)
 
     @all_or_nothing
     def learn(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
-        """Learn rows; parameters, errors and the state after an error as for `Moments.add`."""
+        """Learn rows; parameters and errors as for `Moments.add`. An error changes nothing."""
         mine, batches = self._checked(keys, values, weights)
         part = mine.sum_batches(batches)
         return self._replace(part if self.statistics is None else mine.merge(part))
@@ -136,7 +150,7 @@ class AssociativeMemory:
         Raises
         ------
         ValueError
-            As for `Moments.subtract`. While all rows are kept, any row that was not learned.
+            As for `Moments.subtract`; while all rows are kept, also if any row was not learned.
         """
         if self.statistics is None:
             raise ValueError("nothing has been learned yet, so there is nothing to forget")
@@ -150,7 +164,7 @@ class AssociativeMemory:
         Raises
         ------
         ValueError
-            Other widths, another grid or other scales.
+            If widths, grids or scales differ.
         """
         if other.statistics is None:
             return self
@@ -159,11 +173,11 @@ class AssociativeMemory:
 
     @all_or_nothing
     def decay(self, factor: float) -> Self:
-        """Let everything learned so far count less, by a factor in (0, 1]; see `Moments.decay`."""
+        """Multiply the weight of everything learned by a factor in (0, 1]; see `Moments.decay`."""
         return self if self.statistics is None else self._replace(self.statistics.decay(factor))
 
     def loo_values(self) -> FloatArray:
-        """Predict the kept rows as if each had not been learned: (n, m), in the order of `rows`."""
+        """Return leave-one-out predictions of the kept rows: (n, m), in the order of `rows`."""
         return self.solution.loo_scores
 
     def copy(self) -> AssociativeMemory:
@@ -175,11 +189,11 @@ class AssociativeMemory:
         return twin
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one file; `faast.load` restores it, ready to go on learning."""
+        """Save the memory to one file; `faast.load` restores it, ready to go on learning."""
         persistence.save(self, path)
 
     def to_state(self) -> State:
-        """Return the content to write: fast weights too, where they are solved."""
+        """Return the content to write, with the fast weights if they are solved."""
         settings = {
             name: setting.tolist() if isinstance(setting, np.ndarray) else setting
             for name, setting in self._grid_settings.items()
@@ -215,7 +229,7 @@ class AssociativeMemory:
             ):
                 raise ValueError("the fast weights do not fit the moments")
             solver, statistics = memory.solver, memory.statistics
-            # files hold no leave-one-out values: solve again where they are asked for
+            # files hold no leave-one-out predictions: solve again if they are read
             memory._solution = Solution(weights, lambda: solver.fit(statistics).loo_scores)
         return memory
 
@@ -241,7 +255,9 @@ class AssociativeMemory:
         return Statistics.empty(moments, self.selection_rows, maps=False)
 
 
-def _not_negative(selection_rows: int) -> int:
-    if isinstance(selection_rows, bool) or not 0 <= selection_rows < 2**62:
-        raise ValueError(f"selection_rows must be 0 or more rows, got {selection_rows!r}")
+def check_capacity(selection_rows: Any) -> int:
+    """Check the number of rows to keep: an integer, not negative."""
+    whole = isinstance(selection_rows, int | np.integer) and not isinstance(selection_rows, bool)
+    if not whole or not 0 <= selection_rows < 2**62:
+        raise ValueError(f"selection_rows must be a whole number of rows, got {selection_rows!r}")
     return int(selection_rows)

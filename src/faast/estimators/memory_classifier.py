@@ -1,4 +1,4 @@
-"""A classifier that is solved from what was learned when first asked, once after each change."""
+"""A classifier with a class memory; its head is solved at the first prediction after a change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
 
 
 class _Rule(NamedTuple):
-    """How a head is solved from what was learned."""
+    """Settings by which a head is solved from a memory."""
 
     solver: Solver
     balanced: bool
@@ -47,9 +47,9 @@ class _Rule(NamedTuple):
 
 
 class MemoryClassifier(RawRowsMixin, ConformalClassifier):
-    """What was learned, the head that is solved from it, and the forms that both can be written in.
+    """Base class that solves a head from a class memory, and saves and exports both.
 
-    Subclasses learn: they set `learned_` to another `ClassMemory`.
+    Subclasses implement learning: they set `learned_` to another `ClassMemory`.
     """
 
     solver: Solver | str
@@ -63,7 +63,7 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
     _last_fit: tuple[AnyArray, AnyArray] | None = None
 
     def _begin(self, y: AnyArray) -> ClassMemory:
-        """Return a memory without rows, for targets of this kind."""
+        """Return a memory without rows, for targets like y: labels or an indicator matrix."""
         raise NotImplementedError
 
     @classmethod
@@ -74,22 +74,24 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
         *,
         cache: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Load a saved classifier and open its encoder; `faast.load` opens it when needed.
+        """Load a saved classifier and its encoder; `faast.load` loads the encoder when needed.
 
         Parameters
         ----------
         path : path-like
         encoder : Encoder, optional
-            Where it is loaded already, or needs options such as a device.
+            The encoder, if it is loaded already or needs options such as a device.
         cache : path-like, optional
-            The folder that kept the features of learned rows.
+            Folder that keeps the features of learned rows; see `CachedEncoder`.
 
         Raises
         ------
         ModelFileError
-            See `faast.load`.
+            As for `faast.load`.
         EncoderMismatchError
-            The encoder is not the one that rows were learned with.
+            If the encoder is not the one that rows were learned with.
+        ValueError
+            If the file holds an object of another class.
         """
         loaded = persistence.load(path)
         if not isinstance(loaded, cls):
@@ -102,18 +104,18 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
 
     @property
     def classes_(self) -> AnyArray:
-        """Labels that can be predicted; nothing is solved for them."""
+        """Labels that can be predicted; reading them solves nothing."""
         memory = self._memory_or_none()
         return self._head().classes if memory is None else memory.classes
 
     @property
     def class_counts_(self) -> FloatArray:
-        """Rows (or their weight) learned of each class, shape (C,)."""
+        """Number of learned rows (or sum of weights) of each class, shape (C,)."""
         return self._memory().counts
 
     @property
     def n_rows_(self) -> float:
-        """Rows learned, or the sum of their weights; unknown once compacted."""
+        """Number of learned rows, or the sum of their weights; ValueError after `compact`."""
         return self._memory().n_rows
 
     @property
@@ -123,49 +125,59 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
 
     @property
     def is_exact_(self) -> bool:
-        """Whether the state is bit for bit that of the rows that are learned now.
+        """Whether the state is bit for bit what a fit on the remaining rows would give.
 
-        False after rows were forgotten once rows were too many to hold (see `selection_rows`): then
-        moments are exact, and the sample of rows that "auto" selects by is smaller than a new one.
+        False if rows were forgotten after rows had become too many to hold (see `selection_rows`).
+        Then the moments are exact, but the sample by which "auto" selects is smaller than a new
+        one would be.
         """
         statistics = self.statistics_
         return statistics is None or not statistics.thinned
 
     @property
     def nbytes(self) -> int:
-        """Bytes held in memory: weights alone once compacted, else with all that was learned."""
+        """Bytes held in memory: the weights and, unless compacted, all that was learned."""
         memory = self._memory_or_none()
         return self._head().nbytes + (0 if memory is None else memory.nbytes)
 
     @property
     def n_random_features_(self) -> int:
-        """Columns that prediction reads of a row's random features; 0 where it reads none."""
+        """Number of columns of the random features used in prediction; 0 if none are used."""
         mapped = self._head().weights.mapped
         return 0 if mapped is None else len(mapped.matrix)
 
     @property
     def loo_proba_(self) -> FloatArray:
-        """Probabilities of the rows of the last `fit`, each as if it had not been learned.
+        """Leave-one-out probabilities of the rows of the last `fit`.
 
-        ndarray of shape (n, C), rows in their order (those of weight 0 left out): what cleanlab
-        takes as ``pred_probs``.
+        ndarray of shape (n, C), in the order of the rows, without rows of weight 0. cleanlab takes
+        them as ``pred_probs``.
 
         Raises
         ------
         ValueError
-            The last fit had more rows than `selection_rows`, so that not all are kept.
+            If the last fit had more rows than `selection_rows`, so that not all are kept.
         """
         memory, last_fit, head = self._memory(), self._last_fit, self._head()
         places = None if last_fit is None else memory.find_rows(*last_fit)
         if places is None or head.loo_scores is None:
             raise ValueError(
-                "leave-one-out probabilities are there for the rows of a fit in this process, up "
+                "leave-one-out probabilities exist for the rows of a fit in this process, up "
                 f"to selection_rows={self.selection_rows} of them, until they are forgotten"
             )
         return softmax(head.loo_scores[places] / head.temperature, axis=1)
 
     def explain(self, row: Any) -> Explanation:
-        """Say what the answer for one row is made of."""
+        """Explain the prediction for one row.
+
+        Parameters
+        ----------
+        row : array-like of shape (d,), or a raw row
+
+        Returns
+        -------
+        Explanation
+        """
         memory, features = self._memory(), self._features([row])
         return explain(self._head(), self._head_without_names(), memory, features)
 
@@ -179,20 +191,20 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
         return twin
 
     def to_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write what predicts as an ONNX graph of features.
+        """Write the head, which predicts from features, as an ONNX graph.
 
-        Features of an encoder are scaled to norm 1 by the graph; see `write_onnx`.
+        The graph scales features of an encoder to norm 1; see `write_onnx`.
         """
         write_onnx(self._head(), path, normalise=self._encoding() is not None)
 
     def to_pipeline(self) -> Pipeline:
-        """Return a plain scikit-learn pipeline of the same answers, which learns no more."""
+        """Return a scikit-learn pipeline with the same predictions, which cannot learn more."""
         from faast.estimators.pipeline import as_pipeline
 
         return as_pipeline(self.encoder_, self._head())
 
     def to_state(self) -> State:
-        """Return the content to write: the head too, where it is solved."""
+        """Return the content to write, with the head if it is solved."""
         parts, memory, head = {}, self._memory_or_none(), self._compact_head
         if memory is not None:
             parts["learned"] = memory.to_state()
@@ -235,7 +247,7 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
         return restored
 
     def _memory_or_none(self) -> ClassMemory | None:
-        """Return what was learned; begin with declared labels, which need no rows."""
+        """Return the memory, None after `compact`; declared labels alone give one without rows."""
         check_is_fitted(self)
         if not hasattr(self, "learned_"):
             reference = self._encoding()
@@ -255,7 +267,7 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
         return _Rule(as_solver(self.solver), balanced, self.prior_count, self.novelty)
 
     def _head(self) -> Head:
-        """Return what predicts, solved once after each change."""
+        """Return the head, which is solved once after each change."""
         memory = self._memory_or_none()
         if memory is None:
             assert self._compact_head is not None
@@ -267,7 +279,7 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
         return head
 
     def _head_without_names(self) -> Head | None:
-        """Return what the rows alone predict; None where no row was learned."""
+        """Return the head solved from the rows alone; None if no row was learned."""
         memory, rule = self._memory(), self._rule()
         if memory.embeddings is None:
             return self._head()

@@ -1,4 +1,4 @@
-"""Novelty: how unlike everything learned a row is, from three leave-one-out tail probabilities."""
+"""Novelty: score how unusual a row is, from three leave-one-out tail probabilities."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ STRENGTH = 0.1
 """λ of `FeatureGeometry`, in mean eigenvalues of S_t."""
 
 TAIL = 0.05
-"""Share of the rows beyond which a survival function is taken to be exponential."""
+"""Share of the largest values that a survival function models as exponential."""
 
 
 @dataclass(frozen=True, eq=False)
 class SurvivalFunction(Stored):
-    """P(T >= t) of a statistic T over rows that were left out.
+    """The probability P(T >= t) of a statistic T over the learned rows, each left out.
 
     Attributes
     ----------
     values : ndarray of shape (n,)
         T of the rows, ascending; n > 0.
     beyond : ndarray of shape (n + 1,)
-        Weight of the rows from each place on.
+        Total weight of the rows from each index on; the last is 0.
     """
 
     values: Annotated[FloatArray, Array("n")]
@@ -38,21 +38,21 @@ class SurvivalFunction(Stored):
 
     @classmethod
     def from_values(cls, values: FloatArray, weights: FloatArray) -> Self:
-        """Sort values, shape (n,), of rows with weights."""
+        """Build the function from the values (n,) of rows and their weights (n,)."""
         order = np.argsort(values, kind="stable")
         return cls(values[order], np.append(np.cumsum(weights[order][::-1])[::-1], 0.0))
 
     def p_values(self, values: FloatArray) -> FloatArray:
-        """Return P(T >= t) for each t by counting, t itself among the rows: never zero."""
+        """Return P(T >= t) for each t, (n,), by counting; t itself counts, so it is never zero."""
         beyond = self.beyond[np.searchsorted(self.values, values, side="left")]
         return (beyond + 1.0) / (self.beyond[0] + 1.0)
 
     def surprise(self, values: FloatArray) -> FloatArray:
-        """Return -log P(T >= t), growing without bound.
+        """Return -log P(T >= t) for each t, (n,); it grows without bound.
 
-        Counting would tie all values past the last row. Past the 95th percentile the excess is
-        taken to be exponential with the mean excess of the rows themselves (peaks over a threshold,
-        Pickands 1975, with shape 0).
+        Counting would give all values above the largest row the same score. Above the 95th
+        percentile the excess is therefore modelled as exponential, with the mean excess of the rows
+        (peaks over a threshold, Pickands 1975, with shape 0).
         """
         cut = self.values[np.flatnonzero(self.beyond[:-1] >= TAIL * self.beyond[0])[-1]]
         past = self.values > cut
@@ -62,16 +62,16 @@ class SurvivalFunction(Stored):
         return np.where(values > cut, far, -np.log(self.p_values(values)))
 
     def validate(self) -> None:
-        """Raise ValueError where the values are not sorted or the weights do not fall."""
+        """Raise ValueError if the values are not sorted or the weights do not fall."""
         n = len(self.values)
         if not n or len(self.beyond) != n + 1 or self.beyond[-1] != 0.0:
-            raise ValueError("a survival function needs values, and one weight more, the last 0")
+            raise ValueError("a survival function needs n > 0 values and n + 1 weights, the last 0")
         if np.any(np.diff(self.values) < 0) or np.any(np.diff(self.beyond) >= 0):
             raise ValueError("values of a survival function must rise and its weights fall")
 
 
 class Position(NamedTuple):
-    """Leverage of rows and squared Mahalanobis distance from the nearest class, shape (n,) each."""
+    """Leverage and squared Mahalanobis distance from the nearest class of rows, (n,) each."""
 
     leverage: FloatArray
     distance: FloatArray
@@ -79,7 +79,7 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FeatureGeometry(Stored):
-    r"""Leverage and Mahalanobis distance of rows, from moments whose values are classes.
+    r"""Computes leverages and Mahalanobis distances of rows from moments with one-hot values.
 
     With z = (x - centre) / scale, S_t the scatter about the centre, S_w the scatter within classes
     of means m_c:
@@ -91,7 +91,7 @@ class FeatureGeometry(Stored):
 
     h = zᵀA⁻¹z - gᵀ B g,    B = √D (I + √D H √D)⁻¹ √D.
 
-    Directions that no row spans are kept, with the metric λ: a query may have a part there.
+    Directions that no learned row spans have the metric λ, as a query may have a part there.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class FeatureGeometry(Stored):
     shrinkage : ndarray of shape (d, r)
         A⁻¹ = (I - shrinkage shrinkageᵀ) / λ.
     weights : ndarray of shape (d, C)
-        A⁻¹M, of the C classes that have rows.
+        A⁻¹M, for the C classes that have rows.
     squares : ndarray of shape (C,)
         Diagonal of H.
     between : ndarray of shape (C, C)
@@ -119,10 +119,10 @@ class FeatureGeometry(Stored):
 
     @classmethod
     def from_statistics(cls, statistics: Statistics) -> tuple[Self, Position]:
-        """Measure what was learned; return the position of each sampled row without itself, too.
+        """Return the geometry, and the position of each sampled row when it is left out.
 
-        Leaving out is exact. By Sherman and Morrison h becomes h / (1 - h); for distances see
-        `ClassesLeftOut`.
+        Both leave-one-out values are exact. By the Sherman-Morrison formula h becomes h / (1 - h);
+        for distances see `ClassesLeftOut`.
         """
         moments, rows = statistics.moments, statistics.sampled_rows()
         scale = column_deviations(moments)
@@ -166,33 +166,33 @@ class FeatureGeometry(Stored):
         return Position(np.maximum(leverage, 0.0), np.maximum(distance, 0.0))
 
     def validate(self) -> None:
-        """Raise ValueError where no class has rows or a column has no scale."""
+        """Raise ValueError if no class has rows or a column has no positive scale."""
         if not len(self.squares) or not np.all(self.scale > 0):
             raise ValueError("a feature geometry needs a class, and a positive scale per column")
 
 
 @dataclass(frozen=True, eq=False)
 class Novelty(Stored):
-    """Scores rows by how rarely a learned row looks as strange when it is left out.
+    """Scores rows by how rarely a left-out learned row has statistics as extreme.
 
-    Three statistics, each of which finds what the others miss:
+    There are three statistics, each of which finds what the others miss:
 
     - doubt, -max_c log p_c(x): unseen classes that lie between known ones;
     - far doubt, the same at temperature 1 + h(x) / median h: the variance of a linear score at x is
-      σ²(1 + h), so the softmax of a row far from all others is to be flattened;
+      σ²(1 + h), so the softmax of a row far from all others should be flatter;
     - the Mahalanobis distance from the nearest class: other domains (Lee et al., NeurIPS 2018).
 
-    Each statistic t is turned into -log P(T >= t), with T over the sampled rows, each left out. In
-    this common unit they add up without weights: Fisher's statistic (1925) of three tests, which
-    would be independent. Only its order matters here, so it is not turned back into a probability.
+    Each statistic t is converted to -log P(T >= t), with T over the sampled rows, each left out.
+    The sum of the three is Fisher's statistic (1925), which assumes independent tests. Only the
+    order of scores matters here, so the sum is not converted back to a probability.
 
     Attributes
     ----------
     geometry : FeatureGeometry
     median_leverage : float
-        Of rows that were left out.
+        Median leverage of the sampled rows, each left out.
     doubt, far_doubt, distance : SurvivalFunction
-        Of the three statistics.
+        Survival functions of the three statistics.
     """
 
     geometry: FeatureGeometry
@@ -203,14 +203,14 @@ class Novelty(Stored):
 
     @classmethod
     def from_statistics(cls, statistics: Statistics, loo_logits: FloatArray) -> Self:
-        """Measure what was learned.
+        """Build the scorer from the learned rows.
 
         Parameters
         ----------
         statistics : Statistics
-            Values are classes (one-hot); at least one row is sampled.
+            Values are one-hot; at least one row is sampled.
         loo_logits : ndarray of shape (n, C)
-            Log-probabilities of the sampled rows without themselves, up to a constant per row.
+            Leave-one-out log-probabilities of the sampled rows, up to a constant per row.
         """
         geometry, position = FeatureGeometry.from_statistics(statistics)
         median_leverage = float(np.median(position.leverage)) or 1.0
@@ -220,7 +220,7 @@ class Novelty(Stored):
         return cls(geometry, median_leverage, *tails)
 
     def score(self, X: AnyArray, logits: FloatArray) -> FloatArray:
-        """Score rows (n, d) with their log-probabilities (n, C): larger is more novel, (n,)."""
+        """Return scores (n,) of rows (n, d) with log-probabilities (n, C); larger is more novel."""
         measured = _statistics(logits, self.geometry.locate(X), self.median_leverage)
         pairs = zip((self.doubt, self.far_doubt, self.distance), measured, strict=True)
         return np.sum([tail.surprise(t) for tail, t in pairs], axis=0)

@@ -1,4 +1,4 @@
-"""A solved head as an ONNX graph: features in, label and probabilities out."""
+"""Export a solved head as an ONNX graph from features to label and probabilities."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from faast.core.weights import FeatureWeights
 from faast.estimators.head import Head
 
 OPSET, IR_VERSION = 17, 9
-"""Old enough for runtimes of several years, new enough for all that is used here."""
+"""Old enough for runtimes that are several years old, new enough for all operators used here."""
 
 UNIT_ERROR = 1e-6
-"""Norms this close to 1 are those of float32 rows that were scaled to 1."""
+"""Rows whose norm is this close to 1 count as scaled already; float32 rounds the norm."""
 
 
 def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = False) -> None:
-    """Write a head as an ONNX graph, whole or not at all.
+    """Write a head as an ONNX graph; the file is replaced atomically.
 
-    Input ``features``, float32 of shape (n, d). Outputs ``label``, int64 or string of shape (n,),
-    and ``probabilities``, float32 of shape (n, C); for a multi-label head ``label`` is the
-    indicator, int64 of shape (n, C). The graph computes in float64, as this library does: products
-    of near-cancelling terms lose what a probability needs in float32.
+    The input is ``features``, float32 of shape (n, d). The outputs are ``label``, int64 or string
+    of shape (n,), and ``probabilities``, float32 of shape (n, C); for a multi-label head ``label``
+    is the indicator, int64 of shape (n, C). The graph computes in float64, as this library does:
+    in float32, sums whose terms nearly cancel would be too inaccurate for probabilities.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
     Raises
     ------
     ImportError
-        onnx is not installed.
+        If onnx is not installed.
     """
     graph = _Graph()
     rows = graph.cast("features", "DOUBLE")
@@ -66,7 +66,7 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
 
 
 class _Graph:
-    """Nodes and constants, named as they are added."""
+    """Collects the nodes and constants of a graph, and names them."""
 
     def __init__(self) -> None:
         self.onnx = import_optional("onnx", "onnx")
@@ -86,7 +86,7 @@ class _Graph:
         return name
 
     def unit(self, rows: str) -> str:
-        """Scale rows to norm 1, but for rows that an encoder has scaled already."""
+        """Scale rows to norm 1, except rows that an encoder has scaled already."""
         norms = self.add("ReduceL2", rows, axes=[1], keepdims=1)
         one = self.constant(np.float64(1.0))
         off = self.add("Abs", self.add("Sub", norms, one))
@@ -95,15 +95,15 @@ class _Graph:
         return self.cast(self.cast(divided, "FLOAT"), "DOUBLE")  # as encoders round
 
     def cast(self, values: str, kind: str) -> str:
-        """Convert to another type of number."""
+        """Convert to another ONNX data type, such as "FLOAT"."""
         return self.add("Cast", values, to=getattr(self.onnx.TensorProto, kind))
 
     def linear(self, rows: str, matrix: FloatArray, bias: FloatArray) -> str:
-        """Multiply and add."""
+        """Compute rows @ matrix + bias."""
         return self.add("Gemm", rows, self.constant(matrix), self.constant(bias))
 
     def mapped(self, rows: str, weights: FeatureWeights, n_features: int) -> str:
-        """Read random features, rounding and clipping where `RandomFeatures` does."""
+        """Apply weights to random features, rounding and clipping as `RandomFeatures` does."""
         features = weights.random_features(n_features)
         per_unit = self.constant(np.asarray(weights.key_grid.per_unit, np.float64))
         units = self.add("Round", self.clip(self.add("Mul", rows, per_unit), LARGEST_QUERY))
@@ -124,7 +124,7 @@ class _Graph:
         return self.add("Clip", values, self.add("Neg", most), most)
 
     def serialise(self, head: Head, label: str, probabilities: str) -> bytes:
-        """Return the serialised, checked model."""
+        """Check the model and return it serialised."""
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
         width, n_classes = head.weights.matrix.shape
         text = _plain(head.classes).dtype == object
@@ -155,7 +155,7 @@ class _Graph:
 
 
 def _plain(classes: AnyArray) -> AnyArray:
-    """Return labels as ONNX can hold them: integers, or else text."""
+    """Return labels in a form that ONNX supports: integers, or else text."""
     if classes.dtype.kind in "iu":
         return classes.astype(np.int64)
     return np.array([str(label) for label in classes.tolist()], dtype=object)

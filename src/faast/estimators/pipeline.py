@@ -1,4 +1,4 @@
-"""A learned classifier as a plain scikit-learn pipeline."""
+"""Convert a learned classifier to a plain scikit-learn pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from faast.estimators.head import Head
 
 
 class EncoderTransformer(TransformerMixin, BaseEstimator):
-    """A frozen encoder as a transformer: raw rows to float32 rows of norm 1.
+    """Transformer that encodes raw rows as float32 rows of norm 1, with a frozen encoder.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class EncoderTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Sequence[Any]) -> Features:
-        """Encode rows: ndarray of shape (n, d)."""
+        """Encode n raw rows: ndarray of shape (n, d), float32."""
         return self.encoder.encode(X)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -42,12 +42,12 @@ class EncoderTransformer(TransformerMixin, BaseEstimator):
 
 
 class RandomFeatureTransformer(TransformerMixin, BaseEstimator):
-    """Rows beside their fixed random features, in grid units.
+    """Transformer that appends random features, in grid units, to the columns of rows.
 
     Parameters
     ----------
     weights : FeatureWeights
-        What reads the random features.
+        The weights that are applied to the random features.
     """
 
     def __init__(self, weights: FeatureWeights) -> None:
@@ -58,7 +58,7 @@ class RandomFeatureTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: AnyArray) -> FloatArray:
-        """Map rows: (n, d) to (n, d + width)."""
+        """Append random features: (n, d) to (n, d + width), float64."""
         check_finite(X, "X")
         features = self.weights.random_features(X.shape[1])
         return np.concatenate([X, features(self.weights.key_grid.nearest(X))], axis=1)
@@ -73,10 +73,11 @@ def as_pipeline(encoder: Encoder | None, head: Head) -> Pipeline:
     Raises
     ------
     ValueError
-        Fewer than two classes, or an indicator matrix: a logistic regression cannot predict those.
+        If there are fewer than two classes, or an indicator matrix was learned: a logistic
+        regression cannot predict those.
     """
     if head.multilabel:
-        raise ValueError("a pipeline predicts one label per row; this model learned an indicator")
+        raise ValueError("a pipeline predicts one label per row; this model learned indicators")
     if len(head.classes) < 2:
         raise ValueError("a pipeline needs at least two classes; learn rows of another one")
     steps: list[tuple[str, Any]] = []
@@ -88,7 +89,7 @@ def as_pipeline(encoder: Encoder | None, head: Head) -> Pipeline:
         matrix = np.concatenate([matrix, mapped.matrix])
         bias = bias + mapped.bias
     coefficients, intercepts = matrix.T / head.temperature, bias / head.temperature
-    if len(head.classes) == 2:  # scikit-learn keeps the difference of two classes alone
+    if len(head.classes) == 2:  # for two classes scikit-learn keeps one difference
         coefficients, intercepts = np.diff(coefficients, axis=0), np.diff(intercepts)
     linear = LogisticRegression()
     linear.classes_, linear.coef_, linear.intercept_ = head.classes, coefficients, intercepts

@@ -1,9 +1,9 @@
-"""Rows of a classifier: features as they are, or raw rows through a frozen encoder."""
+"""Turn the rows of a classifier into features, with a frozen encoder if rows are raw."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +18,7 @@ from faast.estimators.labels import as_labels
 
 
 class RawRowsMixin(FaastEstimator):
-    """The part of an estimator that turns rows into features, and labels into embeddings."""
+    """Mixin of estimators that encodes rows as features, and labels as embeddings."""
 
     encoder: str | Encoder | None
     class_names: bool | None
@@ -32,13 +32,13 @@ class RawRowsMixin(FaastEstimator):
 
     @property
     def modality(self) -> Modality:
-        """Kind of rows that are learned: "features", "text" or "image"."""
+        """Kind of rows that the estimator takes: "features", "text" or "image"."""
         reference = self._encoding()
         return "features" if reference is None else reference.modality
 
     @property
     def encoder_(self) -> Encoder | None:
-        """The encoder, opened when first needed; None where rows are features."""
+        """The encoder, loaded on first access; None if rows are features."""
         reference = self._encoding()
         return None if reference is None else reference.encoder
 
@@ -56,7 +56,7 @@ class RawRowsMixin(FaastEstimator):
 
     @property
     def uses_class_names(self) -> bool:
-        """Whether names of learned classes are embedded; the encoder decides without `class_names`.
+        """Whether names of learned classes are embedded: `class_names`, or the encoder's default.
 
         Raises
         ------
@@ -66,14 +66,18 @@ class RawRowsMixin(FaastEstimator):
         return self._uses_names()
 
     def use_encoder(self, encoder: Encoder) -> Self:
-        """Use an encoder that is loaded already, or that has options such as a device.
+        """Use an encoder that is loaded already, for instance with options such as a device.
+
+        Parameters
+        ----------
+        encoder : Encoder
 
         Raises
         ------
         EncoderMismatchError
-            It is not the encoder that rows were learned with.
+            If it is not the encoder that rows were learned with.
         ValueError
-            Rows are features.
+            If rows are features.
         """
         reference = self._encoding()
         if reference is None:
@@ -102,7 +106,17 @@ class RawRowsMixin(FaastEstimator):
         return reference.encoder.encode(as_list(rows), progress=progress or self.verbose)
 
     def encode_to_learn(self, rows: Any, *, progress: bool = False) -> Any:
-        """Encode rows for `partial_fit_encoded`, through the cache if there is one."""
+        """Encode rows for `partial_fit_encoded`, and keep their features in the cache, if any.
+
+        Parameters
+        ----------
+        rows, progress
+            See `encode`.
+
+        Returns
+        -------
+        ndarray of shape (n, d), float32; the rows themselves if they are features
+        """
         reference = self._encoding()
         if reference is None:
             return rows
@@ -110,7 +124,13 @@ class RawRowsMixin(FaastEstimator):
         return reference.encode_to_learn(as_list(rows), self.cache, progress=progress)
 
     def embed_names(self, y: Any) -> Names:
-        """Embed labels for `partial_fit_encoded`; none where class names are not used."""
+        """Embed the names among the labels (n,) for `partial_fit_encoded`.
+
+        Returns
+        -------
+        dict of label to ndarray of shape (d,)
+            Empty if class names are not used.
+        """
         if not self._uses_names() or np.ndim(y) > 1:
             return {}
         return self._embed(label for label in as_labels(y).tolist() if is_name(label))
@@ -121,11 +141,11 @@ class RawRowsMixin(FaastEstimator):
         return rows if reference is None else reference.recall(as_list(rows), self.cache)
 
     def _features(self, X: Any) -> AnyArray:
-        """Return the features of rows to be predicted, checked."""
+        """Return the validated features of rows to be predicted."""
         return self._check_features(X if self._encoding() is None else self.encode(X), first=False)
 
     def _encoding(self) -> EncoderReference | None:
-        """Return the reference to the encoder; None where rows are features."""
+        """Return the reference to the encoder; None if rows are features."""
         encoder = self._default_encoder if self.encoder is None else self.encoder
         if self._reference is None and encoder is not None:
             reference = EncoderReference.of(encoder)
@@ -156,8 +176,14 @@ class RawRowsMixin(FaastEstimator):
 
 
 def as_list(rows: Any) -> Sequence[Any]:
-    """Return raw rows as a list; a column of a table or of an array counts as its entries."""
-    if hasattr(rows, "shape") and len(rows.shape) == 2 and rows.shape[1] == 1:
+    """Return raw rows as a list; of a table or array with one column, the entries."""
+    shape: tuple[int, ...] = getattr(rows, "shape", (0,))
+    if isinstance(rows, Mapping) or (hasattr(rows, "columns") and shape[1:] != (1,)):
+        raise TypeError(
+            f"rows must be a list, Series or array of raw rows, got a {type(rows).__name__}; pass "
+            "one column of it"
+        )
+    if len(shape) == 2 and shape[1] == 1:
         return np.asarray(rows, dtype=object)[:, 0].tolist()
     if isinstance(rows, np.ndarray) and rows.ndim == 1:
         return rows.tolist()

@@ -25,24 +25,26 @@ from faast.solvers import Solver, describe_solver, solver_from
 
 
 class FaastRegressor(RegressorMixin, FaastEstimator):
-    """Regression on frozen features, one or many outputs, in closed form.
+    """Closed-form regression on frozen features, with one or many outputs.
 
     Parameters
     ----------
     solver : "auto" or Solver
-        "auto": ridge with its strength chosen by leave-one-out.
+        "auto" is ridge regression with its strength chosen by leave-one-out.
     selection_rows : int
-        Rows kept for selection; see `AssociativeMemory`.
+        Rows kept to select the strength; see `AssociativeMemory`.
     key_scale, value_scale : float or ndarray, optional
-        Powers of two; see `Moments`. Give them where rows of norm above 2 are to be merged, or
-        learned in any order with the same bits.
+        Powers of two; see `Moments`. Set them if rows have norms above 2 and models are to be
+        merged, or are to have the same bits in any order of rows.
 
     Attributes
     ----------
     learned_ : AssociativeMemory or None
-        None once compacted.
+        None after `compact`.
     weights_ : FastWeights
+        Linear map from features to outputs.
     n_features_in_ : int
+        Number of columns of the features.
 
     Examples
     --------
@@ -73,7 +75,7 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
 
     @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn rows from nothing.
+        """Forget everything, then learn rows.
 
         Parameters
         ----------
@@ -84,23 +86,28 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         Raises
         ------
         ValueError
-            Wrong shapes or types, NaN or inf (named by row).
+            If shapes or types are wrong, or a row holds NaN or inf.
         """
         return self._learn(X, y, sample_weight, first=True)
 
     @all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn more rows; any order and batching gives the same answer. As `fit` otherwise."""
+        """Learn more rows; their order and batching do not matter. Parameters as for `fit`."""
         return self._learn(X, y, sample_weight, first=not hasattr(self, "learned_"))
 
     @all_or_nothing
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Forget rows that were learned, as if they had never been seen.
 
+        Parameters
+        ----------
+        X, y, sample_weight
+            The rows as they were learned; see `fit`.
+
         Raises
         ------
         ValueError
-            Rows that cannot have been learned; see `AssociativeMemory.forget`.
+            If rows cannot have been learned; see `AssociativeMemory.forget`.
         """
         left = self._memory().copy()
         self.learned_ = left.forget(*self._checked(X, y, sample_weight, first=False))
@@ -113,14 +120,16 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         Raises
         ------
         ValueError
-            Other columns, widths or scales.
+            If columns, widths or scales differ.
         """
+        if not isinstance(other, FaastRegressor):
+            raise ValueError(f"cannot merge a regressor with a {type(other).__name__}")
         self._require_same_features(other)
         self.learned_ = self._memory().copy().merge(other._memory())
         return self
 
     def predict(self, X: Any) -> FloatArray:
-        """Predict.
+        """Predict the outputs of rows.
 
         Parameters
         ----------
@@ -135,7 +144,7 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
 
     @property
     def weights_(self) -> FastWeights:
-        """The fast weights that read a query."""
+        """The fast weights, a linear map from features to outputs."""
         check_is_fitted(self)
         return self._weights if self.learned_ is None else self.learned_.weights
 
@@ -189,7 +198,7 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         X, Y, weights = self._checked(X, y, sample_weight, first=first)
         if first:
             if not len(X):
-                raise ValueError("fit needs at least one row of a weight other than zero")
+                raise ValueError("fit needs at least one row with a weight above zero")
             learned = AssociativeMemory(
                 self.solver,
                 selection_rows=self.selection_rows,
@@ -220,7 +229,7 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
 
 
 def _numbers(y: Any) -> AnyArray:
-    """Check targets that are numbers."""
+    """Validate the targets of a regressor: finite numbers."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
     targets = to_numpy(y)

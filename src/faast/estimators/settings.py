@@ -1,4 +1,4 @@
-"""Parameters of classifiers: as JSON in files, and class weights applied to rows."""
+"""Convert parameters of classifiers to JSON and back; apply class weights to rows."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ NAMED_CLASSES = 8
 """Classes that an error message names."""
 
 PLAIN = ("novelty", "prior_count", "selection_rows", "class_names")
-"""Parameters that JSON holds as they are."""
+"""Parameters that JSON holds without conversion."""
 
 
 def describe_settings(estimator: Any) -> dict[str, Any]:
-    """Return the parameters of a classifier as JSON, but embeddings, encoder and cache.
+    """Return the parameters of a classifier as JSON, without embeddings, encoder and cache.
 
     Raises
     ------
     ValueError
-        A solver that a file cannot hold.
+        If the solver is one that a file cannot hold.
     """
     return {
         "solver": describe_solver(estimator.solver),
@@ -43,7 +43,7 @@ def settings_from(described: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     KeyError, TypeError, ValueError
-        Not what `describe_settings` returns.
+        If `describe_settings` cannot have returned this.
     """
     kinds = {
         "novelty": (bool,),
@@ -71,7 +71,8 @@ def weigh_by_class(
     Raises
     ------
     ValueError
-        Not None, "balanced" or a mapping; or an indicator matrix beside a mapping.
+        If `class_weight` is not None, "balanced" or a mapping, or is a mapping while `y` is an
+        indicator matrix.
     """
     if class_weight is None or class_weight == "balanced":
         return sample_weight
@@ -81,7 +82,7 @@ def weigh_by_class(
             f"{class_weight!r}"
         )
     if y.ndim == 2:
-        raise ValueError("class_weight has no meaning for an indicator matrix; weight the rows")
+        raise ValueError("class_weight has no meaning for an indicator matrix; use sample_weight")
     labels = as_labels(list(class_weight)).tolist()
     factor = dict(zip(labels, class_weight.values(), strict=True))
     factors = np.array([factor.get(label, 1.0) for label in y.tolist()])
@@ -122,7 +123,7 @@ def describe_weights(class_weight: Mapping[Hashable, float] | str | None) -> Any
 
 
 def weights_from(described: Any) -> Any:
-    """Rebuild class weights."""
+    """Rebuild class weights from what `describe_weights` returned."""
     if described is None or described == "balanced":
         return described
     labels, factors = described

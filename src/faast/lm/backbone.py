@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +13,6 @@ from faast.lm.architecture import FINGERPRINT_SIZE, PROBE_TOKENS, Architecture, 
 from faast.lm.exceptions import UnsupportedModelError
 from faast.lm.folders import resolve_source
 from faast.lm.lm_head import LMHead
-
-if TYPE_CHECKING:
-    pass
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def check_targets(targets: Tensor, backbone: Backbone) -> None:

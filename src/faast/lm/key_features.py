@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from faast.core.random_features import most_shifts, projections, signs
 from faast.lm.exceptions import UnsupportedModelError
-
-if TYPE_CHECKING:
-    pass
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 FEATURE_SCALE = 0.1
 """Size of random features against the row's own coordinates, since damping is relative to the mean

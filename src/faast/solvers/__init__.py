@@ -1,4 +1,4 @@
-"""Solvers: statistics in, one solution out. One solver per file."""
+"""Solvers compute weights, a temperature and leave-one-out scores from statistics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def as_solver(solver: Solver | str) -> Solver:
     Raises
     ------
     ValueError
-        Neither a solver nor the word "auto".
+        If it is neither a solver nor the word "auto".
     """
     if isinstance(solver, Solver):
         return solver
@@ -37,7 +37,7 @@ def describe_solver(solver: Solver | str) -> dict[str, Any] | str:
     Raises
     ------
     ValueError
-        The solver is not one of `SOLVERS`.
+        If the solver is not one of `SOLVERS`.
     """
     if isinstance(solver, str):
         return solver
@@ -55,7 +55,7 @@ def solver_from(description: dict[str, Any] | str) -> Solver | str:
     Raises
     ------
     ValueError, KeyError, TypeError
-        No such solver, or settings that it does not take.
+        If there is no such solver, or it does not take these settings.
     """
     if isinstance(description, str):
         as_solver(description)

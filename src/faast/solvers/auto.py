@@ -1,30 +1,30 @@
-"""Auto: a classifier chosen in closed form from what was learned, with nothing to tune.
+"""Auto: choose a classifier in closed form from what was learned, with nothing to tune.
 
-A Gaussian discriminant reads the rows. Its strength and temperature minimise the exact
+A Gaussian discriminant scores the rows. Its strength and temperature minimise the exact
 leave-one-out log-loss of the sampled rows, under weak priors that decide while rows are few. With
-more rows a second discriminant reads random features, and class embeddings, where given, are a
-further source of scores; all sources are scaled together by the same loss. A few half-steps along
-the gradient of the log-loss at left-out scores add what logistic regression would correct.
+more rows, a second discriminant scores random features. Class embeddings, if given, are a further
+source of scores. All sources are scaled together by the same loss. A few half-steps along the
+gradient of the log-loss at leave-one-out scores then correct what logistic regression would.
 
-1. Rows: metric A = S + s μ I, means shrunk to the centre by kappa pseudo-rows.
+1. Rows: metric A = S + s μ I with a scatter S; means shrunk to the centre by kappa pseudo-rows.
 
    - Two rows per class on average, or more: S within classes, kappa = 1 (a unit-information prior),
      μ = tr S / f, the shrinkage of Kubokawa & Srivastava (2008) that GDA (Wang et al., ICLR 2024)
      uses at s = 1; log s ~ N(0, one decade).
-   - Fewer: S about the centre, which holds the signal too: s = 1, μ its largest eigenvalue, so
-     that no direction is more than halved; kappa = 2, a stated default, as one row per class tells
-     nothing of how classes spread.
+   - Fewer ("one shot"): S about the centre, which contains the signal too. So s = 1 and μ is the
+     largest eigenvalue: no direction weighs less than half as much as another. kappa = 2 is a
+     fixed default, as one row per class tells nothing about the spread of classes.
 
-   Tables with units (see `is_table`) have their columns divided by their standard deviation, as far
-   as it is known (`standard_deviations`), and so have random features.
-2. Random features: past `MAPPED_ROWS` rows and `MAPPED_ROWS_PER_CLASS`.
-3. Inverse temperatures: `fit_inverse_temperatures`. At one shot the slope of the row scores is what
-   a new row would see, rho V / v with V and v the mean squares of own and other scores.
-4. Class embeddings: scores xᵀ(e_c - mean e). At one shot they alone are out of sample; how far
-   their fitted scale lies from the Gaussian one tells how far to trust the rows'.
+   Columns of tables with units (see `is_table`) and of random features are divided by their
+   estimated standard deviation (`standard_deviations`).
+2. Random features: with more than `MAPPED_ROWS` rows and `MAPPED_ROWS_PER_CLASS` per class.
+3. Inverse temperatures: `fit_inverse_temperatures`. At one shot the row scores get the slope
+   expected for a new row, rho V / v with V and v the mean squares of own and other scores.
+4. Class embeddings: scores xᵀ(e_c - mean e). At one shot only these are scores of unlearned rows;
+   the ratio of their fitted scale to the Gaussian estimate corrects the scale of the row scores.
 5. Steps: round(log2(rows per class)) times W += ½ Zᵀ(Y - P) / L, with P at left-out scores and L
    the mean trace of the Fisher blocks; |diag p - ppᵀ| <= 2 max p (1 - p) makes ½ safe (cf. Böhning
-   1992). The step length is not chosen by leave-one-out: the residuals already are.
+   1992). Leave-one-out does not choose the step length, as it is used for the residuals already.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ from faast.solvers.gaussian import TINY, ClassesLeftOut, GaussianClasses, Metric
 from faast.solvers.ridge import Ridge
 
 STRENGTHS = 10.0 ** np.arange(-1.5, 1.6, 0.5)
-"""s, the metric's floor relative to its default."""
+"""Candidates for s, the floor of the metric in units of μ."""
 
 DECADE = np.log(10.0)
 PSEUDO_ROWS = 1.0
 ONE_SHOT_PSEUDO_ROWS = 2.0
 
 POOLING = 0.5
-"""Share of the rows' scores beside class embeddings at one shot: their errors are dependent."""
+"""Factor on row scores beside class embeddings at one shot, as their errors are dependent."""
 
 MAPPED_ROWS = 1024
 MAPPED_ROWS_PER_CLASS = 32
@@ -71,26 +71,27 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class Auto(Solver):
-    """Chooses a classifier by leave-one-out, see the module; for numbers, the default `Ridge`."""
+    """Chooses a classifier by leave-one-out (see the module); for real values, uses ``Ridge()``."""
 
     maps_features: ClassVar[bool] = True
 
     def fit(self, statistics: Statistics) -> Solution:
-        """Solve for values that are numbers: ridge with its strength chosen by leave-one-out."""
+        """Solve for real values: ridge with its strength chosen by leave-one-out."""
         return Ridge().fit(statistics)
 
     def fit_classes(self, statistics: Statistics, prior: ClassPrior) -> Solution:
         """Choose a classifier; scores are log-probabilities up to a constant per row.
 
-        `Solution.loo_scores` are exact before the steps; after them, less each row's own push.
+        `Solution.loo_scores` are exact up to the gradient steps, from which each row's own
+        contribution to its scores is subtracted.
 
         Parameters
         ----------
         statistics : Statistics
             Values are one-hot.
         prior : ClassPrior
-            With `balanced`, priors are equal, the centre is the mean of the class means, and rows
-            of every class weigh the same in every loss.
+            With `balanced`, priors are equal, the centre is the mean of the class means, and every
+            class has the same total weight in every loss.
         """
         moments, rows = statistics.moments, statistics.sampled_rows()
         deviations = standard_deviations(moments) if is_table(moments) else None
@@ -119,7 +120,7 @@ class Auto(Solver):
 
 
 class _Scored(NamedTuple):
-    """Weights, and scores of the sampled rows without themselves: shape (n, C)."""
+    """Weights, and leave-one-out scores of the sampled rows, shape (n, C)."""
 
     weights: FastWeights
     loo_scores: FloatArray
@@ -127,7 +128,7 @@ class _Scored(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """Gaussian classes of rows, or of their random features, and the sampled rows left out."""
+    """Gaussian classes of rows, or of their random features, with leave-one-out scores."""
 
     classes: GaussianClasses
     left_out: ClassesLeftOut
@@ -141,7 +142,7 @@ class _View:
         scale: FloatArray | None,
         balanced: bool,
     ) -> _View:
-        """Summarise moments, and prepare to leave out the rows, which are in their units."""
+        """Summarise moments and prepare leave-one-out scores of rows in the same units."""
         every_row = rows if statistics.rows.complete else None
         classes = GaussianClasses.from_moments(moments, every_row, scale=scale, balanced=balanced)
         return cls(classes, classes.left_out(rows))
@@ -161,7 +162,7 @@ class _Reader(NamedTuple):
 
 
 def _mapped_view(statistics: Statistics, rows: RowArrays, balanced: bool) -> _View:
-    """Map what was learned to as many random features as rows allow."""
+    """Return the view of as many random features as the number of rows allows."""
     moments = statistics.moments
     n_shifts = shifts_for(moments.count, moments.n_features)
     mapped = statistics.feature_moments().first_shifts(n_shifts)
@@ -195,9 +196,9 @@ def _by_leaving_out(
 def _choose_strength(
     view: _View, can: AnyArray, codes: IntArray, weights: FloatArray, log_priors: FloatArray
 ) -> tuple[_Reader, FloatArray]:
-    """Walk downhill over strengths, each with the scale that suits it."""
+    """Choose the strength of smallest loss, with the scale fitted anew for each one tried."""
     classes = view.classes
-    # rows that all repeat have no scatter within classes
+    # there is no scatter within classes if all rows of each class are equal
     spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.eigenvalues.sum()
     unit = max(classes.eigenvalues.sum() / classes.degrees, 1e-12 * spread, TINY)
     tried: dict[int, tuple[_Reader, FloatArray]] = {}
@@ -223,7 +224,7 @@ def _choose_strength(
 def _one_shot(
     view: _View, rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
 ) -> tuple[list[_Reader], FloatArray]:
-    """Take the stated defaults, calibrated by the class embeddings where there are some."""
+    """Use the fixed defaults, calibrated by class embeddings if there are any."""
     largest = float(view.classes.eigenvalues.max(initial=0.0)) or 1.0
     metric = Metric(1.0, largest, ONE_SHOT_PSEUDO_ROWS)
     scores = view.left_out.scores(metric)
@@ -240,9 +241,10 @@ def _one_shot(
 
 
 def _unseen_slope(view: _View, rows: RowArrays, metric: Metric) -> float:
-    """Estimate the slope at one shot: own scores over the variance of others, for a new row.
+    """Estimate the inverse temperature at one shot: mean own score over the variance of others.
 
-    A row inside the scatter shortens itself: zᵀ(A - zzᵀ)⁻¹z = D / (1 - D) with D = zᵀA⁻¹z.
+    A learned row z adds zzᵀ to the scatter, which reduces its own score. The score of a new row
+    would be zᵀ(A - zzᵀ)⁻¹z = D / (1 - D) with D = zᵀA⁻¹z.
     """
     own, others = view.left_out.self_products(metric)
     n_classes, weights = others.shape[1], rows.weights
@@ -264,7 +266,7 @@ def _add_up(
     log_priors: FloatArray,
     zero_shot: FloatArray | None,
 ) -> _Scored:
-    """Add up the sources of scores, each times its scale."""
+    """Sum the sources of scores, each multiplied by its scale."""
     scaled = list(zip(readers, scales[: len(readers)], strict=True))
     plain, *mapped = [r.view.classes.weights(r.metric).scale(scale) for r, scale in scaled]
     weights = replace(plain, bias=plain.bias + log_priors)
@@ -279,7 +281,7 @@ def _add_up(
 
 
 def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
-    """Take the half-steps along the gradient of the left-out log-loss."""
+    """Take the half-steps along the gradient of the leave-one-out log-loss."""
     classes, scores = view.classes, scored.loo_scores
     Z, weights = (rows.keys - classes.centre) / classes.scale, rows.weights[:, None]
     energy = np.einsum("ij,ij->i", Z, Z)[:, None]
@@ -289,11 +291,11 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
         P = softmax(scores, axis=1)
         R = (rows.values - P) * view.left_out.leavable[:, None]
         entropy = float(rows.weights @ (1.0 - (P**2).sum(axis=1))) / rows.weights.sum()
-        entropy = max(entropy, EPSILON)  # where all rows are certain, the difference is rounding
+        entropy = max(entropy, EPSILON)  # the difference is rounding if all rows are certain
         trace = float((energy * weights).sum()) * entropy / scores.shape[1]
         R *= STEP / max(trace, TINY)
         step = Z.T @ (weights * R)
-        scores = scores + Z @ step - energy * R  # less the row's own push
+        scores = scores + Z @ step - energy * R  # without the row's own contribution
         total += step
     total /= classes.scale[:, None]
     found = scored.weights
@@ -302,9 +304,9 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
 
 
 def is_table(moments: Moments) -> bool:
-    """Tell tables with units from embeddings, whose rows have a norm of about 1.
+    """Tell whether rows are a table with units rather than embeddings of norm about 1.
 
-    A table has a mean squared norm above 4, or columns so small that they have a grid of their own.
+    A table has a mean squared norm above 4, or columns so small that each has its own grid scale.
     """
     scale = moments.key_scale
     small = np.ndim(scale) > 0 and (np.min(scale) <= SMALL_ENTRY or np.max(scale) <= SHORT_ROW)
@@ -312,12 +314,12 @@ def is_table(moments: Moments) -> bool:
 
 
 def standard_deviations(moments: Moments) -> FloatArray:
-    """Estimate the standard deviation of each column; 1 where a column does not vary.
+    """Estimate the standard deviation of each column, (d,); 1 for a column that does not vary.
 
-    Log-variances of n rows are off by trigamma((n - 1) / 2) in the mean square. They are shrunk
-    towards their mean by the share of this in their own variance (empirical Bayes, cf. Smyth 2004):
-    columns of very different units are told apart by few rows, and columns that are much alike are
-    not set apart by chance.
+    A log-variance estimated from n rows has sampling variance trigamma((n - 1) / 2). Log-variances
+    are shrunk towards their mean by the ratio of this to their own variance (empirical Bayes, cf.
+    Smyth 2004). So few rows suffice to tell columns of very different units apart, and similar
+    columns are not scaled differently by chance.
     """
     measured = column_deviations(moments)
     varies = measured > 0.0
@@ -333,7 +335,7 @@ def standard_deviations(moments: Moments) -> FloatArray:
 
 
 def column_deviations(moments: Moments) -> FloatArray:
-    """Measure the standard deviation of each column; 0 where a column does not vary."""
+    """Return the standard deviation of each column, (d,); 0 for a column that does not vary."""
     mean = moments.key_sum / moments.count
     squares = moments.key_square_sum / moments.count
     variance = squares - mean**2

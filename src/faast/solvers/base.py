@@ -1,4 +1,4 @@
-"""What a solver is: statistics in, one solution out."""
+"""The interface of solvers: compute a `Solution` from `Statistics`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PAPER_PRIOR_ROWS = 40.0
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """What a solver returns, all of it from one factorisation.
+    """The result of a solver; all parts come from one factorisation.
 
     Attributes
     ----------
     weights : FastWeights
     leave_one_out : callable
-        Computes `loo_scores`.
+        Computes `loo_scores` when they are first read.
     temperature : float
         Scores of classes are divided by it before the softmax.
     """
@@ -38,21 +38,21 @@ class Solution:
 
     @cached_property
     def loo_scores(self) -> FloatArray:
-        """Values of the sampled rows as if each had not been learned: (n, m), in their order."""
+        """Predictions for the sampled rows, each left out of the fit: (n, m), in sample order."""
         return self.leave_one_out()
 
 
 @dataclass(frozen=True, eq=False)
 class ClassPrior:
-    """What is known of classes beside their rows.
+    """What is known of classes in addition to their rows.
 
     Attributes
     ----------
     embeddings : ndarray of shape (C, d), or None
-        What the frozen model says of each class.
+        Embedding of each class by the frozen model (zero-shot).
     prior_count : float or None
-        N0: embeddings weigh as many rows; 40 per class where None. Solvers that weigh embeddings by
-        leave-one-out do not use it.
+        N0: the embeddings weigh as much as N0 rows; None means 40 per class. Solvers that weigh
+        embeddings by leave-one-out ignore it.
     balanced : bool
         Treat all classes as equally frequent.
     """
@@ -62,40 +62,48 @@ class ClassPrior:
     balanced: bool = False
 
     def share(self, count: float, n_classes: int) -> float:
-        """R = N / (N0 + N): how much of a prediction is read from the rows."""
+        """Return R = N / (N0 + N), the share of a prediction that comes from the rows."""
         prior = PAPER_PRIOR_ROWS * n_classes if self.prior_count is None else self.prior_count
         return count / (prior + count)
 
 
 class Solver(ABC):
-    """Turns statistics into a solution; a frozen dataclass of its settings."""
+    """Base class of solvers; a subclass is a frozen dataclass of its settings."""
 
     maps_features: ClassVar[bool] = False
-    """Whether the solver reads random features of classes, once rows are too many to keep."""
+    """Whether `fit_classes` uses random features; their moments are then kept beside the rows."""
 
     @abstractmethod
     def fit(self, statistics: Statistics) -> Solution:
-        """Solve for values that are numbers.
+        """Solve for real values.
 
         Parameters
         ----------
         statistics : Statistics
-            With at least one row. While all rows are kept a solver may work on the side of the
-            rows (dual form).
+            Of at least one row. While all rows are kept, a solver may work on the products of rows
+            with each other (dual form).
+
+        Returns
+        -------
+        Solution
         """
 
     def fit_classes(self, statistics: Statistics, prior: ClassPrior) -> Solution:
-        """Solve for values that are classes, with a temperature that calibrates probabilities.
+        """Solve for one-hot values, and fit the temperature that calibrates probabilities.
 
-        Class embeddings are read beside the rows as in the paper: scores are
-        (1 - R) E x + R E Eᵀ v, with E the embeddings, v the values read from the rows and R the
-        share of the rows (see `ClassPrior.share`).
+        Class embeddings are combined with the rows as in the paper (arXiv 2605.04651): scores are
+        (1 - R) E x + R E Eᵀ v, with E the embeddings, v the values predicted from the rows and R
+        the share of the rows (see `ClassPrior.share`).
 
         Parameters
         ----------
         statistics : Statistics
             Values are one-hot.
         prior : ClassPrior
+
+        Returns
+        -------
+        Solution
         """
         if prior.balanced:
             moments, sample = balance(statistics.moments, statistics.rows)

@@ -1,7 +1,7 @@
-"""The paper's incremental update: an average of blocks that are each solved on their own.
+"""The paper's incremental update: average the weights of blocks, each solved on its own.
 
-FAAST, arXiv 2605.04651, Eq. 14. It works on numpy arrays and on torch tensors; a subclass says how
-one block is solved and how rows are concatenated.
+FAAST, arXiv 2605.04651, Eq. 14. It works on numpy arrays and on torch tensors; a subclass
+defines how one block is solved and how rows are concatenated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 
 class Matrix(Protocol):
-    """What is used of numpy arrays and torch tensors."""
+    """The operations that numpy arrays and torch tensors must support here."""
 
     def __len__(self) -> int: ...
 
@@ -27,7 +27,7 @@ M = TypeVar("M", bound=Matrix)
 
 @dataclass(frozen=True)
 class BlockAverage(ABC, Generic[M]):
-    """A buffer of the latest pairs, and the average of the blocks that left it.
+    """A buffer of the latest pairs, and the average weights of the blocks that left it.
 
     Before new pairs are appended, while the buffer holds `buffer_size` pairs or more, its oldest
     `block_size` pairs are solved on their own and folded in:
@@ -44,12 +44,12 @@ class BlockAverage(ABC, Generic[M]):
     values : array of shape (n, m)
         The pairs in the buffer.
     folded : array of shape (d, m)
-        W0, the average of the blocks that left the buffer.
+        W0, the average weights of the blocks that left the buffer.
     folded_count : float
-        N0, the pairs in these blocks.
+        N0, the number of pairs in these blocks.
     buffer_size, block_size : int
     discount : float
-        N0 is multiplied by it before every update and every read; 1 except in training.
+        Factor on N0 before every update and every read; 1 except in training.
     """
 
     keys: M
@@ -62,7 +62,7 @@ class BlockAverage(ABC, Generic[M]):
 
     @property
     def count(self) -> float:
-        """Pairs learned; fewer where they were discounted."""
+        """Number of pairs learned; folded pairs count less if they were discounted."""
         return self.folded_count + len(self.keys)
 
     @cached_property
@@ -95,7 +95,7 @@ class BlockAverage(ABC, Generic[M]):
 
     @abstractmethod
     def concatenate(self, first: M, second: M) -> M:
-        """Append rows to rows."""
+        """Return the rows of `first` followed by those of `second`."""
 
     def _fold(self, keys: M, values: M) -> tuple[M, float]:
         """Return W0 and N0 after one more block."""

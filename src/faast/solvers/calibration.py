@@ -1,4 +1,4 @@
-"""Calibration: how far to trust scores, measured on rows that the model did not learn."""
+"""Calibration: fit temperatures on scores of rows that the model did not learn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ ENOUGH = 1e-2
 
 
 class ScoreSource(NamedTuple):
-    """Scores of rows, shape (n, C), and their inverse temperature before any fit."""
+    """One source of class scores.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n, C)
+    expected : float
+        Estimate of their inverse temperature, from which a fit starts.
+    """
 
     scores: FloatArray
     expected: float
@@ -24,10 +31,12 @@ class ScoreSource(NamedTuple):
 def initial_inverse_temperature(
     scores: FloatArray, codes: IntArray, weights: FloatArray, *, vouched: bool = False
 ) -> float:
-    """Log-odds per unit of score, were own and other scores Gaussian: gap / variance.
+    """Estimate the inverse temperature of scores in closed form, as gap / variance.
 
-    One pseudo-pair of the total variance keeps tiny samples finite. (C - 1) / C is there because
-    scores that sum to zero over classes are correlated by -1 / (C - 1).
+    The gap is the mean score of a row's own class less that of other classes. If both are Gaussian
+    with equal variance, gap / variance is the log-odds per unit of score. One pseudo-pair of the
+    total variance keeps the estimate finite for tiny samples. The factor (C - 1) / C accounts for
+    scores that sum to zero over classes, which are correlated by -1 / (C - 1).
 
     Parameters
     ----------
@@ -36,9 +45,14 @@ def initial_inverse_temperature(
         Column of the true class.
     weights : ndarray of shape (n,)
     vouched : bool
-        The user vouches for the expert (class embeddings): its gap counts in full, and as one
-        standard deviation at least. A measured expert counts by the lower 95 % bound of its gap,
-        a tenth of a standard deviation at least.
+        Whether the user supplied what the scores come from (class embeddings). The gap is then
+        used as measured, and is at least one standard deviation. Otherwise the lower 95 % bound of
+        the gap is used, and is at least a tenth of a standard deviation.
+
+    Returns
+    -------
+    float
+        Positive; 1 for a single class, no rows, or scores that are all equal.
     """
     n_classes, total_weight = scores.shape[1], float(weights.sum())
     if n_classes < 2 or not total_weight > 0:
@@ -67,11 +81,11 @@ def fit_inverse_temperatures(
     weights: FloatArray,
     start: FloatArray | None = None,
 ) -> tuple[FloatArray, float]:
-    """Fit positive scales s of ``sum_k s_k scores_k + log_priors``.
+    """Fit the positive scales s of the logits ``sum_k s_k scores_k + log_priors``.
 
-    Minimises the negative log-likelihood plus ½ (log s - log expected)², the prior worth about one
-    row: it is the floor against saturation (perfectly separated scores still give a finite
-    temperature) and keeps s positive. Newton in log s.
+    Newton's method in log s minimises the negative log-likelihood plus
+    ½ sum_k (log s_k - log expected_k)². This prior weighs about as much as one row; it keeps the
+    scales finite even if every row is scored right by far.
 
     Parameters
     ----------
@@ -138,7 +152,7 @@ def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) ->
     Returns
     -------
     float
-        1 / s with s from `fit_inverse_temperatures`; finite also where every row is scored right.
+        1 / s with s from `fit_inverse_temperatures`; finite even if every row is scored right.
     """
     if not len(codes) or scores.shape[1] < 2:
         return 1.0
@@ -149,7 +163,7 @@ def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) ->
 
 
 def nonconformity_score(logits: FloatArray) -> FloatArray:
-    """Return -log p_c of each row in each class, (n, C): large where a class does not fit."""
+    """Return -log p_c of logits (n, C), shape (n, C): large for classes that a row does not fit."""
     return -log_softmax(logits, axis=1)
 
 
@@ -167,7 +181,7 @@ def calibration_error(confidence: FloatArray, correct: AnyArray, n_bins: int = 1
     Returns
     -------
     float
-        Mean distance of a bin's accuracy from its mean confidence, weighted by its rows.
+        Mean of |accuracy - mean confidence| over bins, weighted by their number of rows.
     """
     bins = np.minimum((confidence * n_bins).astype(np.int64), n_bins - 1)
     gaps = np.bincount(bins, weights=correct - confidence, minlength=n_bins)

@@ -1,4 +1,4 @@
-"""Linear discriminant: class means in the metric of the shrunk covariance that classes share."""
+"""Linear discriminant analysis: Gaussian classes that share one shrunk covariance."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ DEFAULT_SHRINKAGE = 0.5
 
 @dataclass(frozen=True)
 class Discriminant(Solver):
-    """Scores are log-likelihoods of Gaussian classes with one covariance, plus log priors.
+    """Log-likelihoods of Gaussian classes with one covariance, plus log priors, as scores.
 
     W = Σ⁻¹ M and bias_c = -½ m_cᵀ Σ⁻¹ m_c + log(n_c / N), with the class means m_c in M and
     Σ = (1 - shrinkage) S / f + shrinkage · (its mean eigenvalue) · I, S the scatter within classes
-    with f degrees of freedom; see `GaussianClasses`, also for fewer than two rows per class.
+    with f degrees of freedom. `GaussianClasses` says what S is with fewer than two rows per class.
 
     Parameters
     ----------
     shrinkage : float or "loo"
-        In (0, 1], or the value with the smallest leave-one-out negative log-likelihood on the
-        sampled rows (0.5 where no row can be left out).
+        In (0, 1]. "loo" chooses the value with the smallest leave-one-out negative log-likelihood
+        of the sampled rows, or 0.5 if no row can be left out.
+
+    Raises
+    ------
+    ValueError
+        If the shrinkage is another text or out of range.
 
     Notes
     -----
-    Values must be classes: every row has a single 1 and zeros elsewhere.
+    The values of every row must be one-hot: a single 1, and zeros elsewhere.
     """
 
     shrinkage: float | Literal["loo"] = "loo"

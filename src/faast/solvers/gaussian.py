@@ -18,7 +18,7 @@ TINY = 1e-300
 
 
 class Metric(NamedTuple):
-    """A = gain · S + floor · I, and means shrunk towards the centre by kappa pseudo-rows."""
+    """The matrix A = gain · S + floor · I; means are shrunk to the centre by kappa pseudo-rows."""
 
     gain: float
     floor: float
@@ -38,14 +38,14 @@ class GaussianClasses:
         Rows, or the sum of their weights.
     centre : ndarray of shape (d,)
     eigenvalues : ndarray of shape (r,)
-        Of S.
+        Eigenvalues of S.
     basis : ndarray of shape (d, r)
-        Spans every centred mean.
+        Eigenvectors of S; they span every centred mean.
     means : ndarray of shape (C, r)
         Class means less the centre, in the basis; zero for a class without rows.
     one_shot : bool
     scale : ndarray of shape (d,)
-        Columns were divided by it before anything else.
+        Columns are divided by it before S and the means are computed.
     """
 
     counts: FloatArray
@@ -71,8 +71,8 @@ class GaussianClasses:
         ----------
         moments : Moments
         every_row : RowArrays, optional
-            All rows, where they are kept: with fewer than d of them the work is done in the space
-            that they span.
+            All rows, if they are kept: with fewer than d of them, S is decomposed in the space that
+            they span.
         scale : ndarray of shape (d,), optional
             Divide columns by it; 1 by default.
         balanced : bool
@@ -81,7 +81,7 @@ class GaussianClasses:
         Raises
         ------
         ValueError
-            Values are not classes: a row does not have a single 1 beside zeros.
+            If values are not one-hot: a single 1 per row, and zeros elsewhere.
         """
         counts, count = moments.value_sum, moments.count
         is_class = np.allclose(counts, moments.value_square_sum) and np.all(counts >= 0)
@@ -142,21 +142,21 @@ class GaussianClasses:
         )
 
     def left_out(self, rows: RowArrays) -> ClassesLeftOut:
-        """Prepare leave-one-out scores of rows."""
+        """Prepare leave-one-out scores of rows, which must be among the learned ones."""
         return ClassesLeftOut(self, rows)
 
 
 class ClassesLeftOut:
-    """Scores of rows by classes that never saw them, for any metric.
+    """Exact leave-one-out scores of rows for every class, with any metric.
 
-    With l the weight of the row that leaves its class of weight n (one copy, or all of a lighter
-    row), t = l / (n - l), and r = x - m its distance from the class mean: S loses n t r rᵀ, and the
-    mean moves by -t r. With a = gain n t, q = rᵀA⁻¹r and the Sherman-Morrison formula
+    A row of weight l leaves its class of weight n (one copy of a repeated row, all of a lighter
+    one). With t = l / (n - l) and r = x - m, its offset from the class mean, S loses n t r rᵀ and
+    the mean moves by -t r. With a = gain n t, q = rᵀA⁻¹r and the Sherman-Morrison formula
 
     |z - m_c|² becomes |z - m_c|² + a / (1 - a q) (rᵀA⁻¹(z - m_c))²,
 
     all from three products: zᵀA⁻¹z, zᵀA⁻¹m_c and m_bᵀA⁻¹m_c. The centre, kappa and the metric's
-    gain and floor are held. A class that loses its only row is left with the centre as its mean.
+    gain and floor stay fixed. A class that loses its only row gets the centre as its mean.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class ClassesLeftOut:
     codes : ndarray of shape (n,), int
         Class of each row.
     leavable : ndarray of shape (n,), bool
-        Whether the class has other rows.
+        Whether the class of the row has other rows.
     """
 
     def __init__(self, classes: GaussianClasses, rows: RowArrays) -> None:
@@ -182,7 +182,7 @@ class ClassesLeftOut:
         self.leavable = self._left > 1e-9
 
     def scores(self, metric: Metric) -> FloatArray:
-        """Return -½ |z - rho_c m_c|² in A⁻¹ without the row, shape (n, C)."""
+        """Return -½ |z - rho_c m_c|² in A⁻¹ with each row left out, shape (n, C)."""
         classes, codes, every = self._classes, self.codes, np.arange(len(self.codes))
         precision, counts = classes.precision(metric), classes.counts
         scaled = classes.means * precision
@@ -207,7 +207,7 @@ class ClassesLeftOut:
         return -0.5 * distances
 
     def self_products(self, metric: Metric) -> tuple[FloatArray, FloatArray]:
-        """Return zᵀA⁻¹z, shape (n,), and zᵀA⁻¹m_c, shape (n, C), nothing left out."""
+        """Return zᵀA⁻¹z, shape (n,), and zᵀA⁻¹m_c, shape (n, C), with no row left out."""
         precision = self._classes.precision(metric)
         return (self._rows**2) @ precision, self._rows @ (self._classes.means * precision).T
 
@@ -215,7 +215,7 @@ class ClassesLeftOut:
 def _span(
     rows: RowArrays, centre: FloatArray, offsets: FloatArray, scale: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return a basis of what the rows span, (d, r), and in it the rows less offsets, weighted."""
+    """Return a basis (d, r) of the span of the rows, and in it the weighted rows minus offsets."""
     root = np.sqrt(rows.weights)[:, None]
     weighted = root * (rows.keys - centre) / scale
     span: FloatArray = np.linalg.qr(weighted.T)[0]
@@ -223,7 +223,7 @@ def _span(
 
 
 def walk_downhill(loss: Callable[[int], float], n: int) -> int:
-    """Return the local minimum of a loss over 0..n-1 that lies downhill from the middle."""
+    """Return the index of the minimum of a loss over 0..n-1 reached downhill from the middle."""
     losses: dict[int, float] = {}
 
     def at(index: int) -> float:

@@ -23,14 +23,14 @@ class PseudoInverse(Solver):
     Parameters
     ----------
     alpha : float, optional
-        Positive; 0.8 where neither is given.
+        Positive exponent of the tolerance N**-alpha; 0.8 if neither parameter is given.
     rtol : float, optional
-        A fixed tolerance in [0, 1) instead.
+        Fixed tolerance in [0, 1), in place of `alpha`.
 
     Raises
     ------
     ValueError
-        Both given, or out of range.
+        If both are given, or one is out of range.
 
     Notes
     -----
@@ -52,7 +52,7 @@ class PseudoInverse(Solver):
                 raise ValueError(f"alpha must be positive, got {self.alpha}")
 
     def fit(self, statistics: Statistics) -> Solution:
-        """Solve; see `Solver.fit`. Leave-one-out holds the kept directions fixed."""
+        """Solve; see `Solver.fit`. Leave-one-out scores keep the choice of directions fixed."""
         spectrum = decompose(statistics, centred=False)
         weights = self.solve_spectrum(spectrum)
 
@@ -67,7 +67,7 @@ class PseudoInverse(Solver):
         return Solution(weights, leave_one_out)
 
     def solve_spectrum(self, spectrum: Spectrum) -> FastWeights:
-        """Solve a decomposition that is at hand, so that several tolerances can share one.
+        """Compute weights from a decomposition, so that several tolerances can share one.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class PseudoInverse(Solver):
         Returns
         -------
         int
-            At least 1 where there is any direction: N = 1 makes rtol 1, and would drop even the
+            At least 1 if there is any direction: for N = 1, rtol is 1 and would drop even the
             largest.
         """
         w = eigenvalues

@@ -1,4 +1,4 @@
-"""Ridge regression with intercept, its strength given or chosen in closed form."""
+"""Ridge regression with intercept; the strength is given or chosen in closed form."""
 
 from __future__ import annotations
 
@@ -21,25 +21,31 @@ FEW_ROWS = 4.0
 
 @dataclass(frozen=True)
 class Ridge(Solver):
-    """W = (S + strength I)⁻¹ C on centred keys and values, bias from the means.
+    """Ridge regression with intercept: W = (S + strength I)⁻¹ C on centred keys and values.
 
     Parameters
     ----------
     strength : float, "gcv" or "loo"
         Added to the eigenvalues of the centred Gram matrix S. "gcv" minimises the generalised
-        cross-validation score, which needs the moments alone. "loo" minimises the squared
+        cross-validation score, which needs only the moments. "loo" minimises the squared
         leave-one-out error of the kept rows (all of them while there are few, else a sample), and
-        falls back on "gcv" where no rows are kept.
+        falls back on "gcv" if no rows are kept.
+
+    Raises
+    ------
+    ValueError
+        If the strength is another text, negative, or not finite.
 
     Notes
     -----
-    With S = Q diag(w) Qᵀ, Z = Qᵀ C and f_i = strength / (w_i + strength):
+    C is the centred cross product of keys and values. With S = Q diag(w) Qᵀ, Z = Qᵀ C and
+    f_i = strength / (w_i + strength):
 
-    - RSS = t_perp + sum_i a_i f_i², a_i = |z_i|² / w_i, t_perp the part outside all directions;
+    - RSS = t_perp + sum_i a_i f_i², a_i = |z_i|² / w_i, t_perp the part that no direction explains;
       N - df = N - 1 - r + sum_i f_i; GCV = N RSS / (N - df)² (Golub, Heath & Wahba 1979).
     - leave-one-out: see `LeaveOneOut`.
 
-    Every criterion shrinks too much at one or two rows per class: where a class (a 0/1 value
+    Both criteria choose too large a strength at one or two rows per class: if a class (a 0/1 value
     column) has fewer than four rows, the strength is capped at w_max / N.
     """
 
@@ -86,7 +92,7 @@ def strength_grid(spectrum: Spectrum) -> FloatArray:
 
 
 def gcv_scores(spectrum: Spectrum, strengths: FloatArray) -> FloatArray:
-    """Return the generalised cross-validation score of each strength, from the moments alone."""
+    """Return the generalised cross-validation score of each strength: (n_strengths,)."""
     w, a = spectrum.eigenvalues, spectrum.explained_squares
     free = spectrum.count - spectrum.centred - len(w)
     unexplained = max(float(spectrum.value_square_sum.sum() - a.sum()), 0.0) if free > 0 else 0.0
@@ -97,7 +103,7 @@ def gcv_scores(spectrum: Spectrum, strengths: FloatArray) -> FloatArray:
 
 
 def fewest_rows(moments: Moments) -> float:
-    """Return the rows of the smallest class where values are 0/1 columns, else infinity."""
+    """Return the number of rows of the smallest class if values are 0/1, else infinity."""
     sums, squares = moments.value_sum, moments.value_square_sum
     filled = sums > 0
     if not np.any(filled) or not np.allclose(sums, squares):

@@ -1,4 +1,4 @@
-"""One eigendecomposition of the keys; weights and exact leave-one-out residuals follow."""
+"""Decompose the keys once; weights and exact leave-one-out residuals follow from it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ class Spectrum:
     projections : ndarray of shape (r, m)
         Z = Qᵀ Kᵀ V.
     key_mean : ndarray of shape (d,)
-        Subtracted from the keys; zeros where they were not centred.
+        Subtracted from the keys; zeros if they were not centred.
     value_mean : ndarray of shape (m,)
     value_square_sum : ndarray of shape (m,)
         Sum of squares of the (centred) values.
     count : float
-        Rows, or the sum of their weights.
+        Number of rows, or the sum of their weights.
     centred : bool
+        Whether the means were subtracted.
     """
 
     eigenvalues: FloatArray
@@ -54,16 +55,16 @@ class Spectrum:
     def weights(
         self, gains: FloatArray, kept: int | None = None, strength: float = 0.0
     ) -> FastWeights:
-        """Assemble fast weights.
+        """Return fast weights for a filter of the directions.
 
         Parameters
         ----------
         gains : ndarray of shape (r,)
             Filter g: W = Q diag(g) Z. A ridge has 1 / (w + strength), a pseudo-inverse 1 / w or 0.
         kept : int, optional
-            Directions kept, for the diagnostics; all by default.
+            Number of directions kept, for the diagnostics; all by default.
         strength : float
-            Reported.
+            Regularisation to report in the result.
         """
         rank = len(self.eigenvalues) if kept is None else kept
         matrix = self.basis @ (gains[:, None] * self.projections)
@@ -82,10 +83,10 @@ class Spectrum:
 
 
 def decompose(statistics: Statistics, centred: bool) -> Spectrum:
-    """Decompose the keys' second moments on the smaller side.
+    """Decompose the second moments of the keys in the smaller of two equivalent forms.
 
-    The dual (n x n) serves while every row is kept and there are at most d / 2 of them; it is about
-    ten times faster for few rows. Otherwise the primal (d x d).
+    The dual (n x n) is used while every row is kept and there are at most d / 2 of them; for few
+    rows it is about ten times faster. Otherwise the primal (d x d) is used.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def decompose(statistics: Statistics, centred: bool) -> Spectrum:
 
 
 def _primal(moments: Moments, centred: bool) -> Spectrum:
-    """Decompose the Gram matrix."""
+    """Decompose the Gram matrix (d, d) of the keys."""
     count = moments.count
     gram, cross = moments.gram, moments.cross
     key_mean, value_mean = np.zeros(moments.n_features), np.zeros(moments.n_values)
@@ -127,7 +128,7 @@ def _primal(moments: Moments, centred: bool) -> Spectrum:
 
 
 def _dual(rows: RowArrays, centred: bool) -> Spectrum:
-    """Decompose the products of rows with each other; weight w scales a row by sqrt(w)."""
+    """Decompose the products of rows with each other, each row scaled by the root of its weight."""
     keys, values, weights = rows
     count = float(weights.sum())
     key_mean, value_mean = np.zeros(keys.shape[1]), np.zeros(values.shape[1])
@@ -153,7 +154,7 @@ def _dual(rows: RowArrays, centred: bool) -> Spectrum:
 
 
 def above_noise(eigenvalues: FloatArray, size: int) -> slice:
-    """Select, in descending order, the eigenvalues that are more than rounding noise."""
+    """Return a slice that takes ascending eigenvalues above rounding noise, largest first."""
     noise = eigenvalues[-1] * size * EPSILON if len(eigenvalues) else 0.0
     first = int(np.searchsorted(eigenvalues, max(noise, 0.0), side="right"))
     return slice(None, first - len(eigenvalues) - 1 if first else None, -1)
@@ -163,7 +164,7 @@ TINY = 1e-300
 
 
 class LeaveOneOut:
-    """Residuals of rows when each is left out of the fit.
+    """Computes the residual of each row when that row is left out of the fit.
 
     With U = (K - mean) Q / sqrt(w) and a filter that keeps the share s_i = 1 - f_i of direction i,
     the leave-one-out residual is e / (1 - h) (Allen 1974, PRESS), where
@@ -173,14 +174,14 @@ class LeaveOneOut:
 
     `rest` and `beyond` vanish where the decomposition has full rank N - 1 (N where not centred);
     setting them there keeps the digits that the textbook form (v - v̂) / (1 - h) loses.
-    For ridge this is exact; for a hard spectral cut it holds the cut directions fixed.
+    For ridge this is exact; for a hard spectral cut the choice of directions stays fixed.
 
     Parameters
     ----------
     spectrum : Spectrum
     rows : RowArrays
-        All rows of the decomposition, or a sample of them. Of a row of weight above 1 (repeated)
-        one copy is left out, of a lighter one all.
+        All rows of the decomposition, or a sample of them. One copy of a row of weight above 1
+        (repetitions) is left out; a lighter row is left out as a whole.
     """
 
     def __init__(self, spectrum: Spectrum, rows: RowArrays) -> None:
@@ -201,7 +202,7 @@ class LeaveOneOut:
         self.values, self.weights = rows.values, rows.weights
 
     def residuals(self, removed: FloatArray) -> FloatArray:
-        """Return v minus the prediction without the row.
+        """Return v minus the prediction of the fit without the row.
 
         Parameters
         ----------
@@ -217,10 +218,10 @@ class LeaveOneOut:
         return errors / np.maximum(left, TINY)[:, None]
 
     def predictions(self, removed: FloatArray) -> FloatArray:
-        """Return the prediction for each row without it, shape (n, m)."""
+        """Return the leave-one-out prediction of each row, shape (n, m)."""
         return self.values - self.residuals(removed)
 
     def mean_squared_error(self, removed: FloatArray) -> float:
-        """Weighted mean over rows of the squared residual, summed over columns."""
+        """Return the weighted mean over rows of the squared residual, summed over columns."""
         squares = np.square(self.residuals(removed)).sum(axis=1)
         return float(self.weights @ squares / self.weights.sum())

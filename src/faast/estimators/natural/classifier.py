@@ -26,47 +26,50 @@ from faast.estimators.settings import (
 class NaturalGradientClassifier(LinearClassifier):
     r"""Logistic regression in one pass over a stream: no backward graph, nothing to tune.
 
-    It stands beside `FaastClassifier` as SGDClassifier stands beside RidgeClassifier: more accurate
-    where rows are many, but the order of rows matters, and nothing can be forgotten or merged.
+    It compares to `FaastClassifier` as SGDClassifier to RidgeClassifier: it is more accurate with
+    many rows, but the order of rows matters, and rows cannot be forgotten or models merged.
 
     The gradient of the log-likelihood has the values v = e_y - p. With keys k = [x; 1] and after
     each block of rows
 
     A ← A + η (S/n + μI)⁻¹ [mean of v kᵀ - λ (S/n) A] (G/n + λI)⁻¹,
 
-    G and S from `Fisher`: a natural gradient step (Amari 1998) with the Fisher matrix as the
-    Kronecker product S ⊗ G (cf. Martens & Grosse 2015). λ is damping and Gaussian prior at once: at
-    a fixed point Σ v kᵀ = λ S A, the ridge of this geometry, the bias free. A gradient over r of n
-    rows moves r / n of the way, so that η = 1 is the recursive Bayes update.
+    with G and S from `Fisher`. This is a natural gradient step (Amari 1998) with the Fisher matrix
+    as the Kronecker product S ⊗ G (cf. Martens & Grosse 2015). λ is both the damping and the
+    strength of a Gaussian prior: at a fixed point Σ v kᵀ = λ S A, a ridge penalty in this geometry
+    that leaves the bias free. A gradient over r of n rows moves r / n of the way, so that η = 1 is
+    the recursive Bayes update.
 
-    - Each block yields one step per damping, for five dampings; the next block chooses damping and
-      step length by its loss before it is learned, 0 among the choices. These losses are
-      `online_losses_`.
-    - Blocks are a sixteenth of what was seen, and so are cut alike however long the stream will be.
-    - The gradient is taken over a uniform sample of what was seen.
-    - The answer is the polynomial-decay average of the iterates (weight about t⁷; Shamir & Zhang,
+    - Each block yields one step per damping, for five dampings. The next block, before it is
+      learned, chooses the damping and the step length (which may be 0) by its loss. These losses
+      are `online_losses_`.
+    - A block has a sixteenth as many rows as were seen, so blocks do not depend on the length of
+      the stream.
+    - The gradient is taken over a uniform sample of the rows seen.
+    - The result is the polynomial-decay average of the iterates (weight about t⁷; Shamir & Zhang,
       ICML 2013). If it leaves the likelihood-ratio region of the sample's own optimum (Wilks 1938),
-      the stream was not exchangeable, and the optimum is the answer.
+      the stream was not exchangeable, and that optimum is the result.
 
-    With class embeddings e_c the pass starts at scores s xᵀ(e_c - mean e), s chosen by the first
-    block with 0 among the choices, and the prior pulls there.
+    With class embeddings e_c the pass starts at scores s xᵀ(e_c - mean e), where the first block
+    chooses s (which may be 0); this start is also the mean of the prior.
 
     Parameters
     ----------
     window : int
-        Rows sampled for the gradient, held in float32.
+        Number of rows sampled for the gradient; they are held in float32.
     buffer : int
-        The rows of a call are shuffled; across calls they pass through a shuffle of this many, as
-        streams may be sorted by class. Much longer sorted streams lose some accuracy all the same.
+        Number of rows in the buffer that shuffles rows across calls, as a stream may be sorted by
+        class; the rows of one call are always shuffled. Much longer sorted runs still cost some
+        accuracy.
     class_embeddings : mapping of label to vector, or ndarray of shape (C, d), optional
-        What the frozen model already says; see `FaastClassifier`.
+        What the frozen model knows of each class; see `FaastClassifier`.
     class_weight : mapping of label to float, optional
         Multiplies the sample weights when rows are learned.
 
     Attributes
     ----------
     learned_ : NaturalMemory or None
-        None once compacted.
+        None after `compact`.
     classes_, weights_, temperature_, n_features_in_
         See `FaastClassifier`.
 
@@ -98,7 +101,7 @@ class NaturalGradientClassifier(LinearClassifier):
 
     @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn rows from nothing.
+        """Forget everything, then learn rows.
 
         Parameters
         ----------
@@ -109,8 +112,8 @@ class NaturalGradientClassifier(LinearClassifier):
         Raises
         ------
         ValueError
-            Wrong shapes or types, NaN or inf (named by row), or a class weight of a label that is
-            no class.
+            If shapes or types are wrong, a row holds NaN or inf, or a class weight belongs to a
+            label that is no class.
         """
         y, named = as_targets(y), self.class_embeddings
         known = list(named) if isinstance(named, Mapping) else []
@@ -119,24 +122,26 @@ class NaturalGradientClassifier(LinearClassifier):
 
     @all_or_nothing
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the next rows of the stream, of known or new classes; as `fit` otherwise.
+        """Learn the next rows of the stream, of known or new classes.
 
         Parameters
         ----------
+        X, y, sample_weight
+            See `fit`; errors as there.
         classes : array-like, optional
-            Ignored, scikit-learn passes it: classes need not be announced.
+            Ignored. scikit-learn passes it, but classes need not be announced here.
         """
         return self._learn(X, y, sample_weight, first=not hasattr(self, "learned_"))
 
     @property
     def classes_(self) -> AnyArray:
-        """Labels that can be predicted, sorted; nothing is solved for them."""
+        """Labels that can be predicted, sorted; reading them solves nothing."""
         check_is_fitted(self)
         return self._head().classes if self.learned_ is None else self.learned_.classes
 
     @property
     def n_rows_(self) -> float:
-        """Rows learned, or the sum of their weights; unknown once compacted."""
+        """Number of learned rows, or the sum of their weights; ValueError after `compact`."""
         return self._memory().n_rows
 
     @property
@@ -146,12 +151,12 @@ class NaturalGradientClassifier(LinearClassifier):
 
     @property
     def online_losses_(self) -> list[float]:
-        """Log-loss of each block before it was learned, with the step it chose."""
+        """Log-loss of each block before it was learned, with the step that it chose."""
         return self._memory().online_losses
 
     @property
     def nbytes(self) -> int:
-        """Bytes held in memory: weights alone once compacted, else with all that was learned."""
+        """Bytes held in memory: the weights and, unless compacted, all that was learned."""
         held = self._head().nbytes
         return held if self.learned_ is None else held + self.learned_.nbytes
 
@@ -200,7 +205,7 @@ class NaturalGradientClassifier(LinearClassifier):
         X, y, weights = drop_weightless(X, y, weights)
         if first:
             if not len(X) and self.class_embeddings is None:
-                raise ValueError("fit needs at least one row of a weight other than zero")
+                raise ValueError("fit needs at least one row with a weight above zero")
             named = check_embeddings(self.class_embeddings, y, X.shape[1])
             window, buffer = _rows(self.window, "window"), _rows(self.buffer, "buffer")
             memory = NaturalMemory(window, buffer, named)

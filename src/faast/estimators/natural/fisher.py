@@ -1,4 +1,4 @@
-"""Fisher information of a softmax layer, as a Kronecker product that is summed over rows."""
+"""Fisher information of a softmax layer: a Kronecker product of two sums over rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faast.core.state import Array, Range, Stored
 from faast.estimators.natural.stream import Examples
 
 DAMPING_OF_OUTPUTS = 0.1
-"""Mean eigenvalues of S added to it: S has a null direction, as probabilities sum to 1."""
+"""Damping of S in mean eigenvalues; S has a null direction, as probabilities sum to 1."""
 
 TINY = 1e-300
 
@@ -27,8 +27,8 @@ class Fisher(Stored):
     outputs : ndarray of shape (C, C)
         S = Σ (diag p - p pᵀ).
     gram : ndarray of shape (d + 1, d + 1)
-        G = Σ w k kᵀ with keys k = [x; 1] and w = 1 - |p|², the trace of a row's own curvature,
-        which is 0 for a row that is certain.
+        G = Σ w k kᵀ with keys k = [x; 1] and w = 1 - |p|², the trace of the curvature of one row,
+        which is 0 for a row predicted with certainty.
     mass : float
         Σ w.
     rows : float
@@ -42,11 +42,11 @@ class Fisher(Stored):
 
     @classmethod
     def empty(cls, n_classes: int, n_keys: int) -> Fisher:
-        """Return sums of no rows."""
+        """Return the sums of zero rows."""
         return cls(np.zeros((n_classes, n_classes)), np.zeros((n_keys, n_keys)))
 
     def add(self, keys: AnyArray, P: AnyArray, weights: AnyArray) -> None:
-        """Add rows with their probabilities."""
+        """Add rows: keys (n, d + 1), probabilities P (n, C) and weights (n,), in place."""
         curving = weights * (1.0 - (P * P).sum(axis=1))
         self.gram += (keys * curving[:, None]).T @ keys
         self.outputs += np.diag(weights @ P) - (P * weights[:, None]).T @ P
@@ -67,7 +67,7 @@ class Fisher(Stored):
     def directions(self, gradient: FloatArray, prior: FloatArray, damping: FloatArray) -> AnyArray:
         """Return (S + μI)⁻¹ (gradient - λ prior) (G / mass + λI)⁻¹, shape (k, C, d + 1).
 
-        One for each damping λ, in mean eigenvalues of G / mass.
+        There is one for each damping λ, in mean eigenvalues of G / mass.
         """
         floor = DAMPING_OF_OUTPUTS * np.trace(self.outputs) / len(self.outputs)
         outputs = np.linalg.inv(self.outputs + floor * np.eye(len(self.outputs)))
@@ -85,15 +85,15 @@ class Fisher(Stored):
         return np.maximum(np.linalg.eigvalsh(self.gram) / mean, 0.0)
 
     def add_classes(self, columns: IntArray, n_classes: int) -> Fisher:
-        """Return a copy with class c at columns[c] of n_classes."""
+        """Return a copy with class c moved to columns[c] of n_classes."""
         outputs = np.zeros((n_classes, n_classes))
         outputs[np.ix_(columns, columns)] = self.outputs
         return replace(self, outputs=outputs, gram=self.gram.copy())
 
     def validate(self) -> None:
-        """Raise ValueError where the sums are not of squares."""
+        """Raise ValueError if S or G is not positive semidefinite, as sums of squares are."""
         if not _is_positive(self.outputs) or not _is_positive(self.gram):
-            raise ValueError("the Fisher information has negative directions")
+            raise ValueError("the Fisher information has negative eigenvalues")
 
 
 def _is_positive(matrix: FloatArray) -> bool:

@@ -1,4 +1,4 @@
-"""What a `NaturalGradientClassifier` holds: the pass so far, and rows that wait for their block."""
+"""State of a `NaturalGradientClassifier`: the pass so far, and rows not yet in a block."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from faast.estimators.natural.stream import Examples, in_random_order, shuffle
 
 
 class NaturalMemory:
-    """Classes and the natural-gradient pass over their rows; `learn` returns another memory.
+    """Classes and the natural-gradient pass over their rows; `learn` returns a new memory.
 
-    The rows of a call are shuffled, pass through a shuffle that spans calls, and are learned block
-    by block. Rows that wait for their block are learned by a copy of the pass whenever a prediction
-    is asked for, so that asking changes nothing.
+    The rows of a call are shuffled, pass through a shuffle buffer that spans calls, and are learned
+    block by block. For a prediction, a copy of the pass learns the rows that still wait for their
+    block, so that predicting does not change the state.
 
     Parameters
     ----------
     window, buffer : int
         See `NaturalGradientClassifier`.
     embeddings : mapping of label to ndarray of shape (d,), optional
-        Classes that are known before any row, and where the pass starts.
+        Classes that are known before any row; the pass starts at these embeddings.
 
     Attributes
     ----------
     classes : ndarray of shape (C,)
         Sorted.
     n_rows : float
-        Rows learned, or the sum of their weights.
+        Number of rows learned, or the sum of their weights.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class NaturalMemory:
         self._head: Head | None = None
 
     def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> NaturalMemory:
-        """Return a memory that has learned rows with their labels (n,); classes may be new.
+        """Return a memory that has also learned rows (n, d) with labels (n,); classes may be new.
 
         Raises
         ------
         ValueError
-            An indicator matrix.
+            If y is an indicator matrix.
         """
         if y.ndim == 2:
             raise ValueError(
@@ -88,23 +88,23 @@ class NaturalMemory:
 
     @property
     def online_losses(self) -> list[float]:
-        """Log-loss of each block before it was learned, with the step it chose."""
+        """Log-loss of each block before it was learned, with the step that it chose."""
         return list(self._complete().losses)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that learning on needs."""
+        """Bytes that further learning needs."""
         held = self._shuffling.nbytes + self._waiting.nbytes
         return held if self._pass is None else held + self._pass.nbytes
 
     def head(self) -> Head:
-        """Return what predicts, solved when first asked for."""
+        """Return the head that predicts, which is solved on the first call."""
         if self._head is None:
             self._head = Head(self.classes, False, self._complete().weights(), 1.0)
         return self._head
 
     def to_state(self) -> State:
-        """Return the content to write: the head too, where it is solved."""
+        """Return the content to write, with the head if it is solved."""
         parts = {
             "pass": self._started().to_state(),
             "shuffling": self._shuffling.to_state(),
@@ -177,7 +177,7 @@ class NaturalMemory:
         return self._pass
 
     def _complete(self) -> NaturalPass:
-        """Return the pass after all rows, those that wait included."""
+        """Return a copy of the pass that has learned the waiting rows too."""
         if self._finished is None:
             finished = self._started().copy()
             finished.finish(self._waiting.append(in_random_order(self._shuffling)))

@@ -15,10 +15,10 @@ from faast.estimators.natural.posterior import STEPS, Posterior
 from faast.estimators.natural.stream import Examples, sample
 
 DAMPINGS = np.array([0.01, 0.03, 0.1, 0.3, 1.0])
-"""Half-decades from trusting every direction to the gradient alone."""
+"""From nearly full natural gradient steps to nearly plain gradient steps, by half-decades."""
 
 USUAL = 2
-"""Index of the damping where no block has chosen one."""
+"""Index of the damping that is used until a block has chosen one."""
 
 SCALES = (0.0, *(2.0**power for power in range(-4, 11)))
 """Inverse temperatures of class embeddings; CLIP's own is 100."""
@@ -28,32 +28,34 @@ GROWTH = 16
 """A block is a 16th of the rows seen so far, and at least FIRST_BLOCK rows."""
 
 MEMORY = 8
-"""The average of iterates is over about the last 8th of the rows."""
+"""The average of iterates covers about the last eighth of the rows."""
 
 MATRICES = ("A", "average", "origin", "zero_shot")
 
 
 class NaturalPass:
-    """State of the pass after the blocks so far.
+    """One pass over a stream; its state after the blocks learned so far.
 
     Attributes
     ----------
     A : ndarray of shape (C, d + 1), float32
         The iterate, on keys [x / unit; 1].
     average, origin : ndarray of shape (C, d + 1), float32
-        The origin is the mean of the prior: the scores of class embeddings, or 0.
+        Average of the iterates, and mean of the prior: scaled class embeddings, or 0.
     zero_shot : ndarray of shape (C, d + 1), float32
         Centred class embeddings; zeros where there are none.
     unit : float
         Root mean square norm of the first block's rows.
     seen : int
-        Rows learned.
+        Number of rows learned.
     fisher : Fisher
+        Curvature over all rows learned.
     sample : Examples
-        Of keys.
+        Uniform sample of the rows learned, with keys [x / unit; 1].
     losses : list of float
-        Log-loss of each block before it was learned, with the step that suited it best.
-    chosen : list of [damping's index, step]
+        Log-loss of each block before it was learned, with the step that it chose.
+    chosen : list of (int, float)
+        Index of the damping and step length that each block after the first chose.
     """
 
     def __init__(self, window: int, n_classes: int, n_features: int) -> None:
@@ -72,7 +74,7 @@ class NaturalPass:
 
     @property
     def block_rows(self) -> int:
-        """Rows of the next block."""
+        """Number of rows of the next block."""
         return max(FIRST_BLOCK, self.seen // GROWTH)
 
     def learn(self, block: Examples) -> None:
@@ -100,13 +102,13 @@ class NaturalPass:
         self._directions = None
 
     def _start(self, block: Examples) -> None:
-        """Scale the class embeddings by the loss of the first block, 0 among the choices."""
+        """Start at class embeddings, scaled by the factor of smallest loss on the first block."""
         along = block.keys @ self.zero_shot.T * np.float32(self.unit)
         _, scale = min((loss(scale * along, block), scale) for scale in SCALES)
         self.A = self.average = self.origin = np.float32(scale * self.unit) * self.zero_shot
 
     def finish(self, rows: Examples) -> None:
-        """Learn the last rows, however few; a short pass is split in two blocks."""
+        """Learn the last rows, however few; if they are the first too, split them in two blocks."""
         while len(rows):
             size = self.block_rows
             if not self.seen and len(rows) < 2 * size:
@@ -117,7 +119,7 @@ class NaturalPass:
             rows = rows.take(slice(size, None))
 
     def weights(self) -> FastWeights:
-        """Repeat the last step; return the average of iterates or the sample's optimum."""
+        """Return weights of the average iterate after one more step, or of the sample's optimum."""
         last, sample, fisher = copy(self), self.sample, self.fisher
         index, step = self.chosen[-1] if self.chosen else (USUAL, 1.0)
         last._move(index, step, self.block_rows)
@@ -172,7 +174,7 @@ class NaturalPass:
         return int(matrices + self.fisher.nbytes + self.sample.nbytes)
 
     def copy(self) -> NaturalPass:
-        """Return a copy that can learn on by itself."""
+        """Return an independent copy."""
         twin = copy(self)
         n_classes = len(self.A)
         twin.fisher = self.fisher.add_classes(np.arange(n_classes), n_classes)

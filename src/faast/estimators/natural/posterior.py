@@ -1,4 +1,4 @@
-"""The log-posterior of a softmax layer on a sample of rows, and Newton-like steps up it."""
+"""The negative log-posterior of a softmax layer on a sample of rows, and steps that reduce it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faast.estimators.natural.fisher import Fisher, loss, probabilities
 from faast.estimators.natural.stream import Examples
 
 STEPS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Step lengths to try, in octaves around the Bayes step."""
+"""Step lengths to try, by factors of 2 around 1, the Bayes step."""
 
 NEWTON_STEPS = 8
 
@@ -23,11 +23,11 @@ class Posterior:
     Attributes
     ----------
     sample : Examples
-        With keys [x; 1].
+        Sampled rows with keys [x; 1].
     fisher : Fisher
         S and G of all n rows.
     origin : ndarray of shape (C, d + 1)
-        A₀, the prior's mean.
+        A₀, the mean of the prior.
     """
 
     sample: Examples
@@ -37,7 +37,7 @@ class Posterior:
     def directions(self, A: AnyArray, dampings: FloatArray) -> AnyArray:
         """Return the natural gradient at A for each damping, scaled to all rows: (k, C, d + 1)."""
         sample = self.sample
-        if not self.fisher.mass > 0:  # with one class there is nothing to tell apart
+        if not self.fisher.mass > 0:  # a single class has no gradient
             return np.zeros((len(dampings), *A.shape), np.float32)
         V = -probabilities(sample.keys @ A.T)
         V[np.arange(len(V)), sample.codes] += 1.0
@@ -46,7 +46,7 @@ class Posterior:
         return self.fisher.directions(gradient, prior, dampings)
 
     def optimum(self, A: AnyArray, damping: float) -> tuple[AnyArray, float]:
-        """Walk from A to the optimum; also return by how much the loss falls."""
+        """Take Newton-like steps from A to the optimum; return it and the decrease of the loss."""
         keys = self.sample.keys
         logits = keys @ A.T
         start = now = self._loss(logits, A, damping)

@@ -1,7 +1,7 @@
-"""Rows of a stream: a shuffle through a bounded buffer, and a uniform sample of bounded size.
+"""Shuffle the rows of a stream through a bounded buffer, and keep a uniform sample of them.
 
-Both draw by hashing a row's number in the stream. No random generator has a state to keep, so a
-stream that was saved and loaded goes on exactly as if it had not been.
+Both choose rows by hashing their number in the stream. As there is no state of a random generator,
+a stream that is saved and loaded continues exactly as if it had not been.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Examples(Stored):
     ----------
     keys : ndarray of shape (n, d), float32
     codes : ndarray of shape (n,), int64
-        Classes.
+        Index of the class.
     weights : ndarray of shape (n,), float32
     numbers : ndarray of shape (n,), int64
-        Places in the stream.
+        Position of the row in the stream.
     """
 
     keys: Annotated[AnyArray, Array("n", "d", dtypes=("float32",))]
@@ -62,9 +62,9 @@ class Examples(Stored):
 
 
 def shuffle(held: Examples, arriving: Examples, capacity: int) -> tuple[Examples, Examples]:
-    """Pass rows through a buffer: once it is full, each arriving row takes the place of another.
+    """Pass rows through a buffer; once it is full, each arriving row replaces and emits one.
 
-    A stream sorted by class comes out mixed over about `capacity` rows.
+    A stream sorted by class is emitted mixed over about `capacity` rows.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def shuffle(held: Examples, arriving: Examples, capacity: int) -> tuple[Examples
 
 
 def sample(kept: Examples, arriving: Examples, capacity: int) -> Examples:
-    """Keep the rows of the smallest hashes: a uniform sample of the stream (bottom-k)."""
+    """Return the rows of smallest hashes: a uniform sample of the stream (bottom-k sampling)."""
     rows = kept.append(arriving)
     if len(rows) <= capacity:
         return rows
