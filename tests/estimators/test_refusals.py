@@ -44,7 +44,7 @@ def test_an_indicator_matrix_has_no_use_for_labels_of_classes(rows):
         FaastClassifier(class_weight={0: 2.0}).fit(X, INDICATOR)
     with pytest.raises(ValueError, match="one label per row, got an indicator matrix"):
         NaturalGradientClassifier().fit(X, INDICATOR)
-    with pytest.raises(ValueError, match="learned an indicator"):
+    with pytest.raises(ValueError, match="learned indicators"):
         FaastClassifier().fit(X, INDICATOR).to_pipeline()
 
 
@@ -91,7 +91,7 @@ def test_tuples_are_labels_that_a_file_keeps(rows, tmp_path):
 def test_one_row_of_weight_is_needed(rows, labels):
     nothing = np.zeros(40)
     for model in (FaastClassifier(), NaturalGradientClassifier(), FaastRegressor()):
-        with pytest.raises(ValueError, match="at least one row of a weight other than zero"):
+        with pytest.raises(ValueError, match="at least one row with a weight above zero"):
             model.fit(rows, labels, sample_weight=nothing)
 
 
@@ -120,7 +120,7 @@ def test_merging_nothing_changes_nothing(rows):
     assert AssociativeMemory().decay(0.5).count == 0
     with pytest.raises(ValueError, match="the iterable is empty"):
         AssociativeMemory().learn(iter([]), iter([]))
-    with pytest.raises(ValueError, match="selection_rows must be 0 or more"):
+    with pytest.raises(ValueError, match="selection_rows must be a whole number"):
         AssociativeMemory(selection_rows=-1)
 
 
@@ -271,7 +271,7 @@ def test_a_head_fits_what_was_learned(rows, labels):
     model = FaastClassifier(novelty=True).fit(rows, labels)
     head, memory = model._head(), model.learned_
     narrow = FaastClassifier(novelty=True).fit(rows[:, :4], labels)
-    with pytest.raises(ValueError, match="statistics are of rows of another width"):
+    with pytest.raises(ValueError, match="statistics are of rows with another number"):
         require_fit(head, narrow.learned_, 5)
     with pytest.raises(ValueError, match="the head reads 5 features, the model 7"):
         require_fit(head, memory, 7)
@@ -339,11 +339,11 @@ def test_a_pass_is_of_one_piece(stream, metadata, message):
         ("learned.waiting.keys", lambda a: a[:, :-1], "rows that wait to be learned"),
         ("learned.pass.sample.keys", lambda a: a[:, :-1], "sampled rows do not fit"),
         ("learned.pass.fisher.gram", lambda a: a[:-1, :-1], "another width"),
-        ("learned.pass.fisher.gram", lambda a: -a, "negative directions"),
+        ("learned.pass.fisher.gram", lambda a: -a, "negative eigenvalues"),
         (
             "learned.pass.fisher.outputs",
             lambda a: a - 1e3,
-            "negative directions",
+            "negative eigenvalues",
         ),
     ],
 )

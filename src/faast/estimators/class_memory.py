@@ -244,6 +244,8 @@ class ClassMemory(Stored):
         if not one_hot or (not self.multilabel and not np.isclose(counts.sum(), moments.count)):
             raise ValueError("values of classes must be 0 or 1, one class per row")
         sample = statistics.rows.values
+        if not np.isin(sample, (0, 1)).all():
+            raise ValueError("values of classes must be 0 or 1 in every sampled row")
         if not self.multilabel and np.any(np.count_nonzero(sample, axis=1) != 1):
             raise ValueError("a sampled row does not have exactly one class")
 
