@@ -92,18 +92,19 @@ class Fisher(Stored):
 
     def validate(self) -> None:
         """Raise ValueError if S or G is not positive semidefinite, as sums of squares are."""
-        if not _is_positive(self.outputs) or not _is_positive(self.gram):
+        if not _is_positive(self.outputs, self.rows) or not _is_positive(self.gram, self.rows):
             raise ValueError("the Fisher information has negative eigenvalues")
 
 
-def _is_positive(matrix: FloatArray) -> bool:
-    """Tell whether a symmetric matrix has no negative eigenvalue beyond rounding."""
-    slack = 1e-6 * np.trace(matrix) / len(matrix) + TINY
+def _is_positive(matrix: FloatArray, rows: float) -> bool:
+    """Tell whether a matrix is symmetric and positive, up to the rounding of float32 rows."""
+    size = float(np.trace(matrix)) / len(matrix)
+    rounding = 1e-6 * rows + TINY
     try:
-        np.linalg.cholesky(matrix + slack * np.eye(len(matrix)))
+        np.linalg.cholesky(matrix + (5e-3 * size + rounding) * np.eye(len(matrix)))
     except np.linalg.LinAlgError:
         return False
-    return bool(np.allclose(matrix, matrix.T))
+    return bool(np.allclose(matrix, matrix.T, rtol=1e-3, atol=1e-3 * abs(size) + rounding))
 
 
 def loss(logits: AnyArray, rows: Examples) -> float:
