@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tests.checkpoints import bert as bert
 from tests.checkpoints import clip as clip
@@ -10,6 +11,11 @@ from tests.checkpoints import dinov2 as dinov2
 from tests.checkpoints import siglip as siglip
 from tests.checkpoints import tokenizer as tokenizer
 from tests.checkpoints import torch as torch
+
+
+settings.register_profile("ci", derandomize=True)  # a failure there can be repeated anywhere
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 def shared_folder() -> Path | None:
