@@ -12,7 +12,6 @@ from tests.checkpoints import siglip as siglip
 from tests.checkpoints import tokenizer as tokenizer
 from tests.checkpoints import torch as torch
 
-
 settings.register_profile("ci", derandomize=True)  # a failure there can be repeated anywhere
 if os.environ.get("CI"):
     settings.load_profile("ci")
