@@ -39,6 +39,7 @@ bench-long: .venv/full ## regenerate the others: hours
 	$(BIN)/python -m benchmarks.features.core
 	$(BIN)/python -m benchmarks.features.full_data
 	$(BIN)/python -m benchmarks.features.novelty
+	$(BIN)/python -m benchmarks.labels
 	$(BIN)/python -m benchmarks.scale.efficiency
 	$(BIN)/python -m benchmarks.scale.raw
 	$(BIN)/python -m benchmarks.scale.scale_out
