@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +11,62 @@ from faast._utils.arrays import FloatArray
 from faast.core.sample import ROUNDING
 from faast.encoders import Encoder
 from faast.estimators.class_memory import ClassMemory
+from faast.estimators.labels import as_labels
+from faast.estimators.raw_rows import RawRowsMixin
 
 Names = dict[Hashable, FloatArray]
 """Embedding of each label, shape (d,), float64."""
+
+
+class ClassNamesMixin(RawRowsMixin):
+    """Mixin of classifiers that embeds the names of classes, where the encoder knows meanings."""
+
+    class_names: bool | None
+    _use_names: bool | None = None
+
+    @property
+    def uses_class_names(self) -> bool:
+        """Whether names of learned classes are embedded: `class_names`, or the encoder's default.
+
+        Raises
+        ------
+        ValueError
+            If `class_names` is True and rows are features.
+        """
+        return self._uses_names()
+
+    def embed_names(self, y: Any) -> Names:
+        """Embed the names among the labels (n,) for `partial_fit_encoded`.
+
+        Returns
+        -------
+        dict of label to ndarray of shape (d,)
+            Empty if class names are not used.
+        """
+        if not self._uses_names() or np.ndim(y) > 1:
+            return {}
+        return self._embed(label for label in as_labels(y).tolist() if is_name(label))
+
+    def _uses_names(self) -> bool:
+        """Return whether the names of learned classes are used beside their rows."""
+        if self._use_names is None:
+            reference = self._encoding()
+            semantic = reference is not None and reference.encoder.semantic
+            self._use_names = semantic if self.class_names is None else bool(self.class_names)
+            if self._use_names and reference is None:
+                raise ValueError(
+                    "class_names=True needs an encoder that embeds the names; rows of features "
+                    "have none (pass class_embeddings instead)"
+                )
+        return self._use_names
+
+    def _embed(self, labels: Iterable[Any]) -> Names:
+        encoder = self.encoder_
+        return {} if encoder is None else embed_names(encoder, labels, self._known_names())
+
+    def _known_names(self) -> Names:
+        """Return embeddings of labels that need not be computed again."""
+        return {}
 
 
 def is_name(label: Hashable) -> bool:

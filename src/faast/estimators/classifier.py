@@ -344,7 +344,4 @@ class FaastClassifier(MemoryClassifier):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
-        if self.encoder is not None:
-            tags.input_tags.two_d_array = False
-            tags.no_validation = True
         return tags

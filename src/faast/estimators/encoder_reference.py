@@ -155,5 +155,5 @@ class EncoderReference:
 def _require_modality(name: str, modality: Modality, expected: Modality) -> None:
     if modality != expected:
         raise EncoderMismatchError(
-            f"the classifier takes {expected} rows, encoder {name!r} takes {modality} rows"
+            f"the model takes {expected} rows, encoder {name!r} takes {modality} rows"
         )

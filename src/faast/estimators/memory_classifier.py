@@ -12,20 +12,16 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast.core import persistence
 from faast.core.state import State
 from faast.core.statistics import Statistics
-from faast.encoders import Encoder
 from faast.estimators.base import COMPACTED
 from faast.estimators.class_memory import ClassMemory
-from faast.estimators.class_names import Names
+from faast.estimators.class_names import ClassNamesMixin, Names
 from faast.estimators.conformal import ConformalClassifier
-from faast.estimators.encoder_reference import EncoderReference
 from faast.estimators.explanation import Explanation, explain
 from faast.estimators.head import Head, require_fit, solve_head
 from faast.estimators.labels import as_labels
 from faast.estimators.onnx import write_onnx
-from faast.estimators.raw_rows import RawRowsMixin
 from faast.estimators.settings import describe_settings, settings_from
 from faast.solvers import ClassPrior, Solver, as_solver
 
@@ -46,7 +42,7 @@ class _Rule(NamedTuple):
         return solve_head(memory, self.solver, prior, self.novelty)
 
 
-class MemoryClassifier(RawRowsMixin, ConformalClassifier):
+class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
     """Base class that solves a head from a class memory, and saves and exports both.
 
     Subclasses implement learning: they set `learned_` to another `ClassMemory`.
@@ -65,42 +61,6 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
     def _begin(self, y: AnyArray) -> ClassMemory:
         """Return a memory without rows, for targets like y: labels or an indicator matrix."""
         raise NotImplementedError
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        encoder: Encoder | None = None,
-        *,
-        cache: str | os.PathLike[str] | None = None,
-    ) -> Self:
-        """Load a saved classifier and its encoder; `faast.load` loads the encoder when needed.
-
-        Parameters
-        ----------
-        path : path-like
-        encoder : Encoder, optional
-            The encoder, if it is loaded already or needs options such as a device.
-        cache : path-like, optional
-            Folder that keeps the features of learned rows; see `CachedEncoder`.
-
-        Raises
-        ------
-        ModelFileError
-            As for `faast.load`.
-        EncoderMismatchError
-            If the encoder is not the one that rows were learned with.
-        ValueError
-            If the file holds an object of another class.
-        """
-        loaded = persistence.load(path)
-        if not isinstance(loaded, cls):
-            raise ValueError(f"{path} holds a {type(loaded).__name__}, not a {cls.__name__}")
-        opened = loaded.encoder_ if encoder is None else encoder
-        if opened is not None:
-            loaded.use_encoder(opened)
-        loaded.cache = cache
-        return loaded
 
     @property
     def classes_(self) -> AnyArray:
@@ -211,12 +171,11 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
             head = memory.heads.get(self._rule())
         if head is not None:
             parts["head"] = head.to_state()
-        reference = self._encoding()
         return State.join(
             parts,
             **self._feature_state(),
             settings=describe_settings(self),
-            encoder=None if reference is None else reference.to_metadata(),
+            encoder=self._encoder_state(),
             use_names=self._uses_names(),
         )
 
@@ -226,13 +185,8 @@ class MemoryClassifier(RawRowsMixin, ConformalClassifier):
         metadata = state.metadata
         restored = cls(**settings_from(metadata["settings"]))
         restored._restore_features(metadata)
-        restored.encoder, restored._use_names = None, bool(metadata["use_names"])
-        if metadata["encoder"] is not None:
-            reference = EncoderReference.from_metadata(metadata["encoder"])
-            reference.require_modality(cls._required_modality)
-            restored._reference = reference
-            if reference.name != cls._default_encoder:
-                restored.encoder = reference.name
+        restored._restore_encoder(metadata["encoder"])
+        restored._use_names = bool(metadata["use_names"])
         memory = ClassMemory.from_state(state.part("learned")) if "learned" in metadata else None
         if memory is not None and memory.n_features not in (None, restored.n_features_in_):
             raise ValueError("rows were learned with another number of features")

@@ -1,34 +1,68 @@
-"""Turn the rows of a classifier into features, with a frozen encoder if rows are raw."""
+"""Turn the rows of an estimator into features, with a frozen encoder if rows are raw."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils import Tags
 
 from faast._utils.arrays import AnyArray
+from faast.core import persistence
 from faast.data.reader import Modality
 from faast.encoders import Encoder
 from faast.estimators.base import FaastEstimator
-from faast.estimators.class_names import Names, embed_names, is_name
 from faast.estimators.encoder_reference import EncoderReference
-from faast.estimators.labels import as_labels
 
 
 class RawRowsMixin(FaastEstimator):
-    """Mixin of estimators that encodes rows as features, and labels as embeddings."""
+    """Mixin of estimators that encodes raw rows as features, and finds its encoder in files."""
 
     encoder: str | Encoder | None
-    class_names: bool | None
     cache: str | os.PathLike[str] | None
     verbose: bool
 
     _default_encoder: ClassVar[str | None] = None
     _required_modality: ClassVar[Modality | None] = None
     _reference: EncoderReference | None = None
-    _use_names: bool | None = None
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        encoder: Encoder | None = None,
+        *,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Load a saved estimator and its encoder; `faast.load` loads the encoder when needed.
+
+        Parameters
+        ----------
+        path : path-like
+        encoder : Encoder, optional
+            The encoder, if it is loaded already or needs options such as a device.
+        cache : path-like, optional
+            Folder that keeps the features of learned rows; see `CachedEncoder`.
+
+        Raises
+        ------
+        ModelFileError
+            As for `faast.load`.
+        EncoderMismatchError
+            If the encoder is not the one that rows were learned with.
+        ValueError
+            If the file holds an object of another class.
+        """
+        loaded = persistence.load(path)
+        if not isinstance(loaded, cls):
+            raise ValueError(f"{path} holds a {type(loaded).__name__}, not a {cls.__name__}")
+        opened = loaded.encoder_ if encoder is None else encoder
+        if opened is not None:
+            loaded.use_encoder(opened)
+        loaded.cache = cache
+        return loaded
 
     @property
     def modality(self) -> Modality:
@@ -53,17 +87,6 @@ class RawRowsMixin(FaastEstimator):
         """The encoder's fingerprint, without opening it; None where rows are features."""
         reference = self._encoding()
         return None if reference is None else reference.fingerprint
-
-    @property
-    def uses_class_names(self) -> bool:
-        """Whether names of learned classes are embedded: `class_names`, or the encoder's default.
-
-        Raises
-        ------
-        ValueError
-            If `class_names` is True and rows are features.
-        """
-        return self._uses_names()
 
     def use_encoder(self, encoder: Encoder) -> Self:
         """Use an encoder that is loaded already, for instance with options such as a device.
@@ -123,18 +146,6 @@ class RawRowsMixin(FaastEstimator):
         progress = progress or self.verbose
         return reference.encode_to_learn(as_list(rows), self.cache, progress=progress)
 
-    def embed_names(self, y: Any) -> Names:
-        """Embed the names among the labels (n,) for `partial_fit_encoded`.
-
-        Returns
-        -------
-        dict of label to ndarray of shape (d,)
-            Empty if class names are not used.
-        """
-        if not self._uses_names() or np.ndim(y) > 1:
-            return {}
-        return self._embed(label for label in as_labels(y).tolist() if is_name(label))
-
     def _recall(self, rows: Any) -> Any:
         """Return the features that rows were learned with."""
         reference = self._encoding()
@@ -143,6 +154,22 @@ class RawRowsMixin(FaastEstimator):
     def _features(self, X: Any) -> AnyArray:
         """Return the validated features of rows to be predicted."""
         return self._check_features(X if self._encoding() is None else self.encode(X), first=False)
+
+    def _encoder_state(self) -> dict[str, Any] | None:
+        """Return the reference to the encoder as JSON; None if rows are features."""
+        reference = self._encoding()
+        return None if reference is None else reference.to_metadata()
+
+    def _restore_encoder(self, described: dict[str, Any] | None) -> None:
+        """Take the encoder from what `_encoder_state` returned."""
+        self.encoder = None
+        if described is None:
+            return
+        reference = EncoderReference.from_metadata(described)
+        reference.require_modality(self._required_modality)
+        self._reference = reference
+        if reference.name != self._default_encoder:
+            self.encoder = reference.name
 
     def _encoding(self) -> EncoderReference | None:
         """Return the reference to the encoder; None if rows are features."""
@@ -153,26 +180,12 @@ class RawRowsMixin(FaastEstimator):
             self._reference = reference
         return self._reference
 
-    def _uses_names(self) -> bool:
-        """Return whether the names of learned classes are used beside their rows."""
-        if self._use_names is None:
-            reference = self._encoding()
-            semantic = reference is not None and reference.encoder.semantic
-            self._use_names = semantic if self.class_names is None else bool(self.class_names)
-            if self._use_names and reference is None:
-                raise ValueError(
-                    "class_names=True needs an encoder that embeds the names; rows of features "
-                    "have none (pass class_embeddings instead)"
-                )
-        return self._use_names
-
-    def _embed(self, labels: Iterable[Any]) -> Names:
-        encoder = self.encoder_
-        return {} if encoder is None else embed_names(encoder, labels, self._known_names())
-
-    def _known_names(self) -> Names:
-        """Return embeddings of labels that need not be computed again."""
-        return {}
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        if self.encoder is not None or self._default_encoder is not None:
+            tags.input_tags.two_d_array = False
+            tags.no_validation = True
+        return tags
 
 
 def as_list(rows: Any) -> Sequence[Any]:
