@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from faast.cli import bench
+from faast.cli import bench, classes
 from faast.cli._examples import EXAMPLES
 from faast.cli.main import app
 
@@ -160,6 +160,7 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
     features = np.random.default_rng(0).standard_normal((20, 4))
     np.savez(folder / "features.npz", features=features, label=np.arange(20) % 4)
     ran("learn", "more.csv", "-o", "other.faast", cwd=folder)
+    (folder / "great.csv").write_text("text,label\ngreat quality 0,great\n")
     for command, examples in EXAMPLES.items():
         shown = ran(*command.split(), "--help", cwd=folder)
         for example in examples:
@@ -171,6 +172,7 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
             ran(*shlex.split(rest)[1:], cwd=folder, stdin=stdin)
     named = {command.callback.__name__ for command in app.registered_commands}
     named |= {f"bench {command.name}" for command in bench.app.registered_commands}
+    named |= {f"classes {c.callback.__name__}" for c in classes.app.registered_commands}
     assert named == set(EXAMPLES)
 
 

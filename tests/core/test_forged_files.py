@@ -57,6 +57,7 @@ def make_models():
         "unsolved": FaastClassifier().fit(X, names),
         "sample": FaastClassifier(selection_rows=10, class_weight={0: 2.0}).fit(X, y),
         "summed": FaastClassifier(Ridge(), selection_rows=10).fit(table, y),
+        "changed": FaastClassifier().fit(X, names).merge_classes(["a", "b"], into="d"),
         "named": FaastClassifier(class_embeddings=np.eye(3, WIDTH)).fit(X, y),
         "compact": FaastClassifier(novelty=True).fit(X, names).compact(),
         "indicator": FaastClassifier().fit(X, np.eye(3, dtype=int)[y]),
@@ -65,6 +66,7 @@ def make_models():
         "regressor": FaastRegressor().fit(X, X[:, :2]),
         "memory": AssociativeMemory(selection_rows=10).learn(X, np.eye(3)[y]),
     }
+    models["changed"].alias_classes({"e": "d"}).order_classes(["d"])
     for name, model in models.items():
         if name not in ("unsolved", "text", "memory"):
             model.predict(X[:2])
@@ -195,6 +197,9 @@ def require_behaviour(model):
         if hasattr(model, "measures_novelty") and model.measures_novelty:
             assert np.isfinite(model.novelty_score(X)).all()
         y = np.eye(2, len(classes), dtype=int) if indicator else [classes[0], classes[-1]]
+        if isinstance(model, FaastClassifier):
+            assert sorted(map(str, model.report_order())) == sorted(map(str, classes))
+            assert all(str(change) for change in model.class_history_)
     try:
         model.partial_fit(X, y)
         if hasattr(model, "forget"):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faast.data import DataError, open_rows
-from faast.data.labels import match_labels, parse_label
+from faast.data.labels import find_look_alikes, match_labels, parse_label
 from tests.data.rows import read
 
 
@@ -116,3 +116,21 @@ def test_numbers_and_truth_values_of_one_file_are_not_mixed(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\na,1\nb,true\n")
     with pytest.raises(DataError, match=r"line 3: the label 'true' is true or false, an earlier"):
         read(open_rows(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups"),
+    [
+        (["card", "top"], []),
+        (["Card", "card "], [["Card", "card "]]),
+        (["top_up", "top up", "top-up", "top  Up"], [["top_up", "top up", "top-up", "top  Up"]]),
+        (["caf\u00e9", "cafe\u0301", "cafe"], [["caf\u00e9", "cafe\u0301"]]),
+        (["\uff41b", "ab", "a\u200bb"], [["\uff41b", "ab", "a\u200bb"]]),
+        ([1, "1", "1.0", "01", -1, "- 1"], [[1, "1", "1.0"]]),
+        ([True, "true", "yes"], [[True, "true"]]),
+        ([("a", "B"), ("A", "b"), ("a",)], [[("a", "B"), ("A", "b")]]),
+        (["c++", "c", "c#", "-", "_"], []),
+    ],
+)
+def test_labels_that_differ_only_in_form_are_found(labels, groups):
+    assert find_look_alikes(labels) == groups

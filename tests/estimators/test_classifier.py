@@ -177,5 +177,5 @@ def test_two_classes_cannot_get_the_same_name():
         model.rename_classes({"a": "b"})
     assert model.classes_.tolist() == ["a", "b"]
     columns = FaastClassifier().fit([[0.0, 1.0], [1.0, 0.0]], [[1, 0], [0, 1]])
-    with pytest.raises(ValueError, match="indicator matrix cannot be renamed"):
+    with pytest.raises(ValueError, match="indicator matrix cannot be changed"):
         columns.rename_classes({0: "a"})

@@ -27,6 +27,11 @@ EXAMPLES = {
     ],
     "forget": ["faast forget reviews.faast more.csv"],
     "merge": ["faast merge reviews.faast other.faast -o both.faast"],
+    "classes rename": ["faast classes rename reviews.faast bad negative"],
+    "classes merge": ["faast classes merge reviews.faast good negative --into all -o all.faast"],
+    "classes split": ["faast classes split reviews.faast good great.csv"],
+    "classes alias": ["faast classes alias reviews.faast bad negative"],
+    "classes order": ["faast classes order reviews.faast negative good"],
     "inspect": ["faast inspect reviews.faast"],
     "export": ["faast export reviews.faast --onnx reviews.onnx"],
     "compare": [

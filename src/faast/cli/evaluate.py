@@ -13,12 +13,12 @@ import typer
 from faast._utils.arrays import FloatArray
 from faast.cli._columns import ColumnOrder
 from faast.cli._confusion import check_plot, draw_confusion, show_confusion
+from faast.cli._labels import labels_of_classes
 from faast.cli._model import load_classifier, open_encoder
 from faast.cli._options import READING, Json, Model, Reading, rows_argument
 from faast.cli._output import check_output, describe_scores, emit
 from faast.cli._rows import name_source, open_source, read_batches
-from faast.data.labels import match_labels
-from faast.estimators.labels import as_labels
+from faast.estimators.labels import as_labels, label_indices
 from faast.evaluation.metrics import score_predictions
 
 
@@ -46,7 +46,7 @@ def evaluate(
     found: list[FloatArray] = []
     with name_source(source):
         for batch in read_batches(source, "Evaluating", ColumnOrder(classifier)):
-            true += match_labels(batch.labels or [], classifier.classes_.tolist())
+            true += labels_of_classes(classifier, batch.labels)
             found.append(classifier.predict_proba(batch.rows))
     if not set(true) & set(classifier.classes_.tolist()):
         raise ValueError(
@@ -62,7 +62,9 @@ def evaluate(
         probabilities.max(axis=1),
         classifier.classes_,
     )
-    classes = scores.classes.tolist()
+    classes = classifier.report_order(scores.classes.tolist())
+    places = label_indices(as_labels(classes), scores.classes)
+    confusion = scores.confusion[np.ix_(places, places)]
     facts: dict[str, Any] = {
         "rows": len(true),
         **describe_scores(scores),
@@ -70,10 +72,10 @@ def evaluate(
         "seconds": time.perf_counter() - started,
     }
     if plot is not None:
-        draw_confusion(scores.confusion, classes, plot)
+        draw_confusion(confusion, classes, plot)
         facts["plot"] = str(plot)
     if json:
-        emit(facts | {"labels": classes, "confusion": scores.confusion.tolist()}, json)
+        emit(facts | {"labels": classes, "confusion": confusion.tolist()}, json)
         return
     emit(facts, json)
-    show_confusion(scores.confusion, classes)
+    show_confusion(confusion, classes)

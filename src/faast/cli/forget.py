@@ -6,6 +6,7 @@ from typing import Annotated
 
 from faast import FaastClassifier
 from faast.cli._columns import ColumnOrder
+from faast.cli._labels import labels_of_classes
 from faast.cli._model import (
     count_rows,
     hold_model,
@@ -17,7 +18,6 @@ from faast.cli._options import READING, Json, Model, OtherOutput, Reading, rows_
 from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import open_source, read_batches
 from faast.data import Batch, RowSource
-from faast.data.labels import match_labels
 
 
 def forget(
@@ -67,7 +67,7 @@ def _forget_batch(classifier: FaastClassifier, source: RowSource, batch: Batch) 
             source.report(number, "a row to forget was never learned: the model has no rows left")
         return 0
     try:
-        classifier.forget(rows, match_labels(labels or [], classifier.classes_.tolist()))
+        classifier.forget(rows, labels_of_classes(classifier, labels))
     except ValueError as error:
         if len(rows) == 1:
             source.report(numbers[0], str(error).removeprefix("row 0: "))

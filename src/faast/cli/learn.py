@@ -11,6 +11,7 @@ import typer
 
 from faast import FaastClassifier
 from faast.cli._columns import ColumnOrder
+from faast.cli._labels import labels_of_classes, warn_of_look_alikes
 from faast.cli._model import (
     cache_folder,
     count_rows,
@@ -22,7 +23,6 @@ from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Readin
 from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
-from faast.data.labels import match_labels
 from faast.distributed import FileRows, learn_rows
 from faast.estimators.batches import encode_batches
 
@@ -110,7 +110,7 @@ def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
         batches = read_batches(source, "Learning", columns)
         for features, labels in encode_batches(batches, classifier.encode_to_learn):
             if not is_new:
-                labels = match_labels(labels, classifier.classes_.tolist())
+                labels = labels_of_classes(classifier, labels)
             names = classifier.embed_names(labels)
             started = time.perf_counter()
             classifier.partial_fit_encoded(features, labels, names)
@@ -140,6 +140,7 @@ def save_and_describe(
     """
     began = time.perf_counter()
     solve_and_save(classifier, output)
+    warn_of_look_alikes(classifier, output)
     ended = time.perf_counter()
     facts = {
         "model": str(output),

@@ -7,6 +7,7 @@ from faast.cli._command import add_command
 from faast.cli._examples import EXAMPLES
 from faast.cli.add import add
 from faast.cli.bench import app as bench
+from faast.cli.classes import app as classes
 from faast.cli.compare import compare
 from faast.cli.demo import demo
 from faast.cli.evaluate import evaluate
@@ -38,6 +39,7 @@ for command in (
     compare,
 ):
     add_command(app, command, EXAMPLES[command.__name__])
+app.add_typer(classes, name="classes")
 app.add_typer(bench, name="bench")
 app.add_typer(lm, name="lm")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from faast.cli._columns import require_alike
-from faast.cli._labels import unify_classes
+from faast.cli._labels import unify_classes, warn_of_look_alikes
 from faast.cli._model import count_rows, hold_model, load_classifier, solve_and_save
 from faast.cli._options import Json, Output, model_argument
 from faast.cli._output import check_output, emit_saved
@@ -28,6 +28,7 @@ def merge(
         unify_classes(classifier, other)
         classifier.merge(other)
         solve_and_save(classifier, output)
+    warn_of_look_alikes(classifier, output)
     emit_saved(
         {
             "model": str(output),

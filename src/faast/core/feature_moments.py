@@ -14,7 +14,7 @@ from faast.core.moments import Moments
 from faast.core.random_features import RandomFeatures, most_shifts, random_features_on
 from faast.core.sample import EVERY_ROW, RowSample, select_columns
 from faast.core.state import State
-from faast.core.sums import BlockSums
+from faast.core.sums import BlockSums, sum_columns
 
 WAITING_ROWS = 12_288
 """Up to about this many rows take less memory than their mapped sums, and less time to send."""
@@ -112,6 +112,16 @@ class FeatureMoments:
         sums = None if summed.sums is None else summed.sums.copy().select_outputs(columns)
         waiting = tuple(
             block._replace(values=select_columns(block.values, columns)) for block in summed.waiting
+        )
+        return FeatureMoments(like, sums, waiting)
+
+    def sum_outputs(self, groups: AnyArray) -> FeatureMoments:
+        """Add up columns of values; see `Moments.sum_outputs`."""
+        like = self.like.copy().sum_outputs(groups)
+        summed = self._summed_so_far()
+        sums = None if summed.sums is None else summed.sums.copy().sum_outputs(groups)
+        waiting = tuple(
+            block._replace(values=sum_columns(block.values, groups)) for block in summed.waiting
         )
         return FeatureMoments(like, sums, waiting)
 

@@ -21,6 +21,7 @@ from faast.core.sums import (
     diagonals,
     grid_blocks,
     pack,
+    sum_columns,
     sum_shapes,
     unpack,
 )
@@ -195,6 +196,21 @@ class Moments(GridSums):
             self.sums[name] = taken
         self.grids = self.grids.select_outputs(columns)
         self.n_values = len(columns)
+        return self
+
+    def sum_outputs(self, groups: AnyArray) -> Self:
+        """Add up columns of values of which at most one is not 0 in each row, as one-hot ones.
+
+        Parameters
+        ----------
+        groups : ndarray of shape (n_values,), integer
+            The new column of each old one; every new column gets at least one.
+        """
+        if np.ndim(self.value_scale):
+            raise ValueError("columns of values can be added up only if all have one scale")
+        for name in ("cross", "value_sum", "value_square_sum"):
+            self.sums[name] = sum_columns(self.sums[name], groups)
+        self.n_values = int(groups.max()) + 1
         return self
 
     def first_features(self, n_features: int) -> Moments:

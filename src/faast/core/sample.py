@@ -19,6 +19,7 @@ import numpy as np
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.hashing import hash64
 from faast.core.state import State
+from faast.core.sums import sum_columns
 
 EVERY_ROW = 2**62
 """A capacity that no number of rows exceeds."""
@@ -179,6 +180,13 @@ class RowSample:
     def select_outputs(self, columns: AnyArray) -> RowSample:
         """Rearrange the columns of values; -1 stands for a column of zeros."""
         values = select_columns(self.values, columns)
+        return RowSample(
+            self.keys, values, self.weights, self.capacity, self.threshold, self.hashes
+        )
+
+    def sum_outputs(self, groups: AnyArray) -> RowSample:
+        """Add up columns of values; see `Moments.sum_outputs`. Rows that become equal are one."""
+        values = sum_columns(self.values, groups)
         return RowSample(
             self.keys, values, self.weights, self.capacity, self.threshold, self.hashes
         )

@@ -132,6 +132,17 @@ class Statistics:
         moments = self.moments.copy().select_outputs(columns)
         return replace(self, moments=moments, rows=self.rows.select_outputs(columns), mapped=mapped)
 
+    def sum_outputs(self, groups: AnyArray) -> Statistics:
+        """Add up columns of one-hot values; see `Moments.sum_outputs`.
+
+        While all rows are held, the result is the same as if the rows had been learned with these
+        values. A sample in which rows become equal is smaller than a new one would be.
+        """
+        mapped = None if self.mapped is None else self.mapped.sum_outputs(groups)
+        moments, rows = self.moments.copy().sum_outputs(groups), self.rows.sum_outputs(groups)
+        thinned = self.thinned or (not rows.complete and len(rows) < len(self.rows))
+        return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
+
     def sampled_rows(self) -> RowArrays:
         """Return the sampled rows in the caller's units, sorted by hash."""
         keys, values = self.moments.from_grid(self.rows.keys, self.rows.values)

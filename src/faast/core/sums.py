@@ -96,6 +96,17 @@ def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
     return {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
 
 
+def sum_columns(values: AnyArray, groups: AnyArray) -> AnyArray:
+    """Add up columns (..., m) by group: column i goes to the new column ``groups[i]``.
+
+    Every new column must get at least one old column.
+    """
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], np.arange(int(groups.max(initial=-1)) + 1))
+    added = np.add.reduceat(values[..., order], starts, axis=-1, dtype=values.dtype)
+    return np.ascontiguousarray(added)
+
+
 def add_sums(left: Sums, right: Sums, sign: int = 1) -> Sums:
     """Return ``left + sign * right``; int64 stays int64, anything else becomes float64.
 

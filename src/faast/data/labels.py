@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,7 @@ MAX_LABEL_CHARACTERS = 1000
 """Most characters of a label: arrays of labels are as wide as the longest one."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.0+)?")
+_SEPARATORS = re.compile(r"(?<=\w)[\s_-]+(?=\w)")
 _INT64 = range(-(2**63), 2**63)
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
@@ -101,6 +102,41 @@ def match_labels(labels: Sequence[Hashable], classes: Sequence[Hashable]) -> lis
         exact.get((label_kind(label), label), equal.get(label, str(label) if all_texts else label))
         for label in map(_read_class, labels)
     ]
+
+
+def find_look_alikes(labels: Iterable[Hashable]) -> list[list[Hashable]]:
+    """Find labels that differ only in form, and so may mean one class.
+
+    Forms are: capitals, Unicode compositions and widths, invisible characters, spaces, hyphens and
+    underscores, and numbers or truth values and the texts that spell them.
+
+    Parameters
+    ----------
+    labels : iterable of labels
+
+    Returns
+    -------
+    list of list of labels
+        Each group of two or more labels, in the order in which they were given.
+
+    Examples
+    --------
+    >>> find_look_alikes(["top_up", "Top up", "card", 1, "1.0"])
+    [['top_up', 'Top up'], [1, '1.0']]
+    """
+    groups: dict[Hashable, list[Hashable]] = {}
+    for label in labels:
+        groups.setdefault(_plain_form(label), []).append(label)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _plain_form(label: Hashable) -> Hashable:
+    if isinstance(label, tuple):
+        return tuple(map(_plain_form, label))
+    read = _read_class(label)
+    text = unicodedata.normalize("NFKC", str(read)).casefold()
+    visible = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return " ".join(_SEPARATORS.sub(" ", visible).split()) or text
 
 
 def _read_class(label: Hashable) -> Hashable:

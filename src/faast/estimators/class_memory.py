@@ -53,6 +53,13 @@ class ClassEmbeddings(Stored):
         """Return a mapping of label to vector."""
         return dict(zip(self.labels.tolist(), self.vectors, strict=True))
 
+    def relabel(self, labels: Mapping[Hashable, Hashable]) -> ClassEmbeddings | None:
+        """Return embeddings with other labels; those of one new label are averaged."""
+        groups: dict[Hashable, list[FloatArray]] = {}
+        for label, vector in self.to_mapping().items():
+            groups.setdefault(labels.get(label, label), []).append(vector)
+        return self.from_mapping({label: np.mean(group, axis=0) for label, group in groups.items()})
+
     def validate(self) -> None:
         """Raise ValueError if the numbers of labels and of vectors differ."""
         if len(self.labels) != len(self.vectors) or not len(self.labels):
@@ -171,14 +178,23 @@ class ClassMemory(Stored):
         named = ClassEmbeddings.from_mapping(embeddings)
         return replace(self, embeddings=named)._without_empty_classes()
 
-    def rename(self, labels: Mapping[Hashable, Hashable]) -> ClassMemory:
-        """Return a memory with classes renamed one to one; classes not in `labels` keep theirs."""
-        renamed = as_labels([labels.get(label, label) for label in self.classes.tolist()])
-        named = None if self.embeddings is None else self.embeddings.to_mapping()
+    def relabel(self, labels: Mapping[Hashable, Hashable]) -> ClassMemory:
+        """Return a memory with other labels; classes that are not in `labels` keep theirs.
+
+        Classes that get the same label become one: their sums add up, and their embeddings are
+        averaged. While all rows are held, the statistics are bit for bit those of rows learned
+        with the new labels.
+        """
+        if labels.keys().isdisjoint(self.classes.tolist()):
+            return self
+        relabelled = as_labels([labels.get(label, label) for label in self.classes.tolist()])
+        classes = distinct_labels(relabelled)
+        statistics, named = self.statistics, self.embeddings
+        if statistics is not None:
+            statistics = statistics.sum_outputs(label_indices(relabelled, classes))
         if named is not None:
-            named = {labels.get(label, label): vector for label, vector in named.items()}
-        unsorted = replace(self, classes=renamed, embeddings=ClassEmbeddings.from_mapping(named))
-        return unsorted._arrange(distinct_labels(renamed))
+            named = named.relabel(labels)
+        return replace(self, classes=classes, statistics=statistics, embeddings=named)
 
     @property
     def counts(self) -> FloatArray:

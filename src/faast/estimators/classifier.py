@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sklearn.utils import Tags
 
@@ -12,19 +12,17 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.statistics import Statistics
 from faast.encoders import Encoder
 from faast.estimators.base import all_or_nothing, drop_weightless
+from faast.estimators.class_changes import ChangingClassifier
 from faast.estimators.class_memory import ClassMemory
-from faast.estimators.class_names import Names, name_classes
-from faast.estimators.labels import as_targets, check_embeddings
+from faast.estimators.class_names import Names
+from faast.estimators.class_record import ClassRecord
+from faast.estimators.labels import as_labels, as_targets, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS, check_capacity
-from faast.estimators.memory_classifier import MemoryClassifier
 from faast.estimators.settings import require_weighted_classes, weigh_by_class
 from faast.solvers import Solver, as_solver
 
-if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
-    pass
 
-
-class FaastClassifier(MemoryClassifier):
+class FaastClassifier(ChangingClassifier):
     """Closed-form classifier of frozen features, or of raw rows through a frozen encoder.
 
     Rows are learned in one pass; the result does not depend on their order and batching. Any
@@ -141,7 +139,7 @@ class FaastClassifier(MemoryClassifier):
             weight belongs to a label that is no class.
         """
         self._reference = None
-        X, y = self.encode_to_learn(X), as_targets(y)
+        X, y, self._record = self.encode_to_learn(X), as_targets(y), ClassRecord()
         require_weighted_classes(self.class_weight, y, self._announced())
         self._learn(X, y, sample_weight, self.embed_names(y), first=True)
         return self
@@ -208,7 +206,9 @@ class FaastClassifier(MemoryClassifier):
         """
         self._require_mergeable(other)
         theirs = other._memory() if other.is_fitted else None
-        self.labels = tuple(dict.fromkeys([*self.labels, *other.labels]))
+        self._record = record = self._record.unite(other._record)
+        declared = as_labels([*dict.fromkeys([*self.labels, *other.labels])])
+        self.labels = tuple(dict.fromkeys(record.resolve(declared).tolist()))
         if theirs is None:
             return self
         if not self.is_fitted:
@@ -217,30 +217,8 @@ class FaastClassifier(MemoryClassifier):
             memory = theirs
         else:
             memory = self._memory().merge(theirs)
+        memory = memory.relabel(record.aliases)
         self.learned_ = self._name(memory, other._known_names())
-        return self
-
-    def rename_classes(self, labels: Mapping[Hashable, Any]) -> Self:
-        """Give classes other labels; keep their rows and embeddings.
-
-        Parameters
-        ----------
-        labels : mapping of old label to new label
-            Classes that are not in it keep their label.
-
-        Raises
-        ------
-        ValueError
-            If two classes would get the same label, or an indicator matrix was learned.
-        """
-        memory = self._memory()
-        if memory.multilabel:
-            raise ValueError("classes that are columns of an indicator matrix cannot be renamed")
-        renamed = memory.rename(labels)
-        if len(renamed.classes) < len(memory.classes):
-            raise ValueError(f"two classes would get the same label; got {dict(labels)}")
-        self.learned_, self._last_fit = renamed, None
-        self.labels = [labels.get(label, label) for label in self.labels]
         return self
 
     def on_features(self) -> FaastClassifier:
@@ -261,6 +239,7 @@ class FaastClassifier(MemoryClassifier):
         )
         if self.is_fitted:
             twin.learned_, twin._compact_head = self._memory_or_none(), self._compact_head
+            twin._record = self._record
             twin._copy_features(self)
         return twin
 
@@ -280,7 +259,8 @@ class FaastClassifier(MemoryClassifier):
         part = ClassMemory(
             classes, memory.multilabel, memory.capacity, memory.maps, statistics=statistics
         )
-        self.learned_ = self._name(memory.merge(part), self.embed_names(classes))
+        united = memory.merge(part).relabel(self._record.aliases)
+        self.learned_ = self._name(united, self.embed_names(classes))
         return self
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, names: Names, *, first: bool) -> None:
@@ -316,14 +296,8 @@ class FaastClassifier(MemoryClassifier):
         self, X: Any, y: Any, sample_weight: Any, *, first: bool
     ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
         X = self._check_features(X, first=first)
-        y = as_targets(y)
+        y = self._record.resolve(as_targets(y))
         return drop_weightless(X, y, weigh_by_class(self.class_weight, y, sample_weight))
-
-    def _name(self, memory: ClassMemory, names: Names) -> ClassMemory:
-        """Return a memory with embeddings of declared classes and, if asked, classes with rows."""
-        if self._encoding() is None:
-            return memory
-        return name_classes(memory, self._declared(), self._uses_names(), names)
 
     def _require_mergeable(self, other: FaastClassifier) -> None:
         if not isinstance(other, FaastClassifier):

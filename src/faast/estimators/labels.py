@@ -175,7 +175,7 @@ def describe_labels(labels: AnyArray) -> list[Any]:
     """Return labels as a JSON list: their kind, then values, or [type, value] for mixed kinds."""
     if labels.dtype != object:
         return [labels.dtype.kind, *labels.tolist()]
-    return ["O", *(_describe(label) for label in labels.tolist())]
+    return ["O", *(describe_label(label) for label in labels.tolist())]
 
 
 def labels_from(description: Any) -> AnyArray:
@@ -191,7 +191,7 @@ def labels_from(description: Any) -> AnyArray:
     kind, *values = description
     expected = {"U": str, "b": bool, "i": int}.get(kind)
     if kind == "O":
-        values = [_rebuild(value) for value in values]
+        values = [label_from(value) for value in values]
     elif expected is None or any(type(value) is not expected for value in values):
         raise ValueError(f"labels of kind {kind!r} must all be of that kind")
     labels = as_labels(values) if values else np.zeros(0, dtype=np.int64)
@@ -281,16 +281,18 @@ def _continuous(row: int, label: float) -> str:
     )
 
 
-def _describe(label: Any) -> list[Any]:
+def describe_label(label: Any) -> list[Any]:
+    """Return one label, or a tuple of labels, as JSON: its type and value."""
     if isinstance(label, tuple):
-        return ["tuple", [_describe(part) for part in label]]
+        return ["tuple", [describe_label(part) for part in label]]
     return [type(label).__name__, label]
 
 
-def _rebuild(description: Any) -> Any:
+def label_from(description: Any) -> Any:
+    """Rebuild what `describe_label` was given; raise ValueError if it cannot be a label."""
     kind, value = description
     if kind == "tuple":
-        return tuple(_rebuild(part) for part in value)
+        return tuple(label_from(part) for part in value)
     if type(value).__name__ != kind or type(value) not in _PLAIN:
         raise ValueError(f"a label of kind {kind!r} cannot be {value!r}")
     return value

@@ -17,6 +17,7 @@ from faast.core.statistics import Statistics
 from faast.estimators.base import COMPACTED
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import ClassNamesMixin, Names
+from faast.estimators.class_record import ClassRecord
 from faast.estimators.conformal import ConformalClassifier
 from faast.estimators.explanation import Explanation, explain
 from faast.estimators.head import Head, require_fit, solve_head
@@ -56,6 +57,7 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
     selection_rows: int
     learned_: ClassMemory | None
     _compact_head: Head | None = None
+    _record: ClassRecord = ClassRecord()
     _last_fit: tuple[AnyArray, AnyArray] | None = None
 
     def _begin(self, y: AnyArray) -> ClassMemory:
@@ -147,6 +149,7 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
         twin: Self = clone(self)
         twin._copy_features(self)
         twin._reference, twin._use_names = self._reference, self._use_names
+        twin._record = self._record
         twin.learned_, twin._compact_head = None, head
         return twin
 
@@ -171,6 +174,8 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
             head = memory.heads.get(self._rule())
         if head is not None:
             parts["head"] = head.to_state()
+        if self._record != ClassRecord():
+            parts["record"] = self._record.to_state()
         return State.join(
             parts,
             **self._feature_state(),
@@ -191,6 +196,8 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
         if memory is not None and memory.n_features not in (None, restored.n_features_in_):
             raise ValueError("rows were learned with another number of features")
         restored.learned_ = memory
+        if "record" in metadata:
+            restored._record = ClassRecord.from_state(state.part("record"))
         if "head" in metadata or memory is None:
             head = Head.from_state(state.part("head"))
             require_fit(head, memory, restored.n_features_in_)
