@@ -195,7 +195,7 @@ class ChangingClassifier(MemoryClassifier):
         return self._record.arrange(self.classes_.tolist() if labels is None else labels)
 
     def embed_names(self, y: Any) -> Names:
-        """Embed the names among labels; see `RawRowsMixin.embed_names`."""
+        """Embed the names among labels; see `ClassNamesMixin.embed_names`."""
         return super().embed_names(self.resolve_labels(y))
 
     def resolve_labels(self, y: Any) -> AnyArray:
