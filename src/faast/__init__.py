@@ -13,8 +13,10 @@ from faast.estimators import AssociativeMemory as AssociativeMemory
 from faast.estimators import FaastClassifier as FaastClassifier
 from faast.estimators import FaastRegressor as FaastRegressor
 from faast.estimators import ImageClassifier as ImageClassifier
+from faast.estimators import ImageRegressor as ImageRegressor
 from faast.estimators import NaturalGradientClassifier as NaturalGradientClassifier
 from faast.estimators import TextClassifier as TextClassifier
+from faast.estimators import TextRegressor as TextRegressor
 from faast.solvers import Auto as Auto
 from faast.solvers import Discriminant as Discriminant
 from faast.solvers import PseudoInverse as PseudoInverse

@@ -43,6 +43,8 @@ KINDS = {
     "image-classifier": "faast.estimators.encoded:ImageClassifier",
     "natural-gradient-classifier": "faast.estimators.natural.classifier:NaturalGradientClassifier",
     "regressor": "faast.estimators.regressor:FaastRegressor",
+    "text-regressor": "faast.estimators.encoded:TextRegressor",
+    "image-regressor": "faast.estimators.encoded:ImageRegressor",
     "memory": "faast.estimators.memory:AssociativeMemory",
     "partial": "faast.distributed.partial_state:PartialState",
     "language-memory": "faast.lm.checkpoint:MemoryFile",

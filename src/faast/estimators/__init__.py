@@ -3,8 +3,11 @@
 from faast.estimators.class_record import ClassChange as ClassChange
 from faast.estimators.classifier import FaastClassifier as FaastClassifier
 from faast.estimators.encoded import CLASSIFIERS as CLASSIFIERS
+from faast.estimators.encoded import REGRESSORS as REGRESSORS
 from faast.estimators.encoded import ImageClassifier as ImageClassifier
+from faast.estimators.encoded import ImageRegressor as ImageRegressor
 from faast.estimators.encoded import TextClassifier as TextClassifier
+from faast.estimators.encoded import TextRegressor as TextRegressor
 from faast.estimators.explanation import Explanation as Explanation
 from faast.estimators.memory import AssociativeMemory as AssociativeMemory
 from faast.estimators.natural import NaturalGradientClassifier as NaturalGradientClassifier

@@ -303,17 +303,13 @@ class FaastClassifier(ChangingClassifier):
         if not isinstance(other, FaastClassifier):
             raise ValueError(f"cannot merge a classifier with a {type(other).__name__}")
         self._require_same_features(other)
-        for what, mine, theirs in (
-            ("modality", self.modality, other.modality),
-            ("encoder", self.fingerprint, other.fingerprint),
-            ("class_names", self._uses_names(), other._uses_names()),
-        ):
-            if mine != theirs:
-                raise ValueError(
-                    "only models of one encoder, alike in class_names, can be merged: "
-                    f"{what} is {mine!r} here and {theirs!r} there "
-                    f"({self.encoder_name} and {other.encoder_name})"
-                )
+        self._require_same_encoder(other)
+        mine, theirs = self._uses_names(), other._uses_names()
+        if mine != theirs:
+            raise ValueError(
+                "only models alike in class_names can be merged: class_names is "
+                f"{mine!r} here and {theirs!r} there"
+            )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache, partial
 from itertools import chain
 from typing import Any, Self
 
@@ -228,9 +229,11 @@ class AssociativeMemory:
                 or weights.matrix.shape != (moments.n_features, moments.n_values)
             ):
                 raise ValueError("the fast weights do not fit the moments")
-            solver, statistics = memory.solver, memory.statistics
             # files hold no leave-one-out predictions: solve again if they are read
-            memory._solution = Solution(weights, lambda: solver.fit(statistics).loo_scores)
+            again = cache(partial(memory.solver.fit, memory.statistics))
+            memory._solution = Solution(
+                weights, lambda: again().loo_scores, measure_spread=lambda: again().spread
+            )
         return memory
 
     def _replace(self, statistics: Statistics) -> Self:

@@ -1,4 +1,4 @@
-"""Export a solved head as an ONNX graph from features to label and probabilities."""
+"""Export a solved classifier or regressor as an ONNX graph that predicts from features."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from faast._utils.imports import import_optional
 from faast.core.grid import LARGEST_QUERY
 from faast.core.persistence import write_whole
 from faast.core.random_features import LARGEST_PROJECTION
-from faast.core.weights import FeatureWeights
+from faast.core.weights import FastWeights, FeatureWeights
 from faast.estimators.head import Head
 
 OPSET, IR_VERSION = 17, 9
 """Old enough for runtimes that are several years old, new enough for all operators used here."""
+
+Shape = list[str | int]
+"""Length of each axis, or its name where the length varies."""
 
 UNIT_ERROR = 1e-6
 """Rows whose norm is this close to 1 count as scaled already; float32 rounds the norm."""
@@ -44,13 +47,7 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
         If onnx is not installed.
     """
     graph = _Graph()
-    rows = graph.cast("features", "DOUBLE")
-    if normalise:
-        rows = graph.unit(rows)
-    scores = graph.linear(rows, head.weights.matrix, head.weights.bias)
-    if head.weights.mapped is not None:
-        mapped = graph.mapped(rows, head.weights.mapped, head.n_features)
-        scores = graph.add("Add", scores, mapped)
+    scores = graph.values(head.weights, normalise)
     temperature = graph.constant(np.float64(head.temperature))
     if head.multilabel:
         centred = graph.add("Sub", scores, graph.constant(np.float64(0.5)))
@@ -61,8 +58,43 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
         probabilities = graph.add("Softmax", graph.add("Div", scores, temperature), axis=1)
         best = graph.add("ArgMax", scores, axis=1, keepdims=0)
         label = graph.add("Gather", graph.constant(_plain(head.classes)), best, axis=0)
+    text = _plain(head.classes).dtype == object
+    label_kind = "STRING" if text and not head.multilabel else "INT64"
+    label_shape: Shape = ["n", len(head.classes)] if head.multilabel else ["n"]
+    graph.output("label", label, label_kind, label_shape)
     probabilities = graph.cast(probabilities, "FLOAT")
-    write_whole(Path(path), graph.serialise(head, label, probabilities))
+    graph.output("probabilities", probabilities, "FLOAT", ["n", len(head.classes)])
+    write_whole(Path(path), graph.serialise(head.n_features))
+
+
+def write_values(
+    weights: FastWeights, path: str | os.PathLike[str], *, column: bool, normalise: bool = False
+) -> None:
+    """Write the weights of a regressor as an ONNX graph; the file is replaced atomically.
+
+    The input is ``features``, float32 of shape (n, d), the output ``value``, float64 of shape
+    (n, m).
+
+    Parameters
+    ----------
+    weights : FastWeights
+    path : path-like
+    column : bool
+        Whether ``value`` has shape (n,), for one target.
+    normalise : bool
+        Scale rows to norm 1 first.
+
+    Raises
+    ------
+    ImportError
+        If onnx is not installed.
+    """
+    graph = _Graph()
+    values = graph.values(weights, normalise)
+    if column:
+        values = graph.add("Squeeze", values, graph.constant(np.array([1])))
+    graph.output("value", values, "DOUBLE", ["n"] if column else ["n", len(weights.bias)])
+    write_whole(Path(path), graph.serialise(len(weights.matrix)))
 
 
 class _Graph:
@@ -72,6 +104,7 @@ class _Graph:
         self.onnx = import_optional("onnx", "onnx")
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.outputs: list[Any] = []
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node and return the name of its output."""
@@ -84,6 +117,22 @@ class _Graph:
         name = f"constant_{len(self.constants)}"
         self.constants.append(self.onnx.numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
+
+    def values(self, weights: FastWeights, normalise: bool) -> str:
+        """Apply fast weights to the features, scaled to norm 1 if asked."""
+        rows = self.cast("features", "DOUBLE")
+        if normalise:
+            rows = self.unit(rows)
+        values = self.linear(rows, weights.matrix, weights.bias)
+        if weights.mapped is None:
+            return values
+        return self.add("Add", values, self.mapped(rows, weights.mapped, len(weights.matrix)))
+
+    def output(self, name: str, values: str, kind: str, shape: Shape) -> None:
+        """Make values an output of the graph."""
+        self.nodes.append(self.onnx.helper.make_node("Identity", [values], [name]))
+        kind = getattr(self.onnx.TensorProto, kind)
+        self.outputs.append(self.onnx.helper.make_tensor_value_info(name, kind, shape))
 
     def unit(self, rows: str) -> str:
         """Scale rows to norm 1, except rows that an encoder has scaled already."""
@@ -123,27 +172,11 @@ class _Graph:
         most = self.constant(np.float64(limit))
         return self.add("Clip", values, self.add("Neg", most), most)
 
-    def serialise(self, head: Head, label: str, probabilities: str) -> bytes:
+    def serialise(self, n_features: int) -> bytes:
         """Check the model and return it serialised."""
-        helper, kinds = self.onnx.helper, self.onnx.TensorProto
-        width, n_classes = head.weights.matrix.shape
-        text = _plain(head.classes).dtype == object
-        self.nodes += [
-            helper.make_node("Identity", [label], ["label"]),
-            helper.make_node("Identity", [probabilities], ["probabilities"]),
-        ]
-        label_kind = kinds.STRING if text and not head.multilabel else kinds.INT64
-        label_shape = ["n", n_classes] if head.multilabel else ["n"]
-        graph = helper.make_graph(
-            self.nodes,
-            "faast",
-            [helper.make_tensor_value_info("features", kinds.FLOAT, ["n", width])],
-            [
-                helper.make_tensor_value_info("label", label_kind, label_shape),
-                helper.make_tensor_value_info("probabilities", kinds.FLOAT, ["n", n_classes]),
-            ],
-            self.constants,
-        )
+        helper, kind = self.onnx.helper, self.onnx.TensorProto.FLOAT
+        features = helper.make_tensor_value_info("features", kind, ["n", n_features])
+        graph = helper.make_graph(self.nodes, "faast", [features], self.outputs, self.constants)
         model = helper.make_model(
             graph,
             producer_name="faast",

@@ -155,6 +155,18 @@ class RawRowsMixin(FaastEstimator):
         """Return the validated features of rows to be predicted."""
         return self._check_features(X if self._encoding() is None else self.encode(X), first=False)
 
+    def _require_same_encoder(self, other: RawRowsMixin) -> None:
+        """Raise ValueError if another estimator has features of another encoder, or none."""
+        for what, mine, theirs in (
+            ("modality", self.modality, other.modality),
+            ("encoder", self.fingerprint, other.fingerprint),
+        ):
+            if mine != theirs:
+                raise ValueError(
+                    f"only models of one encoder can be merged: {what} is {mine!r} here and "
+                    f"{theirs!r} there ({self.encoder_name} and {other.encoder_name})"
+                )
+
     def _encoder_state(self) -> dict[str, Any] | None:
         """Return the reference to the encoder as JSON; None if rows are features."""
         reference = self._encoding()

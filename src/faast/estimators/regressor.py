@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
-from sklearn.base import RegressorMixin, clone
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
-
 from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.validation import check_finite, to_numpy
-from faast.core.state import State
-from faast.core.weights import FastWeights
-from faast.estimators.base import (
-    COMPACTED,
-    FaastEstimator,
-    all_or_nothing,
-    describe_scale,
-    drop_weightless,
-)
+from faast.encoders import Encoder
+from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.memory import SELECTION_ROWS, AssociativeMemory
-from faast.solvers import Solver, describe_solver, solver_from
+from faast.estimators.memory_regressor import MemoryRegressor
+from faast.estimators.targets import as_numbers, names_of_targets
+from faast.solvers import Solver
 
 
-class FaastRegressor(RegressorMixin, FaastEstimator):
-    """Closed-form regression on frozen features, with one or many outputs.
+class FaastRegressor(MemoryRegressor):
+    """Closed-form regression on frozen features, or on raw rows through a frozen encoder.
+
+    One or several numbers are predicted per row. Rows are learned in one pass; the result does not
+    depend on their order and batching, and forgetting leaves the state as if rows had never been
+    seen.
 
     Parameters
     ----------
     solver : "auto" or Solver
         "auto" is ridge regression with its strength chosen by leave-one-out.
+    encoder : str or Encoder, optional
+        Encodes raw rows: a name for `load_encoder`, or an encoder. None if rows are features.
+    cache : path-like, optional
+        Folder that keeps the features of learned rows; see `FaastClassifier`.
     selection_rows : int
-        Rows kept to select the strength; see `AssociativeMemory`.
+        Rows kept to select the strength and to measure errors; see `AssociativeMemory`.
     key_scale, value_scale : float or ndarray, optional
         Powers of two; see `Moments`. Set them if rows have norms above 2 and models are to be
         merged, or are to have the same bits in any order of rows.
+    verbose : bool
+        Show a progress bar on the terminal while rows are encoded.
 
     Attributes
     ----------
@@ -43,8 +44,12 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         None after `compact`.
     weights_ : FastWeights
         Linear map from features to outputs.
+    loo_r2_, loo_error_ : float, or ndarray of shape (m,)
+        Leave-one-out R² and mean absolute error.
     n_features_in_ : int
         Number of columns of the features.
+    target_names_ : list of str
+        Names of the targets, if the first y learned had names (a DataFrame or a named Series).
 
     Examples
     --------
@@ -60,18 +65,20 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         self,
         solver: Solver | str = "auto",
         *,
+        encoder: str | Encoder | None = None,
+        cache: str | os.PathLike[str] | None = None,
         selection_rows: int = SELECTION_ROWS,
         key_scale: float | AnyArray | None = None,
         value_scale: float | AnyArray | None = None,
+        verbose: bool = False,
     ) -> None:
         self.solver = solver
+        self.encoder = encoder
+        self.cache = cache
         self.selection_rows = selection_rows
         self.key_scale = key_scale
         self.value_scale = value_scale
-
-    learned_: AssociativeMemory | None
-    _weights: FastWeights
-    _one_output: bool
+        self.verbose = verbose
 
     @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -79,20 +86,26 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, d), any real dtype
+        X : array-like of shape (n, d), any real dtype; with an encoder, n raw rows
         y : array-like of shape (n,) or (n, m)
         sample_weight : array-like of shape (n,), optional
 
         Raises
         ------
-        ValueError
-            If shapes or types are wrong, or a row holds NaN or inf.
+        TypeError, ValueError
+            If shapes or types are wrong, a row holds NaN or inf or cannot be encoded, or a target
+            is no finite number.
         """
-        return self._learn(X, y, sample_weight, first=True)
+        self._reference = None
+        return self._learn(self.encode_to_learn(X), y, sample_weight, first=True)
 
-    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn more rows; their order and batching do not matter. Parameters as for `fit`."""
+        return self.partial_fit_encoded(self.encode_to_learn(X), y, sample_weight)
+
+    @all_or_nothing
+    def partial_fit_encoded(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn rows that `encode_to_learn` returned."""
         return self._learn(X, y, sample_weight, first=not hasattr(self, "learned_"))
 
     @all_or_nothing
@@ -106,11 +119,13 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
 
         Raises
         ------
+        RowsNotLearnedError
+            If the features that a raw row was learned with are not known.
         ValueError
             If rows cannot have been learned; see `AssociativeMemory.forget`.
         """
-        left = self._memory().copy()
-        self.learned_ = left.forget(*self._checked(X, y, sample_weight, first=False))
+        checked = self._checked(self._recall(X), y, sample_weight, first=False)
+        self.learned_ = self._memory().copy().forget(*checked)
         return self
 
     @all_or_nothing
@@ -120,120 +135,57 @@ class FaastRegressor(RegressorMixin, FaastEstimator):
         Raises
         ------
         ValueError
-            If columns, widths or scales differ.
+            If encoder, columns, targets, widths or scales differ.
         """
         if not isinstance(other, FaastRegressor):
             raise ValueError(f"cannot merge a regressor with a {type(other).__name__}")
         self._require_same_features(other)
-        self.learned_ = self._memory().copy().merge(other._memory())
+        self._require_same_encoder(other)
+        theirs = other._memory()
+        if not self.is_fitted:
+            self._copy_form(other)
+            self.learned_ = theirs.copy()
+        else:
+            self._require_targets(other.n_targets_, other._target_names())
+            self.learned_ = self._memory().copy().merge(theirs)
         return self
 
-    def predict(self, X: Any) -> FloatArray:
-        """Predict the outputs of rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, m), float64
-        """
-        values = self.weights_.read(self._check_features(X, first=False))
-        return values[:, 0] if self._one_output else values
-
-    @property
-    def weights_(self) -> FastWeights:
-        """The fast weights, a linear map from features to outputs."""
-        check_is_fitted(self)
-        return self._weights if self.learned_ is None else self.learned_.weights
-
-    def compact(self) -> FaastRegressor:
-        """Return a copy for deployment: weights only, no moments or rows, no more learning."""
-        twin: FaastRegressor = clone(self)
-        twin._copy_features(self)
-        twin._one_output = self._one_output
-        twin.learned_, twin._weights = None, self.weights_
-        return twin
-
-    def to_state(self) -> State:
-        """Return the content to write."""
-        learned = self.learned_
-        settings = {
-            "solver": describe_solver(self.solver),
-            "selection_rows": self.selection_rows,
-            "key_scale": describe_scale(self.key_scale),
-            "value_scale": describe_scale(self.value_scale),
-        }
-        part = {"weights": self._weights} if learned is None else {"learned": learned}
-        return State.join(
-            {name: kept.to_state() for name, kept in part.items()},
-            **self._feature_state(),
-            one_output=self._one_output,
-            settings=settings,
-        )
-
-    @classmethod
-    def from_state(cls, state: State) -> Self:
-        """Rebuild a regressor; errors as for `faast.load`."""
-        settings = state.metadata["settings"]
-        restored = cls(**{**settings, "solver": solver_from(settings["solver"])})
-        restored._restore_features(state.metadata)
-        restored._one_output = bool(state.metadata["one_output"])
-        if "learned" in state.metadata:
-            learned = AssociativeMemory.from_state(state.part("learned"))
-            moments = learned.moments
-            if moments is None:
-                raise ValueError("a regressor holds a memory that has learned nothing")
-            restored.learned_, shape = learned, (moments.n_features, moments.n_values)
-        else:
-            restored.learned_ = None
-            restored._weights = FastWeights.from_state(state.part("weights"))
-            shape = restored._weights.matrix.shape
-        if shape[0] != restored.n_features_in_ or (restored._one_output and shape[1] != 1):
-            raise ValueError(f"weights of shape {shape} do not fit the features and the outputs")
-        return restored
-
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
+        names = names_of_targets(y)
         X, Y, weights = self._checked(X, y, sample_weight, first=first)
-        if first:
-            if not len(X):
-                raise ValueError("fit needs at least one row with a weight above zero")
-            learned = AssociativeMemory(
-                self.solver,
-                selection_rows=self.selection_rows,
-                key_scale=self.key_scale,
-                value_scale=self.value_scale,
-            )
-            self._one_output = Y.ndim == 1
-        else:
-            learned = self._memory().copy()
+        if not first:
+            self.learned_ = self._memory().copy().learn(X, Y, weights)
+            return self
+        if not len(X):
+            raise ValueError("fit needs at least one row with a weight above zero")
+        learned = AssociativeMemory(
+            self.solver,
+            selection_rows=self.selection_rows,
+            key_scale=self.key_scale,
+            value_scale=self.value_scale,
+        )
+        self._one_output = Y.ndim == 1
+        self._name_targets(names, 1 if Y.ndim == 1 else Y.shape[1])
         self.learned_ = learned.learn(X, Y, weights)
         return self
 
     def _checked(
         self, X: Any, y: Any, sample_weight: Any, *, first: bool
     ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
-        return drop_weightless(self._check_features(X, first=first), _numbers(y), sample_weight)
+        X, Y = self._check_features(X, first=first), as_numbers(y)
+        if not first:
+            self._require_targets(1 if Y.ndim == 1 else Y.shape[1], names_of_targets(y))
+        return drop_weightless(X, Y, sample_weight)
 
-    def _memory(self) -> AssociativeMemory:
-        check_is_fitted(self)
-        if self.learned_ is None:
-            raise ValueError(COMPACTED)
-        return self.learned_
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-
-def _numbers(y: Any) -> AnyArray:
-    """Validate the targets of a regressor: finite numbers."""
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    targets = to_numpy(y)
-    if targets.dtype.kind not in "fiub":
-        targets = np.asarray(targets, dtype=np.float64)
-    check_finite(targets, "y")
-    return targets
+    def _require_targets(self, n_targets: int, names: Sequence[str] | None) -> None:
+        """Raise ValueError if targets differ in number or name from those that were learned."""
+        if n_targets != self.n_targets_:
+            raise ValueError(
+                f"this model learned {self.n_targets_} targets per row, got {n_targets}"
+            )
+        known = self._target_names()
+        if known is not None and names is not None and list(names) != known:
+            raise ValueError(
+                f"this model learned the targets {', '.join(map(repr, known))}, got "
+                f"{', '.join(map(repr, names))}; name and order the columns of y alike"
+            )

@@ -14,6 +14,7 @@ from faast._utils.arrays import FloatArray
 from faast.core.statistics import Statistics, balance
 from faast.core.weights import FastWeights
 from faast.solvers.calibration import fit_temperature
+from faast.solvers.leverage import Spread
 
 PAPER_PRIOR_ROWS = 40.0
 """Prior count N0 per class (METHOD of arXiv 2605.04651)."""
@@ -30,16 +31,24 @@ class Solution:
         Computes `loo_scores` when they are first read.
     temperature : float
         Scores of classes are divided by it before the softmax.
+    measure_spread : callable or None
+        Computes `spread` when it is first read; None if the solver cannot.
     """
 
     weights: FastWeights
     leave_one_out: Callable[[], FloatArray]
     temperature: float = 1.0
+    measure_spread: Callable[[], Spread | None] | None = None
 
     @cached_property
     def loo_scores(self) -> FloatArray:
         """Predictions for the sampled rows, each left out of the fit: (n, m), in sample order."""
         return self.leave_one_out()
+
+    @cached_property
+    def spread(self) -> Spread | None:
+        """How far values may lie from predictions; None if the solver cannot tell."""
+        return None if self.measure_spread is None else self.measure_spread()
 
 
 @dataclass(frozen=True, eq=False)

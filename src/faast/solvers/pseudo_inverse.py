@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from faast._utils.arrays import FloatArray
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
 from faast.solvers.base import Solution, Solver
+from faast.solvers.leverage import Spread
 from faast.solvers.spectrum import LeaveOneOut, Spectrum, decompose
 
 
@@ -54,17 +56,26 @@ class PseudoInverse(Solver):
     def fit(self, statistics: Statistics) -> Solution:
         """Solve; see `Solver.fit`. Leave-one-out scores keep the choice of directions fixed."""
         spectrum = decompose(statistics, centred=False)
-        weights = self.solve_spectrum(spectrum)
+        weights, w = self.solve_spectrum(spectrum), spectrum.eigenvalues
+        kept = np.arange(len(w)) < weights.rank
 
-        def leave_one_out() -> FloatArray:
+        @cache
+        def left_out() -> tuple[LeaveOneOut, FloatArray]:
             # The pseudo-inverse is the limit of a vanishing ridge on the directions it keeps. A
             # tiny ridge stands in: with every direction kept the limit is 0 / 0.
-            w = spectrum.eigenvalues
-            kept = np.arange(len(w)) < weights.rank
             removed = np.where(kept, 1e-10 / (w / w[:1] + 1e-10), 1.0)
-            return LeaveOneOut(spectrum, statistics.sampled_rows()).predictions(removed)
+            return LeaveOneOut(spectrum, statistics.sampled_rows()), removed
 
-        return Solution(weights, leave_one_out)
+        def measure_spread() -> Spread:
+            rows, removed = left_out()
+            leverage = spectrum.leverage(np.where(kept, 1.0 / w, 0.0), outside=0.0)
+            return Spread(leverage, rows.remaining(removed))
+
+        def leave_one_out() -> FloatArray:
+            rows, removed = left_out()
+            return rows.predictions(removed)
+
+        return Solution(weights, leave_one_out, measure_spread=measure_spread)
 
     def solve_spectrum(self, spectrum: Spectrum) -> FastWeights:
         """Compute weights from a decomposition, so that several tolerances can share one.

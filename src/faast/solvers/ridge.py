@@ -13,6 +13,7 @@ from faast._utils.arrays import FloatArray
 from faast.core.moments import Moments
 from faast.core.statistics import Statistics
 from faast.solvers.base import Solution, Solver
+from faast.solvers.leverage import Spread
 from faast.solvers.spectrum import LeaveOneOut, Spectrum, decompose
 
 N_STRENGTHS = 53
@@ -66,8 +67,18 @@ class Ridge(Solver):
         left_out = cache(lambda: LeaveOneOut(spectrum, statistics.sampled_rows()))
         strength = self._choose_strength(spectrum, statistics, left_out)
         w = spectrum.eigenvalues
-        weights = spectrum.weights(1.0 / (w + strength), strength=strength)
-        return Solution(weights, lambda: left_out().predictions(strength / (w + strength)))
+        gains, removed = 1.0 / (w + strength), strength / (w + strength)
+
+        def measure_spread() -> Spread:
+            # without regularisation, directions that no row spans count as the least spanned one
+            outside = 1.0 / strength if strength else float(gains.max(initial=0.0))
+            return Spread(spectrum.leverage(gains, outside), left_out().remaining(removed))
+
+        return Solution(
+            spectrum.weights(gains, strength=strength),
+            lambda: left_out().predictions(removed),
+            measure_spread=measure_spread,
+        )
 
     def _choose_strength(
         self, spectrum: Spectrum, statistics: Statistics, left_out: Callable[[], LeaveOneOut]

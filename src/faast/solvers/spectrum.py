@@ -11,6 +11,7 @@ from faast.core.moments import Moments
 from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
+from faast.solvers.leverage import Leverage
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -80,6 +81,20 @@ class Spectrum:
             explained=float(np.clip(explained / total, 0.0, 1.0)) if total > 0 else 0.0,
             strength=strength,
         )
+
+    def leverage(self, gains: FloatArray, outside: float) -> Leverage:
+        """Return the leverage of rows in the fit with a filter.
+
+        Parameters
+        ----------
+        gains : ndarray of shape (r,)
+            See `weights`.
+        outside : float
+            The gain of directions that no row spans.
+        """
+        basis = np.ascontiguousarray(self.basis, dtype=np.float32)
+        base = 1.0 / self.count if self.centred else 0.0
+        return Leverage(self.key_mean, basis, gains, outside, base)
 
 
 def decompose(statistics: Statistics, centred: bool) -> Spectrum:
@@ -213,9 +228,12 @@ class LeaveOneOut:
         -------
         ndarray of shape (n, m)
         """
-        left = np.maximum(self._rest, 0.0) + self._leaving * (self._squares @ removed)
         errors = self._beyond + self._scores @ (removed[:, None] * self._fitted)
-        return errors / np.maximum(left, TINY)[:, None]
+        return errors / np.maximum(self.remaining(removed), TINY)[:, None]
+
+    def remaining(self, removed: FloatArray) -> FloatArray:
+        """Return 1 - h of each row, (n,), for the same filter."""
+        return np.maximum(self._rest, 0.0) + self._leaving * (self._squares @ removed)
 
     def predictions(self, removed: FloatArray) -> FloatArray:
         """Return the leave-one-out prediction of each row, shape (n, m)."""

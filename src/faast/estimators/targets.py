@@ -1,0 +1,66 @@
+"""Targets of regressors: finite numbers, one or several per row, perhaps with names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from faast._utils.arrays import AnyArray
+from faast._utils.validation import check_finite, to_numpy
+
+
+def as_numbers(y: Any) -> AnyArray:
+    """Validate the targets of a regressor.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, m), finite numbers
+
+    Returns
+    -------
+    ndarray of shape (n,) or (n, m), of a real dtype
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a target is masked, missing or no finite number (the message
+        names its row).
+    """
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+        row = int(np.argwhere(np.ma.getmaskarray(y))[0][0])
+        raise ValueError(f"row {row} of y is masked; leave masked rows out")
+    targets = to_numpy(y)
+    if targets.ndim not in (1, 2) or (targets.ndim == 2 and not targets.shape[1]):
+        raise ValueError(
+            f"y must hold one number per row, or a row of numbers, got shape {targets.shape}"
+        )
+    if targets.dtype.kind not in "fiub":
+        targets = _convert(targets)
+    check_finite(targets, "y")
+    return targets
+
+
+def names_of_targets(y: Any) -> list[str] | None:
+    """Return the names of the columns of y, a DataFrame or a named Series; None without names."""
+    names = getattr(y, "columns", None)
+    names = [getattr(y, "name", None)] if names is None else list(names)
+    return names if names and all(isinstance(name, str) and name for name in names) else None
+
+
+def _convert(targets: AnyArray) -> AnyArray:
+    """Convert Python objects and texts to numbers, one by one."""
+    converted = np.zeros(targets.shape)
+    for place, target in np.ndenumerate(targets.astype(object)):
+        try:
+            if targets.dtype.kind in "mM":
+                raise TypeError("as Python objects, some dates and durations are integers")
+            converted[place] = float(target)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(
+                f"row {place[0]} of y is {target!r}; a regressor takes numbers, a classifier takes "
+                "labels"
+            ) from None
+    return converted
