@@ -25,6 +25,7 @@ from faast import (
     NaturalGradientClassifier,
     Ridge,
     TextClassifier,
+    TextRegressor,
 )
 from faast.core.persistence import METADATA_KEY, content_hash
 from faast.encoders import EncoderMismatchError
@@ -64,13 +65,16 @@ def make_models():
         "text": TextClassifier("hashing", novelty=True).fit(texts, [t.split()[0] for t in texts]),
         "natural": NaturalGradientClassifier(window=40, buffer=10).fit(X, names),
         "regressor": FaastRegressor().fit(X, X[:, :2]),
+        "compact regressor": FaastRegressor().fit(X, X[:, 0]).compact(),
+        "text regressor": TextRegressor().fit(texts, range(len(texts))),
         "memory": AssociativeMemory(selection_rows=10).learn(X, np.eye(3)[y]),
     }
     models["changed"].alias_classes({"e": "d"}).order_classes(["d"])
     for name, model in models.items():
-        if name not in ("unsolved", "text", "memory"):
+        if name not in ("unsolved", "text", "text regressor", "memory"):
             model.predict(X[:2])
     models["text"].predict(texts)
+    assert all(models[name].measures_errors for name in ("regressor", "text regressor"))
     return models
 
 
@@ -181,10 +185,12 @@ def require_behaviour(model):
             width = model.moments.n_features
             assert np.isfinite(model.read(random.standard_normal((3, width)))).all()
         return
-    text = isinstance(model, TextClassifier)
+    text = isinstance(model, TextClassifier | TextRegressor)
     X = ["a card", "the coin"] if text else random.standard_normal((2, model.n_features_in_)) / 3
     if isinstance(model, FaastRegressor):
         assert np.isfinite(model.predict(X)).all()
+        if model.measures_errors:
+            assert not np.isnan(model.predict_interval(X)).any()
         y = np.zeros(2) if model._one_output else np.zeros((2, model.predict(X).shape[1]))
     else:
         classes = model.classes_.tolist()
