@@ -181,3 +181,12 @@ def test_cifar_features_in_one_pass(shared):
     data = load_file(shared / "data" / "image" / "cifar10_mobilenet_v1.safetensors")
     model = NaturalGradientClassifier().fit(data["train.features"], data["train.labels"])
     assert model.score(data["test.features"], data["test.labels"]) >= 0.768
+
+
+def test_a_row_whose_squares_leave_float32_is_refused_by_number():
+    X, y = np.eye(4), ["a", "b", "a", "b"]
+    model = NaturalGradientClassifier().fit(X, y)
+    with pytest.raises(ValueError, match=r"row 1 holds 1e\+20; entries must be at most 1e\+15"):
+        model.partial_fit(X[:2] * [[1.0], [1e20]], y[:2])
+    assert model.learned_.n_rows == 4
+    assert model.fit(X * 1e12, y).predict(X * 1e12).tolist() == y

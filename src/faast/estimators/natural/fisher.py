@@ -47,7 +47,7 @@ class Fisher(Stored):
 
     def add(self, keys: AnyArray, P: AnyArray, weights: AnyArray) -> None:
         """Add rows: keys (n, d + 1), probabilities P (n, C) and weights (n,), in place."""
-        curving = weights * (1.0 - (P * P).sum(axis=1))
+        curving = weights * np.maximum(1.0 - (P * P).sum(axis=1), 0.0)
         self.gram += (keys * curving[:, None]).T @ keys
         self.outputs += np.diag(weights @ P) - (P * weights[:, None]).T @ P
         self.mass += float(curving.sum())
@@ -91,9 +91,15 @@ class Fisher(Stored):
         return replace(self, outputs=outputs, gram=self.gram.copy())
 
     def validate(self) -> None:
-        """Raise ValueError if S or G is not positive semidefinite, as sums of squares are."""
+        """Raise ValueError if S or G is not positive semidefinite, or their traces do not fit.
+
+        The trace of S is Σ w, and so is the last entry of G, as the last key of a row is 1.
+        """
         if not _is_positive(self.outputs, self.rows) or not _is_positive(self.gram, self.rows):
             raise ValueError("the Fisher information has negative eigenvalues")
+        sums = np.array([np.trace(self.outputs), self.gram[-1, -1]])
+        if not np.allclose(sums, self.mass, rtol=1e-3, atol=1e-6 * self.rows):
+            raise ValueError(f"sums over the same rows differ: {sums} and {self.mass}")
 
 
 def _is_positive(matrix: FloatArray, rows: float) -> bool:

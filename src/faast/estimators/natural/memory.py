@@ -21,6 +21,8 @@ from faast.estimators.labels import (
 from faast.estimators.natural.one_pass import NaturalPass
 from faast.estimators.natural.stream import Examples, in_random_order, shuffle
 
+LARGEST_ENTRY = 1e15
+
 
 class NaturalMemory:
     """Classes and the natural-gradient pass over their rows; `learn` returns a new memory.
@@ -139,6 +141,7 @@ class NaturalMemory:
         if n_classes != len(restored.classes) or not restored.n_rows >= 0:
             raise ValueError(f"{len(restored.classes)} classes cannot have {n_classes} outputs")
         for rows in (restored._shuffling, restored._waiting):
+            _require_small(rows.keys)
             wide = rows.keys.shape[1] != width - 1
             if wide or (len(rows) and rows.codes.max() >= n_classes):
                 raise ValueError("rows that wait to be learned do not fit the weights")
@@ -150,6 +153,7 @@ class NaturalMemory:
 
     def _number(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> Examples:
         """Give rows their numbers and class codes; add new classes."""
+        _require_small(X)
         classes = unite_labels(self.classes, y)
         if self._pass is None:
             self._shuffling = self._waiting = Examples.empty(X.shape[1])
@@ -183,3 +187,14 @@ class NaturalMemory:
             finished.finish(self._waiting.append(in_random_order(self._shuffling)))
             self._finished = finished
         return self._finished
+
+
+def _require_small(X: AnyArray) -> None:
+    """Raise ValueError if the square of an entry would leave the range of float32."""
+    peaks = np.abs(X).max(axis=1, initial=0).astype(np.float64)
+    large = np.flatnonzero(peaks > LARGEST_ENTRY)
+    if large.size:
+        raise ValueError(
+            f"row {large[0]} holds {peaks[large[0]]:g}; entries must be at most {LARGEST_ENTRY:g}, "
+            "rescale them"
+        )
