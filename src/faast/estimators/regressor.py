@@ -11,7 +11,7 @@ from faast.encoders import Encoder
 from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.memory import SELECTION_ROWS, AssociativeMemory
 from faast.estimators.memory_regressor import MemoryRegressor
-from faast.estimators.targets import as_numbers, names_of_targets
+from faast.estimators.numbers import as_numbers, names_of_targets
 from faast.solvers import Solver
 
 
