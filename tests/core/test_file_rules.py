@@ -34,7 +34,7 @@ def learned(capacity, maps, n_rows=30):
     [
         ({}, {"n_features": 0}, "n_features must be an integer of at least 1"),
         ({"grids.key.scale": np.ones(5)}, {}, "must have shape|scales of the key grid"),
-        ({}, {"n_values": True}, "n_values must be an integer of at least 1"),
+        ({}, {"n_values": True}, "n_values must be an integer of at least 0"),
     ],
 )
 def test_moments_need_shapes_that_rows_can_have(tensors, metadata, message):

@@ -18,6 +18,7 @@ from faast.estimators.class_memory import ClassEmbeddings, ClassMemory
 from faast.estimators.head import require_fit
 from faast.estimators.labels import as_labels
 from faast.estimators.pipeline import EncoderTransformer, RandomFeatureTransformer
+from faast.estimators.targets import TargetKind, as_targets
 from tests.forging import forge
 
 INDICATOR = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
@@ -38,13 +39,13 @@ def labels():
 
 def test_an_indicator_matrix_has_no_use_for_labels_of_classes(rows):
     X = rows[:4]
-    with pytest.raises(ValueError, match="class_embeddings have no meaning"):
+    with pytest.raises(ValueError, match="class_embeddings has no meaning"):
         FaastClassifier(class_embeddings={0: X[0]}).fit(X, INDICATOR)
     with pytest.raises(ValueError, match="class_weight has no meaning"):
         FaastClassifier(class_weight={0: 2.0}).fit(X, INDICATOR)
     with pytest.raises(ValueError, match="one label per row, got an indicator matrix"):
         NaturalGradientClassifier().fit(X, INDICATOR)
-    with pytest.raises(ValueError, match="learned indicators"):
+    with pytest.raises(ValueError, match="learned an indicator matrix"):
         FaastClassifier().fit(X, INDICATOR).to_pipeline()
 
 
@@ -55,16 +56,8 @@ def test_kinds_of_targets_do_not_mix(rows):
         indicator.partial_fit(X, [0, 1, 0, 1])
     with pytest.raises(ValueError, match="learned 2 indicator columns, got 3"):
         indicator.partial_fit(X, np.eye(3)[[0, 1, 2, 0]])
-    with pytest.raises(ValueError, match="cannot merge a multi-label classifier"):
+    with pytest.raises(ValueError, match="cannot merge a classifier that learned an indicator"):
         indicator.merge(FaastClassifier().fit(X, [0, 1, 0, 1]))
-
-
-def test_columns_of_lists_are_read_and_wider_ones_are_not(rows):
-    with pytest.warns(Warning, match="column-vector"):
-        model = FaastClassifier().fit(rows[:4], [["a"], ["b"], ["a"], ["b"]])
-    assert model.classes_.tolist() == ["a", "b"]
-    with pytest.raises(ValueError, match="multi-label indicator"):
-        FaastClassifier().fit(rows[:2], [["a", "b"], ["b", "a"]])
 
 
 def test_truth_values_among_integers_are_integers():
@@ -233,7 +226,7 @@ def test_random_features_are_part_of_a_pipeline():
         ({}, {"n_features": 7}, (), "another number of features"),
         ({}, {"head.classes": ["i", 4, 5, 6]}, (), "other classes than were learned"),
         ({}, {"learned.classes": ["i", 4, 5]}, (), "cannot have"),
-        ({}, {"head.multilabel": True}, (), "other classes than were learned"),
+        ({}, {"head.kind": "labels"}, (), "other classes than were learned"),
         ({}, {}, ("head.weights",), "weights is missing"),
     ],
 )
@@ -263,8 +256,8 @@ def test_a_memory_of_classes_fits_its_rows(rows, labels):
     doubled = {"statistics.rows.values": 2 * sums["statistics.rows.values"]}
     with pytest.raises(ValueError, match="values of classes must be 0 or 1"):
         forge(plain, doubled)
-    assert plain.find_rows(rows[:2], labels[:2]) is not None
-    assert ClassMemory.empty(False, 10, False, None, {}).find_rows(rows, labels) is None
+    assert plain.find_rows(rows[:2], as_targets(labels[:2])) is not None
+    assert ClassMemory.empty(TargetKind.LABEL, 10, False, None, {}).find_rows(rows, labels) is None
 
 
 def test_a_head_fits_what_was_learned(rows, labels):

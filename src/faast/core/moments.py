@@ -12,6 +12,7 @@ from faast._utils.threads import threads_for
 from faast._utils.validation import Batch, iterate_batches
 from faast.core.grid import GridPair
 from faast.core.grid_sums import GridSums
+from faast.core.sample import select_columns
 from faast.core.state import State
 from faast.core.sums import (
     BlockSums,
@@ -43,7 +44,7 @@ class Moments(GridSums):
     n_features : int
         Columns of the keys, d.
     n_values : int
-        Columns of the values, m.
+        Columns of the values, m; 0 if nothing is to be predicted yet.
     key_scale, value_scale : float or ndarray, optional
         Powers of two, one for all columns or one per column; the grid's step is
         ``scale * 2**-grid``. By default 1 for unit rows and most rows of norm up to 2, otherwise
@@ -79,8 +80,8 @@ class Moments(GridSums):
         value_scale: float | AnyArray | None = None,
         grid: int | None = 20,
     ) -> None:
-        self.n_features = _positive(n_features, "n_features")
-        self.n_values = _positive(n_values, "n_values")
+        self.n_features = _at_least(1, n_features, "n_features")
+        self.n_values = _at_least(0, n_values, "n_values")
         self.grids = GridPair.from_scales(grid, key_scale, value_scale)
         # views of a single zero: arrays are never changed in place, so none is allocated yet
         dtype = np.int64 if grid is not None else np.float64
@@ -187,13 +188,9 @@ class Moments(GridSums):
         columns : ndarray of shape (new_n_values,), integer
             For each new column the index of the old column to copy, or -1 for zeros.
         """
-        columns = np.asarray(columns)
-        fresh = columns < 0
         for name in ("cross", "value_sum", "value_square_sum"):
             # copied row by row: the bits of products depend on the order in memory
-            taken = np.ascontiguousarray(self.sums[name][..., columns])
-            taken[..., fresh] = 0
-            self.sums[name] = taken
+            self.sums[name] = select_columns(self.sums[name], columns)
         self.grids = self.grids.select_outputs(columns)
         self.n_values = len(columns)
         return self
@@ -284,7 +281,8 @@ class Moments(GridSums):
         ValueError
             If a sum has a wrong shape or dtype, or a count or a sum of squares is negative.
         """
-        d, m = (_positive(state.metadata[name], name) for name in ("n_features", "n_values"))
+        d = _at_least(1, state.metadata["n_features"], "n_features")
+        m = _at_least(0, state.metadata["n_values"], "n_values")
         grids = GridPair.from_state(state.part("grids"))
         moments = cls(d, m, grid=grids.bits)
         for name, grid, width in (("key", grids.key, d), ("value", grids.value, m)):
@@ -330,7 +328,7 @@ class Moments(GridSums):
         return self.grids.unite(other.grids)
 
 
-def _positive(number: Any, name: str) -> int:
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {number!r}")
+def _at_least(least: int, number: Any, name: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}")
     return int(number)

@@ -224,8 +224,9 @@ class RowSample:
 
 
 def select_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
-    """Rearrange columns; -1 stands for a column of zeros."""
-    return np.ascontiguousarray(np.where(columns < 0, 0, values[:, columns]))
+    """Rearrange columns (the last axis), row by row in memory; -1 stands for a column of zeros."""
+    zeros = np.zeros_like(values, shape=(*values.shape[:-1], 1))
+    return np.ascontiguousarray(np.concatenate([values, zeros], axis=-1)[..., columns])
 
 
 def hash_rows(keys: AnyArray) -> AnyArray:

@@ -248,9 +248,11 @@ class BlockSums:
         else:
             weighted_values = values * weights[:, None]
             running["gram"] += np.tril((keys * weights[:, None]).T @ keys)
-        dgemm(1.0, weighted_values.T, keys.T, beta=1.0, c=cross, trans_b=1, overwrite_c=1)
         running["count"] += weights.sum()
         running["key_sum"] += dgemv(1.0, keys.T, weights)
+        if not values.shape[1]:  # BLAS takes no empty matrix
+            return
+        dgemm(1.0, weighted_values.T, keys.T, beta=1.0, c=cross, trans_b=1, overwrite_c=1)
         running["value_sum"] += dgemv(1.0, values.T, weights)
         running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted_values)
 

@@ -105,7 +105,7 @@ def learn_partitions(
     if checkpoint is not None:
         checkpoint.prune()
     state = copy.deepcopy(total)  # Ray's arrays are read-only views of shared memory
-    model.learn_statistics(state.classes, state.statistics)
+    model.learn_statistics(state.classes, state.statistics, state.kind)
 
 
 def _decide_grid(

@@ -54,7 +54,8 @@ class Worker:
         """Learn a partition from scratch; return its index and its state."""
         classifier = clone(self.classifier)
         if self.grid_state is not None:
-            classifier.learn_statistics(self.grid_state.classes, self.grid_state.statistics)
+            grid = self.grid_state
+            classifier.learn_statistics(grid.classes, grid.statistics, grid.kind)
         for features, labels in encode_batches(partition.batches, self._encode):
             classifier.partial_fit(features, labels)
         state = PartialState.of(classifier)

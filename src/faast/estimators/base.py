@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import wraps
 from threading import RLock
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,6 +26,17 @@ COMPACTED = (
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class RowsGiven(Protocol):
+    """Targets or values of rows."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: AnyArray) -> Self: ...
+
+
+Given = TypeVar("Given", bound=RowsGiven)
 
 _LOCKS: WeakKeyDictionary[object, Any] = WeakKeyDictionary()  # locks cannot be copied or pickled
 
@@ -142,8 +153,8 @@ class FaastEstimator(BaseEstimator):
 
 
 def drop_weightless(
-    X: AnyArray, y: AnyArray, sample_weight: Any
-) -> tuple[AnyArray, AnyArray, FloatArray | None]:
+    X: AnyArray, y: Given, sample_weight: Any
+) -> tuple[AnyArray, Given, FloatArray | None]:
     """Drop rows of weight 0, which must have the same effect as rows that were never seen."""
     weights = as_weights(sample_weight, len(X))
     if len(X) != len(y):

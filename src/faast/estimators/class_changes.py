@@ -10,13 +10,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray
 from faast.estimators.base import all_or_nothing
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Names, is_name, name_classes
 from faast.estimators.class_record import ClassChange
-from faast.estimators.labels import as_labels, as_targets, distinct_labels, label_indices
+from faast.estimators.labels import as_labels, label_indices
 from faast.estimators.memory_classifier import MemoryClassifier
+from faast.estimators.targets import TargetKind, Targets, as_targets
 
 NAMED_CLASSES = 8
 """Classes that an error message names."""
@@ -45,7 +45,7 @@ class ChangingClassifier(MemoryClassifier):
             If a label is no class, two classes would get the same label (see `merge_classes`), a
             new label is an alias of another class, or an indicator matrix was learned.
         """
-        memory = self._single_label_memory()
+        memory = self._labelled_memory()
         given = dict(zip(as_labels(list(labels)).tolist(), _listed(labels.values()), strict=True))
         given = {old: new for old, new in given.items() if not _same(old, new)}
         places = self._places(list(given))
@@ -113,12 +113,12 @@ class ChangingClassifier(MemoryClassifier):
         memory = self._single_label_memory()
         (old,) = _listed([label])
         self._places([old])
-        features, y = self._recall(X), self._record.resolve(as_targets(y))
+        features, targets = self._recall(X), self.resolve_labels(y)
         before = memory.n_rows
-        self.forget(X, [old] * len(y), sample_weight)
+        self.forget(X, [old] * len(targets), sample_weight)
         moved = before - self.n_rows_
-        self.partial_fit_encoded(features, y, self.embed_names(y), sample_weight)
-        parts = tuple(distinct_labels(y).tolist())
+        self.partial_fit_encoded(features, targets, self.embed_names(targets), sample_weight)
+        parts = tuple(targets.labels.tolist())
         self._record = self._record.append(ClassChange("split", (old,), parts, moved))
         return self
 
@@ -137,7 +137,7 @@ class ChangingClassifier(MemoryClassifier):
             If an alias is a class itself (see `merge_classes`), a label is no class, an alias to
             remove is none, or an indicator matrix was learned.
         """
-        memory, known = self._single_label_memory(), dict(self._record.aliases)
+        memory, known = self._labelled_memory(), dict(self._record.aliases)
         for alias, given in zip(_listed(aliases), aliases.values(), strict=True):
             if given is None:
                 if known.pop(alias, None) is None:
@@ -198,9 +198,9 @@ class ChangingClassifier(MemoryClassifier):
         """Embed the names among labels; see `ClassNamesMixin.embed_names`."""
         return super().embed_names(self.resolve_labels(y))
 
-    def resolve_labels(self, y: Any) -> AnyArray:
-        """Return labels as `fit` takes them, (n,) or indicators (n, C), with aliases replaced."""
-        return self._record.resolve(as_targets(y))
+    def resolve_labels(self, y: Any) -> Targets:
+        """Return the targets that `fit` takes, with aliases replaced by their classes."""
+        return as_targets(y, self._kind()).relabel(self._record.aliases)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on rows; an alias counts as its class.
@@ -215,14 +215,14 @@ class ChangingClassifier(MemoryClassifier):
         float
             In 0 to 1. A UserWarning says so where no label is a class of the model.
         """
-        y, classes = self.resolve_labels(y), self.classes_
-        if y.ndim == 1 and len(y) and np.all(label_indices(y, classes) < 0):
+        targets, classes = self.resolve_labels(y), self.classes_
+        if len(targets.labels) and np.all(label_indices(targets.labels, classes) < 0):
             warnings.warn(
-                f"no label is a class of the model: the labels are {_some(y)}, the classes "
-                f"{_some(classes)}",
+                f"no label is a class of the model: the labels are {_some(targets.labels)}, the "
+                f"classes {_some(classes)}",
                 stacklevel=2,
             )
-        return float(super().score(X, y, sample_weight))
+        return super().score(X, targets, sample_weight)
 
     def _relabel(self, labels: Mapping[Hashable, Hashable]) -> Self:
         """Give classes other labels everywhere, and embed the new names if names are used."""
@@ -237,7 +237,7 @@ class ChangingClassifier(MemoryClassifier):
         self.learned_ = self._name(memory, names)
         if self._last_fit is not None:
             rows, targets = self._last_fit
-            self._last_fit = rows, as_labels([labels.get(t, t) for t in targets.tolist()])
+            self._last_fit = rows, targets.relabel(labels)
         return self
 
     def _name(self, memory: ClassMemory, names: Names) -> ClassMemory:
@@ -246,10 +246,19 @@ class ChangingClassifier(MemoryClassifier):
             return memory
         return name_classes(memory, self._declared(), self._uses_names(), names)
 
-    def _single_label_memory(self) -> ClassMemory:
+    def _labelled_memory(self) -> ClassMemory:
         memory = self._memory()
-        if memory.multilabel:
+        if memory.kind is TargetKind.INDICATOR:
             raise ValueError("classes that are columns of an indicator matrix cannot be changed")
+        return memory
+
+    def _single_label_memory(self) -> ClassMemory:
+        memory = self._labelled_memory()
+        if memory.kind.several:
+            raise ValueError(
+                "classes can be merged and split where rows have one label each; this model "
+                f"learned {memory.kind.description}, so learn the rows anew"
+            )
         return memory
 
     def _places(self, labels: Iterable[Hashable]) -> list[int]:

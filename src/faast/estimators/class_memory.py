@@ -1,4 +1,4 @@
-"""Class memory: statistics with one column of values per class or indicator column."""
+"""Class memory: statistics with one column of values per class."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from faast.estimators.labels import (
     label_indices,
     unite_labels,
 )
+from faast.estimators.targets import CLASSES, KIND, TargetKind, Targets, check_order, unite_classes
 
 ONE_HOT_SCALE = 2.0**20
 """Grid scale of one-hot values: 1 is one grid unit, so counts may grow to 2**63."""
@@ -73,9 +74,9 @@ class ClassMemory(Stored):
     Attributes
     ----------
     classes : ndarray of shape (C,)
-        Sorted labels; for indicator matrices the column numbers.
-    multilabel : bool
-        Whether targets are indicator matrices.
+        Sorted labels; of indicator matrices the names of the columns in their order, or numbers.
+    kind : TargetKind
+        How the targets of rows are given.
     capacity : int
         Largest number of distinct rows to keep.
     maps : bool
@@ -90,8 +91,8 @@ class ClassMemory(Stored):
         Cache of heads solved from this memory, by the settings they were solved with; not saved.
     """
 
-    classes: Annotated[AnyArray, LABELS]
-    multilabel: bool
+    classes: Annotated[AnyArray, CLASSES]
+    kind: Annotated[TargetKind, KIND]
     capacity: Annotated[int, Range(0, 2**62)]
     maps: bool
     key_scale: float | Annotated[FloatArray, Array("d")] | None = None
@@ -102,7 +103,7 @@ class ClassMemory(Stored):
     @classmethod
     def empty(
         cls,
-        multilabel: bool,
+        kind: TargetKind,
         capacity: int,
         maps: bool,
         key_scale: float | AnyArray | None,
@@ -114,26 +115,25 @@ class ClassMemory(Stored):
         if key_scale is not None:
             scale = np.asarray(key_scale, dtype=np.float64)
             key_scale = scale if scale.ndim else float(scale)
-        return cls(classes, multilabel, capacity, maps, key_scale, None, named)
+        return cls(classes, kind, capacity, maps, key_scale, None, named)
 
-    def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> ClassMemory:
-        """Return a memory that has also learned rows (n, d) with labels (n,) or indicators (n, C).
+    def learn(self, X: AnyArray, targets: Targets, weights: FloatArray | None) -> ClassMemory:
+        """Return a memory that has also learned rows (n, d) with their targets.
 
         Raises
         ------
         ValueError
-            If y is of another kind than was learned, or a row does not fit.
+            If targets are of another kind than was learned, or a row does not fit.
         """
-        self._require_kind(y)
-        if not len(y):
+        targets = targets.require_like(self.kind, self.classes)
+        if not len(targets):
             return self
-        found = np.arange(y.shape[1]) if self.multilabel else y
-        grown = self._arrange(unite_labels(self.classes, found))
+        grown = self._arrange(unite_classes(self.kind, self.classes, targets.labels))
         statistics = grown.statistics or grown._no_rows(X.shape[1])
-        part = statistics.sum_batches([Batch(X, grown._values(y), weights, 0)])
+        part = statistics.sum_batches([Batch(X, targets.among(grown.classes), weights, 0)])
         return replace(grown, statistics=statistics.merge(part))
 
-    def forget(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> ClassMemory:
+    def forget(self, X: AnyArray, targets: Targets, weights: FloatArray | None) -> ClassMemory:
         """Return a memory without these rows; classes left without rows and embedding are dropped.
 
         Raises
@@ -141,17 +141,19 @@ class ClassMemory(Stored):
         ValueError
             If rows, or their class, were never learned.
         """
-        self._require_kind(y)
-        if not self.multilabel:
-            unknown = np.flatnonzero(label_indices(y, self.classes) < 0)
-            if len(unknown):
-                raise ValueError(
-                    f"row {unknown[0]}: class {y.tolist()[unknown[0]]!r} was never learned, so it "
-                    "has no rows to forget"
-                )
+        targets = targets.require_like(self.kind, self.classes)
+        known = label_indices(targets.labels, self.classes) >= 0
+        unknown = targets.marks[:, ~known]
+        if unknown.any():
+            row, place = np.argwhere(unknown)[0]
+            raise ValueError(
+                f"row {row}: class {targets.labels[~known].tolist()[place]!r} was never learned, "
+                "so it has no rows to forget"
+            )
         if self.statistics is None:
             raise ValueError("nothing has been learned yet, so there is nothing to forget")
-        part = self.statistics.sum_batches([Batch(X, self._values(y), weights, 0)], forgetting=True)
+        batch = Batch(X, targets.among(self.classes), weights, 0)
+        part = self.statistics.sum_batches([batch], forgetting=True)
         return replace(self, statistics=self.statistics.unmerge(part))._without_empty_classes()
 
     def merge(self, other: ClassMemory) -> ClassMemory:
@@ -160,11 +162,14 @@ class ClassMemory(Stored):
         Raises
         ------
         ValueError
-            If widths or scales differ, or only one of the two is multi-label.
+            If widths, scales or kinds of targets differ.
         """
-        if self.multilabel != other.multilabel:
-            raise ValueError("cannot merge a multi-label classifier with a single-label one")
-        classes = unite_labels(self.classes, other.classes)
+        if self.kind is not other.kind:
+            raise ValueError(
+                f"cannot merge a classifier that learned {self.kind.description} with one that "
+                f"learned {other.kind.description}"
+            )
+        classes = unite_classes(self.kind, self.classes, other.classes)
         mine, theirs = self._arrange(classes), other._arrange(classes)
         if mine.statistics is None or theirs.statistics is None:
             return replace(mine, statistics=mine.statistics or theirs.statistics)
@@ -189,6 +194,11 @@ class ClassMemory(Stored):
             return self
         relabelled = as_labels([labels.get(label, label) for label in self.classes.tolist()])
         classes = distinct_labels(relabelled)
+        if self.kind.several and len(classes) < len(self.classes):
+            raise ValueError(
+                "classes cannot be made one where rows may have several labels, as some rows may "
+                "have both; learn the rows anew"
+            )
         statistics, named = self.statistics, self.embeddings
         if statistics is not None:
             statistics = statistics.sum_outputs(label_indices(relabelled, classes))
@@ -227,21 +237,21 @@ class ClassMemory(Stored):
         mean: FloatArray = self.embeddings.vectors.mean(axis=0)
         return np.stack([vectors.get(label, mean) for label in self.classes.tolist()])
 
-    def find_rows(self, X: AnyArray, y: AnyArray) -> IntArray | None:
+    def find_rows(self, X: AnyArray, targets: Targets) -> IntArray | None:
         """Return the index of each row in the sample, (n,); None if the sample lacks a row."""
         if self.statistics is None:
             return None
         sample, grid = self.statistics.rows, self.statistics.moments.key_grid
-        codes = sample.values.argmax(axis=1).tolist()
-        places = {pair: i for i, pair in enumerate(zip(sample.hashes.tolist(), codes, strict=True))}
-        hashes = hash_rows(grid.rounded(X)).tolist()
-        wanted = zip(hashes, label_indices(y, self.classes).tolist(), strict=True)
+        held = _pairs(sample.hashes, sample.values.astype(np.uint8))
+        places = {pair: i for i, pair in enumerate(held)}
+        wanted = _pairs(hash_rows(grid.rounded(X)), targets.among(self.classes))
         found = [places.get(pair, -1) for pair in wanted]
         return None if -1 in found else np.array(found, dtype=np.int64)
 
     def validate(self) -> None:
         """Raise ValueError if statistics or embeddings do not fit the classes."""
         named, statistics = self.embeddings, self.statistics
+        check_order(self.kind, self.classes)
         if named is not None and np.any(label_indices(named.labels, self.classes) < 0):
             raise ValueError("an embedding names a class that is not among the classes")
         if statistics is None:
@@ -257,16 +267,17 @@ class ClassMemory(Stored):
             raise ValueError("embeddings and rows have different widths")
         counts = moments.value_sum
         one_hot = np.array_equal(counts, moments.value_square_sum) if moments.exact else True
-        if not one_hot or (not self.multilabel and not np.isclose(counts.sum(), moments.count)):
+        single = not self.kind.several
+        if not one_hot or (single and not np.isclose(counts.sum(), moments.count)):
             raise ValueError("values of classes must be 0 or 1, one class per row")
         sample = statistics.rows.values
         if not np.isin(sample, (0, 1)).all():
             raise ValueError("values of classes must be 0 or 1 in every sampled row")
-        if not self.multilabel and np.any(np.count_nonzero(sample, axis=1) != 1):
+        if single and np.any(np.count_nonzero(sample, axis=1) != 1):
             raise ValueError("a sampled row does not have exactly one class")
 
     def _without_empty_classes(self) -> ClassMemory:
-        if self.multilabel:
+        if self.kind is TargetKind.INDICATOR:
             return self
         filled = self.classes[self.counts > ROUNDING]
         named = filled[:0] if self.embeddings is None else self.embeddings.labels
@@ -276,12 +287,11 @@ class ClassMemory(Stored):
         """Return the memory with one column per class of `classes`."""
         if np.array_equal(classes, self.classes) and classes.dtype == self.classes.dtype:
             return self
-        columns = label_indices(classes, self.classes)
         statistics = self.statistics
-        if not np.any(columns >= 0):  # nothing learned yet, or nothing left
+        if self.n_rows <= ROUNDING:  # nothing learned yet, or nothing left
             statistics = None
         if statistics is not None:
-            statistics = statistics.select_outputs(columns)
+            statistics = statistics.select_outputs(label_indices(classes, self.classes))
         return replace(self, classes=classes, statistics=statistics)
 
     def _no_rows(self, n_features: int) -> Statistics:
@@ -290,19 +300,7 @@ class ClassMemory(Stored):
         )
         return Statistics.empty(moments, self.capacity, self.maps)
 
-    def _values(self, y: AnyArray) -> AnyArray:
-        if self.multilabel:
-            return y
-        values = np.zeros((len(y), len(self.classes)), dtype=np.uint8)
-        values[np.arange(len(y)), label_indices(y, self.classes)] = 1
-        return values
 
-    def _require_kind(self, y: AnyArray) -> None:
-        if (y.ndim == 2) != self.multilabel:
-            kinds = "an indicator matrix", "one label per row"
-            expected, given = kinds if self.multilabel else kinds[::-1]
-            raise ValueError(f"this model learned {expected}, got {given}")
-        if self.multilabel and len(self.classes) not in (0, y.shape[1]):
-            raise ValueError(
-                f"this model learned {len(self.classes)} indicator columns, got {y.shape[1]}"
-            )
+def _pairs(hashes: AnyArray, marks: AnyArray) -> list[tuple[int, bytes]]:
+    """Return what tells sampled rows apart: the hash of each row, and its labels."""
+    return [(key, row.tobytes()) for key, row in zip(hashes.tolist(), marks, strict=True)]

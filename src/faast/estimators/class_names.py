@@ -11,8 +11,8 @@ from faast._utils.arrays import FloatArray
 from faast.core.sample import ROUNDING
 from faast.encoders import Encoder
 from faast.estimators.class_memory import ClassMemory
-from faast.estimators.labels import as_labels
 from faast.estimators.raw_rows import RawRowsMixin
+from faast.estimators.targets import as_targets
 
 Names = dict[Hashable, FloatArray]
 """Embedding of each label, shape (d,), float64."""
@@ -36,16 +36,19 @@ class ClassNamesMixin(RawRowsMixin):
         return self._uses_names()
 
     def embed_names(self, y: Any) -> Names:
-        """Embed the names among the labels (n,) for `partial_fit_encoded`.
+        """Embed the names among the labels of n rows for `partial_fit_encoded`.
 
         Returns
         -------
         dict of label to ndarray of shape (d,)
-            Empty if class names are not used.
+            Empty if class names are not used, as where rows may have several labels.
         """
-        if not self._uses_names() or np.ndim(y) > 1:
+        if not self._uses_names():
             return {}
-        return self._embed(label for label in as_labels(y).tolist() if is_name(label))
+        targets = as_targets(y)
+        if targets.kind.several:
+            return {}
+        return self._embed(label for label in targets.labels.tolist() if is_name(label))
 
     def _uses_names(self) -> bool:
         """Return whether the names of learned classes are used beside their rows."""

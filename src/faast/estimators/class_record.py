@@ -98,11 +98,11 @@ class ClassRecord(Stored):
     order: Annotated[Labels, Json(describe_label, _labels)] = ()
     history: Annotated[tuple[ClassChange, ...], Json(_describe_history, _history_from)] = ()
 
-    def resolve(self, y: AnyArray) -> AnyArray:
-        """Replace aliases among labels (n,) by their classes; leave indicators (n, C) alone."""
-        if not self.aliases or y.ndim > 1:
-            return y
-        return as_labels([self.aliases.get(label, label) for label in y.tolist()])
+    def resolve(self, labels: AnyArray) -> AnyArray:
+        """Replace aliases among labels (n,) by their classes."""
+        if not self.aliases:
+            return labels
+        return as_labels([self.aliases.get(label, label) for label in labels.tolist()])
 
     def arrange(self, classes: Iterable[Hashable]) -> list[Hashable]:
         """Return the classes in the order of reports: those of `order`, then the others."""

@@ -16,9 +16,10 @@ from faast.estimators.class_changes import ChangingClassifier
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Names
 from faast.estimators.class_record import ClassRecord
-from faast.estimators.labels import as_labels, as_targets, check_embeddings
+from faast.estimators.labels import as_labels, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS, check_capacity
 from faast.estimators.settings import require_weighted_classes, weigh_by_class
+from faast.estimators.targets import TargetKind, Targets, as_targets
 from faast.solvers import Solver, as_solver
 
 
@@ -73,7 +74,8 @@ class FaastClassifier(ChangingClassifier):
     learned_ : ClassMemory or None
         None after `compact`.
     classes_ : ndarray of shape (C,)
-        Sorted labels, see `faast.estimators.labels`; for an indicator matrix the column numbers.
+        Sorted labels, see `faast.estimators.labels`; for an indicator matrix the names of its
+        columns, or their numbers.
     temperature_ : float
         Scores are divided by it before the softmax.
     weights_ : FastWeights
@@ -129,7 +131,9 @@ class FaastClassifier(ChangingClassifier):
         Parameters
         ----------
         X : array-like of shape (n, d), any real dtype; with an encoder, n raw rows
-        y : array-like of shape (n,), labels; or an indicator matrix of shape (n, C)
+        y : array-like of shape (n,)
+            n labels; or n lists or sets of labels, which may be empty; or an indicator matrix of
+            shape (n, C). See `faast.estimators.targets.as_targets`.
         sample_weight : array-like of shape (n,), optional
 
         Raises
@@ -139,9 +143,9 @@ class FaastClassifier(ChangingClassifier):
             weight belongs to a label that is no class.
         """
         self._reference = None
-        X, y, self._record = self.encode_to_learn(X), as_targets(y), ClassRecord()
-        require_weighted_classes(self.class_weight, y, self._announced())
-        self._learn(X, y, sample_weight, self.embed_names(y), first=True)
+        X, targets, self._record = self.encode_to_learn(X), as_targets(y), ClassRecord()
+        require_weighted_classes(self.class_weight, targets, self._announced())
+        self._learn(X, targets, sample_weight, self.embed_names(targets), first=True)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -150,7 +154,7 @@ class FaastClassifier(ChangingClassifier):
         Parameters
         ----------
         X, y, sample_weight
-            See `fit`; errors as there.
+            See `fit`; errors as there. Targets must be of the kind that was learned.
         classes : array-like, optional
             Ignored. scikit-learn passes it, but classes need not be announced here.
         """
@@ -164,7 +168,8 @@ class FaastClassifier(ChangingClassifier):
     ) -> Self:
         """Learn rows that `encode_to_learn` returned, with names that `embed_names` returned."""
         first = not hasattr(self, "learned_")
-        self._learn(X, y, sample_weight, names or {}, first=first)
+        targets = as_targets(y, self._kind())
+        self._learn(X, targets, sample_weight, names or {}, first=first)
         return self
 
     @all_or_nothing
@@ -190,7 +195,8 @@ class FaastClassifier(ChangingClassifier):
             only rows that would make a count or a sum of squares negative. Others cannot be
             detected and silently corrupt the model.
         """
-        checked = self._checked(self._recall(X), y, sample_weight, first=False)
+        targets = as_targets(y, self._kind())
+        checked = self._checked(self._recall(X), targets, sample_weight, first=False)
         self.learned_ = self._name(self._memory().forget(*checked), {})
         return self
 
@@ -201,8 +207,8 @@ class FaastClassifier(ChangingClassifier):
         Raises
         ------
         ValueError
-            If the two differ in encoder, columns, use of class names, widths or scales, or only one
-            of them is multi-label.
+            If the two differ in encoder, columns, use of class names, widths, scales or kind of
+            targets.
         """
         self._require_mergeable(other)
         theirs = other._memory() if other.is_fitted else None
@@ -244,60 +250,78 @@ class FaastClassifier(ChangingClassifier):
         return twin
 
     @all_or_nothing
-    def learn_statistics(self, classes: AnyArray, statistics: Statistics) -> Self:
+    def learn_statistics(
+        self, classes: AnyArray, statistics: Statistics, kind: TargetKind = TargetKind.LABEL
+    ) -> Self:
         """Learn rows from their statistics, which have one column of values per class.
 
         Parameters
         ----------
         classes : ndarray of shape (C,)
-            Sorted labels.
+            Sorted labels; see `ClassMemory`.
         statistics : Statistics
             ValueError is raised if their widths or scales do not fit.
+        kind : TargetKind
         """
         self.n_features_in_ = statistics.moments.n_features
-        memory = self._memory() if self.is_fitted else self._begin(classes)
-        part = ClassMemory(
-            classes, memory.multilabel, memory.capacity, memory.maps, statistics=statistics
-        )
+        memory = self._memory() if self.is_fitted else self._begin(kind, classes)
+        part = ClassMemory(classes, kind, memory.capacity, memory.maps, statistics=statistics)
         united = memory.merge(part).relabel(self._record.aliases)
-        self.learned_ = self._name(united, self.embed_names(classes))
+        names = {} if kind.several else self.embed_names(classes)
+        self.learned_ = self._name(united, names)
         return self
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, names: Names, *, first: bool) -> None:
-        X, y, weights = self._checked(X, y, sample_weight, first=first)
+    def _learn(
+        self, X: Any, targets: Targets, sample_weight: Any, names: Names, *, first: bool
+    ) -> None:
+        X, targets, weights = self._checked(X, targets, sample_weight, first=first)
         if first and not len(X) and self.class_embeddings is None and not self.labels:
             raise ValueError("fit needs at least one row with a weight above zero")
-        memory = self._begin(y) if first else self._memory()
-        self.learned_ = self._name(memory.learn(X, y, weights), names)
+        memory = self._begin(targets.kind, targets.labels) if first else self._memory()
+        self.learned_ = self._name(memory.learn(X, targets, weights), names)
         if first:
-            few = len(X) <= self.selection_rows and y.ndim == 1
-            self._last_fit = (X, y) if few else None
+            self._last_fit = (X, targets) if len(X) <= self.selection_rows else None
 
     def _announced(self) -> list[Hashable]:
         """Return the labels that are classes before any row is learned."""
         named = self.class_embeddings if isinstance(self.class_embeddings, Mapping) else {}
         return [*self.labels, *named]
 
-    def _begin(self, y: AnyArray) -> ClassMemory:
-        """Return a memory without rows, for targets like y: labels or an indicator matrix."""
+    def _begin(self, kind: TargetKind, labels: AnyArray) -> ClassMemory:
+        """Return a memory without rows, for targets of a kind; labels (C,) are those to come."""
+        if kind.several:
+            self._require_plain(kind)
         solver = as_solver(self.solver)
-        single = y.ndim == 1
-        embeddings = check_embeddings(self.class_embeddings, y, self.n_features_in_) or {}
+        embeddings = check_embeddings(self.class_embeddings, labels, self.n_features_in_) or {}
         declared = self._embed(self._declared())
         return ClassMemory.empty(
-            not single,
+            kind,
             check_capacity(self.selection_rows),
-            solver.maps_features and single,
+            solver.maps_features and not kind.several,
             self.key_scale,
             embeddings | declared,
         )
 
+    def _require_plain(self, kind: TargetKind) -> None:
+        """Raise ValueError if a parameter is set that needs one label per row."""
+        for name, is_set in (
+            ("labels", len(self.labels) > 0),
+            ("class_embeddings", self.class_embeddings is not None),
+            ("class_names=True", self.class_names is True),
+            ("novelty=True", self.novelty),
+        ):
+            if is_set:
+                raise ValueError(
+                    f"{name} has no meaning for {kind.description}; it needs one label per row"
+                )
+
     def _checked(
-        self, X: Any, y: Any, sample_weight: Any, *, first: bool
-    ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
+        self, X: Any, targets: Targets, sample_weight: Any, *, first: bool
+    ) -> tuple[AnyArray, Targets, FloatArray | None]:
         X = self._check_features(X, first=first)
-        y = self._record.resolve(as_targets(y))
-        return drop_weightless(X, y, weigh_by_class(self.class_weight, y, sample_weight))
+        targets = targets.relabel(self._record.aliases)
+        weights = weigh_by_class(self.class_weight, targets, sample_weight)
+        return drop_weightless(X, targets, weights)
 
     def _require_mergeable(self, other: FaastClassifier) -> None:
         if not isinstance(other, FaastClassifier):

@@ -85,8 +85,8 @@ class ConformalClassifier(LinearClassifier):
         """
         if not self.measures_novelty:
             raise ValueError(
-                "novelty_score needs a model made with novelty=True, single labels, and at least "
-                "two rows of which some are kept (selection_rows > 0)"
+                "novelty_score needs a model made with novelty=True, one label per row, and at "
+                "least two rows of which some are kept (selection_rows > 0)"
             )
         head, X = self._ask(X)
         assert head.novelty is not None
@@ -104,8 +104,8 @@ def _label_sets(head: Head, X: AnyArray, coverage: Any) -> AnyArray:
         raise ValueError(f"coverage must be a number between 0 and 1, got {coverage!r}")
     if head.calibration_scores is None:
         raise ValueError(
-            "prediction sets need leave-one-out scores of single labels: learn labels, not an "
-            "indicator matrix, at least two rows, and keep some (selection_rows > 0)"
+            "prediction sets need leave-one-out scores of rows with one label each: learn one "
+            "label per row, at least two rows, and keep some (selection_rows > 0)"
         )
     scores = nonconformity_score(head.score(X) / head.temperature)
     return head.calibration_scores.p_values(scores) > 1.0 - coverage

@@ -11,8 +11,8 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.state import NOT_STORED, Range, Stored
 from faast.core.weights import FastWeights
 from faast.estimators.class_memory import ClassMemory
-from faast.estimators.labels import LABELS
 from faast.estimators.novelty import Novelty, SurvivalFunction
+from faast.estimators.targets import CLASSES, KIND, TargetKind, check_order
 from faast.solvers import ClassPrior, Solution, Solver
 from faast.solvers.calibration import nonconformity_score
 
@@ -27,7 +27,7 @@ class Head(Stored):
     Attributes
     ----------
     classes : ndarray of shape (C,)
-    multilabel : bool
+    kind : TargetKind
     weights : FastWeights
     temperature : float
         Scores are divided by it before the softmax.
@@ -39,8 +39,8 @@ class Head(Stored):
         Leave-one-out scores of the sampled rows; not written to files.
     """
 
-    classes: Annotated[AnyArray, LABELS]
-    multilabel: bool
+    classes: Annotated[AnyArray, CLASSES]
+    kind: Annotated[TargetKind, KIND]
     weights: FastWeights
     temperature: Annotated[float, Range(1e-300)]
     calibration_scores: SurvivalFunction | None = None
@@ -58,12 +58,13 @@ class Head(Stored):
         return self.weights.nbytes + (0 if self.novelty is None else self.novelty.nbytes)
 
     def score(self, X: AnyArray) -> FloatArray:
-        """Score rows, (n, d) to (n, C); an indicator column is predicted where it is above 0."""
+        """Score rows, (n, d) to (n, C); where rows have several labels, those above 0 are meant."""
         scores = self.weights.read(X)
-        return scores - 0.5 if self.multilabel else scores
+        return scores - 0.5 if self.kind.several else scores
 
     def validate(self) -> None:
         """Raise ValueError if parts do not fit the classes or the features."""
+        check_order(self.kind, self.classes)
         if len(self.classes) != len(self.weights.bias) or not len(self.classes):
             raise ValueError(
                 f"a head of {len(self.classes)} classes cannot have weights of "
@@ -95,9 +96,10 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
         if memory.embeddings is None:
             raise ValueError("nothing has been learned yet; call fit or partial_fit first")
         return _zero_shot_head(memory)
-    if memory.multilabel:
-        solution = solver.fit(statistics)
-        return Head(memory.classes, True, solution.weights, solution.temperature)
+    if memory.kind.several:
+        if not len(memory.classes):
+            raise ValueError("no row that was learned has a label; learn rows that have one")
+        return _head_of(memory, solver.fit(statistics))
     solution = solver.fit_classes(statistics, prior)
     scores = solution.loo_scores
     if not len(scores):
@@ -122,7 +124,7 @@ def _head_of(
 ) -> Head:
     return Head(
         memory.classes,
-        memory.multilabel,
+        memory.kind,
         solution.weights,
         solution.temperature,
         calibration_scores,
@@ -136,7 +138,7 @@ def _zero_shot_head(memory: ClassMemory) -> Head:
     embeddings = memory.embedding_matrix()
     assert embeddings is not None
     weights = FastWeights(embeddings.T, np.zeros(len(embeddings)), 0, 1.0, 0.0)
-    return Head(memory.classes, False, weights, ZERO_SHOT_TEMPERATURE)
+    return Head(memory.classes, memory.kind, weights, ZERO_SHOT_TEMPERATURE)
 
 
 def require_fit(head: Head, memory: ClassMemory | None, n_features: int) -> None:
@@ -145,7 +147,7 @@ def require_fit(head: Head, memory: ClassMemory | None, n_features: int) -> None
         raise ValueError(f"the head reads {head.n_features} features, the model {n_features}")
     if memory is None:
         return
-    if head.multilabel != memory.multilabel or not np.array_equal(head.classes, memory.classes):
+    if head.kind is not memory.kind or not np.array_equal(head.classes, memory.classes):
         raise ValueError("the head predicts other classes than were learned")
     statistics = memory.statistics
     if statistics is not None and statistics.moments.n_features != n_features:

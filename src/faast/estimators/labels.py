@@ -23,12 +23,14 @@ _PLAIN = (str, bool, int, float)
 _INT64 = range(-(2**63), 2**63)
 
 
-def as_labels(y: Any) -> AnyArray:
+def as_labels(y: Any, rows: IntArray | None = None) -> AnyArray:
     """Convert labels to an array of text, int64 or bool, or of objects if kinds are mixed.
 
     Parameters
     ----------
     y : array-like of shape (n,)
+    rows : ndarray of shape (n,), int, optional
+        The row of each label of a list, for error messages; 0 to n - 1 by default.
 
     Returns
     -------
@@ -47,10 +49,7 @@ def as_labels(y: Any) -> AnyArray:
             "leave masked rows out"
         )
     if isinstance(y, list | tuple):
-        if any(np.ndim(label) and not isinstance(label, tuple) for label in y):
-            column_or_1d(np.asarray(y), warn=True)  # raises, or reads a column
-            y = [label[0] for label in y]
-        return _from_objects(y)
+        return _from_objects(y, rows)
     labels = column_or_1d(np.asarray(y), warn=True)
     if labels.dtype.kind in "bU":
         return labels
@@ -59,41 +58,6 @@ def as_labels(y: Any) -> AnyArray:
     if labels.dtype.kind == "f":
         return _whole_numbers(labels)
     return _from_objects(labels.tolist())
-
-
-def as_targets(y: Any) -> AnyArray:
-    """Validate the targets of a classifier.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,), or indicator matrix of shape (n, C) with C > 1
-
-    Returns
-    -------
-    ndarray of shape (n,), see `as_labels`; or of shape (n, C), uint8
-
-    Raises
-    ------
-    ValueError
-        As for `as_labels`, or if an entry of a matrix is neither 0 nor 1.
-    """
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    if isinstance(y, list | tuple):
-        if any(isinstance(label, tuple) for label in y):  # tuples are labels, not rows
-            return as_labels(y)
-    elif not isinstance(y, np.ma.MaskedArray):
-        y = to_numpy(y)
-    if np.ndim(y) != 2 or np.shape(y)[1] == 1:
-        return as_labels(y)
-    indicator = np.asarray(y)
-    wrong = np.flatnonzero(~np.isin(indicator, (0, 1)).all(axis=1))
-    if wrong.size:
-        raise ValueError(
-            f"row {wrong[0]} of y holds something other than 0 and 1; a matrix y must be a "
-            "multi-label indicator"
-        )
-    return indicator.astype(np.uint8)
 
 
 def unite_labels(left: AnyArray, right: AnyArray) -> AnyArray:
@@ -125,16 +89,16 @@ def label_indices(labels: AnyArray, classes: AnyArray) -> IntArray:
 
 
 def check_embeddings(
-    given: Mapping[Hashable, Any] | Any, y: AnyArray, n_features: int
+    given: Mapping[Hashable, Any] | Any, found: AnyArray, n_features: int
 ) -> dict[Hashable, FloatArray] | None:
     """Validate class embeddings and return them by label.
 
     Parameters
     ----------
     given : None, mapping of label to vector, or array-like of shape (C, d)
-        The rows of an array belong to the sorted labels of `y`.
-    y : ndarray
-        Targets of the first rows.
+        The rows of an array belong to the labels that were found.
+    found : ndarray
+        Sorted labels of the first rows.
     n_features : int
         d.
 
@@ -145,14 +109,12 @@ def check_embeddings(
     Raises
     ------
     ValueError
-        If `y` is an indicator matrix, or vectors have a wrong width or number or are not finite.
+        If vectors have a wrong width or number or are not finite.
     """
     if given is None:
         return None
-    if y.ndim == 2:
-        raise ValueError("class_embeddings have no meaning for an indicator matrix")
     if not isinstance(given, Mapping):
-        labels = distinct_labels(y).tolist()
+        labels = found.tolist()
         vectors = to_numpy(as_rows(given, "class_embeddings", n_features))
         if len(vectors) != len(labels):
             raise ValueError(
@@ -186,6 +148,14 @@ def labels_from(description: Any) -> AnyArray:
     ValueError
         If `describe_labels` cannot have returned this for sorted distinct labels.
     """
+    labels = distinct_labels_from(description)
+    if not np.array_equal(labels, distinct_labels(labels)):
+        raise ValueError("labels must be sorted")
+    return labels
+
+
+def distinct_labels_from(description: Any) -> AnyArray:
+    """Rebuild distinct labels, in any order, from their description; errors as there."""
     if not isinstance(description, list) or not description:
         raise ValueError(f"labels must be a list that begins with their kind, got {description!r}")
     kind, *values = description
@@ -195,8 +165,8 @@ def labels_from(description: Any) -> AnyArray:
     elif expected is None or any(type(value) is not expected for value in values):
         raise ValueError(f"labels of kind {kind!r} must all be of that kind")
     labels = as_labels(values) if values else np.zeros(0, dtype=np.int64)
-    if not np.array_equal(labels, distinct_labels(labels)):
-        raise ValueError("labels must be sorted and distinct")
+    if len(distinct_labels(labels)) != len(labels):
+        raise ValueError("labels must be distinct")
     return labels
 
 
@@ -204,13 +174,15 @@ LABELS = Json(describe_labels, labels_from)
 """Rule that writes sorted class labels to a file."""
 
 
-def _from_objects(labels: Iterable[Any]) -> AnyArray:
+def _from_objects(labels: Iterable[Any], rows: IntArray | None = None) -> AnyArray:
     """Convert Python objects to labels, one by one."""
-    plain = [_plain(label, row) for row, label in enumerate(labels)]
+    labels = list(labels)
+    numbers = range(len(labels)) if rows is None else rows.tolist()
+    plain = [_plain(label, row) for label, row in zip(labels, numbers, strict=True)]
     kinds = {type(label) for label in plain}
     if float in kinds and kinds <= {int, bool, float}:
-        row = next(row for row, label in enumerate(plain) if type(label) is float)
-        raise ValueError(_continuous(row, plain[row]))
+        place = next(place for place, label in enumerate(plain) if type(label) is float)
+        raise ValueError(_continuous(numbers[place], plain[place]))
     if kinds <= {int, bool} and len(kinds) == 2:
         plain, kinds = [int(label) for label in plain], {int}
     if kinds == {str} or kinds == {bool} or not plain:

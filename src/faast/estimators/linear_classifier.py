@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray, FloatArray
@@ -16,6 +17,7 @@ from faast.core.weights import FastWeights
 from faast.estimators.base import FaastEstimator
 from faast.estimators.head import Head
 from faast.estimators.onnx import write_onnx
+from faast.estimators.targets import TargetKind, as_targets
 
 
 class LinearClassifier(ClassifierMixin, FaastEstimator):
@@ -27,7 +29,7 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
 
     @property
     def classes_(self) -> AnyArray:
-        """Labels that can be predicted, sorted; for an indicator matrix the column numbers."""
+        """Labels that can be predicted, sorted; for an indicator matrix its columns."""
         return self._head().classes
 
     @property
@@ -53,12 +55,12 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
         """
         head, X = self._ask(X)
         scores = head.score(X)
-        if scores.shape[1] == 2 and not head.multilabel:
+        if scores.shape[1] == 2 and not head.kind.several:
             return scores[:, 1] - scores[:, 0]
         return scores
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Estimate class probabilities, or of each indicator column.
+        """Estimate class probabilities; of each label by itself where rows may have several.
 
         Parameters
         ----------
@@ -71,7 +73,7 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
         head, X = self._ask(X)
         return probabilities(head, head.score(X))
 
-    def predict(self, X: Any) -> AnyArray:
+    def predict(self, X: Any) -> Any:
         """Predict labels.
 
         Parameters
@@ -80,10 +82,30 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
 
         Returns
         -------
-        ndarray of shape (n,); an indicator matrix (n, C), int64, if one was learned
+        ndarray of shape (n,); if lists of labels were learned, a list of n lists, and if an
+        indicator matrix was, ndarray of shape (n, C), int64
         """
         head, X = self._ask(X)
         return labels(head, head.score(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows with the right label, or with exactly the right labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+        y : targets of n rows, in the form in which targets were learned
+        sample_weight : array-like of shape (n,), optional
+        """
+        head, X = self._ask(X)
+        targets = as_targets(y, head.kind).require_like(head.kind, head.classes)
+        check_consistent_length(X, targets.marks, sample_weight)
+        scores, true = head.score(X), targets.among(head.classes)
+        if head.kind.several:
+            right = (true == (scores > 0)).all(axis=1) & (true.sum(1) == targets.marks.sum(1))
+        else:
+            right = true[np.arange(len(true)), scores.argmax(axis=1)]
+        return float(np.average(right, weights=sample_weight))
 
     def to_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the head, which predicts from features, as an ONNX graph; see `write_onnx`."""
@@ -100,14 +122,16 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
         return self._check_features(X, first=False)
 
 
-def labels(head: Head, scores: FloatArray) -> AnyArray:
-    """Return the labels of scores (n, C)."""
-    if head.multilabel:
+def labels(head: Head, scores: FloatArray) -> Any:
+    """Return the labels of scores (n, C), in the form in which targets were learned."""
+    if head.kind is TargetKind.LABEL:
+        return head.classes[scores.argmax(axis=1)]
+    if head.kind is TargetKind.INDICATOR:
         return (scores > 0).astype(np.int64)
-    return head.classes[scores.argmax(axis=1)]
+    return [head.classes[row].tolist() for row in scores > 0]
 
 
 def probabilities(head: Head, scores: FloatArray) -> FloatArray:
     """Return the probabilities of scores (n, C)."""
     scores = scores / head.temperature
-    return expit(scores) if head.multilabel else softmax(scores, axis=1)
+    return expit(scores) if head.kind.several else softmax(scores, axis=1)

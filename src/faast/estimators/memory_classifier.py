@@ -7,7 +7,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,8 +21,10 @@ from faast.estimators.conformal import ConformalClassifier
 from faast.estimators.explanation import Explanation, explain
 from faast.estimators.head import Head, require_fit, solve_head
 from faast.estimators.labels import as_labels
+from faast.estimators.linear_classifier import probabilities
 from faast.estimators.onnx import write_onnx
 from faast.estimators.settings import describe_settings, settings_from
+from faast.estimators.targets import TargetKind, Targets
 from faast.solvers import ClassPrior, Solver, as_solver
 
 if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
@@ -58,10 +59,10 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
     learned_: ClassMemory | None
     _compact_head: Head | None = None
     _record: ClassRecord = ClassRecord()
-    _last_fit: tuple[AnyArray, AnyArray] | None = None
+    _last_fit: tuple[AnyArray, Targets] | None = None
 
-    def _begin(self, y: AnyArray) -> ClassMemory:
-        """Return a memory without rows, for targets like y: labels or an indicator matrix."""
+    def _begin(self, kind: TargetKind, labels: AnyArray) -> ClassMemory:
+        """Return a memory without rows, for targets of a kind; labels (C,) are those to come."""
         raise NotImplementedError
 
     @property
@@ -127,7 +128,7 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
                 "leave-one-out probabilities exist for the rows of a fit in this process, up "
                 f"to selection_rows={self.selection_rows} of them, until they are forgotten"
             )
-        return softmax(head.loo_scores[places] / head.temperature, axis=1)
+        return probabilities(head, head.loo_scores[places])
 
     def explain(self, row: Any) -> Explanation:
         """Explain the prediction for one row.
@@ -214,7 +215,7 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
             reference = self._encoding()
             assert reference is not None
             self.n_features_in_ = reference.encoder.n_features
-            self.learned_ = self._begin(np.zeros(0, dtype=np.int64))
+            self.learned_ = self._begin(TargetKind.LABEL, np.zeros(0, dtype=np.int64))
         return self.learned_
 
     def _memory(self) -> ClassMemory:
@@ -222,6 +223,11 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
         if memory is None:
             raise ValueError(COMPACTED)
         return memory
+
+    def _kind(self) -> TargetKind | None:
+        """Return the kind of targets that was learned; None before the first."""
+        learned = getattr(self, "learned_", None) or self._compact_head
+        return None if learned is None else learned.kind
 
     def _rule(self) -> _Rule:
         balanced = self.class_weight == "balanced"

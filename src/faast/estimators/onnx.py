@@ -30,9 +30,10 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
     """Write a head as an ONNX graph; the file is replaced atomically.
 
     The input is ``features``, float32 of shape (n, d). The outputs are ``label``, int64 or string
-    of shape (n,), and ``probabilities``, float32 of shape (n, C); for a multi-label head ``label``
-    is the indicator, int64 of shape (n, C). The graph computes in float64, as this library does:
-    in float32, sums whose terms nearly cancel would be too inaccurate for probabilities.
+    of shape (n,), and ``probabilities``, float32 of shape (n, C); where rows may have several
+    labels, ``label`` is the indicator, int64 of shape (n, C). The graph computes in float64, as
+    this library does: in float32, sums whose terms nearly cancel would be too inaccurate for
+    probabilities.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
     graph = _Graph()
     scores = graph.values(head.weights, normalise)
     temperature = graph.constant(np.float64(head.temperature))
-    if head.multilabel:
+    if head.kind.several:
         centred = graph.add("Sub", scores, graph.constant(np.float64(0.5)))
         probabilities = graph.add("Sigmoid", graph.add("Div", centred, temperature))
         positive = graph.add("Greater", centred, graph.constant(np.float64(0.0)))
@@ -59,8 +60,8 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
         best = graph.add("ArgMax", scores, axis=1, keepdims=0)
         label = graph.add("Gather", graph.constant(_plain(head.classes)), best, axis=0)
     text = _plain(head.classes).dtype == object
-    label_kind = "STRING" if text and not head.multilabel else "INT64"
-    label_shape: Shape = ["n", len(head.classes)] if head.multilabel else ["n"]
+    label_kind = "STRING" if text and not head.kind.several else "INT64"
+    label_shape: Shape = ["n", len(head.classes)] if head.kind.several else ["n"]
     graph.output("label", label, label_kind, label_shape)
     probabilities = graph.cast(probabilities, "FLOAT")
     graph.output("probabilities", probabilities, "FLOAT", ["n", len(head.classes)])

@@ -76,8 +76,10 @@ def as_pipeline(encoder: Encoder | None, head: Head) -> Pipeline:
         If there are fewer than two classes, or an indicator matrix was learned: a logistic
         regression cannot predict those.
     """
-    if head.multilabel:
-        raise ValueError("a pipeline predicts one label per row; this model learned indicators")
+    if head.kind.several:
+        raise ValueError(
+            f"a pipeline predicts one label per row; this model learned {head.kind.description}"
+        )
     if len(head.classes) < 2:
         raise ValueError("a pipeline needs at least two classes; learn rows of another one")
     steps: list[tuple[str, Any]] = []

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray
 from faast._utils.validation import as_weights
 from faast.estimators.base import describe_scale
 from faast.estimators.labels import as_labels, describe_labels, distinct_labels, labels_from
+from faast.estimators.targets import Targets
 from faast.solvers import describe_solver, solver_from
 
 NAMED_CLASSES = 8
@@ -64,34 +64,39 @@ def settings_from(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def weigh_by_class(
-    class_weight: Mapping[Hashable, float] | str | None, y: AnyArray, sample_weight: Any
+    class_weight: Mapping[Hashable, float] | str | None, targets: Targets, sample_weight: Any
 ) -> Any:
     """Multiply sample weights by the class weights of a mapping.
 
     Raises
     ------
     ValueError
-        If `class_weight` is not None, "balanced" or a mapping, or is a mapping while `y` is an
-        indicator matrix.
+        If `class_weight` is not None, "balanced" or a mapping, or rows may have several labels.
     """
-    if class_weight is None or class_weight == "balanced":
+    if class_weight is None:
+        return sample_weight
+    if targets.kind.several:
+        raise ValueError(
+            "class_weight has no meaning where rows may have several labels; use sample_weight"
+        )
+    if class_weight == "balanced":
         return sample_weight
     if not isinstance(class_weight, Mapping):
         raise ValueError(
             'class_weight must be None, "balanced" or a mapping of label to weight, got '
             f"{class_weight!r}"
         )
-    if y.ndim == 2:
-        raise ValueError("class_weight has no meaning for an indicator matrix; use sample_weight")
     labels = as_labels(list(class_weight)).tolist()
     factor = dict(zip(labels, class_weight.values(), strict=True))
-    factors = np.array([factor.get(label, 1.0) for label in y.tolist()])
-    weights = as_weights(sample_weight, len(y))
+    factors = np.array([factor.get(label, 1.0) for label in targets.each().tolist()])
+    weights = as_weights(sample_weight, len(targets))
     return factors if weights is None else weights * factors
 
 
 def require_weighted_classes(
-    class_weight: Mapping[Hashable, float] | str | None, y: AnyArray, known: Iterable[Hashable]
+    class_weight: Mapping[Hashable, float] | str | None,
+    targets: Targets,
+    known: Iterable[Hashable],
 ) -> None:
     """Check that each key of class weights is a label of the rows or a class that is known.
 
@@ -100,9 +105,9 @@ def require_weighted_classes(
     ValueError
         One is neither.
     """
-    if not isinstance(class_weight, Mapping) or y.ndim == 2:
+    if not isinstance(class_weight, Mapping):
         return
-    labels = set(y.tolist())
+    labels = set(targets.labels.tolist())
     classes = labels | set(as_labels(list(known)).tolist())
     for key in as_labels(list(class_weight)).tolist():
         if key not in classes:

@@ -12,7 +12,7 @@ from faast._utils.arrays import AnyArray
 from faast.core.state import State
 from faast.estimators.base import COMPACTED, all_or_nothing, drop_weightless
 from faast.estimators.head import Head, require_fit
-from faast.estimators.labels import as_targets, check_embeddings
+from faast.estimators.labels import check_embeddings
 from faast.estimators.linear_classifier import LinearClassifier
 from faast.estimators.natural.memory import NaturalMemory
 from faast.estimators.settings import (
@@ -21,6 +21,7 @@ from faast.estimators.settings import (
     weigh_by_class,
     weights_from,
 )
+from faast.estimators.targets import Targets, as_targets
 
 
 class NaturalGradientClassifier(LinearClassifier):
@@ -115,10 +116,10 @@ class NaturalGradientClassifier(LinearClassifier):
             If shapes or types are wrong, a row holds NaN or inf, or a class weight belongs to a
             label that is no class.
         """
-        y, named = as_targets(y), self.class_embeddings
+        targets, named = _one_label(y), self.class_embeddings
         known = list(named) if isinstance(named, Mapping) else []
-        require_weighted_classes(self.class_weight, y, known)
-        return self._learn(X, y, sample_weight, first=True)
+        require_weighted_classes(self.class_weight, targets, known)
+        return self._learn(X, targets, sample_weight, first=True)
 
     @all_or_nothing
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -131,7 +132,8 @@ class NaturalGradientClassifier(LinearClassifier):
         classes : array-like, optional
             Ignored. scikit-learn passes it, but classes need not be announced here.
         """
-        return self._learn(X, y, sample_weight, first=not hasattr(self, "learned_"))
+        first = not hasattr(self, "learned_")
+        return self._learn(X, _one_label(y), sample_weight, first=first)
 
     @property
     def classes_(self) -> AnyArray:
@@ -199,19 +201,19 @@ class NaturalGradientClassifier(LinearClassifier):
         require_fit(restored._head(), None, restored.n_features_in_)
         return restored
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
-        X, y = self._check_features(X, first=first), as_targets(y)
-        weights = weigh_by_class(self.class_weight, y, sample_weight)
-        X, y, weights = drop_weightless(X, y, weights)
+    def _learn(self, X: Any, targets: Targets, sample_weight: Any, *, first: bool) -> Self:
+        X = self._check_features(X, first=first)
+        weights = weigh_by_class(self.class_weight, targets, sample_weight)
+        X, targets, weights = drop_weightless(X, targets, weights)
         if first:
             if not len(X) and self.class_embeddings is None:
                 raise ValueError("fit needs at least one row with a weight above zero")
-            named = check_embeddings(self.class_embeddings, y, X.shape[1])
+            named = check_embeddings(self.class_embeddings, targets.labels, X.shape[1])
             window, buffer = _rows(self.window, "window"), _rows(self.buffer, "buffer")
             memory = NaturalMemory(window, buffer, named)
         else:
             memory = self._memory()
-        self.learned_ = memory.learn(X, y, weights)
+        self.learned_ = memory.learn(X, targets.each(), weights)
         return self
 
     def _memory(self) -> NaturalMemory:
@@ -226,6 +228,16 @@ class NaturalGradientClassifier(LinearClassifier):
             return self.learned_.head()
         assert self._compact_head is not None
         return self._compact_head
+
+
+def _one_label(y: Any) -> Targets:
+    targets = as_targets(y)
+    if targets.kind.several:
+        raise ValueError(
+            "NaturalGradientClassifier learns one label per row, got "
+            f"{targets.kind.description}; FaastClassifier learns several"
+        )
+    return targets
 
 
 def _rows(number: Any, name: str) -> int:

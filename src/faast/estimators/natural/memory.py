@@ -20,6 +20,7 @@ from faast.estimators.labels import (
 )
 from faast.estimators.natural.one_pass import NaturalPass
 from faast.estimators.natural.stream import Examples, in_random_order, shuffle
+from faast.estimators.targets import TargetKind
 
 LARGEST_ENTRY = 1e15
 
@@ -61,17 +62,7 @@ class NaturalMemory:
         self._head: Head | None = None
 
     def learn(self, X: AnyArray, y: AnyArray, weights: FloatArray | None) -> NaturalMemory:
-        """Return a memory that has also learned rows (n, d) with labels (n,); classes may be new.
-
-        Raises
-        ------
-        ValueError
-            If y is an indicator matrix.
-        """
-        if y.ndim == 2:
-            raise ValueError(
-                "NaturalGradientClassifier learns one label per row, got an indicator matrix"
-            )
+        """Return a memory that has also learned rows (n, d) with labels (n,), old or new."""
         if not len(y):
             return self
         grown = copy(self)
@@ -102,7 +93,7 @@ class NaturalMemory:
     def head(self) -> Head:
         """Return the head that predicts, which is solved on the first call."""
         if self._head is None:
-            self._head = Head(self.classes, False, self._complete().weights(), 1.0)
+            self._head = Head(self.classes, TargetKind.LABEL, self._complete().weights(), 1.0)
         return self._head
 
     def to_state(self) -> State:
