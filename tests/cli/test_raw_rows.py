@@ -169,7 +169,10 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
                 continue
             piped, _, rest = example.rpartition(" | ")
             stdin = (folder / piped.removeprefix("cat ")).read_text() if piped else None
-            ran(*shlex.split(rest)[1:], cwd=folder, stdin=stdin)
+            rest, _, written = rest.partition(" > ")
+            printed = ran(*shlex.split(rest)[1:], cwd=folder, stdin=stdin)
+            if written:
+                (folder / written).write_text(printed)
     named = {command.callback.__name__ for command in app.registered_commands}
     named |= {f"bench {command.name}" for command in bench.app.registered_commands}
     named |= {f"classes {c.callback.__name__}" for c in classes.app.registered_commands}

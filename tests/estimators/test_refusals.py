@@ -17,6 +17,7 @@ from faast.encoders import load_encoder
 from faast.estimators.class_memory import ClassEmbeddings, ClassMemory
 from faast.estimators.head import require_fit
 from faast.estimators.labels import as_labels
+from faast.estimators.left_out import NEVER_LEARNED, find_rows
 from faast.estimators.pipeline import EncoderTransformer, RandomFeatureTransformer
 from faast.estimators.targets import TargetKind, as_targets
 from tests.forging import forge
@@ -256,8 +257,9 @@ def test_a_memory_of_classes_fits_its_rows(rows, labels):
     doubled = {"statistics.rows.values": 2 * sums["statistics.rows.values"]}
     with pytest.raises(ValueError, match="values of classes must be 0 or 1"):
         forge(plain, doubled)
-    assert plain.find_rows(rows[:2], as_targets(labels[:2])) is not None
-    assert ClassMemory.empty(TargetKind.LABEL, 10, False, None, {}).find_rows(rows, labels) is None
+    assert np.all(find_rows(plain, rows[:2], as_targets(labels[:2])) >= 0)
+    empty = ClassMemory.empty(TargetKind.LABEL, 10, False, None, {})
+    assert np.all(find_rows(empty, rows, as_targets(labels)) == NEVER_LEARNED)
 
 
 def test_a_head_fits_what_was_learned(rows, labels):

@@ -5,7 +5,6 @@ import pytest
 
 from faast import AssociativeMemory, Discriminant, Moments, PseudoInverse
 from faast.solvers import ClassPrior, as_solver
-from faast.solvers.auto import standard_deviations
 from faast.solvers.block_average import BlockAverage
 from faast.solvers.calibration import (
     ScoreSource,
@@ -14,6 +13,7 @@ from faast.solvers.calibration import (
     fit_temperature,
     initial_inverse_temperature,
 )
+from faast.solvers.columns import standard_deviations
 
 
 @pytest.mark.parametrize(

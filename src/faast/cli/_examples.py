@@ -25,6 +25,14 @@ EXAMPLES = {
         "faast evaluate reviews.faast test.csv",
         "faast evaluate reviews.faast test.csv --plot confusion.png --json",
     ],
+    "suspects": [
+        "faast suspects reviews.faast reviews.csv > suspects.csv",
+        "faast suspects reviews.faast reviews.csv -n 20 --json",
+    ],
+    "relabel": [
+        "faast relabel reviews.faast reviews.csv suspects.csv -o corrected.faast",
+        "faast relabel reviews.faast reviews.csv suspects.csv --table corrected.csv",
+    ],
     "forget": ["faast forget reviews.faast more.csv"],
     "merge": ["faast merge reviews.faast other.faast -o both.faast"],
     "classes rename": ["faast classes rename reviews.faast bad negative"],

@@ -18,6 +18,8 @@ from faast.cli.learn import learn
 from faast.cli.lm import app as lm
 from faast.cli.merge import merge
 from faast.cli.predict import predict
+from faast.cli.relabel import relabel
+from faast.cli.suspects import suspects
 
 app = typer.Typer(
     help="Teach a frozen model new answers in one pass: learn, forget and merge labelled rows.",
@@ -33,6 +35,8 @@ for command in (
     predict,
     evaluate,
     forget,
+    suspects,
+    relabel,
     merge,
     inspect,
     export,

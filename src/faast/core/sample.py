@@ -119,9 +119,14 @@ class RowSample:
         return cls(keys, values, np.zeros(0), capacity, threshold)
 
     @classmethod
-    def reweighted(cls, keys: AnyArray, values: AnyArray, weights: FloatArray) -> RowSample:
-        """Wrap rows with changed weights, marked as a sample: `complete` is False."""
-        return cls(keys, values, weights, len(keys), Threshold(2**64 - 2, 0))
+    def reweighted(
+        cls, keys: AnyArray, values: AnyArray, weights: FloatArray, hashes: AnyArray
+    ) -> RowSample:
+        """Wrap rows with changed weights, marked as a sample: `complete` is False.
+
+        The hashes, by which rows stay sorted, are those of the rows in grid units.
+        """
+        return cls(keys, values, weights, len(keys), Threshold(2**64 - 2, 0), hashes)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -114,6 +114,21 @@ class Statistics:
         thinned = bool(moments.count) and not rows.complete and self.rows.capacity > 0
         return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
 
+    def exchange(self, old: Statistics, new: Statistics) -> Statistics:
+        """Return the statistics with rows replaced by rows of the same keys and other values.
+
+        The keys stay, so the sample is the one that a new one would be, unless rows of equal key
+        fall together and leave places free that other rows would have had.
+
+        Raises
+        ------
+        ValueError, OverflowError
+            As for `unmerge` of `old`, then `merge` of `new`.
+        """
+        found = self.unmerge(old).merge(new)
+        is_filled = len(found.rows) >= len(self.rows) or found.rows.threshold < self.rows.threshold
+        return replace(found, thinned=self.thinned) if is_filled else found
+
     def feature_moments(self) -> FeatureMoments:
         """Return the moments of random features; made from the rows while all are kept."""
         if self.mapped is not None:
@@ -235,7 +250,7 @@ def balance(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]:
     factors = np.divide(equal, counts, out=np.zeros_like(counts), where=seen)
     keys, values = moments.from_grid(rows.keys, rows.values)
     weights = rows.weights * factors[values.argmax(axis=1)]
-    return Moments.from_sums(sums), RowSample.reweighted(keys, values, weights)
+    return Moments.from_sums(sums), RowSample.reweighted(keys, values, weights, rows.hashes)
 
 
 def _batch_of(rows: RowSample, like: Moments) -> Batch:

@@ -12,3 +12,4 @@ from faast.estimators.explanation import Explanation as Explanation
 from faast.estimators.memory import AssociativeMemory as AssociativeMemory
 from faast.estimators.natural import NaturalGradientClassifier as NaturalGradientClassifier
 from faast.estimators.regressor import FaastRegressor as FaastRegressor
+from faast.estimators.suspects import Suspects as Suspects

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import Batch
 from faast.core.moments import Moments
-from faast.core.sample import ROUNDING, hash_rows
+from faast.core.sample import ROUNDING
 from faast.core.state import NOT_STORED, Array, Range, Stored
 from faast.core.statistics import Statistics
 from faast.estimators.labels import (
@@ -25,6 +25,14 @@ from faast.estimators.targets import CLASSES, KIND, TargetKind, Targets, check_o
 
 ONE_HOT_SCALE = 2.0**20
 """Grid scale of one-hot values: 1 is one grid unit, so counts may grow to 2**63."""
+
+
+class LabelledRows(NamedTuple):
+    """Rows (n, d), their targets, and weights (n,) if they are not all 1."""
+
+    X: AnyArray
+    targets: Targets
+    weights: FloatArray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,20 +149,42 @@ class ClassMemory(Stored):
         ValueError
             If rows, or their class, were never learned.
         """
-        targets = targets.require_like(self.kind, self.classes)
-        known = label_indices(targets.labels, self.classes) >= 0
-        unknown = targets.marks[:, ~known]
-        if unknown.any():
-            row, place = np.argwhere(unknown)[0]
-            raise ValueError(
-                f"row {row}: class {targets.labels[~known].tolist()[place]!r} was never learned, "
-                "so it has no rows to forget"
-            )
+        marks = self.marks_of(targets)
         if self.statistics is None:
             raise ValueError("nothing has been learned yet, so there is nothing to forget")
-        batch = Batch(X, targets.among(self.classes), weights, 0)
-        part = self.statistics.sum_batches([batch], forgetting=True)
+        part = self.statistics.sum_batches([Batch(X, marks, weights, 0)], forgetting=True)
         return replace(self, statistics=self.statistics.unmerge(part))._without_empty_classes()
+
+    def exchange(self, old: LabelledRows, new: LabelledRows) -> ClassMemory:
+        """Return a memory in which rows have other labels, as if they had been learned with them.
+
+        Parameters
+        ----------
+        old : LabelledRows
+            The rows as they were learned.
+        new : LabelledRows
+            The same rows with their new labels, which may be new classes.
+
+        Raises
+        ------
+        ValueError
+            As for `forget`.
+        """
+        self.marks_of(old.targets)
+        if self.statistics is None:
+            raise ValueError("nothing has been learned yet, so there is nothing to relabel")
+        targets = new.targets.require_like(self.kind, self.classes)
+        grown = self._arrange(unite_classes(self.kind, self.classes, targets.labels))
+        assert grown.statistics is not None
+        removed, added = (
+            grown.statistics.sum_batches(
+                [Batch(rows.X, rows.targets.among(grown.classes), rows.weights, 0)],
+                forgetting=rows is old,
+            )
+            for rows in (old, new)
+        )
+        changed = replace(grown, statistics=grown.statistics.exchange(removed, added))
+        return changed._without_empty_classes()
 
     def merge(self, other: ClassMemory) -> ClassMemory:
         """Return a memory of both together; the classes are united.
@@ -237,16 +267,24 @@ class ClassMemory(Stored):
         mean: FloatArray = self.embeddings.vectors.mean(axis=0)
         return np.stack([vectors.get(label, mean) for label in self.classes.tolist()])
 
-    def find_rows(self, X: AnyArray, targets: Targets) -> IntArray | None:
-        """Return the index of each row in the sample, (n,); None if the sample lacks a row."""
-        if self.statistics is None:
-            return None
-        sample, grid = self.statistics.rows, self.statistics.moments.key_grid
-        held = _pairs(sample.hashes, sample.values.astype(np.uint8))
-        places = {pair: i for i, pair in enumerate(held)}
-        wanted = _pairs(hash_rows(grid.rounded(X)), targets.among(self.classes))
-        found = [places.get(pair, -1) for pair in wanted]
-        return None if -1 in found else np.array(found, dtype=np.int64)
+    def marks_of(self, targets: Targets) -> AnyArray:
+        """Return which classes rows have, (n, C), uint8.
+
+        Raises
+        ------
+        ValueError
+            If targets are of another kind than was learned, or a label is no class.
+        """
+        targets = targets.require_like(self.kind, self.classes)
+        known = label_indices(targets.labels, self.classes) >= 0
+        unknown = targets.marks[:, ~known]
+        if unknown.any():
+            row, place = np.argwhere(unknown)[0]
+            raise ValueError(
+                f"row {row}: class {targets.labels[~known].tolist()[place]!r} was never learned, "
+                "so it has no rows"
+            )
+        return targets.among(self.classes)
 
     def validate(self) -> None:
         """Raise ValueError if statistics or embeddings do not fit the classes."""
@@ -299,8 +337,3 @@ class ClassMemory(Stored):
             n_features, len(self.classes), key_scale=self.key_scale, value_scale=ONE_HOT_SCALE
         )
         return Statistics.empty(moments, self.capacity, self.maps)
-
-
-def _pairs(hashes: AnyArray, marks: AnyArray) -> list[tuple[int, bytes]]:
-    """Return what tells sampled rows apart: the hash of each row, and its labels."""
-    return [(key, row.tobytes()) for key, row in zip(hashes.tolist(), marks, strict=True)]

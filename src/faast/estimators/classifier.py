@@ -8,22 +8,22 @@ from typing import Any, Self
 
 from sklearn.utils import Tags
 
-from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.arrays import AnyArray
 from faast.core.statistics import Statistics
 from faast.encoders import Encoder
-from faast.estimators.base import all_or_nothing, drop_weightless
-from faast.estimators.class_changes import ChangingClassifier
+from faast.estimators.base import all_or_nothing
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Names
 from faast.estimators.class_record import ClassRecord
+from faast.estimators.curation import CuratedClassifier
 from faast.estimators.labels import as_labels, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS, check_capacity
-from faast.estimators.settings import require_weighted_classes, weigh_by_class
+from faast.estimators.settings import require_weighted_classes
 from faast.estimators.targets import TargetKind, Targets, as_targets
 from faast.solvers import Solver, as_solver
 
 
-class FaastClassifier(ChangingClassifier):
+class FaastClassifier(CuratedClassifier):
     """Closed-form classifier of frozen features, or of raw rows through a frozen encoder.
 
     Rows are learned in one pass; the result does not depend on their order and batching. Any
@@ -314,14 +314,6 @@ class FaastClassifier(ChangingClassifier):
                 raise ValueError(
                     f"{name} has no meaning for {kind.description}; it needs one label per row"
                 )
-
-    def _checked(
-        self, X: Any, targets: Targets, sample_weight: Any, *, first: bool
-    ) -> tuple[AnyArray, Targets, FloatArray | None]:
-        X = self._check_features(X, first=first)
-        targets = targets.relabel(self._record.aliases)
-        weights = weigh_by_class(self.class_weight, targets, sample_weight)
-        return drop_weightless(X, targets, weights)
 
     def _require_mergeable(self, other: FaastClassifier) -> None:
         if not isinstance(other, FaastClassifier):

@@ -232,7 +232,10 @@ class AssociativeMemory:
             # files hold no leave-one-out predictions: solve again if they are read
             again = cache(partial(memory.solver.fit, memory.statistics))
             memory._solution = Solution(
-                weights, lambda: again().loo_scores, measure_spread=lambda: again().spread
+                weights,
+                lambda: again().loo_scores,
+                lambda rows: again().leave_out(rows),
+                measure_spread=lambda: again().spread,
             )
         return memory
 

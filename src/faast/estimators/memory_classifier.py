@@ -21,11 +21,11 @@ from faast.estimators.conformal import ConformalClassifier
 from faast.estimators.explanation import Explanation, explain
 from faast.estimators.head import Head, require_fit, solve_head
 from faast.estimators.labels import as_labels
-from faast.estimators.linear_classifier import probabilities
+from faast.estimators.left_out import NEVER_LEARNED, LeftOut, find_rows
 from faast.estimators.onnx import write_onnx
 from faast.estimators.settings import describe_settings, settings_from
 from faast.estimators.targets import TargetKind, Targets
-from faast.solvers import ClassPrior, Solver, as_solver
+from faast.solvers import ClassPrior, Solution, Solver, as_solver
 
 if TYPE_CHECKING:  # scikit-learn's pipelines take long to import
     from sklearn.pipeline import Pipeline
@@ -40,8 +40,15 @@ class _Rule(NamedTuple):
     novelty: bool
 
     def solve(self, memory: ClassMemory) -> Head:
-        prior = ClassPrior(memory.embedding_matrix(), self.prior_count, self.balanced)
-        return solve_head(memory, self.solver, prior, self.novelty)
+        return solve_head(memory, self.solver, self._prior(memory), self.novelty)
+
+    def solution(self, memory: ClassMemory) -> Solution:
+        """Solve a memory of classes with rows; unlike a head, a solution can leave out any row."""
+        assert memory.statistics is not None
+        return self.solver.fit_classes(memory.statistics, self._prior(memory))
+
+    def _prior(self, memory: ClassMemory) -> ClassPrior:
+        return ClassPrior(memory.embedding_matrix(), self.prior_count, self.balanced)
 
 
 class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
@@ -121,14 +128,13 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
         ValueError
             If the last fit had more rows than `selection_rows`, so that not all are kept.
         """
-        memory, last_fit, head = self._memory(), self._last_fit, self._head()
-        places = None if last_fit is None else memory.find_rows(*last_fit)
-        if places is None or head.loo_scores is None:
+        last_fit, memory = self._last_fit, self._memory()
+        if last_fit is None or np.any(find_rows(memory, *last_fit) == NEVER_LEARNED):
             raise ValueError(
                 "leave-one-out probabilities exist for the rows of a fit in this process, up "
                 f"to selection_rows={self.selection_rows} of them, until they are forgotten"
             )
-        return probabilities(head, head.loo_scores[places])
+        return self._left_out().proba(*last_fit)
 
     def explain(self, row: Any) -> Explanation:
         """Explain the prediction for one row.
@@ -244,6 +250,14 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
         if head is None:
             head = memory.heads[rule] = rule.solve(memory)
         return head
+
+    def _left_out(self) -> LeftOut:
+        """Return what predicts learned rows as if they had never been learned."""
+        memory, rule = self._memory(), self._rule()
+        head = self._head()
+        if head.loo_scores is None and not memory.kind.several:  # files hold no scores of rows
+            head = rule.solve(memory)
+        return LeftOut(memory, head, lambda: rule.solution(memory), self._can_recall())
 
     def _head_without_names(self) -> Head | None:
         """Return the head solved from the rows alone; None if no row was learned."""

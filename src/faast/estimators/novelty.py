@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.state import Array, Range, Stored
 from faast.core.statistics import Statistics
-from faast.solvers.auto import column_deviations
+from faast.solvers.columns import column_deviations
 from faast.solvers.gaussian import TINY, GaussianClasses, Metric
 
 STRENGTH = 0.1

@@ -146,6 +146,11 @@ class RawRowsMixin(FaastEstimator):
         progress = progress or self.verbose
         return reference.encode_to_learn(as_list(rows), self.cache, progress=progress)
 
+    def _can_recall(self) -> bool:
+        """Return whether the features that rows were learned with are known, bit for bit."""
+        reference = self._encoding()
+        return reference is None or self.cache is not None or reference.encoder.reproducible
+
     def _recall(self, rows: Any) -> Any:
         """Return the features that rows were learned with."""
         reference = self._encoding()

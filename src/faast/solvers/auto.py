@@ -29,14 +29,14 @@ gradient of the log-loss at leave-one-out scores then correct what logistic regr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from scipy.special import polygamma, softmax
+from scipy.special import softmax
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
-from faast.core.grid import SHORT_ROW, SMALL_ENTRY
 from faast.core.moments import Moments
 from faast.core.random_features import random_features_on, shifts_for
 from faast.core.sample import RowArrays
@@ -48,6 +48,7 @@ from faast.solvers.calibration import (
     fit_inverse_temperatures,
     initial_inverse_temperature,
 )
+from faast.solvers.columns import is_table, standard_deviations
 from faast.solvers.gaussian import TINY, ClassesLeftOut, GaussianClasses, Metric, walk_downhill
 from faast.solvers.ridge import Ridge
 
@@ -95,7 +96,7 @@ class Auto(Solver):
         """
         moments, rows = statistics.moments, statistics.sampled_rows()
         deviations = standard_deviations(moments) if is_table(moments) else None
-        plain = _View.of(moments, rows, statistics, deviations, prior.balanced)
+        plain = _View.of(moments, statistics, deviations, prior.balanced)
         counts = plain.classes.counts
         if prior.balanced:
             equal = counts.sum() / np.count_nonzero(counts) / np.where(counts > 0, counts, np.inf)
@@ -112,18 +113,19 @@ class Auto(Solver):
             per_class = moments.count / np.count_nonzero(counts)
             enough = moments.count > MAPPED_ROWS and per_class > MAPPED_ROWS_PER_CLASS
             if statistics.maps and enough:
-                views.append(_mapped_view(statistics, rows, prior.balanced))
+                views.append(_mapped_view(statistics, prior.balanced))
             readers, scales = _by_leaving_out(views, rows, log_priors, zero_shot)
             scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
             scored = _take_steps(scored, plain, rows)
-        return Solution(scored.weights, lambda: scored.loo_scores)
+        return Solution(scored.weights, lambda: scored.loo_scores, scored.leave_out)
 
 
 class _Scored(NamedTuple):
-    """Weights, and leave-one-out scores of the sampled rows, shape (n, C)."""
+    """Weights, leave-one-out scores (n, C) of the sampled rows, and how to score other rows."""
 
     weights: FastWeights
     loo_scores: FloatArray
+    leave_out: Callable[[RowArrays], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,20 +134,28 @@ class _View:
 
     classes: GaussianClasses
     left_out: ClassesLeftOut
+    see: Callable[[RowArrays], RowArrays]
+    """Maps rows to those of this view."""
 
     @classmethod
     def of(
         cls,
         moments: Moments,
-        rows: RowArrays,
         statistics: Statistics,
         scale: FloatArray | None,
         balanced: bool,
+        see: Callable[[RowArrays], RowArrays] = lambda rows: rows,
     ) -> _View:
-        """Summarise moments and prepare leave-one-out scores of rows in the same units."""
+        """Summarise moments and prepare leave-one-out scores of the sampled rows."""
+        rows = see(statistics.sampled_rows())
         every_row = rows if statistics.rows.complete else None
         classes = GaussianClasses.from_moments(moments, every_row, scale=scale, balanced=balanced)
-        return cls(classes, classes.left_out(rows))
+        return cls(classes, classes.left_out(rows), see)
+
+    def leave_out(self, rows: RowArrays, metric: Metric) -> FloatArray:
+        """Return centred scores (n, C) of learned rows, each left out."""
+        scores = self.classes.left_out(self.see(rows)).scores(metric)
+        return scores - scores.mean(axis=1, keepdims=True)
 
     @property
     def codes(self) -> IntArray:
@@ -161,16 +171,18 @@ class _Reader(NamedTuple):
     source: ScoreSource
 
 
-def _mapped_view(statistics: Statistics, rows: RowArrays, balanced: bool) -> _View:
+def _mapped_view(statistics: Statistics, balanced: bool) -> _View:
     """Return the view of as many random features as the number of rows allows."""
     moments = statistics.moments
     n_shifts = shifts_for(moments.count, moments.n_features)
     mapped = statistics.feature_moments().first_shifts(n_shifts)
     features = random_features_on(moments.key_grid, moments.n_features, n_shifts)
-    sample = statistics.rows
-    keys, _ = mapped.from_grid(features(sample.keys.astype(np.float64)), sample.values)
-    mapped_rows = rows._replace(keys=keys)
-    return _View.of(mapped, mapped_rows, statistics, standard_deviations(mapped), balanced)
+
+    def see(rows: RowArrays) -> RowArrays:
+        keys, _ = mapped.from_grid(features(moments.key_grid.rounded(rows.keys)), rows.values)
+        return rows._replace(keys=keys)
+
+    return _View.of(mapped, statistics, standard_deviations(mapped), balanced, see)
 
 
 def _by_leaving_out(
@@ -274,10 +286,15 @@ def _add_up(
     if zero_shot is not None:
         weights = replace(weights, matrix=weights.matrix + scales[-1] * zero_shot)
         scores = scores + scales[-1] * (rows.keys @ zero_shot)
+
+    def leave_out(left: RowArrays) -> FloatArray:
+        found = log_priors + sum(scale * r.view.leave_out(left, r.metric) for r, scale in scaled)
+        return found if zero_shot is None else found + scales[-1] * (left.keys @ zero_shot)
+
     if mapped:
         grid, n_features = statistics.moments.key_grid, len(weights.matrix)
         weights = replace(weights, mapped=FeatureWeights.from_units(grid, n_features, mapped[0]))
-    return _Scored(weights, scores)
+    return _Scored(weights, scores, leave_out)
 
 
 def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
@@ -290,7 +307,7 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     for _ in range(round(float(np.log2(rows_per_class)))):
         P = softmax(scores, axis=1)
         R = (rows.values - P) * view.left_out.leavable[:, None]
-        entropy = float(rows.weights @ (1.0 - (P**2).sum(axis=1))) / rows.weights.sum()
+        entropy = float(rows.weights @ (1.0 - (P**2).sum(axis=1))) / max(rows.weights.sum(), TINY)
         entropy = max(entropy, EPSILON)  # the difference is rounding if all rows are certain
         trace = float((energy * weights).sum()) * entropy / scores.shape[1]
         R *= STEP / max(trace, TINY)
@@ -300,43 +317,9 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     total /= classes.scale[:, None]
     found = scored.weights
     moved = replace(found, matrix=found.matrix + total, bias=found.bias - classes.centre @ total)
-    return _Scored(moved, scores)
 
+    def leave_out(left: RowArrays) -> FloatArray:
+        """Move the scores of rows that contributed nothing to the steps."""
+        return scored.leave_out(left) + (left.keys - classes.centre) @ total
 
-def is_table(moments: Moments) -> bool:
-    """Tell whether rows are a table with units rather than embeddings of norm about 1.
-
-    A table has a mean squared norm above 4, or columns so small that each has its own grid scale.
-    """
-    scale = moments.key_scale
-    small = np.ndim(scale) > 0 and (np.min(scale) <= SMALL_ENTRY or np.max(scale) <= SHORT_ROW)
-    return bool(small or moments.key_square_sum.sum() > 4.0 * moments.count)
-
-
-def standard_deviations(moments: Moments) -> FloatArray:
-    """Estimate the standard deviation of each column, (d,); 1 for a column that does not vary.
-
-    A log-variance estimated from n rows has sampling variance trigamma((n - 1) / 2). Log-variances
-    are shrunk towards their mean by the ratio of this to their own variance (empirical Bayes, cf.
-    Smyth 2004). So few rows suffice to tell columns of very different units apart, and similar
-    columns are not scaled differently by chance.
-    """
-    measured = column_deviations(moments)
-    varies = measured > 0.0
-    if not varies.any():
-        return np.ones(len(measured))
-    logs = 2.0 * np.log(measured[varies])
-    chance = float(polygamma(1, max(moments.count - 1.0, TINY) / 2.0))
-    seen = float(logs.var())
-    kept = max(seen - chance, 0.0) / max(seen, TINY)
-    scale = np.ones(len(measured))
-    scale[varies] = np.exp(0.5 * (logs.mean() + kept * (logs - logs.mean())))
-    return scale
-
-
-def column_deviations(moments: Moments) -> FloatArray:
-    """Return the standard deviation of each column, (d,); 0 for a column that does not vary."""
-    mean = moments.key_sum / moments.count
-    squares = moments.key_square_sum / moments.count
-    variance = squares - mean**2
-    return np.sqrt(np.where(variance > 1e-12 * np.maximum(squares, TINY), variance, 0.0))
+    return _Scored(moved, scores, leave_out)

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from faast._utils.arrays import FloatArray
+from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics, balance
 from faast.core.weights import FastWeights
 from faast.solvers.calibration import fit_temperature
@@ -29,6 +30,9 @@ class Solution:
     weights : FastWeights
     leave_one_out : callable
         Computes `loo_scores` when they are first read.
+    leave_out : callable
+        Takes learned rows that are not in the sample (`RowArrays`, on the grid) and returns their
+        predictions, each left out of the fit: (n, m). The moments give them in closed form.
     temperature : float
         Scores of classes are divided by it before the softmax.
     measure_spread : callable or None
@@ -37,6 +41,7 @@ class Solution:
 
     weights: FastWeights
     leave_one_out: Callable[[], FloatArray]
+    leave_out: Callable[[RowArrays], FloatArray]
     temperature: float = 1.0
     measure_spread: Callable[[], Spread | None] | None = None
 
@@ -114,8 +119,11 @@ class Solver(ABC):
         -------
         Solution
         """
+        factors = np.ones(statistics.moments.n_values)
         if prior.balanced:
+            counts = statistics.moments.value_sum
             moments, sample = balance(statistics.moments, statistics.rows)
+            factors = moments.value_sum / np.maximum(counts, 1e-300)
             statistics = Statistics(moments, sample, None, maps=False)
         found = self.fit(statistics)
         rows = statistics.sampled_rows()
@@ -123,14 +131,22 @@ class Solver(ABC):
             found.loo_scores if len(rows.keys) > 1 else np.zeros((0, statistics.moments.n_values))
         )
         weights = found.weights
-        if prior.embeddings is not None:
-            E = prior.embeddings
+        E = prior.embeddings
+        if E is not None:
             share, similar = prior.share(statistics.moments.count, len(E)), E @ E.T
             matrix = (1.0 - share) * E.T + share * weights.matrix @ similar
             weights = replace(weights, matrix=matrix, bias=share * weights.bias @ similar)
-            if len(scores):
-                scores = (1 - share) * (rows.keys @ E.T) + share * scores @ similar
-        temperature = 1.0
+
+        def with_embeddings(keys: FloatArray, scores: FloatArray) -> FloatArray:
+            if E is None or not len(scores):
+                return scores
+            return (1 - share) * (keys @ E.T) + share * scores @ similar
+
+        def leave_out(left: RowArrays) -> FloatArray:
+            left = left._replace(weights=left.weights * (left.values @ factors))
+            return with_embeddings(left.keys, found.leave_out(left))
+
+        scores, temperature = with_embeddings(rows.keys, scores), 1.0
         if len(scores):
             temperature = fit_temperature(scores, rows.values.argmax(axis=1), rows.weights)
-        return Solution(weights, lambda: scores, temperature)
+        return Solution(weights, lambda: scores, leave_out, temperature)

@@ -60,7 +60,11 @@ class Discriminant(Solver):
         metric, log_priors = _metric(classes, shrinkage), _log_priors(classes)
         weights = classes.weights(metric)
         weights = replace(weights, bias=weights.bias + log_priors, strength=shrinkage)
-        return Solution(weights, lambda: left_out.scores(metric) + log_priors)
+        return Solution(
+            weights,
+            lambda: left_out.scores(metric) + log_priors,
+            lambda rows: classes.left_out(rows).scores(metric) + log_priors,
+        )
 
     def _choose_shrinkage(
         self, classes: GaussianClasses, left_out: ClassesLeftOut, weights: FloatArray

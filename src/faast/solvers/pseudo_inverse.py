@@ -59,23 +59,24 @@ class PseudoInverse(Solver):
         weights, w = self.solve_spectrum(spectrum), spectrum.eigenvalues
         kept = np.arange(len(w)) < weights.rank
 
-        @cache
-        def left_out() -> tuple[LeaveOneOut, FloatArray]:
+        def removed() -> FloatArray:
             # The pseudo-inverse is the limit of a vanishing ridge on the directions it keeps. A
             # tiny ridge stands in: with every direction kept the limit is 0 / 0.
-            removed = np.where(kept, 1e-10 / (w / w[:1] + 1e-10), 1.0)
-            return LeaveOneOut(spectrum, statistics.sampled_rows()), removed
+            share: FloatArray = np.where(kept, 1e-10 / (w / w[:1] + 1e-10), 1.0)
+            return share
+
+        left_out = cache(lambda: LeaveOneOut(spectrum, statistics.sampled_rows()))
 
         def measure_spread() -> Spread:
-            rows, removed = left_out()
             leverage = spectrum.leverage(np.where(kept, 1.0 / w, 0.0), outside=0.0)
-            return Spread(leverage, rows.remaining(removed))
+            return Spread(leverage, left_out().remaining(removed()))
 
-        def leave_one_out() -> FloatArray:
-            rows, removed = left_out()
-            return rows.predictions(removed)
-
-        return Solution(weights, leave_one_out, measure_spread=measure_spread)
+        return Solution(
+            weights,
+            lambda: left_out().predictions(removed()),
+            lambda rows: LeaveOneOut(spectrum, rows).predictions(removed()),
+            measure_spread=measure_spread,
+        )
 
     def solve_spectrum(self, spectrum: Spectrum) -> FastWeights:
         """Compute weights from a decomposition, so that several tolerances can share one.

@@ -77,6 +77,7 @@ class Ridge(Solver):
         return Solution(
             spectrum.weights(gains, strength=strength),
             lambda: left_out().predictions(removed),
+            lambda rows: LeaveOneOut(spectrum, rows).predictions(removed),
             measure_spread=measure_spread,
         )
 

@@ -1,0 +1,159 @@
+"""A classifier that helps to correct the labels it has learned."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from faast._utils.arrays import AnyArray, FloatArray
+from faast.estimators.base import all_or_nothing, drop_weightless
+from faast.estimators.class_changes import ChangingClassifier
+from faast.estimators.class_memory import LabelledRows
+from faast.estimators.left_out import LeftOut
+from faast.estimators.settings import weigh_by_class
+from faast.estimators.suspects import LabelCheck, Suspects
+from faast.estimators.targets import Targets
+
+
+class CuratedClassifier(ChangingClassifier):
+    """A classifier that can check and change the labels of learned rows."""
+
+    def loo_proba(self, X: Any, y: Any) -> FloatArray:
+        """Estimate class probabilities of learned rows, each by the model without this row.
+
+        All of them come in closed form from what was learned, also in a model from a file, and for
+        rows that are not in the sample (see `selection_rows`).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+        y : array-like of shape (n,)
+            The labels that they were learned with. Of equal rows of one label, one is left out.
+
+        Returns
+        -------
+        ndarray of shape (n, C)
+            cleanlab takes them as ``pred_probs``.
+
+        Raises
+        ------
+        ValueError
+            If a row was never learned with this label (while all rows are kept; later, as far as
+            the sample can tell), or the model learned indicators or keeps no rows.
+        """
+        left_out = self._left_out()
+        rows = self._learned_rows(X, y)
+        _require_learned(left_out, *rows)
+        return left_out.proba(*rows)
+
+    def suspects(self, X: Any = None, y: Any = None) -> Suspects:
+        """Rank learned rows by how likely their label is wrong.
+
+        A label is wrong as far as `loo_proba` contradicts it, once the noise of all labels is taken
+        out of these probabilities; see `LabelNoise`.
+
+        Parameters
+        ----------
+        X, y : array-like, optional
+            Learned rows and their labels, as for `loo_proba`. By default the rows of the last `fit`
+            in this process, as far as `loo_proba_` has them.
+
+        Returns
+        -------
+        Suspects
+
+        Raises
+        ------
+        ValueError
+            As for `loo_proba`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from faast import FaastClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> y[[7, 100, 500]] = 3, 8, 8  # mistakes
+        >>> model = FaastClassifier().fit(X, y)
+        >>> found = model.suspects(X, y)
+        >>> sorted(found.rows[:3].tolist())
+        [7, 100, 500]
+        >>> rows = found.rows[:3]
+        >>> model.relabel(X[rows], y[rows], found.suggested[:3])
+        FaastClassifier()
+        """
+        check = LabelCheck(self._left_out())
+        if X is None and y is None:
+            if self._last_fit is None:
+                raise ValueError("name the learned rows and their labels: suspects(X, y)")
+            rows = self._last_fit
+        else:
+            rows = self._learned_rows(X, y)
+        _require_learned(check.left_out, *rows)
+        return check.suspects(*rows)
+
+    def label_check(self) -> LabelCheck:
+        """Return what finds suspects batch by batch, in rows that `features_to_check` returned."""
+        return LabelCheck(self._left_out())
+
+    @all_or_nothing
+    def relabel(self, X: Any, old: Any, new: Any, sample_weight: Any = None) -> Self:
+        """Give learned rows other labels, as if they had been learned with them.
+
+        The state is bit for bit that of a fit on the corrected rows, as far as `forget` is exact.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+        old : array-like of shape (n,)
+            Labels that the rows were learned with.
+        new : array-like of shape (n,)
+            Labels that they get; they may be new classes. A class without rows is dropped.
+        sample_weight : array-like of shape (n,), optional
+            Weights that the rows were learned with.
+
+        Raises
+        ------
+        RowsNotLearnedError, ValueError
+            As for `forget`; nothing changes then.
+        """
+        features, memory = self._recall(X), self._memory()
+        rows = [
+            LabelledRows(
+                *self._checked(features, self.resolve_labels(y), sample_weight, first=False)
+            )
+            for y in (old, new)
+        ]
+        self.learned_ = self._name(memory.exchange(*rows), self.embed_names(new))
+        return self
+
+    def features_to_check(self, rows: Any) -> AnyArray:
+        """Return the features that rows were learned with, or nearly so if those are not known."""
+        features = self._recall(rows) if self._can_recall() else self.encode(rows)
+        return self._check_features(features, first=False)
+
+    def _learned_rows(self, X: Any, y: Any) -> tuple[AnyArray, Targets]:
+        X, targets = self.features_to_check(X), self.resolve_labels(y)
+        if len(X) != len(targets):
+            raise ValueError(
+                f"X and y must have the same number of rows, got {len(X)} and {len(targets)}"
+            )
+        return X, targets
+
+    def _checked(
+        self, X: Any, targets: Targets, sample_weight: Any, *, first: bool
+    ) -> tuple[AnyArray, Targets, FloatArray | None]:
+        X = self._check_features(X, first=first)
+        targets = targets.relabel(self._record.aliases)
+        weights = weigh_by_class(self.class_weight, targets, sample_weight)
+        return drop_weightless(X, targets, weights)
+
+
+def _require_learned(left_out: LeftOut, X: AnyArray, targets: Targets) -> None:
+    """Raise ValueError if a row was never learned with its label."""
+    missing = np.flatnonzero(~left_out.learned(X, targets))
+    if len(missing):
+        raise ValueError(
+            f"row {missing[0]} was never learned with the label "
+            f"{targets.each().tolist()[missing[0]]!r}; give rows and labels as they were learned"
+        )

@@ -1,0 +1,85 @@
+"""How often each class is labelled as another, and what that says of the label of one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from faast._utils.arrays import FloatArray, IntArray
+
+STEPS = 10
+"""Steps of the deconvolution; more fit the noise in the probabilities."""
+
+ROUNDING = 1e-9
+"""Share of a mean by which equal probabilities may lie below it."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelNoise:
+    """The noise of labels: P(label = given | true class), the same for all rows of a class.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (C, C)
+        Rows are true classes, columns given labels; rows sum to 1.
+    """
+
+    matrix: FloatArray
+
+    @classmethod
+    def from_left_out(cls, proba: FloatArray, given: IntArray, weights: FloatArray) -> Self:
+        """Estimate the noise from probabilities of learned rows, each left out.
+
+        A row is counted as of true class j if p_j is above its mean over the rows labelled j; of
+        several such classes, the most probable one counts (confident learning, Northcutt et al.
+        2021). The counts of each label are scaled to its number of rows. Few rows cannot tell which
+        confusions are frequent: half of the confusions of a label are therefore spread evenly over
+        the other classes, and every pair of classes gets one row more.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n, C)
+        given : ndarray of shape (n,), int
+            Column of the label of each row.
+        weights : ndarray of shape (n,)
+        """
+        n_classes = proba.shape[1]
+        rows_of = np.bincount(given, weights, n_classes)
+        own = np.bincount(given, weights * proba[np.arange(len(given)), given], n_classes)
+        usual = np.where(rows_of > 0, own / np.maximum(rows_of, 1e-300), np.inf)
+        confident = np.where(proba >= usual * (1.0 - ROUNDING), proba, -1.0)
+        counted = confident.max(axis=1) >= 0.0
+        counts = np.zeros((n_classes, n_classes))  # of (label, true class)
+        np.add.at(counts, (given[counted], confident[counted].argmax(axis=1)), weights[counted])
+        counts[np.diag_indices(n_classes)] += counts.sum(axis=1) == 0.0
+        counts *= (rows_of / counts.sum(axis=1))[:, None]
+        right = np.diag(np.diag(counts))
+        others = (1.0 - np.eye(n_classes)) / max(n_classes - 1, 1)
+        spread = (counts - right).sum(axis=1, keepdims=True) * others
+        joint = (right + 0.5 * (counts - right) + 0.5 * spread + 1.0).T
+        return cls(joint / joint.sum(axis=1, keepdims=True))
+
+    def true_class(self, proba: FloatArray, given: IntArray) -> FloatArray:
+        """Return the probabilities of the true class of rows, given their labels: (n, C).
+
+        The probabilities p of labels are those q of true classes, blurred by the noise T: p = q T.
+        Steps of Richardson (1972) and Lucy (1974), q ← q ∘ ((p / (q T)) Tᵀ), sharpen p to q. Then
+        P(true = j | label i) is proportional to q_j T_ji.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n, C)
+            Probabilities of labels, by a model that has not learned the row.
+        given : ndarray of shape (n,), int
+        """
+        T = self.matrix
+        q = proba + 1.0 / len(T)
+        q /= q.sum(axis=1, keepdims=True)
+        for _ in range(STEPS):
+            q *= (proba / np.maximum(q @ T, 1e-300)) @ T.T
+            q /= q.sum(axis=1, keepdims=True)
+        q *= T[:, given].T
+        found: FloatArray = q / q.sum(axis=1, keepdims=True)
+        return found
