@@ -32,7 +32,7 @@ def main() -> None:
     model.forget(X[:300], wrong)
     print(f"the same forgotten:   {np.array_equal(model.predict_proba(X_test), before)}")
 
-    sure = model.predict_confident(X_test, coverage=0.99)
+    sure = model.predict_or_abstain(X_test, precision=0.99)
     answered = ~sure.mask
     accuracy = np.mean(sure[answered] == y_test[answered])
     print(f"sure of {answered.mean():.0%} of rows: accuracy {accuracy:.3f}")

@@ -38,21 +38,11 @@ def test_more_rows_make_smaller_sets(digits):
     assert sizes[0] > sizes[1] > sizes[2]
 
 
-def test_confident_answers_are_better_and_the_rest_is_masked(digits):
-    rows, labels, queries, answers = split(digits, 100)
-    model = FaastClassifier().fit(rows, labels)
-    confident = model.predict_confident(queries, 0.9)
-    given = ~confident.mask
-    assert np.array_equal(confident.data, model.predict(queries))
-    assert (confident.data == answers)[given].mean() > model.score(queries, answers) + 0.02
-    assert given.mean() > 0.5
-
-
 def test_names_are_given_back(digits):
     rows, labels, queries, _ = split(digits, 1000)
     names = np.array([f"digit {label}" for label in labels])
     model = FaastClassifier().fit(rows, names)
-    filled = model.predict_confident(queries).filled("no idea")
+    filled = model.predict_or_abstain(queries, coverage=0.9).filled("no idea")
     assert set(filled) <= {*model.classes_, "no idea"}
 
 

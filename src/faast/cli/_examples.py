@@ -20,10 +20,12 @@ EXAMPLES = {
         "faast predict reviews.faast new.txt",
         'faast predict reviews.faast --row "worth every penny"',
         "cat new.txt | faast predict meanings.faast - --json",
+        "faast predict reviews.faast new.txt --min-precision 0.8",
     ],
     "evaluate": [
         "faast evaluate reviews.faast test.csv",
         "faast evaluate reviews.faast test.csv --plot confusion.png --json",
+        "faast evaluate reviews.faast test.csv --curve coverage.png",
     ],
     "suspects": [
         "faast suspects reviews.faast reviews.csv > suspects.csv",

@@ -41,7 +41,7 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 Answers = dict[str, list[Any]]
 """Columns of answers by name, with one value per row."""
 
-PLURALS = {"probability": "probabilities", "novelty": "novelties"}
+PLURALS = {"no_answer": "no_answer", "probability": "probabilities", "novelty": "novelties"}
 """Plurals of column names that take more than an s."""
 
 

@@ -13,6 +13,7 @@ import typer
 from faast._utils.arrays import FloatArray
 from faast.cli._columns import ColumnOrder
 from faast.cli._confusion import check_plot, draw_confusion, show_confusion
+from faast.cli._coverage import draw_coverage, show_coverage
 from faast.cli._labels import labels_of_classes
 from faast.cli._model import load_classifier, open_encoder
 from faast.cli._options import READING, Json, Model, Reading, rows_argument
@@ -20,6 +21,7 @@ from faast.cli._output import check_output, describe_scores, emit
 from faast.cli._rows import name_source, open_source, read_batches
 from faast.estimators.labels import as_labels, label_indices
 from faast.evaluation.metrics import score_predictions
+from faast.evaluation.selective import coverage_curve
 
 
 def evaluate(
@@ -28,17 +30,22 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option(help="Image file for a plot of the confusion matrix.")
     ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(help="Image file for a plot of accuracy against the share of answered rows."),
+    ] = None,
     reading: Reading = READING,
     json: Json = False,
 ) -> None:
-    """Measure accuracy, macro F1, calibration and confusions.
+    """Measure accuracy, macro F1, calibration, confusions and accuracy of the surest answers.
 
     Labels that the model has not learned count as wrong, but one must be a class of the model.
     """
     started = time.perf_counter()
-    if plot is not None:
-        check_output(plot, model, data)
-        check_plot(plot)
+    for image in (plot, curve):
+        if image is not None:
+            check_output(image, model, data)
+            check_plot(image)
     classifier = load_classifier(model)
     open_encoder(classifier)
     source = open_source(classifier, data, reading)
@@ -56,10 +63,11 @@ def evaluate(
             "labels with --label-column, or another file"
         )
     probabilities = np.concatenate(found)
+    confidence = probabilities.max(axis=1)
     scores = score_predictions(
         as_labels(true),
         classifier.classes_[probabilities.argmax(axis=1)],
-        probabilities.max(axis=1),
+        confidence,
         classifier.classes_,
     )
     classes = classifier.report_order(scores.classes.tolist())
@@ -74,8 +82,14 @@ def evaluate(
     if plot is not None:
         draw_confusion(confusion, classes, plot)
         facts["plot"] = str(plot)
+    answered = coverage_curve(confidence, scores.hits)
+    if curve is not None:
+        draw_coverage(answered, curve)
+        facts["curve"] = str(curve)
     if json:
-        emit(facts | {"labels": classes, "confusion": confusion.tolist()}, json)
+        lists = {f"curve_{name}": part.tolist() for name, part in answered._asdict().items()}
+        emit(facts | {"labels": classes, "confusion": confusion.tolist(), **lists}, json)
         return
     emit(facts, json)
+    show_coverage(answered)
     show_confusion(confusion, classes)

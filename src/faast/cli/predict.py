@@ -11,6 +11,7 @@ import typer
 
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
+from faast.cli._abstention import ABSTAINING, Abstaining, Abstention
 from faast.cli._columns import ColumnOrder
 from faast.cli._model import load_classifier, open_encoder
 from faast.cli._options import READING, Json, Model, OnError, Reading, rows_argument
@@ -39,6 +40,7 @@ def predict(
             "in the order of the columns that were learned."
         ),
     ] = None,
+    abstaining: Abstaining = ABSTAINING,
     reading: Reading = READING,
     safe_cells: Annotated[
         bool,
@@ -58,22 +60,25 @@ def predict(
         raise ValueError("name either a file of rows or one row with --row")
     classifier = load_classifier(model)
     open_encoder(classifier)
+    unsure = Abstention(classifier, abstaining)
     source: RowSource | None = None
     if row is not None or _is_image(classifier, str(data)):
-        answers = iter([_predict_one(classifier, str(data) if row is None else row)])
+        answers = iter([_predict_one(classifier, str(data) if row is None else row, unsure)])
     else:
         source = open_source(classifier, str(data), reading, labelled=False)
-        answers = _predict_source(classifier, source, reading.on_error is OnError.SKIP)
+        answers = _predict_source(classifier, source, reading.on_error is OnError.SKIP, unsure)
     if not json:
         write_csv(answers, safe_cells)
+        unsure.report()
         return
     columns = join_answers(answers)
     skipped = 0 if source is None else source.skipped
-    emit({"rows": len(columns["labels"]), "rows_skipped": skipped, **columns}, json)
+    facts = {"rows": len(columns["labels"]), "rows_skipped": skipped, **unsure.facts}
+    emit({**facts, **columns}, json)
 
 
 def _predict_source(
-    classifier: FaastClassifier, source: RowSource, numbered: bool
+    classifier: FaastClassifier, source: RowSource, numbered: bool, unsure: Abstention
 ) -> Iterator[Answers]:
     """Predict batch by batch; name the images, and number the rows if some may be skipped."""
     with name_source(source):
@@ -81,20 +86,20 @@ def _predict_source(
             columns: Answers = {source.reader.unit: batch.numbers} if numbered else {}
             if all(isinstance(row, Path) for row in batch.rows):
                 columns["image"] = [str(row) for row in batch.rows]
-            yield columns | _predict(classifier, classifier.encode(batch.rows))
+            yield columns | _predict(classifier, classifier.encode(batch.rows), unsure)
 
 
-def _predict_one(classifier: FaastClassifier, row: str) -> Answers:
+def _predict_one(classifier: FaastClassifier, row: str, unsure: Abstention) -> Answers:
     if classifier.modality != "features":
-        return _predict(classifier, classifier.encode([parse_text(row)]))
+        return _predict(classifier, classifier.encode([parse_text(row)]), unsure)
     try:
         numbers = [float(number) for number in row.split(",")]
     except ValueError as error:
         raise ValueError(f"--row must be numbers separated by commas: {error}") from error
-    return _predict(classifier, np.array([numbers]))
+    return _predict(classifier, np.array([numbers]), unsure)
 
 
-def _predict(classifier: FaastClassifier, features: AnyArray) -> Answers:
+def _predict(classifier: FaastClassifier, features: AnyArray, unsure: Abstention) -> Answers:
     asked = classifier.on_features()  # so that a row is encoded once for both questions
     probabilities = asked.predict_proba(features)
     answers: Answers = {
@@ -103,7 +108,7 @@ def _predict(classifier: FaastClassifier, features: AnyArray) -> Answers:
     }
     if classifier.measures_novelty:
         answers["novelty"] = asked.novelty_score(features).tolist()
-    return answers
+    return unsure.withhold(answers, asked, features)
 
 
 def _is_image(classifier: FaastClassifier, data: str) -> bool:

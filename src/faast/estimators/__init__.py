@@ -1,5 +1,6 @@
 """scikit-learn estimators for features, texts and images, and `AssociativeMemory`."""
 
+from faast.estimators.answers import AnswerThreshold as AnswerThreshold
 from faast.estimators.class_record import ClassChange as ClassChange
 from faast.estimators.classifier import FaastClassifier as FaastClassifier
 from faast.estimators.encoded import CLASSIFIERS as CLASSIFIERS

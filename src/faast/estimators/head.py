@@ -8,8 +8,11 @@ from typing import Annotated
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast.core.state import NOT_STORED, Range, Stored
+from faast.core.grid import UNIT_ERROR
+from faast.core.moments import Moments
+from faast.core.state import NOT_STORED, Array, Range, Stored
 from faast.core.weights import FastWeights
+from faast.estimators.answers import LeftOutAnswers
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.novelty import Novelty, SurvivalFunction
 from faast.estimators.targets import CLASSES, KIND, TargetKind, check_order
@@ -18,6 +21,35 @@ from faast.solvers.calibration import nonconformity_score
 
 ZERO_SHOT_TEMPERATURE = 0.01
 """The temperature of CLIP; without rows there is nothing to fit one to."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassShares(Stored):
+    """Answers rows that say nothing: with the shares of the classes among the learned rows.
+
+    Attributes
+    ----------
+    shares : ndarray of shape (C,)
+        Positive, of sum 1; one row more per class was counted than learned.
+    columns : ndarray of shape (d,), uint8
+        1 for columns in which a learned row is not 0. A row that is 0 in all of these is blank.
+    """
+
+    shares: Annotated[FloatArray, Array("C", minimum=1e-300)]
+    columns: Annotated[AnyArray, Array("d", dtypes=("uint8",))]
+
+    @classmethod
+    def from_moments(cls, moments: Moments, balanced: bool) -> ClassShares | None:
+        """Count classes and columns; None if rows do not have norm 1, so that 0 may say much."""
+        squares = moments.key_square_sum
+        if abs(squares.sum() / moments.count - 1.0) > UNIT_ERROR:
+            return None
+        counts = np.ones(moments.n_values) if balanced else moments.value_sum + 1.0
+        return cls(counts / counts.sum(), (squares > 0).astype(np.uint8))
+
+    def find_blank(self, X: AnyArray) -> AnyArray:
+        """Tell which rows (n, d) are blank, as booleans (n,)."""
+        return ~np.any(np.asarray(X)[:, self.columns > 0] != 0, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +65,10 @@ class Head(Stored):
         Scores are divided by it before the softmax.
     calibration_scores : SurvivalFunction or None
         Leave-one-out `nonconformity_score` of the sampled rows for their own class.
+    answers : LeftOutAnswers or None
+        Leave-one-out answers of the sampled rows.
+    prior : ClassShares or None
+        Answers rows that say nothing; None if rows are a table of numbers, of which none is blank.
     novelty : Novelty or None
         None unless the classifier was made with ``novelty=True``.
     loo_scores : ndarray of shape (n, C), or None
@@ -44,6 +80,8 @@ class Head(Stored):
     weights: FastWeights
     temperature: Annotated[float, Range(1e-300)]
     calibration_scores: SurvivalFunction | None = None
+    answers: LeftOutAnswers | None = None
+    prior: ClassShares | None = None
     novelty: Novelty | None = None
     loo_scores: FloatArray | None = field(default=None, metadata=NOT_STORED)
 
@@ -60,7 +98,14 @@ class Head(Stored):
     def score(self, X: AnyArray) -> FloatArray:
         """Score rows, (n, d) to (n, C); where rows have several labels, those above 0 are meant."""
         scores = self.weights.read(X)
+        if self.prior is not None:
+            blank = self.prior.find_blank(X)
+            scores[blank] = self.temperature * np.log(self.prior.shares)
         return scores - 0.5 if self.kind.several else scores
+
+    def is_blank(self, X: AnyArray) -> AnyArray:
+        """Tell which rows (n, d) say nothing, as booleans (n,)."""
+        return np.zeros(len(X), bool) if self.prior is None else self.prior.find_blank(X)
 
     def validate(self) -> None:
         """Raise ValueError if parts do not fit the classes or the features."""
@@ -70,6 +115,12 @@ class Head(Stored):
                 f"a head of {len(self.classes)} classes cannot have weights of "
                 f"{len(self.weights.bias)} columns"
             )
+        if self.prior is not None and (
+            self.kind.several
+            or len(self.prior.shares) != len(self.classes)
+            or len(self.prior.columns) != self.n_features
+        ):
+            raise ValueError("class shares do not fit the classes or the features")
         geometry = None if self.novelty is None else self.novelty.geometry
         if geometry is not None and len(geometry.centre) != self.n_features:
             raise ValueError("novelty and weights read rows of different widths")
@@ -110,6 +161,8 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
         memory,
         solution,
         SurvivalFunction.from_values(own, statistics.rows.weights),
+        LeftOutAnswers.from_logits(logits, codes, statistics.rows.weights),
+        ClassShares.from_moments(statistics.moments, prior.balanced),
         Novelty.from_statistics(statistics, logits) if novelty else None,
         scores,
     )
@@ -119,6 +172,8 @@ def _head_of(
     memory: ClassMemory,
     solution: Solution,
     calibration_scores: SurvivalFunction | None = None,
+    answers: LeftOutAnswers | None = None,
+    prior: ClassShares | None = None,
     novelty: Novelty | None = None,
     loo_scores: FloatArray | None = None,
 ) -> Head:
@@ -128,6 +183,8 @@ def _head_of(
         solution.weights,
         solution.temperature,
         calibration_scores,
+        answers,
+        prior,
         novelty,
         loo_scores,
     )
@@ -138,7 +195,9 @@ def _zero_shot_head(memory: ClassMemory) -> Head:
     embeddings = memory.embedding_matrix()
     assert embeddings is not None
     weights = FastWeights(embeddings.T, np.zeros(len(embeddings)), 0, 1.0, 0.0)
-    return Head(memory.classes, memory.kind, weights, ZERO_SHOT_TEMPERATURE)
+    shares, columns = np.full(len(embeddings), 1.0 / len(embeddings)), np.ones(len(weights.matrix))
+    prior = ClassShares(shares, columns.astype(np.uint8))
+    return Head(memory.classes, memory.kind, weights, ZERO_SHOT_TEMPERATURE, prior=prior)
 
 
 def require_fit(head: Head, memory: ClassMemory | None, n_features: int) -> None:

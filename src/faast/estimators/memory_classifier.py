@@ -23,6 +23,7 @@ from faast.estimators.head import Head, require_fit, solve_head
 from faast.estimators.labels import as_labels
 from faast.estimators.left_out import NEVER_LEARNED, LeftOut, find_rows
 from faast.estimators.onnx import write_onnx
+from faast.estimators.raw_rows import as_list, is_visible
 from faast.estimators.settings import describe_settings, settings_from
 from faast.estimators.targets import TargetKind, Targets
 from faast.solvers import ClassPrior, Solution, Solver, as_solver
@@ -135,6 +136,25 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
                 f"to selection_rows={self.selection_rows} of them, until they are forgotten"
             )
         return self._left_out().proba(*last_fit)
+
+    def encode(self, rows: Any, *, progress: bool = False) -> AnyArray:
+        """Encode rows to be predicted; blank texts become zeros, see `is_blank`.
+
+        Parameters
+        ----------
+        rows, progress
+            See `RawRowsMixin.encode`.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+        """
+        if self.modality != "text":
+            return super().encode(rows, progress=progress)
+        texts = as_list(rows)
+        features = super().encode(texts, progress=progress)
+        features[[not is_visible(text) for text in texts]] = 0.0
+        return features
 
     def explain(self, row: Any) -> Explanation:
         """Explain the prediction for one row.

@@ -183,8 +183,8 @@ class Novelty(Stored):
     - the Mahalanobis distance from the nearest class: other domains (Lee et al., NeurIPS 2018).
 
     Each statistic t is converted to -log P(T >= t), with T over the sampled rows, each left out.
-    The sum of the three is Fisher's statistic (1925), which assumes independent tests. Only the
-    order of scores matters here, so the sum is not converted back to a probability.
+    The sum of the three is Fisher's statistic (1925). They are not independent, so the p-value of a
+    score is not that of a χ² distribution but the share of left-out rows that score as high.
 
     Attributes
     ----------
@@ -193,6 +193,8 @@ class Novelty(Stored):
         Median leverage of the sampled rows, each left out.
     doubt, far_doubt, distance : SurvivalFunction
         Survival functions of the three statistics.
+    total : SurvivalFunction
+        Survival function of the score.
     """
 
     geometry: FeatureGeometry
@@ -200,6 +202,7 @@ class Novelty(Stored):
     doubt: SurvivalFunction
     far_doubt: SurvivalFunction
     distance: SurvivalFunction
+    total: SurvivalFunction
 
     @classmethod
     def from_statistics(cls, statistics: Statistics, loo_logits: FloatArray) -> Self:
@@ -217,7 +220,13 @@ class Novelty(Stored):
         measured = _statistics(loo_logits, position, median_leverage)
         weights = statistics.rows.weights
         tails = [SurvivalFunction.from_values(t, weights) for t in measured]
+        total = np.sum([tail.surprise(t) for tail, t in zip(tails, measured, strict=True)], axis=0)
+        tails.append(SurvivalFunction.from_values(total, weights))
         return cls(geometry, median_leverage, *tails)
+
+    def p_values(self, X: AnyArray, logits: FloatArray) -> FloatArray:
+        """Return how often a left-out row scores as high as each row, (n,); see `score`."""
+        return np.exp(-self.total.surprise(self.score(X, logits)))
 
     def score(self, X: AnyArray, logits: FloatArray) -> FloatArray:
         """Return scores (n,) of rows (n, d) with log-probabilities (n, C); larger is more novel."""

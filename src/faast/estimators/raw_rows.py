@@ -218,3 +218,8 @@ def as_list(rows: Any) -> Sequence[Any]:
     if isinstance(rows, np.ndarray) and rows.ndim == 1:
         return rows.tolist()
     return rows if isinstance(rows, str | bytes) else list(rows)
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether a text holds a character that can be seen."""
+    return any(letter.isprintable() and not letter.isspace() for letter in text)
