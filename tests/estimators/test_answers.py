@@ -155,7 +155,7 @@ def test_what_cannot_be_answered_is_refused(digits):
     indicators = FaastClassifier().fit(rows, np.eye(10, dtype=int)[labels])
     unkept = FaastClassifier(Ridge(0.1), selection_rows=0).fit(rows, labels)
     for one in (indicators, unkept):
-        with pytest.raises(ValueError, match="single labels"):
+        with pytest.raises(ValueError, match="one label each"):
             one.answer_threshold(0.9)
 
 

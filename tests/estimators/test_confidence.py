@@ -60,7 +60,7 @@ def test_what_cannot_be_answered_is_refused(digits):
     with pytest.raises(ValueError, match="between 0 and 1"):
         FaastClassifier().fit(rows, labels).predict_set(rows, 90)
     indicators = FaastClassifier().fit(rows, np.eye(10, dtype=int)[labels])
-    with pytest.raises(ValueError, match="single labels"):
+    with pytest.raises(ValueError, match="one label each"):
         indicators.predict_set(rows)
     with pytest.raises(ValueError, match="some are kept"):
         FaastClassifier(Ridge(0.1), novelty=True, selection_rows=0).fit(rows, labels).novelty_score(

@@ -14,8 +14,8 @@ from faast.estimators.novelty import Novelty
 from faast.solvers.calibration import nonconformity_score
 
 NEEDS_ROWS = (
-    "need leave-one-out scores of rows with one label each: learn one label per row, at least two "
-    "rows, and keep some (selection_rows > 0)"
+    "this needs leave-one-out scores of rows with one label each: learn one label per row, at least "
+    "two rows, and keep some (selection_rows > 0)"
 )
 
 
@@ -217,7 +217,7 @@ def _threshold(
         raise ValueError("give either the wanted precision or the wanted coverage of answers")
     _require_share(confidence, "confidence")
     if head.answers is None:
-        raise ValueError(f"a threshold for answers {NEEDS_ROWS}")
+        raise ValueError(NEEDS_ROWS)
     if precision is not None:
         _require_share(precision, "precision")
         return head.answers.promise(precision, confidence)
@@ -235,6 +235,6 @@ def _label_sets(head: Head, X: AnyArray, coverage: Any) -> AnyArray:
     """Return the label sets of rows (n, d) as a boolean matrix (n, C); see `predict_set`."""
     _require_share(coverage, "coverage")
     if head.calibration_scores is None:
-        raise ValueError(f"prediction sets {NEEDS_ROWS}")
+        raise ValueError(NEEDS_ROWS)
     scores = nonconformity_score(head.score(X) / head.temperature)
     return head.calibration_scores.p_values(scores) > 1.0 - coverage
