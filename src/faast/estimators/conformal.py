@@ -14,8 +14,8 @@ from faast.estimators.novelty import Novelty
 from faast.solvers.calibration import nonconformity_score
 
 NEEDS_ROWS = (
-    "this needs leave-one-out scores of rows with one label each: learn one label per row, at least "
-    "two rows, and keep some (selection_rows > 0)"
+    "this needs leave-one-out scores of rows with one label each: learn one label per row, at "
+    "least two rows, and keep some (selection_rows > 0)"
 )
 
 
