@@ -37,7 +37,9 @@ def evaluate(
     reading: Reading = READING,
     json: Json = False,
 ) -> None:
-    """Measure accuracy, macro F1, calibration, confusions and accuracy of the surest answers.
+    """Measure accuracy, macro F1, calibration and confusions.
+
+    The surest answers are measured too: accuracy against the share of rows that get an answer.
 
     Labels that the model has not learned count as wrong, but one must be a class of the model.
     """
