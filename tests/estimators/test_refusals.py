@@ -333,7 +333,8 @@ def test_a_pass_is_of_one_piece(stream, metadata, message):
     [
         ("learned.waiting.keys", lambda a: a[:, :-1], "rows that wait to be learned"),
         ("learned.pass.sample.keys", lambda a: a[:, :-1], "sampled rows do not fit"),
-        ("learned.pass.fisher.gram", lambda a: a[:-1, :-1], "another width"),
+        ("learned.pass.fisher.gram", lambda a: a[1:, 1:], "another width"),
+        ("learned.pass.fisher.gram", lambda a: 2 * a, "sums over the same rows differ"),
         ("learned.pass.fisher.gram", lambda a: -a, "negative eigenvalues"),
         (
             "learned.pass.fisher.outputs",

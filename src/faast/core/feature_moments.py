@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast.core.block_sums import BlockSums
 from faast.core.grid import BLOCK_ROWS
 from faast.core.moments import Moments
 from faast.core.random_features import RandomFeatures, most_shifts, random_features_on
 from faast.core.sample import EVERY_ROW, RowSample, select_columns
 from faast.core.state import State
-from faast.core.sums import BlockSums, sum_columns
+from faast.core.sums import sum_columns
 
 WAITING_ROWS = 12_288
 """Up to about this many rows take less memory than their mapped sums, and less time to send."""
@@ -228,7 +229,7 @@ class FeatureMoments:
             value_scale=like.value_scale,
             grid=like.grid,
         )
-        return moments.replace_sums(sums.finish())
+        return moments.replace_sums(*sums.finish())
 
     def _features(self, n_shifts: int) -> RandomFeatures:
         return random_features_on(self.like.key_grid, self.like.n_features, n_shifts)

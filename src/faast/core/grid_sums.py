@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast.core.gram import Gram
 from faast.core.grid import Grid, GridPair
 from faast.core.sums import Sums
 
@@ -18,6 +19,8 @@ class GridSums:
         Columns of the keys, d, and of the values, m.
     sums : dict of str to ndarray
         In grid units, see `faast.core.sums.sum_shapes`; never changed in place.
+    products : Gram
+        Products of keys with each other, in grid units.
     grids : GridPair
         Grids that keys and values are rounded to.
     """
@@ -25,6 +28,7 @@ class GridSums:
     n_features: int
     n_values: int
     sums: Sums
+    products: Gram
     grids: GridPair
 
     @property
@@ -61,7 +65,7 @@ class GridSums:
     def gram(self) -> FloatArray:
         """Sum of key keyᵀ: ndarray of shape (d, d)."""
         units = self._key_units
-        gram = self.sums["gram"] / units
+        gram = self.products.lower / units
         gram /= units[:, None]
         gram += np.tril(gram, -1).T
         return gram
@@ -86,7 +90,7 @@ class GridSums:
     @property
     def key_square_sum(self) -> FloatArray:
         """Sum of squared keys, the diagonal of the Gram matrix: ndarray of shape (d,)."""
-        return self.sums["gram"].diagonal() / self._key_units**2
+        return self.sums["key_square_sum"] / self._key_units**2
 
     @property
     def value_square_sum(self) -> FloatArray:
@@ -95,8 +99,8 @@ class GridSums:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the sums; they do not grow with the number of rows."""
-        return sum(s.nbytes for s in self.sums.values())
+        """Bytes held; with more rows than columns they do not grow with the number of rows."""
+        return self.products.nbytes + sum(s.nbytes for s in self.sums.values())
 
     @property
     def _key_units(self) -> FloatArray:

@@ -7,25 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.threads import threads_for
 from faast._utils.validation import Batch, iterate_batches
+from faast.core.block_sums import BlockSums
+from faast.core.blocks import GridBlock, grid_blocks
+from faast.core.gram import Gram
 from faast.core.grid import GridPair
 from faast.core.grid_sums import GridSums
 from faast.core.sample import select_columns
 from faast.core.state import State
-from faast.core.sums import (
-    BlockSums,
-    GridBlock,
-    Sums,
-    add_sums,
-    diagonals,
-    grid_blocks,
-    pack,
-    sum_columns,
-    sum_shapes,
-    unpack,
-)
+from faast.core.sums import Sums, add_sums, diagonals, pack, sum_columns, sum_shapes, unpack
 
 Visitor = Callable[["Moments", GridBlock], None]
 """Called as ``visit(part, block)`` for each block; `part` has no rows and the block's grids."""
@@ -63,6 +55,8 @@ class Moments(GridSums):
     ----------
     sums : dict of str to ndarray
         In grid units, see `faast.core.sums.sum_shapes`; never changed in place.
+    products : Gram
+        Products of keys with each other, in grid units.
     grids : GridPair
         Grids that keys and values are rounded to.
 
@@ -87,6 +81,7 @@ class Moments(GridSums):
         dtype = np.int64 if grid is not None else np.float64
         shapes = sum_shapes(n_features, n_values)
         self.sums: Sums = {n: np.broadcast_to(dtype(0), shape) for n, shape in shapes.items()}
+        self.products = Gram(self.n_features, grid is not None)
 
     def add(self, keys: Any, values: Any = None, weights: Any = None) -> Self:
         """Add rows.
@@ -140,8 +135,7 @@ class Moments(GridSums):
             If the sums would leave 64-bit integers.
         """
         both = self + other
-        self.sums, self.grids = both.sums, both.grids
-        return self
+        return self.replace_sums(both.sums, both.products, both.grids)
 
     def unmerge(self, other: Moments) -> Self:
         """Remove all rows that another Moments has summed; errors as for `subtract`."""
@@ -153,14 +147,13 @@ class Moments(GridSums):
                 "squares negative; remove only rows that were learned, with the same weights"
             )
         # without any rows left, the next rows choose the scales again
-        self.sums, self.grids = left, grids if left["count"] else grids.reopen()
-        return self
+        grids = grids if left["count"] else grids.reopen()
+        return self.replace_sums(left, self.products - other.products, grids)
 
     def __add__(self, other: Moments) -> Moments:
         grids = self._united_grids(other)
-        both = self._empty_like().replace_sums(add_sums(self.sums, other.sums))
-        both.grids = grids
-        return both
+        sums, products = add_sums(self.sums, other.sums), self.products + other.products
+        return self._empty_like().replace_sums(sums, products, grids)
 
     def decay(self, factor: float) -> Self:
         """Multiply all sums by a factor; from then on they are float64 and no longer exact.
@@ -177,8 +170,8 @@ class Moments(GridSums):
         """
         if not 0.0 < factor <= 1.0:
             raise ValueError(f"factor must be in (0, 1], got {factor}")
-        self.sums = {name: s * float(factor) for name, s in self.sums.items()}
-        return self
+        sums = {name: s * float(factor) for name, s in self.sums.items()}
+        return self.replace_sums(sums, self.products.scale(factor))
 
     def select_outputs(self, columns: AnyArray) -> Self:
         """Rearrange the columns of values.
@@ -213,20 +206,15 @@ class Moments(GridSums):
     def first_features(self, n_features: int) -> Moments:
         """Return the moments of the first columns of the keys."""
         first = Moments(n_features, self.n_values, grid=self.grid)
-        first.grids = self.grids.first_features(n_features)
-        keys = slice(n_features)
-        return first.replace_sums(
-            {
-                **self.sums,
-                "gram": self.sums["gram"][keys, keys],
-                "cross": self.sums["cross"][keys],
-                "key_sum": self.sums["key_sum"][keys],
-            }
-        )
+        grids = self.grids.first_features(n_features)
+        of_keys = ("cross", "key_sum", "key_square_sum")
+        sums = {name: s[:n_features] if name in of_keys else s for name, s in self.sums.items()}
+        return first.replace_sums(sums, self.products.first_features(n_features), grids)
 
     def copy(self) -> Moments:
         """Return an independent copy."""
-        return self._empty_like().replace_sums(dict(self.sums))  # sums are never changed in place
+        # sums are never changed in place
+        return self._empty_like().replace_sums(dict(self.sums), self.products)
 
     def sum_batches(self, batches: Iterable[Batch], visit: Visitor | None = None) -> Moments:
         """Sum batches into a new Moments on this one's grid, leaving this one as it is.
@@ -239,7 +227,8 @@ class Moments(GridSums):
             Called with every block; see `Visitor`. For callers that also keep rows.
         """
         part = self._empty_like()
-        sums = BlockSums(self.n_features, self.n_values, exact=self.grid is not None)
+        exact = self.grid is not None
+        sums = BlockSums(self.n_features, self.n_values, exact, waits=exact)
         products = self.n_features * (self.n_features + self.n_values)
         for block in grid_blocks(batches, self.grids):
             part.grids = block.grids
@@ -247,20 +236,29 @@ class Moments(GridSums):
                 sums.add(block.keys, block.values, block.weights, block.peak)
             if visit is not None:
                 visit(part, block)
-        return part.replace_sums(sums.finish())
+        return part.replace_sums(*sums.finish())
 
-    def replace_sums(self, sums: Sums, grids: GridPair | None = None) -> Self:
-        """Replace the sums by others, which are in units of these grids, or of `grids` if given."""
-        self.sums, self.grids = sums, self.grids if grids is None else grids
+    def replace_sums(self, sums: Sums, products: Gram, grids: GridPair | None = None) -> Self:
+        """Replace all sums by others, in units of these grids, or of `grids` if given."""
+        self.sums, self.products = sums, products
+        self.grids = self.grids if grids is None else grids
         return self
 
     @classmethod
-    def from_sums(cls, sums: Sums) -> Moments:
-        """Wrap float64 sums in the units of the rows; see `sum_shapes` for names and shapes."""
+    def from_sums(cls, sums: Sums, gram: FloatArray) -> Moments:
+        """Wrap float64 sums in the units of the rows.
+
+        Parameters
+        ----------
+        sums : dict
+            See `sum_shapes` for names and shapes.
+        gram : ndarray of shape (d, d)
+            Lower triangle of the Gram matrix.
+        """
         n_features, n_values = sums["cross"].shape
-        moments = cls(n_features, n_values, grid=None)
-        moments.sums = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
-        return moments
+        floats = {name: np.asarray(s, dtype=np.float64) for name, s in sums.items()}
+        products = Gram(n_features, False, gram)
+        return cls(n_features, n_values, grid=None).replace_sums(floats, products)
 
     def outline(self) -> State:
         """Return widths and grids without sums, for files that hold all rows instead."""
@@ -270,7 +268,7 @@ class Moments(GridSums):
     def to_state(self) -> State:
         """Return the content to write, with only the lower triangle of the Gram matrix."""
         outline = self.outline()
-        return State({**pack(self.sums), **outline.tensors}, outline.metadata)
+        return State({**pack(self.sums, self.products), **outline.tensors}, outline.metadata)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -291,16 +289,18 @@ class Moments(GridSums):
         moments.grids = grids
         if moments.sums.keys().isdisjoint(state.tensors):
             return moments
-        moments.sums = unpack(state.tensors, d, m)
-        return moments
+        return moments.replace_sums(*unpack(state.tensors, d, m))
 
     def __eq__(self, other: object) -> bool:
         """Compare grids and sums bit for bit."""
         if not isinstance(other, Moments):
             return NotImplemented
+        mine, theirs = (
+            (*moments.sums.values(), moments.products.lower) for moments in (self, other)
+        )
         return self.grids.same_as(other.grids) and all(
-            s.dtype == other.sums[name].dtype and np.array_equal(s, other.sums[name])
-            for name, s in self.sums.items()
+            left.dtype == right.dtype and np.array_equal(left, right)
+            for left, right in zip(mine, theirs, strict=True)
         )
 
     __hash__ = None  # type: ignore[assignment]

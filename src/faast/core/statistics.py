@@ -9,12 +9,13 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray
 from faast._utils.validation import Batch
+from faast.core.blocks import GridBlock
 from faast.core.feature_moments import FeatureMoments
 from faast.core.moments import Moments
 from faast.core.random_features import most_shifts
 from faast.core.sample import EVERY_ROW, RowArrays, RowSample, hash_rows
 from faast.core.state import State
-from faast.core.sums import GridBlock
+from faast.core.sums import packed_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,10 +172,11 @@ class Statistics:
 
     def to_state(self) -> State:
         """Return the content to write; without sums if all rows are kept and take less room."""
-        only_rows = self.rows.complete and self.moments.exact
-        only_rows = only_rows and 2 * self.rows.nbytes < self.moments.nbytes  # half a Gram matrix
-        moments = self.moments.outline() if only_rows else self.moments.to_state()
-        parts = {"moments": moments, "rows": self.rows.to_state()}
+        moments, rows = self.moments, self.rows
+        room = packed_bytes(moments.n_features, moments.n_values)
+        only_rows = rows.complete and moments.exact and rows.nbytes < room
+        written = moments.outline() if only_rows else moments.to_state()
+        parts = {"moments": written, "rows": rows.to_state()}
         if self.mapped is not None:
             parts["mapped"] = self.mapped.to_state()
         return State.join(parts, maps=self.maps, thinned=self.thinned)
@@ -241,16 +243,17 @@ def balance(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]:
     cross[:, seen] = means * equal[seen]
     sums = {
         "count": np.asarray(moments.count),
-        "gram": np.tril(gram),
         "cross": cross,
         "key_sum": cross.sum(axis=1),
+        "key_square_sum": gram.diagonal().copy(),
         "value_sum": equal,
         "value_square_sum": equal,
     }
     factors = np.divide(equal, counts, out=np.zeros_like(counts), where=seen)
     keys, values = moments.from_grid(rows.keys, rows.values)
     weights = rows.weights * factors[values.argmax(axis=1)]
-    return Moments.from_sums(sums), RowSample.reweighted(keys, values, weights, rows.hashes)
+    reweighted = RowSample.reweighted(keys, values, weights, rows.hashes)
+    return Moments.from_sums(sums, np.tril(gram)), reweighted
 
 
 def _batch_of(rows: RowSample, like: Moments) -> Batch:

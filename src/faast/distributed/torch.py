@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from functools import reduce
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray
 from faast._utils.imports import import_optional
+from faast.core.gram import Gram
 from faast.core.grid import GridPair
 from faast.core.moments import Moments
-from faast.core.sums import INT64_LIMIT, Sums, diagonals, empty_sums
+from faast.core.sums import INT64_LIMIT, Sums, diagonals, pack, packed_shapes, unpack
 
 
 class _Share(NamedTuple):
     """What the processes tell each other before they add their sums."""
 
-    shape: tuple[int, ...]
+    shape: tuple[int, int]
     grids: GridPair
     exact: bool
     squares: dict[str, AnyArray]
@@ -51,24 +53,24 @@ def all_reduce(moments: Moments, group: Any = None) -> Moments:
     OverflowError
         If the total does not fit into 64-bit integers.
     """
-    sums, grids = moments.sums, moments.grids
+    widths = moments.n_features, moments.n_values
     torch, dist = import_optional("torch", "lm"), import_optional("torch.distributed", "lm")
     if not (dist.is_available() and dist.is_initialized()):
         raise RuntimeError(
             "torch.distributed has not been initialised; start the script with torchrun and call "
             "torch.distributed.init_process_group() before all_reduce()"
         )
-    exact = sums["count"].dtype == np.int64
-    mine = _Share(sums["cross"].shape, grids, exact, diagonals(sums))
+    mine = _Share(widths, moments.grids, moments.exact, diagonals(moments.sums))
     shares: list[Any] = [None] * dist.get_world_size(group)
     dist.all_gather_object(shares, mine, group=group)
     joined = _join_grids(shares)
     dtype = np.int64 if all(share.exact for share in shares) else np.float64
-    total = torch.from_numpy(_flatten(sums, dtype))
+    total = torch.from_numpy(_flatten(moments, dtype))
     device = "cuda" if dist.get_backend(group) == "nccl" else "cpu"
     on_device = total.to(device)
     dist.all_reduce(on_device, group=group)
-    return moments.replace_sums(_unflatten(on_device.cpu().numpy(), sums), joined)
+    sums, products = _unflatten(on_device.cpu().numpy(), *widths)
+    return moments.replace_sums(sums, products, joined)
 
 
 def _join_grids(shares: list[_Share]) -> GridPair:
@@ -94,21 +96,16 @@ def _join_grids(shares: list[_Share]) -> GridPair:
     return joined
 
 
-def _flatten(sums: Sums, dtype: type) -> AnyArray:
-    """Concatenate all sums in one array, with the lower triangle of the Gram matrix."""
-    lower = sums["gram"][np.tril_indices(len(sums["gram"]))]
-    parts = (sums | {"gram": lower}).values()
+def _flatten(moments: Moments, dtype: type) -> AnyArray:
+    """Concatenate all sums in one array."""
+    parts = pack(moments.sums, moments.products).values()
     return np.concatenate([part.astype(dtype).ravel() for part in parts])
 
 
-def _unflatten(flat: AnyArray, like: Sums) -> Sums:
-    """Restore sums of the shapes of `like` from what `_flatten` returned."""
-    n_features, n_values = like["cross"].shape
-    total = empty_sums(n_features, n_values, flat.dtype.type)
-    start = 0
-    for name, zeros in total.items():
-        where = np.tril_indices(n_features) if name == "gram" else ...
-        size = zeros[where].size
-        zeros[where] = flat[start : start + size].reshape(zeros[where].shape)
-        start += size
-    return total
+def _unflatten(flat: AnyArray, n_features: int, n_values: int) -> tuple[Sums, Gram]:
+    """Restore the sums from what `_flatten` returned."""
+    shapes = packed_shapes(n_features, n_values)
+    ends = np.cumsum([prod(shape) for shape in shapes.values()])
+    parts = zip(shapes.items(), np.split(flat, ends[:-1]), strict=True)
+    packed = {name: part.reshape(shape) for (name, shape), part in parts}
+    return unpack(packed, n_features, n_values)

@@ -209,8 +209,8 @@ def check_sums(found: Moments, empty: Moments) -> None:
     if (found.grids.user_key, found.grids.user_value) != (True, True):
         raise ValueError("the scales of the grid are given by the model")
     sums = {name: part.astype(np.float64) for name, part in found.sums.items()}
-    count, gram = float(sums["count"]), np.tril(sums["gram"])
-    keys, values = gram.diagonal(), sums["value_square_sum"]
+    count, gram = float(sums["count"]), found.products.lower.astype(np.float64)
+    keys, values = sums["key_square_sum"], sums["value_square_sum"]
     bounds = (  # the inequality of Cauchy and Schwarz
         (gram, np.outer(keys, keys)),
         (sums["cross"], np.outer(keys, values)),
