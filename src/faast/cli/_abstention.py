@@ -10,6 +10,7 @@ import typer
 
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
+from faast.cli._model import FaastModel
 from faast.cli._output import Answers
 
 
@@ -43,25 +44,33 @@ class Abstention:
 
     Parameters
     ----------
-    classifier : FaastClassifier
+    learner : FaastClassifier or FaastRegressor
     options : Abstaining
 
     Raises
     ------
     ValueError
-        If the precision cannot be promised, or the classifier scores no novelty.
+        If the precision cannot be promised, the classifier scores no novelty, or the model predicts
+        numbers.
     """
 
-    def __init__(self, classifier: FaastClassifier, options: Abstaining) -> None:
+    def __init__(self, learner: FaastModel, options: Abstaining) -> None:
         self.counts = {"unsure": 0, "none of these": 0, "blank": 0}
         self._novelty = options.none_of_these
         self._threshold = None
-        if options.min_precision is not None:
-            self._threshold = classifier.answer_threshold(options.min_precision)
-        if self._novelty is not None:
-            classifier.check_novelty(self._novelty)
-        self._wanted = self._threshold is not None or self._novelty is not None
+        self._wanted = options.min_precision is not None or self._novelty is not None
         self._rows = 0
+        if not self._wanted:
+            return
+        if not isinstance(learner, FaastClassifier):
+            raise ValueError(
+                "--min-precision and --none-of-these withhold labels; this model predicts numbers, "
+                "whose intervals (--interval) say how sure they are"
+            )
+        if options.min_precision is not None:
+            self._threshold = learner.answer_threshold(options.min_precision)
+        if self._novelty is not None:
+            learner.check_novelty(self._novelty)
 
     @property
     def facts(self) -> dict[str, Any]:

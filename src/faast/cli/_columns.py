@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faast import FaastClassifier
 from faast.data import Batch, RowSource
 from faast.data.reader import DataError
+from faast.estimators.base import FaastEstimator
 
 LISTED_COLUMNS = 8
 """Columns that an error message names."""
@@ -19,13 +19,13 @@ class ColumnOrder:
 
     Parameters
     ----------
-    classifier : FaastClassifier
+    model : FaastEstimator
         If it has learned nothing, the first table decides.
     """
 
-    def __init__(self, classifier: FaastClassifier) -> None:
-        self._is_known = classifier.is_fitted
-        self.names: list[str] | None = feature_names(classifier)
+    def __init__(self, model: FaastEstimator) -> None:
+        self._is_known = model.is_fitted
+        self.names: list[str] | None = feature_names(model)
 
     def arrange(self, batch: Batch, source: RowSource) -> Batch:
         """Return a batch of a source with its columns in this order.
@@ -44,19 +44,19 @@ class ColumnOrder:
             return batch
         return batch._replace(rows=[np.asarray(row)[order] for row in batch.rows])
 
-    def name_features(self, classifier: FaastClassifier) -> None:
-        """Make the names part of a classifier that has learned rows in this order."""
+    def name_features(self, model: FaastEstimator) -> None:
+        """Make the names part of a model that has learned rows in this order."""
         if self.names is not None:
-            classifier.feature_names_in_ = np.asarray(self.names, dtype=object)
+            model.feature_names_in_ = np.asarray(self.names, dtype=object)
 
 
-def feature_names(classifier: FaastClassifier) -> list[str] | None:
-    """Return the names of the columns that a classifier has learned; None if they have none."""
-    names = getattr(classifier, "feature_names_in_", None)
+def feature_names(model: FaastEstimator) -> list[str] | None:
+    """Return the names of the columns that a model has learned; None if they have none."""
+    names = getattr(model, "feature_names_in_", None)
     return None if names is None else names.tolist()
 
 
-def require_alike(first: FaastClassifier, second: FaastClassifier) -> None:
+def require_alike(first: FaastEstimator, second: FaastEstimator) -> None:
     """Raise ValueError where one of two models has names of columns and the other has none."""
     named = [feature_names(model) for model in (first, second)]
     if first.modality == second.modality == "features" and named.count(None) == 1:
@@ -92,7 +92,7 @@ def _match(learned: list[str] | None, found: Sequence[str] | None, source: str) 
     for extra in (name for name in found if name not in known):
         raise DataError(
             f"{source} has a column {extra!r}, which the model has not learned; leave it out, or "
-            "name it with --label-column if it holds the labels"
+            "name it with --label-column or --target if it holds the labels or numbers"
         )
     return [places[name] for name in learned]
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import typer
 
-from faast import FaastClassifier
+from faast import FaastClassifier, FaastRegressor
+from faast.cli._model import FaastModel
 from faast.cli._output import escape_controls
 from faast.data.labels import find_look_alikes, match_labels
 
@@ -25,18 +28,25 @@ def labels_of_classes(
     return [aliases.get(label, label) for label in matched]
 
 
-def warn_of_look_alikes(classifier: FaastClassifier, path: Path) -> None:
+def answers_of(model: FaastModel, read: Sequence[Hashable] | None) -> Any:
+    """Return labels read from a file as the classes that they name; numbers as an array."""
+    if isinstance(model, FaastRegressor):
+        return np.asarray(read, dtype=np.float64)
+    return labels_of_classes(model, read)
+
+
+def warn_of_look_alikes(model: FaastModel, path: Path) -> None:
     """Point out on standard error which classes differ only in form, and how to merge them.
 
     Parameters
     ----------
-    classifier : FaastClassifier
+    model : FaastClassifier or FaastRegressor
     path : Path
         The model file that a command would change.
     """
-    if classifier.learned_ is None:
+    if isinstance(model, FaastRegressor) or model.learned_ is None:
         return
-    found = find_look_alikes(classifier.classes_.tolist())
+    found = find_look_alikes(model.classes_.tolist())
     for group in found[:SHOWN_NOTES]:
         words = " ".join(_word(label, group) for label in group)
         into = _word(group[-1], group)
@@ -48,7 +58,7 @@ def warn_of_look_alikes(classifier: FaastClassifier, path: Path) -> None:
         )
     if len(found) > SHOWN_NOTES:
         typer.echo(f"note: {len(found) - SHOWN_NOTES} more groups of classes look alike", err=True)
-    kinds = {isinstance(label, str): label for label in classifier.classes_.tolist()}
+    kinds = {isinstance(label, str): label for label in model.classes_.tolist()}
     if not found and len(kinds) == 2:
         typer.echo(
             f"note: some classes are numbers ({kinds[False]!r}), others names ({kinds[True]!r}); "
@@ -64,7 +74,24 @@ def _word(label: Hashable, group: Sequence[Hashable]) -> str:
     return shlex.quote(f'"{label}"' if twin else str(label))
 
 
-def unify_classes(first: FaastClassifier, second: FaastClassifier) -> None:
+def merge_models(first: FaastModel, second: FaastModel) -> None:
+    """Merge the second model into the first; classes of both that are named alike become one.
+
+    Raises
+    ------
+    ValueError
+        If the models cannot be merged.
+    """
+    if isinstance(first, FaastClassifier) and isinstance(second, FaastClassifier):
+        _unify_classes(first, second)
+        first.merge(second)
+    elif isinstance(first, FaastRegressor) and isinstance(second, FaastRegressor):
+        first.merge(second)
+    else:
+        raise ValueError("a model that predicts labels cannot be merged with one of numbers")
+
+
+def _unify_classes(first: FaastClassifier, second: FaastClassifier) -> None:
     """Rename the classes of the second classifier to those of the first that they name."""
     labels = second.classes_.tolist()
     renamed = match_labels(labels, first.classes_.tolist())

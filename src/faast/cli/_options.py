@@ -74,6 +74,20 @@ OtherOutput = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Model file to write; by default MODEL is replaced."),
 ]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        metavar="COLUMN",
+        help="Column of the numbers to predict; repeat the option, or separate columns by commas, "
+        "for several numbers per row. A model that has learned numbers remembers their columns.",
+        show_default=False,
+    ),
+]
+Interval = Annotated[
+    float,
+    typer.Option(help="Share of rows whose true number the interval of a prediction shall hold."),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Write the result as one JSON object to standard output.")
 ]

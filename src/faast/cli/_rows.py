@@ -1,8 +1,8 @@
-"""Rows of data files: opened as the classifier needs them, read with a progress bar, encoded."""
+"""Rows of data files: opened as the model needs them, read with a progress bar, encoded."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +12,8 @@ from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
 from faast._utils.progress import progress_bar
 from faast.cli._columns import ColumnOrder
-from faast.cli._model import new_classifier
+from faast.cli._model import FaastModel, new_classifier
+from faast.cli._numbers import target_columns
 from faast.cli._options import Encoding, Reading
 from faast.cli._output import escape_controls
 from faast.data import Batch, RowSource, open_rows
@@ -21,29 +22,37 @@ from faast.evaluation.measure import Labelled
 
 
 def open_source(
-    classifier: FaastClassifier, data: str, reading: Reading, *, labelled: bool = True
+    model: FaastModel,
+    data: str,
+    reading: Reading,
+    *,
+    targets: Sequence[str] | None = None,
+    labelled: bool = True,
 ) -> RowSource:
-    """Open a file of rows for a classifier; see `faast.data.open_rows`.
+    """Open a file of rows for a model; see `faast.data.open_rows`.
 
     Parameters
     ----------
-    classifier : FaastClassifier
+    model : FaastClassifier or FaastRegressor
         Its modality says what a row is.
     data : str
         What the user named.
     reading : Reading
+    targets : sequence of str, optional
+        What the user named as columns of numbers; by default those that the model has learned.
     labelled : bool
-        Whether to read labels.
+        Whether to read labels or numbers.
     """
     return open_rows(
         data,
-        modality=classifier.modality,
+        modality=model.modality,
         row_column=reading.text_column,
         label_column=reading.label_column,
         labelled=labelled,
         on_error=reading.on_error.value,
         format=reading.format,
         split=reading.split,
+        target_columns=target_columns(model, targets, labelled),
     )
 
 

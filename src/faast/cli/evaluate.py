@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
 
+from faast import FaastClassifier, FaastRegressor
 from faast._utils.arrays import FloatArray
 from faast.cli._columns import ColumnOrder
 from faast.cli._confusion import check_plot, draw_confusion, show_confusion
 from faast.cli._coverage import draw_coverage, show_coverage
-from faast.cli._labels import labels_of_classes
-from faast.cli._model import load_classifier, open_encoder
-from faast.cli._options import READING, Json, Model, Reading, rows_argument
-from faast.cli._output import check_output, describe_scores, emit
+from faast.cli._labels import answers_of, labels_of_classes
+from faast.cli._model import load_model, open_encoder
+from faast.cli._numbers import answer_numbers, draw_predictions, score_numbers, target_labels
+from faast.cli._options import READING, Interval, Json, Model, Reading, Targets, rows_argument
+from faast.cli._output import check_output, describe_scores, emit, flatten
 from faast.cli._rows import name_source, open_source, read_batches
+from faast.data import RowSource
 from faast.estimators.labels import as_labels, label_indices
 from faast.evaluation.metrics import score_predictions
 from faast.evaluation.selective import coverage_curve
@@ -26,40 +30,91 @@ from faast.evaluation.selective import coverage_curve
 
 def evaluate(
     model: Model,
-    data: Annotated[str, rows_argument("DATA", "Labelled rows to test on")],
+    data: Annotated[str, rows_argument("DATA", "Rows with labels or numbers to test on")],
     plot: Annotated[
-        Path | None, typer.Option(help="Image file for a plot of the confusion matrix.")
+        Path | None,
+        typer.Option(
+            help="Image file for a plot of the confusion matrix, or of predicted against true "
+            "numbers."
+        ),
     ] = None,
     curve: Annotated[
         Path | None,
         typer.Option(help="Image file for a plot of accuracy against the share of answered rows."),
     ] = None,
     reading: Reading = READING,
+    target: Targets = None,
+    interval: Interval = 0.9,
     json: Json = False,
 ) -> None:
-    """Measure accuracy, macro F1, calibration and confusions.
+    """Measure how good predictions are.
 
-    The surest answers are measured too: accuracy against the share of rows that get an answer.
-
-    Labels that the model has not learned count as wrong, but one must be a class of the model.
+    For labels: accuracy, macro F1, calibration, confusions, and accuracy against the share of rows
+    that get an answer, the surest first. Labels that the model has not learned count as wrong, but
+    one must be a class of the model. For numbers: R², mean absolute error, and the share of true
+    numbers within the intervals.
     """
     started = time.perf_counter()
-    for image in (plot, curve):
+    images = {"plot": plot, "curve": curve}
+    for image in images.values():
         if image is not None:
             check_output(image, model, data)
             check_plot(image)
-    classifier = load_classifier(model)
-    open_encoder(classifier)
-    source = open_source(classifier, data, reading)
+    learner = load_model(model)
+    open_encoder(learner)
+    source = open_source(learner, data, reading, targets=target)
+    with name_source(source):
+        if isinstance(learner, FaastRegressor):
+            if curve is not None:
+                raise ValueError("--curve is for labels; leave it out for a model of numbers")
+            report = _evaluate_numbers(learner, source, interval)
+        else:
+            report = _evaluate_labels(learner, source, model)
+    facts = report.facts | {
+        "rows_skipped": source.skipped,
+        "seconds": time.perf_counter() - started,
+    }
+    for name, path in images.items():
+        if path is not None:
+            report.plots[name](path)
+            facts[name] = str(path)
+    if json:
+        emit(facts | report.details, json)
+        return
+    emit(facts, json)
+    report.show()
+
+
+class Report(NamedTuple):
+    """What was measured.
+
+    Attributes
+    ----------
+    facts : dict
+        What both people and programs read.
+    details : dict
+        What only programs read.
+    show : callable
+        Writes the details for people.
+    plots : dict of str to callable
+        What draws them into an image file, by the option that names the file.
+    """
+
+    facts: dict[str, Any]
+    details: dict[str, Any]
+    show: Callable[[], None]
+    plots: dict[str, Callable[[Path], None]]
+
+
+def _evaluate_labels(classifier: FaastClassifier, source: RowSource, model: Path) -> Report:
     true: list[Hashable] = []
     found: list[FloatArray] = []
-    with name_source(source):
-        for batch in read_batches(source, "Evaluating", ColumnOrder(classifier)):
-            true += labels_of_classes(classifier, batch.labels)
-            found.append(classifier.predict_proba(batch.rows))
+    for batch in read_batches(source, "Evaluating", ColumnOrder(classifier)):
+        true += labels_of_classes(classifier, batch.labels)
+        found.append(classifier.predict_proba(batch.rows))
     if not set(true) & set(classifier.classes_.tolist()):
         raise ValueError(
-            f"{data}: no label is a class of {model}: the labels are "
+            f"{source.name}: no label is a class of {model}: the labels are "
             f"{', '.join(sorted(map(repr, set(true)))[:5])}, the classes "
             f"{', '.join(map(repr, classifier.classes_.tolist()[:5]))}; name the column of the "
             "labels with --label-column, or another file"
@@ -75,23 +130,41 @@ def evaluate(
     classes = classifier.report_order(scores.classes.tolist())
     places = label_indices(as_labels(classes), scores.classes)
     confusion = scores.confusion[np.ix_(places, places)]
-    facts: dict[str, Any] = {
-        "rows": len(true),
-        **describe_scores(scores),
-        "rows_skipped": source.skipped,
-        "seconds": time.perf_counter() - started,
-    }
-    if plot is not None:
-        draw_confusion(confusion, classes, plot)
-        facts["plot"] = str(plot)
     answered = coverage_curve(confidence, scores.hits)
-    if curve is not None:
-        draw_coverage(answered, curve)
-        facts["curve"] = str(curve)
-    if json:
-        lists = {f"curve_{name}": part.tolist() for name, part in answered._asdict().items()}
-        emit(facts | {"labels": classes, "confusion": confusion.tolist(), **lists}, json)
-        return
-    emit(facts, json)
-    show_coverage(answered)
-    show_confusion(confusion, classes)
+    lists = {f"curve_{name}": part.tolist() for name, part in answered._asdict().items()}
+
+    def show() -> None:
+        show_coverage(answered)
+        show_confusion(confusion, classes)
+
+    return Report(
+        {"rows": len(true), **describe_scores(scores)},
+        {"labels": classes, "confusion": confusion.tolist(), **lists},
+        show,
+        {
+            "plot": partial(draw_confusion, confusion, classes),
+            "curve": partial(draw_coverage, answered),
+        },
+    )
+
+
+def _evaluate_numbers(regressor: FaastRegressor, source: RowSource, coverage: float) -> Report:
+    n_targets, names = regressor.n_targets_, target_labels(regressor)
+    read: list[FloatArray] = []
+    found: list[tuple[FloatArray, FloatArray | None]] = []
+    for batch in read_batches(source, "Evaluating", ColumnOrder(regressor)):
+        read.append(answers_of(regressor, batch.labels).reshape(-1, n_targets))
+        found.append(answer_numbers(regressor, regressor.encode(batch.rows), coverage))
+    true, predicted = np.concatenate(read), np.concatenate([values for values, _ in found])
+    intervals = [part for _, part in found if part is not None]
+    bounds = np.concatenate(intervals) if intervals else None
+    scores = {
+        name: score_numbers(true[:, i], predicted[:, i], None if bounds is None else bounds[:, i])
+        for i, name in enumerate(names)
+    }
+    return Report(
+        {"rows": len(true), **(flatten(scores) if n_targets > 1 else scores[names[0]])},
+        {"numbers": names, "interval": coverage},
+        lambda: None,
+        {"plot": partial(draw_predictions, true, predicted, bounds, names)},
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faast.cli._model import load_classifier
+from faast.cli._model import count_answers, load_model
 from faast.cli._options import Json, Model
 from faast.cli._output import check_output, emit_saved
 
@@ -19,17 +19,17 @@ def export(
 ) -> None:
     """Write an ONNX graph that predicts from features.
 
-    The graph takes features and gives labels and probabilities. It does not hold the encoder:
-    encode texts and images with the model's encoder first.
+    The graph takes features and gives labels and probabilities, or numbers. It does not hold the
+    encoder: encode texts and images with the model's encoder first.
     """
     check_output(onnx, model)
-    classifier = load_classifier(model)
-    classifier.to_onnx(onnx)
+    learner = load_model(model)
+    learner.to_onnx(onnx)
     emit_saved(
         {
             "onnx": str(onnx),
-            "features": classifier.n_features_in_,
-            "classes": len(classifier.classes_),
+            "features": learner.n_features_in_,
+            **count_answers(learner),
             "onnx_bytes": onnx.stat().st_size,
         },
         json,

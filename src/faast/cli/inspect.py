@@ -4,38 +4,60 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from faast import FaastClassifier, FaastRegressor
 from faast.cli._columns import feature_names
 from faast.cli._labels import warn_of_look_alikes
-from faast.cli._model import count_rows, load_classifier
+from faast.cli._model import count_answers, count_rows, load_model
+from faast.cli._numbers import target_labels
 from faast.cli._options import Json, Model
 from faast.cli._output import emit
 
 
 def inspect(model: Model, json: Json = False) -> None:
     """Show what a model file holds."""
-    classifier = load_classifier(model)
+    learner = load_model(model)
     facts: dict[str, Any] = {"model": str(model), "model_bytes": model.stat().st_size}
-    if classifier.encoder_name is not None:
+    if learner.encoder_name is not None:
         facts |= {
-            "encoder": classifier.encoder_name,
-            "encoder_fingerprint": classifier.fingerprint,
-            "class_names": classifier.uses_class_names,
+            "encoder": learner.encoder_name,
+            "encoder_fingerprint": learner.fingerprint,
         }
-    if classifier.learned_ is not None:
-        facts["rows"] = count_rows(classifier)
-    columns = feature_names(classifier)
+    if learner.learned_ is not None:
+        facts["rows"] = count_rows(learner)
+    columns = feature_names(learner)
     if columns is not None:
         facts["columns"] = columns
-    weights = classifier.weights_
+    facts |= {"features": learner.n_features_in_, **count_answers(learner)}
+    if isinstance(learner, FaastRegressor):
+        facts |= _describe_targets(learner)
+    else:
+        facts |= _describe_classes(learner, json)
+    weights = learner.weights_
     facts |= {
-        "features": classifier.n_features_in_,
-        "classes": len(classifier.classes_),
-        "labels": classifier.report_order(),
-        "temperature": classifier.temperature_,
         "rank": weights.rank,
         "condition": weights.condition,
         "explained": weights.explained,
         "strength": weights.strength,
+    }
+    emit(facts, json)
+    warn_of_look_alikes(learner, model)
+
+
+def _describe_targets(regressor: FaastRegressor) -> dict[str, Any]:
+    facts: dict[str, Any] = {"numbers": target_labels(regressor)}
+    if regressor.measures_errors:
+        facts["leave_one_out_r2"] = np.ravel(regressor.loo_r2_).tolist()
+        facts["leave_one_out_error"] = np.ravel(regressor.loo_error_).tolist()
+    return facts
+
+
+def _describe_classes(classifier: FaastClassifier, json: bool) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "class_names": classifier.uses_class_names,
+        "labels": classifier.report_order(),
+        "temperature": classifier.temperature_,
     }
     if classifier.class_aliases_:
         facts["aliases"] = [
@@ -46,5 +68,4 @@ def inspect(model: Model, json: Json = False) -> None:
         facts["class_history"] = [
             change._asdict() if json else str(change) for change in classifier.class_history_
         ]
-    emit(facts, json)
-    warn_of_look_alikes(classifier, model)
+    return facts

@@ -9,17 +9,21 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from faast import FaastClassifier
+from faast import FaastClassifier, FaastRegressor
 from faast.cli._columns import ColumnOrder
-from faast.cli._labels import labels_of_classes, warn_of_look_alikes
+from faast.cli._labels import answers_of, labels_of_classes, warn_of_look_alikes
 from faast.cli._model import (
+    FaastModel,
     cache_folder,
+    count_answers,
     count_rows,
     hold_model,
     new_classifier,
+    new_regressor,
     solve_and_save,
 )
-from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Reading, Train
+from faast.cli._numbers import split_names
+from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Reading, Targets, Train
 from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
@@ -32,6 +36,7 @@ def learn(
     output: Output,
     encoding: Encoding = ENCODING,
     reading: Reading = READING,
+    target: Targets = None,
     class_names: Annotated[
         bool | None,
         typer.Option(
@@ -73,54 +78,70 @@ def learn(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Learn labelled rows and write a model file."""
+    """Learn rows with labels, or with numbers (--target), and write a model file."""
     started = time.perf_counter()
     check_output(output, train)
-    classifier = new_classifier(train, encoding, reading, class_names, novelty)
+    model: FaastModel
+    targets = split_names(target)
+    if targets:
+        if class_names is not None or novelty or ray is not None:
+            raise ValueError(
+                "--class-names, --novelty and --ray are for labels; leave them out with --target"
+            )
+        model = new_regressor(train, encoding, reading, targets)
+    else:
+        model = new_classifier(train, encoding, reading, class_names, novelty)
     if keep_features and ray is not None:
         raise ValueError("Ray workers keep no features; leave out --keep-features or --ray")
-    if keep_features and classifier.modality == "features":
+    if keep_features and model.modality == "features":
         raise ValueError(
             "rows of numbers can be forgotten without kept features; leave --keep-features out"
         )
     if keep_features:
-        classifier.cache = cache_folder(output)
+        model.cache = cache_folder(output)
     if resume is not None and ray is None:
         raise ValueError("--resume continues a run on Ray; name the cluster with --ray")
-    source = open_source(classifier, train, reading)
+    source = open_source(model, train, reading, targets=targets)
     if ray is None:
-        seconds = learn_source(classifier, source)
+        seconds = learn_source(model, source)
     else:
+        assert isinstance(model, FaastClassifier)
         seconds = None
         rows = FileRows([source])
-        learn_rows(classifier, rows, address=ray, resume=resume, progress=True)
+        learn_rows(model, rows, address=ray, resume=resume, progress=True)
         report_skipped(source)
         if source.feature_names is not None:
-            classifier.feature_names_in_ = np.asarray(source.feature_names, dtype=object)
+            model.feature_names_in_ = np.asarray(source.feature_names, dtype=object)
     with hold_model(output):
-        facts = save_and_describe(classifier, source, output, started, seconds)
+        facts = save_and_describe(model, source, output, started, seconds)
     emit_saved(facts, json, output)
 
 
-def learn_source(classifier: FaastClassifier, source: RowSource) -> float:
+def learn_source(model: FaastModel, source: RowSource) -> float:
     """Learn all rows of a source and return the seconds that it took, without the encoding."""
-    is_new, seconds = not classifier.is_fitted, 0.0
-    columns = ColumnOrder(classifier)
+    is_new, seconds = not model.is_fitted, 0.0
+    columns = ColumnOrder(model)
     with name_source(source):
         batches = read_batches(source, "Learning", columns)
-        for features, labels in encode_batches(batches, classifier.encode_to_learn):
-            if not is_new:
-                labels = labels_of_classes(classifier, labels)
-            names = classifier.embed_names(labels)
-            started = time.perf_counter()
-            classifier.partial_fit_encoded(features, labels, names)
+        for features, answers in encode_batches(batches, model.encode_to_learn):
+            if isinstance(model, FaastRegressor):
+                numbers = answers_of(model, answers)
+                started = time.perf_counter()
+                model.partial_fit_encoded(features, numbers)
+            else:
+                labels = answers if is_new else labels_of_classes(model, answers)
+                names = model.embed_names(labels)
+                started = time.perf_counter()
+                model.partial_fit_encoded(features, labels, names)
             seconds += time.perf_counter() - started
-    columns.name_features(classifier)
+    columns.name_features(model)
+    if isinstance(model, FaastRegressor) and is_new:
+        model.target_names_ = source.target_columns
     return seconds
 
 
 def save_and_describe(
-    classifier: FaastClassifier,
+    model: FaastModel,
     source: RowSource,
     output: Path,
     started: float,
@@ -130,7 +151,7 @@ def save_and_describe(
 
     Parameters
     ----------
-    classifier : FaastClassifier
+    model : FaastClassifier or FaastRegressor
     source : RowSource
     output : Path
     started : float
@@ -139,15 +160,15 @@ def save_and_describe(
         Seconds of `learn_source`; solving and saving are added to them.
     """
     began = time.perf_counter()
-    solve_and_save(classifier, output)
-    warn_of_look_alikes(classifier, output)
+    solve_and_save(model, output)
+    warn_of_look_alikes(model, output)
     ended = time.perf_counter()
     facts = {
         "model": str(output),
-        "rows": count_rows(classifier),
+        "rows": count_rows(model),
         "rows_skipped": source.skipped,
-        "features": classifier.n_features_in_,
-        "classes": len(classifier.classes_),
+        "features": model.n_features_in_,
+        **count_answers(model),
         "model_bytes": output.stat().st_size,
         "seconds": ended - started,
     }

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from faast.cli._columns import require_alike
-from faast.cli._labels import unify_classes, warn_of_look_alikes
-from faast.cli._model import count_rows, hold_model, load_classifier, solve_and_save
+from faast.cli._labels import merge_models, warn_of_look_alikes
+from faast.cli._model import count_answers, count_rows, hold_model, load_model, solve_and_save
 from faast.cli._options import Json, Output, model_argument
 from faast.cli._output import check_output, emit_saved
 
@@ -23,17 +23,16 @@ def merge(
     """Merge two models into one that has learned the rows of both."""
     check_output(output)
     with hold_model(output):
-        classifier, other = load_classifier(first), load_classifier(second)
-        require_alike(classifier, other)
-        unify_classes(classifier, other)
-        classifier.merge(other)
-        solve_and_save(classifier, output)
-    warn_of_look_alikes(classifier, output)
+        learner, other = load_model(first), load_model(second)
+        require_alike(learner, other)
+        merge_models(learner, other)
+        solve_and_save(learner, output)
+    warn_of_look_alikes(learner, output)
     emit_saved(
         {
             "model": str(output),
-            "rows": count_rows(classifier),
-            "classes": len(classifier.classes_),
+            "rows": count_rows(learner),
+            **count_answers(learner),
         },
         json,
         output,

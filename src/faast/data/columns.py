@@ -1,4 +1,4 @@
-"""Which columns hold the rows and the labels, and what kind of rows they are."""
+"""Which columns hold the rows and the labels or numbers, and what kind of rows they are."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ class Columns:
     Attributes
     ----------
     row : str or None
-        The column of the rows. None if each column but the label holds one feature.
-    label : str or None
-        The column of the labels. None if no labels are read.
+        The column of the rows. None if each of several columns holds one feature.
+    answers : list of str
+        The column of the labels, or the columns of the numbers to predict; empty if none are read.
     features : list of str
         The columns of single features, in the order in which rows hold them; empty if one column
         holds the rows.
     """
 
     row: str | None
-    label: str | None
+    answers: list[str]
     features: list[str]
 
     @property
     def wanted(self) -> list[str]:
         """All columns to read."""
         rows = self.features if self.row is None else [self.row]
-        return rows if self.label is None else [*rows, self.label]
+        return [*rows, *self.answers]
 
 
 def choose_columns(
@@ -59,12 +59,13 @@ def choose_columns(
     labelled: bool = True,
     index_columns: Collection[str] = (),
     feature_names: Sequence[str] | None = None,
+    target_columns: Sequence[str] = (),
 ) -> Columns:
     """Choose the columns to read.
 
-    If no row column is named, it is one with a usual name, or the only one beside the label. In a
-    table of features, each column beside the label may also hold one feature. Index columns are
-    read only if they are named.
+    If no row column is named, it is one with a usual name, or the only one beside the label or the
+    targets. In a table of features, each column beside these may also hold one feature. Index
+    columns are read only if they are named.
 
     Parameters
     ----------
@@ -82,37 +83,43 @@ def choose_columns(
         Columns that number the rows.
     feature_names : sequence of str, optional
         The columns of features that a table must hold, in the order in which rows hold them.
+    target_columns : sequence of str
+        Columns of numbers to predict; they take the place of the label column.
 
     Raises
     ------
     DataError
         If a named column is missing, the columns of features are others than `feature_names`, one
-        column is named for rows and labels, or it is not clear which column holds the rows.
+        column is named twice, or it is not clear which column holds the rows.
     """
-    label_column = resolve_label(present, label_column)
-    named = (row_column, label_column)
+    answers, option = list(target_columns), "target_columns (--target)"
+    if not answers:
+        label_column = resolve_label(present, label_column)
+        answers = [] if label_column is None else [label_column]
+        option = "label_column (--label-column)"
+    named = [*answers] if row_column is None else [row_column, *answers]
     present = [name for name in present if name in named or name not in index_columns]
     if not labelled:
-        present = [name for name in present if name == row_column or name != label_column]
-        label_column = None
-    if row_column is not None and row_column == label_column:
-        raise DataError(
-            f"{name}: column {row_column!r} cannot hold both the rows and their labels; name "
-            "another with row_column (--text-column) or label_column (--label-column)"
-        )
-    for column in (row_column, label_column):
-        if column is not None and column not in present:
+        present = [name for name in present if name == row_column or name not in answers]
+        named, answers = [column for column in named if column not in answers], []
+    for column in named:
+        if named.count(column) > 1:
+            raise DataError(
+                f"{name}: column {column!r} cannot hold both things that it is named for; name "
+                f"another with row_column (--text-column) or {option}"
+            )
+        if column not in present:
             raise DataError(
                 f"{name} has no column {column!r}; its columns are {', '.join(present)} (the first "
                 "line of a table must name them); name others with row_column (--text-column) and "
-                "label_column (--label-column)"
+                f"{option}"
             )
-    others = [column for column in present if column != label_column]
+    others = [column for column in present if column not in answers]
     usual = [column for column in ROW_COLUMNS[modality] if column in others]
     if row_column is None and usual:
         row_column = usual[0]
     elif row_column is None and modality == "features":
-        return Columns(None, label_column, _match_features(others, feature_names, name))
+        return Columns(None, answers, _match_features(others, feature_names, name))
     elif row_column is None and len(others) == 1:
         row_column = others[0]
     if row_column is None:
@@ -120,7 +127,7 @@ def choose_columns(
             f"{name} has the columns {', '.join(present)}; say which one holds the rows "
             "with row_column (--text-column)"
         )
-    return Columns(row_column, label_column, [])
+    return Columns(row_column, answers, [])
 
 
 def _match_features(present: list[str], wanted: Sequence[str] | None, name: str) -> list[str]:
@@ -175,7 +182,10 @@ def resolve_label(present: Sequence[str], label_column: str | None) -> str | Non
 
 
 def guess_modality(
-    reader: Reader, row_column: str | None = None, label_column: str | None = "label"
+    reader: Reader,
+    row_column: str | None = None,
+    label_column: str | None = "label",
+    target_columns: Sequence[str] = (),
 ) -> Modality:
     """Guess what rows are from the names of the columns and from the first readable row.
 
@@ -183,7 +193,7 @@ def guess_modality(
     ----------
     reader : Reader
         A reader of a source that can be read again.
-    row_column, label_column : str, optional
+    row_column, label_column, target_columns
         See `open_rows`.
 
     Returns
@@ -204,7 +214,8 @@ def guess_modality(
         return list(columns)
 
     first = next((r for r in reader.records(choose) if isinstance(r, Record)), None)
-    aside = reader.index_columns(present) - {row_column} | {resolve_label(present, label_column)}
+    answers = target_columns or [resolve_label(present, label_column) or ""]
+    aside = reader.index_columns(present) - {row_column} | set(answers)
     others = [column for column in present if column not in aside]
     for modality, usual in ROW_COLUMNS.items():
         if row_column is None and set(usual) & set(others):

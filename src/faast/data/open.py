@@ -42,6 +42,9 @@ _BINARY_FORMATS: dict[str, Callable[[Path], Reader]] = {
     "npz": NpzReader,
 }
 
+MANIFESTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "manifest.csv")
+"""Tables that name the images of a folder beside their numbers, as Hugging Face `datasets` does."""
+
 _SAVED_DATASET = ("state.json", "dataset_dict.json")
 """Files that a folder holds to which a dataset was saved."""
 
@@ -58,6 +61,7 @@ def open_rows(
     encoding: str = "utf-8",
     on_error: OnError = "raise",
     feature_names: Sequence[str] | None = None,
+    target_columns: Sequence[str] = (),
 ) -> RowSource:
     """Open rows and labels for streaming.
 
@@ -90,6 +94,9 @@ def open_rows(
         The columns that a table with one feature in each column must hold, in the order in which
         rows are to hold them. By default all columns are features, in the order of the table.
         Columns that pandas or R wrote to number the rows are no features.
+    target_columns : sequence of str
+        Columns of numbers to predict, which are read in place of labels. The numbers of a folder of
+        images stand in one of the tables `MANIFESTS` in that folder, beside the column "file_name".
 
     Returns
     -------
@@ -107,9 +114,11 @@ def open_rows(
     >>> for rows, labels, numbers in source:  # doctest: +SKIP
     ...     classifier.partial_fit(rows, labels)
     """
+    if target_columns:
+        source = _manifest_of(source)
     may_be_lines = modality == "text" and row_column is None and not (labelled and label_column)
     if source == "-" and format is None and split is None and may_be_lines:
-        reader = _open_lines_or_table(TextFile(None, encoding), label_column)
+        reader = _open_lines_or_table(TextFile(None, encoding), label_column, target_columns)
     else:
         reader = open_reader(source, format=format, split=split, encoding=encoding)
     if reader.modality not in (None, modality):
@@ -125,6 +134,23 @@ def open_rows(
         folder,
         labelled=labelled,
         feature_names=feature_names,
+        target_columns=target_columns,
+    )
+
+
+def _manifest_of(source: Any) -> Any:
+    """Return the table that holds the numbers of a folder of images; other sources as they are."""
+    if not isinstance(source, str | os.PathLike) or not Path(source).is_dir():
+        return source
+    folder = Path(source)
+    if any((folder / name).is_file() for name in _SAVED_DATASET):
+        return source
+    for name in MANIFESTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise DataError(
+        f"{folder} holds no numbers; name its images (column file_name) and their numbers in "
+        f"{folder / MANIFESTS[0]}"
     )
 
 
@@ -167,15 +193,17 @@ def open_reader(
     return _open_file(path, format or _format_of(path), encoding)
 
 
-def _open_lines_or_table(file: TextFile, label_column: str | None) -> Reader:
+def _open_lines_or_table(
+    file: TextFile, label_column: str | None, target_columns: Sequence[str]
+) -> Reader:
     """Read CSV if the first line is a header, and otherwise every line as a text.
 
-    A header names a usual column of texts, or the label column and another one.
+    A header names a usual column of texts, or a column of labels or targets and another one.
     """
     names = [name.strip('"') for name in file.first_line().strip().split(",")]
-    label = resolve_label(names, label_column)
+    answers = [resolve_label(names, label_column), *target_columns]
     has_text_column = any(name in names for name in ROW_COLUMNS["text"])
-    is_header = has_text_column or (len(names) > 1 and label in names)
+    is_header = has_text_column or (len(names) > 1 and any(name in names for name in answers))
     return _TEXT_FORMATS["csv" if is_header else "lines"](file)
 
 

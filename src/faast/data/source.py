@@ -11,6 +11,7 @@ import numpy as np
 from faast.data.cells import parse_features, parse_image, parse_text
 from faast.data.columns import Columns, choose_columns
 from faast.data.labels import label_kind, parse_label
+from faast.data.numbers import parse_number
 from faast.data.reader import WINDOW_ROWS, DataError, LeftOut, Modality, Reader, Record, RowError
 
 OnError = Literal["raise", "skip"]
@@ -30,7 +31,8 @@ class Batch(NamedTuple):
     rows : list
         Texts, images or arrays of features, as encoders and classifiers take them.
     labels : list of hashable, or None
-        One label per row. None if no labels are read.
+        One label per row. If numbers are read (`target_columns`), a float per row, or a tuple of
+        them for several columns. None if neither is read.
     numbers : list of int
         The line number of each row, counted from 1, or its index in a container.
     """
@@ -58,8 +60,8 @@ class RowSource:
     folder : pathlib.Path, optional
         Folder to which paths of images are relative; by default the working directory.
     labelled : bool
-        Whether to read labels. If False, a label column is ignored.
-    feature_names : sequence of str, optional
+        Whether to read labels or numbers. If False, their columns are ignored.
+    feature_names, target_columns : sequence of str, optional
         See `open_rows`.
 
     Attributes
@@ -92,12 +94,14 @@ class RowSource:
         folder: Path | None = None,
         labelled: bool = True,
         feature_names: Sequence[str] | None = None,
+        target_columns: Sequence[str] = (),
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}')
         self.reader, self.modality, self.on_error = reader, modality, on_error
         self.row_column, self.label_column = row_column, label_column
-        self.labelled = labelled and label_column is not None
+        self.target_columns = list(target_columns)
+        self.labelled = labelled and (label_column is not None or bool(target_columns))
         self.folder = folder or Path()
         self._wanted_features = feature_names
         self.feature_names: list[str] | None = None
@@ -179,6 +183,7 @@ class RowSource:
                     self.labelled,
                     self.reader.index_columns(present),
                     self._wanted_features,
+                    self.target_columns,
                 )
             )
             self.feature_names = chosen[0].features or None
@@ -200,10 +205,14 @@ class RowSource:
 
     def _parse(self, record: Record, columns: Columns) -> tuple[Any, Hashable]:
         fields = record.fields
-        label, kinds = None, self._kinds
-        if columns.label is not None:
-            label = parse_label(fields[columns.label])
-            kinds = self._check_kinds(fields[columns.label], label)
+        label: Hashable = None
+        kinds = self._kinds
+        if columns.answers and self.target_columns:
+            numbers = tuple(parse_number(fields[name], name) for name in columns.answers)
+            label = numbers if len(numbers) > 1 else numbers[0]
+        elif columns.answers:
+            label = parse_label(fields[columns.answers[0]])
+            kinds = self._check_kinds(fields[columns.answers[0]], label)
         if columns.row is not None:
             row = self._parse_row(fields[columns.row])
         else:

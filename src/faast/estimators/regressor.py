@@ -150,6 +150,27 @@ class FaastRegressor(MemoryRegressor):
             self.learned_ = self._memory().copy().merge(theirs)
         return self
 
+    def on_features(self) -> FaastRegressor:
+        """Return an equal regressor that takes features, as `encode` returns them, not raw rows.
+
+        It shares what was learned so far, and does not change when this one learns more.
+        """
+        if self._encoding() is None:
+            return self
+        twin = FaastRegressor(
+            self.solver,
+            selection_rows=self.selection_rows,
+            key_scale=self.key_scale,
+            value_scale=self.value_scale,
+        )
+        if self.is_fitted:
+            twin._copy_form(self)
+            twin._reference = None
+            twin.learned_, twin._measured = self.learned_, self._measured
+            if self.learned_ is None:
+                twin._weights = self._weights
+        return twin
+
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
         names = names_of_targets(y)
         X, Y, weights = self._checked(X, y, sample_weight, first=first)

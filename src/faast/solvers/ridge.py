@@ -16,7 +16,15 @@ from faast.solvers.base import Solution, Solver
 from faast.solvers.leverage import Spread
 from faast.solvers.spectrum import LeaveOneOut, Spectrum, decompose
 
-N_STRENGTHS = 53
+SMALLEST_STRENGTH, LARGEST_STRENGTH = -9, 1
+"""Decades, relative to the largest eigenvalue, of the strengths that are compared.
+
+Keys are rounded to 2^-20 of their scale, and float32 features are rounded too. Directions of such
+rounding tell equal rows from others, so that leave-one-out would use them where rows repeat, but
+say nothing of new rows. Their eigenvalues lie at 1e-12 and below.
+"""
+
+STEPS_PER_DECADE = 4
 FEW_ROWS = 4.0
 
 
@@ -98,9 +106,10 @@ class Ridge(Solver):
 
 
 def strength_grid(spectrum: Spectrum) -> FloatArray:
-    """Return strengths to compare, 1e-12 to 10 times the largest eigenvalue: (n_strengths,)."""
+    """Return strengths to compare, 1e-9 to 10 times the largest eigenvalue: (n_strengths,)."""
     largest = spectrum.eigenvalues[0] if len(spectrum.eigenvalues) else 1.0
-    return largest * np.logspace(-12, 1, N_STRENGTHS)
+    n_strengths = STEPS_PER_DECADE * (LARGEST_STRENGTH - SMALLEST_STRENGTH) + 1
+    return largest * np.logspace(SMALLEST_STRENGTH, LARGEST_STRENGTH, n_strengths)
 
 
 def gcv_scores(spectrum: Spectrum, strengths: FloatArray) -> FloatArray:
