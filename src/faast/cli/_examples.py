@@ -11,6 +11,7 @@ EXAMPLES = {
         "faast learn features.npz -o features.faast",
         "faast learn reviews.csv -o meanings.faast --encoder minilm --keep-features",
         "faast learn reviews.csv -o reviews.faast --ray local",
+        "faast learn flats.csv --target price -o flats.faast",
     ],
     "add": [
         "faast add reviews.faast more.csv",
