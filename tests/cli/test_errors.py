@@ -60,7 +60,7 @@ def test_every_exception_is_one_line(folder, run, monkeypatch, raised, message):
     def fail(*_, **__):
         raise raised
 
-    monkeypatch.setattr("faast.cli.inspect.load_classifier", fail)
+    monkeypatch.setattr("faast.cli.inspect.load_model", fail)
     done = run("inspect", "model", cwd=folder)
     assert done.exit_code == 1
     assert done.stderr.startswith(f"error: {message}")
