@@ -135,9 +135,9 @@ def test_an_output_that_cannot_be_written_is_found_before_the_work(
     def work(*_, **__):
         raise AssertionError("worked")
 
-    monkeypatch.setattr(adding, "load_classifier", work)
-    monkeypatch.setattr("faast.cli.forget.load_classifier", work)
-    monkeypatch.setattr("faast.cli.merge.load_classifier", work)
+    monkeypatch.setattr(adding, "load_model", work)
+    monkeypatch.setattr("faast.cli.forget.load_model", work)
+    monkeypatch.setattr("faast.cli.merge.load_model", work)
     monkeypatch.setattr(learning, "new_classifier", work)
     inputs = {"merge": ("model", "model"), "learn": ("rows.csv",)}.get(
         command, ("model", "more.csv")
