@@ -48,7 +48,7 @@ def test_values_come_with_intervals(folder, model, ran, facts):
     assert list(rows[0]) == ["value", "lower", "upper"]
     inside = [float(r["lower"]) <= t <= float(r["upper"]) for r, t in zip(rows, true, strict=True)]
     assert np.mean(inside) > 0.7
-    wide = answers(ran("predict", "model", "test.csv", "--coverage", "0.98", cwd=folder))
+    wide = answers(ran("predict", "model", "test.csv", "--interval", "0.98", cwd=folder))
     assert float(wide[0]["upper"]) > float(rows[0]["upper"])
     one = facts("predict", "model", "--row", "room room near stop 3", cwd=folder)
     assert one["lowers"][0] < one["values"][0] < one["uppers"][0]
@@ -141,7 +141,7 @@ def test_models_made_in_python_are_told_their_columns(folder, facts, run):
         (("learn", "train.csv", "--target", "price", "--novelty", "-o", "x"), "are for labels"),
         (("add", "model", "bad.csv"), "bad.csv, line 3: price is 'abc'"),
         (("forget", "model", "test.csv"), "test.csv, line 2: "),
-        (("predict", "model", "test.csv", "--coverage", "1"), "coverage must be a number between"),
+        (("predict", "model", "test.csv", "--interval", "1"), "coverage must be a number between"),
         (("evaluate", "model", "test.csv", "--target", "price,stars"), "--target names 2 columns"),
         (("evaluate", "words", "test.csv", "--target", "price"), "the model predicts labels"),
         (("merge", "model", "words", "-o", "x"), "cannot be merged with one of numbers"),

@@ -109,7 +109,7 @@ class LeftOutErrors(Stored):
 
 
 def check_coverage(coverage: Any) -> float:
-    """Check that a coverage is a number between 0 and 1."""
+    """Check that a coverage is a number between 0 and 1, and return it."""
     if not isinstance(coverage, float | np.floating) or not 0.0 < coverage < 1.0:
         raise ValueError(f"coverage must be a number between 0 and 1, got {coverage!r}")
     return float(coverage)
