@@ -78,7 +78,7 @@ def learn(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Learn rows with labels, or with numbers (--target), and write a model file."""
+    """Learn rows with labels or numbers and write a model file."""
     started = time.perf_counter()
     check_output(output, train)
     model: FaastModel

@@ -65,7 +65,7 @@ def predict(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Predict a label and its probability, or a number and its interval, for every row.
+    """Predict a label or a number for every row, and how sure it is.
 
     The answers are CSV on standard output, one line per row; --json writes one object instead.
     """
