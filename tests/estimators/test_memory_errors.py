@@ -74,7 +74,20 @@ def classifier(**settings):
     return FaastClassifier(**settings).fit(X, y)
 
 
+SETS = [[int(label)] * (label > 0) + [9] * (i % 4 == 0) for i, label in enumerate(y)]
+
+
+def several():
+    return FaastClassifier().fit(X, SETS)
+
+
 OPERATIONS = {
+    "learn several labels": (several, lambda m: m.partial_fit(MORE[:3], [[1, 5], [], [9]])),
+    "forget several labels": (several, lambda m: m.forget(X[:9], SETS[:9])),
+    "merge several labels": (
+        several,
+        lambda m: m.merge(FaastClassifier().fit(MORE[:2], [[1, 7], []])),
+    ),
     "fit anew": (classifier, lambda m: m.fit(MORE, MORE_LABELS)),
     "learn": (classifier, lambda m: m.partial_fit(MORE, MORE_LABELS)),
     "learn past the sample": (

@@ -20,6 +20,7 @@ class Explanation:
     Attributes
     ----------
     label : hashable
+        Where rows may have several labels, the tuple of those that are answered.
     scores : dict of label to float
         Probability of every class, the highest first.
     rows : dict of label to float
@@ -65,8 +66,9 @@ def explain(
     novelty = None
     if head.novelty is not None:
         novelty = float(head.novelty.score(features, scores / head.temperature)[0])
+    label = tuple(head.classes[scores[0] > 0].tolist()) if head.kind.several else classes[0]
     return Explanation(
-        classes[0],
+        label,
         dict(zip(classes, found[order].tolist(), strict=True)),
         dict(zip(classes, memory.counts[order].tolist(), strict=True)),
         share,

@@ -63,6 +63,9 @@ class Head(Stored):
     weights : FastWeights
     temperature : float
         Scores are divided by it before the softmax.
+    thresholds : ndarray of shape (C,), or None
+        Where rows may have several labels: the log-odds above which each is answered; scores are
+        log-odds less thresholds.
     calibration_scores : SurvivalFunction or None
         Leave-one-out `nonconformity_score` of the sampled rows for their own class.
     answers : LeftOutAnswers or None
@@ -79,6 +82,7 @@ class Head(Stored):
     kind: Annotated[TargetKind, KIND]
     weights: FastWeights
     temperature: Annotated[float, Range(1e-300)]
+    thresholds: Annotated[FloatArray, Array("classes")] | None = None
     calibration_scores: SurvivalFunction | None = None
     answers: LeftOutAnswers | None = None
     prior: ClassShares | None = None
@@ -101,7 +105,7 @@ class Head(Stored):
         if self.prior is not None:
             blank = self.prior.find_blank(X)
             scores[blank] = self.temperature * np.log(self.prior.shares)
-        return scores - 0.5 if self.kind.several else scores
+        return scores
 
     def is_blank(self, X: AnyArray) -> AnyArray:
         """Tell which rows (n, d) say nothing, as booleans (n,)."""
@@ -110,6 +114,9 @@ class Head(Stored):
     def validate(self) -> None:
         """Raise ValueError if parts do not fit the classes or the features."""
         check_order(self.kind, self.classes)
+        thresholds = len(self.classes) if self.thresholds is None else len(self.thresholds)
+        if (self.thresholds is not None) != self.kind.several or thresholds != len(self.classes):
+            raise ValueError("a head needs a threshold per label where rows may have several")
         if len(self.classes) != len(self.weights.bias) or not len(self.classes):
             raise ValueError(
                 f"a head of {len(self.classes)} classes cannot have weights of "
@@ -150,7 +157,15 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
     if memory.kind.several:
         if not len(memory.classes):
             raise ValueError("no row that was learned has a label; learn rows that have one")
-        return _head_of(memory, solver.fit(statistics))
+        labels = solver.fit_labels(statistics)
+        return Head(
+            memory.classes,
+            memory.kind,
+            labels.weights,
+            1.0,
+            labels.thresholds,
+            loo_scores=labels.loo_scores,
+        )
     solution = solver.fit_classes(statistics, prior)
     scores = solution.loo_scores
     if not len(scores):
@@ -182,6 +197,7 @@ def _head_of(
         memory.kind,
         solution.weights,
         solution.temperature,
+        None,
         calibration_scores,
         answers,
         prior,

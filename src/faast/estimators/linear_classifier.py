@@ -17,7 +17,7 @@ from faast.core.weights import FastWeights
 from faast.estimators.base import FaastEstimator
 from faast.estimators.head import Head
 from faast.estimators.onnx import write_onnx
-from faast.estimators.targets import TargetKind, as_targets
+from faast.estimators.targets import as_targets
 
 
 class LinearClassifier(ClassifierMixin, FaastEstimator):
@@ -51,7 +51,8 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
 
         Returns
         -------
-        ndarray of shape (n, C), or (n,) for two classes: positive for ``classes_[1]``
+        ndarray of shape (n, C), or (n,) for two classes: positive for ``classes_[1]``. Where rows
+        may have several labels, log-odds less thresholds: positive for labels that are answered.
         """
         head, X = self._ask(X)
         scores = head.score(X)
@@ -124,14 +125,11 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
 
 def labels(head: Head, scores: FloatArray) -> Any:
     """Return the labels of scores (n, C), in the form in which targets were learned."""
-    if head.kind is TargetKind.LABEL:
-        return head.classes[scores.argmax(axis=1)]
-    if head.kind is TargetKind.INDICATOR:
-        return (scores > 0).astype(np.int64)
-    return [head.classes[row].tolist() for row in scores > 0]
+    return head.kind.answer(scores, head.classes)
 
 
 def probabilities(head: Head, scores: FloatArray) -> FloatArray:
     """Return the probabilities of scores (n, C)."""
-    scores = scores / head.temperature
-    return expit(scores) if head.kind.several else softmax(scores, axis=1)
+    if head.thresholds is not None:
+        return expit(scores + head.thresholds)
+    return softmax(scores / head.temperature, axis=1)

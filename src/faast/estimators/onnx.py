@@ -49,13 +49,13 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
     """
     graph = _Graph()
     scores = graph.values(head.weights, normalise)
-    temperature = graph.constant(np.float64(head.temperature))
-    if head.kind.several:
-        centred = graph.add("Sub", scores, graph.constant(np.float64(0.5)))
-        probabilities = graph.add("Sigmoid", graph.add("Div", centred, temperature))
-        positive = graph.add("Greater", centred, graph.constant(np.float64(0.0)))
+    if head.thresholds is not None:
+        log_odds = graph.add("Add", scores, graph.constant(head.thresholds))
+        probabilities = graph.add("Sigmoid", log_odds)
+        positive = graph.add("Greater", scores, graph.constant(np.float64(0.0)))
         label = graph.cast(positive, "INT64")
     else:
+        temperature = graph.constant(np.float64(head.temperature))
         probabilities = graph.add("Softmax", graph.add("Div", scores, temperature), axis=1)
         best = graph.add("ArgMax", scores, axis=1, keepdims=0)
         label = graph.add("Gather", graph.constant(_plain(head.classes)), best, axis=0)

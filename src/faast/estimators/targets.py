@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from faast._utils.arrays import AnyArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import to_numpy
 from faast.core.sample import select_columns
 from faast.core.state import Json
@@ -45,6 +45,14 @@ class TargetKind(StrEnum):
     def several(self) -> bool:
         """Whether a row may have several labels."""
         return self is not TargetKind.LABEL
+
+    def answer(self, scores: FloatArray, classes: AnyArray) -> Any:
+        """Return the labels of scores (n, C): the best, or those above 0, in this form."""
+        if self is TargetKind.LABEL:
+            return classes[scores.argmax(axis=1)]
+        if self is TargetKind.INDICATOR:
+            return (scores > 0).astype(np.int64)
+        return [classes[row].tolist() for row in scores > 0]
 
     @property
     def description(self) -> str:

@@ -5,6 +5,7 @@ leave-one-out log-loss of the sampled rows, under weak priors that decide while 
 more rows, a second discriminant scores random features. Class embeddings, if given, are a further
 source of scores. All sources are scaled together by the same loss. A few half-steps along the
 gradient of the log-loss at leave-one-out scores then correct what logistic regression would.
+Where rows may have several labels, ridge scores each of them; see `faast.solvers.several`.
 
 1. Rows: metric A = S + s μ I with a scatter S; means shrunk to the centre by kappa pseudo-rows.
 
@@ -51,6 +52,7 @@ from faast.solvers.calibration import (
 from faast.solvers.columns import is_table, standard_deviations
 from faast.solvers.gaussian import TINY, ClassesLeftOut, GaussianClasses, Metric, walk_downhill
 from faast.solvers.ridge import Ridge
+from faast.solvers.several import LogOdds, take_half_steps
 
 STRENGTHS = 10.0 ** np.arange(-1.5, 1.6, 0.5)
 """Candidates for s, the floor of the metric in units of μ."""
@@ -79,6 +81,10 @@ class Auto(Solver):
     def fit(self, statistics: Statistics) -> Solution:
         """Solve for real values: ridge with its strength chosen by leave-one-out."""
         return Ridge().fit(statistics)
+
+    def fit_log_odds(self, statistics: Statistics) -> LogOdds:
+        """Solve for several labels a row: ridge, then half-steps; see `solvers.several`."""
+        return take_half_steps(super().fit_log_odds(statistics), statistics.sampled_rows())
 
     def fit_classes(self, statistics: Statistics, prior: ClassPrior) -> Solution:
         """Choose a classifier; scores are log-probabilities up to a constant per row.

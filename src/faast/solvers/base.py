@@ -16,6 +16,7 @@ from faast.core.statistics import Statistics, balance
 from faast.core.weights import FastWeights
 from faast.solvers.calibration import fit_temperature
 from faast.solvers.leverage import Spread
+from faast.solvers.several import LabelSolution, LogOdds, answer_labels, calibrate
 
 PAPER_PRIOR_ROWS = 40.0
 """Prior count N0 per class (METHOD of arXiv 2605.04651)."""
@@ -150,3 +151,23 @@ class Solver(ABC):
         if len(scores):
             temperature = fit_temperature(scores, rows.values.argmax(axis=1), rows.weights)
         return Solution(weights, lambda: scores, leave_out, temperature)
+
+    def fit_labels(self, statistics: Statistics) -> LabelSolution:
+        """Solve for 0/1 values of which a row may have several, and choose thresholds.
+
+        Parameters
+        ----------
+        statistics : Statistics
+            Values are 0 or 1, one column per label.
+
+        Returns
+        -------
+        LabelSolution
+        """
+        return answer_labels(self.fit_log_odds(statistics), statistics.sampled_rows())
+
+    def fit_log_odds(self, statistics: Statistics) -> LogOdds:
+        """Return calibrated log-odds of labels, of which a row may have several."""
+        found, rows = self.fit(statistics), statistics.sampled_rows()
+        left_out = found.loo_scores if len(rows.keys) > 1 else rows.values[:0]
+        return calibrate(found.weights, left_out, rows)

@@ -54,8 +54,8 @@ class Ridge(Solver):
       N - df = N - 1 - r + sum_i f_i; GCV = N RSS / (N - df)² (Golub, Heath & Wahba 1979).
     - leave-one-out: see `LeaveOneOut`.
 
-    Both criteria choose too large a strength at one or two rows per class: if a class (a 0/1 value
-    column) has fewer than four rows, the strength is capped at w_max / N.
+    Both criteria choose too large a strength at one or two rows per class: if values are one-hot
+    and a class has fewer than four rows, the strength is capped at w_max / N.
     """
 
     strength: float | Literal["gcv", "loo"] = "loo"
@@ -124,9 +124,10 @@ def gcv_scores(spectrum: Spectrum, strengths: FloatArray) -> FloatArray:
 
 
 def fewest_rows(moments: Moments) -> float:
-    """Return the number of rows of the smallest class if values are 0/1, else infinity."""
+    """Return the number of rows of the smallest class if values are one-hot, else infinity."""
     sums, squares = moments.value_sum, moments.value_square_sum
     filled = sums > 0
-    if not np.any(filled) or not np.allclose(sums, squares):
+    one_hot = np.allclose(sums, squares) and np.isclose(sums.sum(), moments.count)
+    if not np.any(filled) or not one_hot:
         return float("inf")
     return float(sums[filled].min())
