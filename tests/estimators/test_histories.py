@@ -121,8 +121,9 @@ class History:
         else:
             sample = model.statistics_.rows
             assert len(sample) <= self.capacity
-            mapped = [one.statistics_.feature_moments().moments for one in (model, fresh)]
-            assert mapped[0] == mapped[1]
+            if model.statistics_.maps:
+                mapped = [one.statistics_.feature_moments().moments for one in (model, fresh)]
+                assert mapped[0] == mapped[1]
 
 
 class HistoryOfSets(History):
@@ -131,7 +132,7 @@ class HistoryOfSets(History):
     def draw_labels(self, count):
         marks = self.random.random((count, 4)) < 0.4
         marks[0, 0] = True  # a model of rows without labels cannot predict
-        return [np.flatnonzero(row).tolist() for row in marks]
+        return [set(np.flatnonzero(row).tolist()) for row in marks]
 
     def remove(self, taken):
         super().remove(taken)
@@ -149,7 +150,7 @@ def run_histories(kind, first, folder):
         except AssertionError as error:
             raise AssertionError(f"history {seed}") from error
         exact += history.model.is_exact_
-    assert exact > 0.5 * CHUNK or HISTORIES < CHUNK
+    assert exact > 0.3 * CHUNK or HISTORIES < CHUNK
 
 
 @pytest.mark.parametrize("first", range(0, HISTORIES, CHUNK))

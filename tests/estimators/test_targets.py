@@ -55,6 +55,7 @@ def test_an_indicator_may_be_lists_sparse_or_a_frame_with_names():
 
 def test_lists_of_0_and_1_are_labels_where_labels_were_learned():
     assert as_targets(MARKS, TargetKind.LABELS).labels.tolist() == [0, 1]
+    assert as_targets([{0, 1}, {1, 0}]).kind is TargetKind.LABELS
     assert as_targets([], TargetKind.LABELS).kind is TargetKind.LABELS
     model = FaastClassifier().fit(np.eye(3), [[5], [6, 5], []])
     model.partial_fit(np.eye(3)[:2] / 2, [[0, 1], [1, 0]]).partial_fit(np.zeros((0, 3)), [])

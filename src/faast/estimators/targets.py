@@ -152,7 +152,8 @@ def as_targets(y: Any, like: TargetKind | None = None) -> Targets:
     """Validate the targets of a classifier.
 
     Lists and sets hold the labels of a row; a tuple is one label. Lists of equal length that hold
-    nothing but 0 and 1 are an indicator matrix, unless the model has learned lists of labels.
+    nothing but 0 and 1 are an indicator matrix, unless the model has learned lists of labels; sets
+    never are.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def as_targets(y: Any, like: TargetKind | None = None) -> Targets:
         y = to_numpy(y)
         if y.ndim == 2 and y.shape[1] != 1:
             return _indicator(y, names)
-    rows = _lists(y)
+    rows = _collections(y)
     if rows is not None:
         is_matrix = like is not TargetKind.LABELS and _is_binary_matrix(rows)
         return _indicator(np.asarray(rows), None) if is_matrix else _label_sets(rows)
@@ -224,8 +225,8 @@ def check_order(kind: TargetKind, classes: AnyArray) -> None:
         raise ValueError("labels must be sorted")
 
 
-def _lists(y: list[Any] | tuple[Any, ...] | AnyArray) -> list[list[Any]] | None:
-    """Return the rows of y as lists of labels; None if no row is a list, set or array."""
+def _collections(y: list[Any] | tuple[Any, ...] | AnyArray) -> list[Any] | None:
+    """Return the rows of y, each a list, set or array of labels; None if no row is."""
     if isinstance(y, np.ndarray) and (y.dtype != object or y.ndim != 1):
         return None
     if not any(map(_is_several, y)):
@@ -236,7 +237,7 @@ def _lists(y: list[Any] | tuple[Any, ...] | AnyArray) -> list[list[Any]] | None:
                 f"row {row} of y is {labels!r}, but other rows are lists of labels; write a list "
                 "for every row, [] where it has no label"
             )
-    return [list(labels) for labels in y]
+    return list(y)
 
 
 def _is_several(labels: Any) -> bool:
@@ -245,16 +246,16 @@ def _is_several(labels: Any) -> bool:
     return hasattr(labels, "__array__") and np.ndim(labels) == 1
 
 
-def _is_binary_matrix(rows: list[list[Any]]) -> bool:
+def _is_binary_matrix(rows: list[Any]) -> bool:
     """Return whether lists are the rows of a matrix of numbers or truth values 0 and 1."""
     width = len(rows[0])
-    if width < 2 or any(len(row) != width for row in rows):
+    if width < 2 or any(len(row) != width or isinstance(row, set | frozenset) for row in rows):
         return False
     number = (bool, int, float, np.bool_, np.number)
     return all(isinstance(entry, number) and entry in (0, 1) for row in rows for entry in row)
 
 
-def _label_sets(rows: list[list[Any]]) -> Targets:
+def _label_sets(rows: list[Any]) -> Targets:
     places = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     given = as_labels([label for row in rows for label in row], places)
     labels = distinct_labels(given)
