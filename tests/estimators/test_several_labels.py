@@ -109,7 +109,7 @@ def test_a_row_is_explained_by_all_its_labels(model, digits):
 
 
 def test_what_needs_single_labels_says_so(model, digits):
-    for ask in (model.predict_set, model.predict_confident, model.novelty_score):
+    for ask in (model.predict_set, model.novelty_score):
         with pytest.raises(ValueError, match="one label"):
             ask(digits[2])
     with pytest.raises(ValueError, match="single labels"):
