@@ -225,7 +225,7 @@ def test_random_features_are_part_of_a_pipeline():
         ({}, {"n_features": 7}, (), "another number of features"),
         ({}, {"head.classes": ["i", 4, 5, 6]}, (), "other classes than were learned"),
         ({}, {"learned.classes": ["i", 4, 5]}, (), "cannot have"),
-        ({}, {"head.kind": "labels"}, (), "other classes than were learned"),
+        ({}, {"head.kind": "labels"}, (), "needs a threshold per label"),
         ({}, {}, ("head.weights",), "weights is missing"),
     ],
 )
