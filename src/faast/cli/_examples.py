@@ -36,6 +36,10 @@ EXAMPLES = {
         "faast relabel reviews.faast reviews.csv suspects.csv -o corrected.faast",
         "faast relabel reviews.faast reviews.csv suspects.csv --table corrected.csv",
     ],
+    "suggest": [
+        "faast suggest reviews.faast new.txt -n 20 > label_these.csv",
+        "cat new.txt | faast suggest reviews.faast - --json",
+    ],
     "forget": ["faast forget reviews.faast more.csv"],
     "merge": ["faast merge reviews.faast other.faast -o both.faast"],
     "classes rename": ["faast classes rename reviews.faast bad negative"],

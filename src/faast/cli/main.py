@@ -19,6 +19,7 @@ from faast.cli.lm import app as lm
 from faast.cli.merge import merge
 from faast.cli.predict import predict
 from faast.cli.relabel import relabel
+from faast.cli.suggest import suggest
 from faast.cli.suspects import suspects
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ for command in (
     forget,
     suspects,
     relabel,
+    suggest,
     merge,
     inspect,
     export,

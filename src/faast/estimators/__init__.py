@@ -12,5 +12,6 @@ from faast.estimators.encoded import TextRegressor as TextRegressor
 from faast.estimators.explanation import Explanation as Explanation
 from faast.estimators.memory import AssociativeMemory as AssociativeMemory
 from faast.estimators.natural import NaturalGradientClassifier as NaturalGradientClassifier
+from faast.estimators.next_rows import Suggestions as Suggestions
 from faast.estimators.regressor import FaastRegressor as FaastRegressor
 from faast.estimators.suspects import Suspects as Suspects

@@ -1,23 +1,26 @@
-"""A classifier that helps to correct the labels it has learned."""
+"""A classifier that helps to correct labels, and to choose which rows to label next."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.validation import as_rows
 from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.class_changes import ChangingClassifier
 from faast.estimators.class_memory import LabelledRows
 from faast.estimators.left_out import LeftOut
+from faast.estimators.next_rows import RowChooser, Suggestions
 from faast.estimators.settings import weigh_by_class
 from faast.estimators.suspects import LabelCheck, Suspects
 from faast.estimators.targets import Targets
 
 
 class CuratedClassifier(ChangingClassifier):
-    """A classifier that can check and change the labels of learned rows."""
+    """A classifier that can check and change the labels of rows, and suggest rows to label."""
 
     def loo_proba(self, X: Any, y: Any) -> FloatArray:
         """Estimate class probabilities of learned rows, each by the model without this row.
@@ -126,6 +129,56 @@ class CuratedClassifier(ChangingClassifier):
         ]
         self.learned_ = self._name(memory.exchange(*rows), self.embed_names(new))
         return self
+
+    def suggest(self, X: Any, n: int = 20) -> Suggestions:
+        """Suggest rows to label next, out of a pool without labels.
+
+        These are the rows whose labels are expected to remove most of the doubt about the pool; see
+        `faast.estimators.next_rows`. They differ from each other and from learned rows, and are
+        no outliers. Classes without rows, such as declared `labels`, count as possible answers.
+        Before anything is learned, the pool alone decides.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, d), m raw rows, or an iterator of such batches
+            The pool. Batches are read one by one, so that it may be larger than memory.
+        n : int
+            Rows to suggest, 1 to 4,096; fewer if the pool has fewer.
+
+        Returns
+        -------
+        Suggestions
+
+        Raises
+        ------
+        ValueError
+            If the pool is empty, or n is out of range.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from faast import FaastClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> model = FaastClassifier().fit(X[:20], y[:20])
+        >>> rows = model.suggest(X[20:], 10).rows + 20
+        >>> model.partial_fit(X[rows], y[rows])
+        FaastClassifier()
+        """
+        chooser = self.row_chooser()
+        for batch in X if isinstance(X, Iterator) else [X]:
+            chooser.add(self._pool_features(batch))
+        return chooser.choose(n)
+
+    def row_chooser(self) -> RowChooser:
+        """Return what `suggest` collects the pool in: features, as `encode` returns them."""
+        if not self.is_fitted:
+            return RowChooser(None, None)
+        return RowChooser(self._head(), self._memory().statistics)
+
+    def _pool_features(self, X: Any) -> AnyArray:
+        if self.is_fitted:
+            return self._features(X)
+        return as_rows(self.encode(X), "X")
 
     def features_to_check(self, rows: Any) -> AnyArray:
         """Return the features that rows were learned with, or nearly so if those are not known."""

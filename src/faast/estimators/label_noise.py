@@ -12,6 +12,9 @@ from faast._utils.arrays import FloatArray, IntArray
 STEPS = 10
 """Steps of the deconvolution; more fit the noise in the probabilities."""
 
+MEASURED = 0.25
+"""Share of the confusions that are counted between the classes in which they were found."""
+
 ROUNDING = 1e-9
 """Share of a mean by which equal probabilities may lie below it."""
 
@@ -35,8 +38,8 @@ class LabelNoise:
         A row is counted as of true class j if p_j is above its mean over the rows labelled j; of
         several such classes, the most probable one counts (confident learning, Northcutt et al.
         2021). The counts of each label are scaled to its number of rows. Few rows cannot tell which
-        confusions are frequent: half of the confusions of a label are therefore spread evenly over
-        the other classes, and every pair of classes gets one row more.
+        confusions are frequent: most of the confusions of a label are therefore spread evenly over
+        the other classes, and one row more per class over all labels.
 
         Parameters
         ----------
@@ -58,8 +61,10 @@ class LabelNoise:
         right = np.diag(np.diag(counts))
         others = (1.0 - np.eye(n_classes)) / max(n_classes - 1, 1)
         spread = (counts - right).sum(axis=1, keepdims=True) * others
-        joint = (right + 0.5 * (counts - right) + 0.5 * spread + 1.0).T
-        return cls(joint / joint.sum(axis=1, keepdims=True))
+        joint = (
+            right + MEASURED * (counts - right) + (1.0 - MEASURED) * spread + 1.0 / n_classes
+        ).T
+        return cls(joint.T / joint.sum(axis=0)[:, None])
 
     def true_class(self, proba: FloatArray, given: IntArray) -> FloatArray:
         """Return the probabilities of the true class of rows, given their labels: (n, C).
