@@ -12,9 +12,6 @@ from faast._utils.arrays import FloatArray, IntArray
 STEPS = 10
 """Steps of the deconvolution; more fit the noise in the probabilities."""
 
-MEASURED = 0.25
-"""Share of the confusions that are counted between the classes in which they were found."""
-
 ROUNDING = 1e-9
 """Share of a mean by which equal probabilities may lie below it."""
 
@@ -37,9 +34,10 @@ class LabelNoise:
 
         A row is counted as of true class j if p_j is above its mean over the rows labelled j; of
         several such classes, the most probable one counts (confident learning, Northcutt et al.
-        2021). The counts of each label are scaled to its number of rows. Few rows cannot tell which
-        confusions are frequent: most of the confusions of a label are therefore spread evenly over
-        the other classes, and one row more per class over all labels.
+        2021). The counts of each label are scaled to its number of rows. Of the n
+        confusions of a label, the share n / (n + C - 1) / 2 stays where it was counted, as few of
+        them cannot tell which are frequent, and even many are in part mistakes of the model; the
+        rest is spread evenly over the other classes. One row more per class is spread over all.
 
         Parameters
         ----------
@@ -59,8 +57,10 @@ class LabelNoise:
         counts[np.diag_indices(n_classes)] += counts.sum(axis=1) == 0.0
         counts *= (rows_of / counts.sum(axis=1))[:, None]
         right = np.diag(np.diag(counts))
+        confused = (counts - right).sum(axis=1, keepdims=True)
+        measured = 0.5 * confused / (confused + max(n_classes - 1, 1))
         others = (1.0 - np.eye(n_classes)) / max(n_classes - 1, 1)
-        spread = (counts - right).sum(axis=1, keepdims=True) * others
+        spread = confused * others
         joint = (
             right + MEASURED * (counts - right) + (1.0 - MEASURED) * spread + 1.0 / n_classes
         ).T

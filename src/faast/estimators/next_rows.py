@@ -125,9 +125,9 @@ class RowChooser:
             raise ValueError("the pool is empty: there is no row to suggest; give rows to label")
         mean = self._sum / self._n_rows
         Z, doubt = self._pool.X - mean, self._pool.doubt
-        prior = PRIOR * float(np.square(Z).sum(axis=1).mean())
+        prior = PRIOR * float(np.square(Z).sum(axis=1).mean()) + TINY
         design = _Design(
-            Z, doubt, self._information(mean), np.maximum(doubt, self._threshold), prior or 1.0
+            Z, doubt, self._information(mean), np.maximum(doubt, self._threshold), prior
         )
         picks = [design.pick() for _ in range(min(n, len(Z)))]
         chosen, distance, gain = (np.array(part) for part in zip(*picks, strict=True))
