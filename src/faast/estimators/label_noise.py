@@ -34,10 +34,10 @@ class LabelNoise:
 
         A row is counted as of true class j if p_j is above its mean over the rows labelled j; of
         several such classes, the most probable one counts (confident learning, Northcutt et al.
-        2021). The counts of each label are scaled to its number of rows. Of the n
-        confusions of a label, the share n / (n + C - 1) / 2 stays where it was counted, as few of
-        them cannot tell which are frequent, and even many are in part mistakes of the model; the
-        rest is spread evenly over the other classes. One row more per class is spread over all.
+        2021). The counts of each label are scaled to its number of rows. Of the n confusions of a
+        label, the share n / (n + C - 1) / 2 stays where it was counted: a few cannot tell which
+        confusions are frequent, and of many, some are mistakes of the model. The rest is spread
+        evenly over the other classes, and one row more per class over all labels.
 
         Parameters
         ----------
@@ -61,9 +61,7 @@ class LabelNoise:
         measured = 0.5 * confused / (confused + max(n_classes - 1, 1))
         others = (1.0 - np.eye(n_classes)) / max(n_classes - 1, 1)
         spread = confused * others
-        joint = (
-            right + MEASURED * (counts - right) + (1.0 - MEASURED) * spread + 1.0 / n_classes
-        ).T
+        joint = right + measured * (counts - right) + (1.0 - measured) * spread + 1.0 / n_classes
         return cls(joint.T / joint.sum(axis=0)[:, None])
 
     def true_class(self, proba: FloatArray, given: IntArray) -> FloatArray:
