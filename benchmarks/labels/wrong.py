@@ -30,7 +30,7 @@ TITLE = "Wrong labels"
 HUMAN = {"aggregate": "aggre_label", "one annotator": "random_label1", "worst": "worse_label"}
 PLANTED = (0.1, 0.2, 0.4)
 TEXTS = ("trec", "banking77", "sst2")
-HUMAN_ROWS, TEXT_ROWS = 10_000, 5_000
+HUMAN_ROWS, TEXT_ROWS = 5_000, 3_000
 DEVELOPED_ON = 8_000
 """Rows of CIFAR-10N, in the order of seed 0, on which the method was developed."""
 FOLDS = 5
