@@ -111,7 +111,7 @@ class RowChooser:
             pool = pool.take(np.sort(order[:CANDIDATES]))
         self._pool, self._n_rows, self._sum = pool, self._n_rows + len(X), self._sum + X.sum(axis=0)
 
-    def choose(self, n: int) -> Suggestions:
+    def choose(self, n: Any) -> Suggestions:
         """Choose rows; see `CuratedClassifier.suggest`.
 
         Raises
@@ -125,10 +125,10 @@ class RowChooser:
             raise ValueError("the pool is empty: there is no row to suggest; give rows to label")
         mean = self._sum / self._n_rows
         Z, doubt = self._pool.X - mean, self._pool.doubt
-        prior = PRIOR * float(np.square(Z).sum(axis=1).mean()) + TINY
-        design = _Design(
-            Z, doubt, self._information(mean), np.maximum(doubt, self._threshold), prior
-        )
+        information = self._information(mean)
+        prior = PRIOR * float(np.square(Z).sum(axis=1).mean())
+        prior = max(prior, 1e-9 * float(np.trace(information)), 1e-12)  # if all rows are equal
+        design = _Design(Z, doubt, information, np.maximum(doubt, self._threshold), prior)
         picks = [design.pick() for _ in range(min(n, len(Z)))]
         chosen, distance, gain = (np.array(part) for part in zip(*picks, strict=True))
         label: Any = np.full(len(chosen), None)
