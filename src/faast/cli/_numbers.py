@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from faast import FaastRegressor
-from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.arrays import FloatArray
 from faast._utils.imports import import_optional
 from faast.cli._model import FaastModel
-from faast.cli._output import Answers, escape_controls
+from faast.cli._output import escape_controls
 
 
 def split_names(given: Sequence[str] | None) -> list[str]:
@@ -60,40 +60,6 @@ def target_labels(model: FaastRegressor) -> list[str]:
     """Return what reports call each target: its column, or its number."""
     numbered = [f"target_{place}" for place in range(1, model.n_targets_ + 1)]
     return getattr(model, "target_names_", numbered)
-
-
-def answer_numbers(
-    regressor: FaastRegressor, features: AnyArray, coverage: float
-) -> tuple[FloatArray, FloatArray | None]:
-    """Predict values (n, m) and, where errors are known, bounds (n, m, 2) of their intervals."""
-    n_targets, has_bounds = regressor.n_targets_, regressor.measures_errors
-    asked = regressor.on_features()  # so that a row is encoded once for both questions
-    values = asked.predict(features).reshape(-1, n_targets)
-    if not has_bounds:
-        return values, None
-    return values, asked.predict_interval(features, coverage).reshape(-1, n_targets, 2)
-
-
-def predict_numbers(regressor: FaastRegressor, features: AnyArray, coverage: float) -> Answers:
-    """Predict columns of values and, where errors are known, the bounds of their intervals.
-
-    Parameters
-    ----------
-    regressor : FaastRegressor
-    features : ndarray of shape (n, d)
-    coverage : float
-        Share of rows whose true value the interval shall hold.
-    """
-    values, bounds = answer_numbers(regressor, features, coverage)
-    n_targets = regressor.n_targets_
-    answers: Answers = {}
-    for place, target in enumerate(target_labels(regressor)):
-        prefix = f"{target}_" if n_targets > 1 else ""
-        answers[f"{prefix}value"] = values[:, place].tolist()
-        if bounds is not None:
-            answers[f"{prefix}lower"] = bounds[:, place, 0].tolist()
-            answers[f"{prefix}upper"] = bounds[:, place, 1].tolist()
-    return answers
 
 
 def score_numbers(

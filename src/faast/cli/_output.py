@@ -41,7 +41,15 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 Answers = dict[str, list[Any]]
 """Columns of answers by name, with one value per row."""
 
-PLURALS = {"no_answer": "no_answer", "probability": "probabilities", "novelty": "novelties"}
+PROBABILITIES = {"probability", "runner_up_probability"}
+"""Columns of answers that are written with six digits."""
+
+PLURALS = {
+    "no_answer": "no_answer",
+    "probability": "probabilities",
+    "novelty": "novelties",
+    "runner_up_probability": "runner_up_probabilities",
+}
 """Plurals of column names that take more than an s."""
 
 
@@ -169,8 +177,9 @@ def write_csv(batches: Iterable[Answers], safe_cells: bool = False) -> None:
     for number, answers in enumerate(batches):
         if number == 0:
             writer.writerow(answers)
-        if "probability" in answers:
-            answers = answers | {"probability": [f"{p:.6f}" for p in answers["probability"]]}
+        for name in PROBABILITIES & answers.keys():
+            shown = [p if p is None else f"{p:.6f}" for p in answers[name]]
+            answers = answers | {name: shown}
         for row in zip(*answers.values(), strict=True):
             writer.writerow([_cell(value, safe_cells, on_terminal) for value in row])
 

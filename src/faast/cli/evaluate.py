@@ -18,7 +18,7 @@ from faast.cli._confusion import check_plot, draw_confusion, show_confusion
 from faast.cli._coverage import draw_coverage, show_coverage
 from faast.cli._labels import answers_of, labels_of_classes
 from faast.cli._model import load_model, open_encoder
-from faast.cli._numbers import answer_numbers, draw_predictions, score_numbers, target_labels
+from faast.cli._numbers import draw_predictions, score_numbers, target_labels
 from faast.cli._options import READING, Interval, Json, Model, Reading, Targets, rows_argument
 from faast.cli._output import check_output, describe_scores, emit, flatten
 from faast.cli._rows import name_source, open_source, read_batches
@@ -150,13 +150,18 @@ def _evaluate_labels(classifier: FaastClassifier, source: RowSource, model: Path
 
 def _evaluate_numbers(regressor: FaastRegressor, source: RowSource, coverage: float) -> Report:
     n_targets, names = regressor.n_targets_, target_labels(regressor)
+    asked = regressor.on_features()  # so that a row is encoded once for values and intervals
     read: list[FloatArray] = []
-    found: list[tuple[FloatArray, FloatArray | None]] = []
+    found: list[FloatArray] = []
+    intervals: list[FloatArray] = []
     for batch in read_batches(source, "Evaluating", ColumnOrder(regressor)):
+        features = regressor.encode(batch.rows)
         read.append(answers_of(regressor, batch.labels).reshape(-1, n_targets))
-        found.append(answer_numbers(regressor, regressor.encode(batch.rows), coverage))
-    true, predicted = np.concatenate(read), np.concatenate([values for values, _ in found])
-    intervals = [part for _, part in found if part is not None]
+        found.append(asked.predict(features).reshape(-1, n_targets))
+        if asked.measures_errors:
+            interval = asked.predict_interval(features, coverage)
+            intervals.append(interval.reshape(-1, n_targets, 2))
+    true, predicted = np.concatenate(read), np.concatenate(found)
     bounds = np.concatenate(intervals) if intervals else None
     scores = {
         name: score_numbers(true[:, i], predicted[:, i], None if bounds is None else bounds[:, i])

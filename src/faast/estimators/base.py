@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from threading import RLock
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
@@ -17,6 +18,10 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import as_weights, check_finite, is_tensor, to_numpy
 from faast.core import persistence
 from faast.data.reader import Modality
+from faast.solvers import Solver, as_solver
+
+SOLVER = "solver__"
+"""Prefix of the names of a solver's settings among the parameters of an estimator."""
 
 COMPACTED = (
     "this model was compacted: it holds weights only and can neither learn nor forget; use the "
@@ -91,6 +96,49 @@ class FaastEstimator(BaseEstimator):
         """
         check_is_fitted(self)
         persistence.save(self, path)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; with `deep` the settings of the solver too, as solver__NAME."""
+        params: dict[str, Any] = super().get_params(deep)
+        solver: Any = params.get("solver")
+        if deep and isinstance(solver, Solver) and is_dataclass(solver):
+            settings = [field.name for field in fields(solver) if field.init]
+            params |= {f"{SOLVER}{name}": getattr(solver, name) for name in settings}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; solver__NAME sets a setting of the solver, as in a grid search.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or the solver has no such setting.
+        """
+        settings = {
+            name.removeprefix(SOLVER): params.pop(name)
+            for name in list(params)
+            if name.startswith(SOLVER)
+        }
+        super().set_params(**params)
+        if settings:
+            super().set_params(solver=self._change_solver(settings))
+        return self
+
+    def _change_solver(self, settings: dict[str, Any]) -> Solver:
+        """Return the solver with other settings; solvers themselves are never changed."""
+        solver: Any = as_solver(getattr(self, "solver", ""))
+        known = (
+            [field.name for field in fields(solver) if field.init] if is_dataclass(solver) else []
+        )
+        for name in settings:
+            if name not in known:
+                has = f"its settings are {', '.join(known)}" if known else "it has none"
+                raise ValueError(
+                    f"{type(solver).__name__} has no setting {name!r}; {has} (set the solver too, "
+                    "as in solver=Ridge())"
+                )
+        changed: Solver = replace(solver, **settings)
+        return changed
 
     @property
     def is_fitted(self) -> bool:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
@@ -16,6 +16,7 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.weights import FastWeights
 from faast.estimators.base import FaastEstimator
 from faast.estimators.head import Head
+from faast.estimators.hierarchy import SEPARATOR, Hierarchy
 from faast.estimators.onnx import write_onnx
 from faast.estimators.targets import as_targets
 
@@ -73,6 +74,57 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
         """
         head, X = self._ask(X)
         return probabilities(head, head.score(X))
+
+    def predict_log_proba(self, X: Any) -> FloatArray:
+        """Estimate the logarithms of `predict_proba`, finite also where it rounds to 0.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+
+        Returns
+        -------
+        ndarray of shape (n, C), float64
+        """
+        head, X = self._ask(X)
+        scores = head.score(X)
+        if head.kind.several:
+            return np.log(np.maximum(probabilities(head, scores), np.finfo(np.float64).tiny))
+        return log_softmax(scores / head.temperature, axis=1)
+
+    def predict_path(self, X: Any, confidence: float = 0.9, separator: str = SEPARATOR) -> AnyArray:
+        """Predict paths, such as card/lost, as far down as is sure enough.
+
+        The probability of a node is the sum over its classes. From the root, the answer goes down
+        to the most probable child while that is at least as probable as `confidence`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+        confidence : float
+            In (0, 1].
+        separator : str
+            Stands between the parts of a path.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Paths; "" where no node of the first level is sure enough. A class that is also a node,
+            such as card beside card/lost, is answered where card as a whole is sure.
+
+        Raises
+        ------
+        ValueError
+            If the confidence is out of range, rows may have several labels, a class is no text, or
+            a path has an empty part.
+        """
+        if not 0.0 < confidence <= 1.0:
+            raise ValueError(f"confidence must be a number in (0, 1], got {confidence!r}")
+        head, X = self._ask(X)
+        if head.kind.several:
+            raise ValueError("paths are answered where rows have one label; this model has several")
+        hierarchy = Hierarchy(head.classes.tolist(), separator)
+        return hierarchy.descend(probabilities(head, head.score(X)), confidence)[0]
 
     def predict(self, X: Any) -> Any:
         """Predict labels.

@@ -25,6 +25,7 @@ from faast.estimators.left_out import NEVER_LEARNED, LeftOut, find_rows
 from faast.estimators.onnx import write_onnx
 from faast.estimators.raw_rows import as_list, is_visible
 from faast.estimators.settings import describe_settings, settings_from
+from faast.estimators.tables import Answers, TablesMixin, class_answers
 from faast.estimators.targets import TargetKind, Targets
 from faast.solvers import ClassPrior, Solution, Solver, as_solver
 
@@ -52,7 +53,7 @@ class _Rule(NamedTuple):
         return ClassPrior(memory.embedding_matrix(), self.prior_count, self.balanced)
 
 
-class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
+class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
     """Base class that solves a head from a class memory, and saves and exports both.
 
     Subclasses implement learning: they set `learned_` to another `ClassMemory`.
@@ -169,6 +170,22 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier):
         """
         memory, features = self._memory(), self._features([row])
         return explain(self._head(), self._head_without_names(), memory, features)
+
+    def predict_columns(self, X: Any) -> Answers:
+        """Predict columns of answers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+
+        Returns
+        -------
+        dict of str to list of length n
+            "label", "probability", "runner_up" and "runner_up_probability" (with two classes or
+            more), and "novelty" if it is measured; "labels" and "probabilities", with a list per
+            row, where rows may have several labels.
+        """
+        return class_answers(*self._ask(X))
 
     def compact(self) -> Self:
         """Return a copy for deployment: weights only, no moments or rows, no more learning."""

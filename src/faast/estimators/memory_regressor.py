@@ -18,10 +18,11 @@ from faast.estimators.left_out_errors import LeftOutErrors, check_coverage
 from faast.estimators.memory import AssociativeMemory
 from faast.estimators.onnx import write_values
 from faast.estimators.raw_rows import RawRowsMixin
+from faast.estimators.tables import Answers, TablesMixin
 from faast.solvers import Solver, describe_solver, solver_from
 
 
-class MemoryRegressor(RegressorMixin, RawRowsMixin):
+class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
     """Base class that predicts values and intervals from a memory, and saves and exports it.
 
     Subclasses implement learning: they set `learned_` to another `AssociativeMemory`.
@@ -90,6 +91,37 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin):
         values, half = self.weights_.read(features), errors.half_widths(features, coverage)
         bounds = np.stack([values - half, values + half], axis=-1)
         return bounds[:, 0] if self._one_output else bounds
+
+    def predict_columns(self, X: Any, coverage: float = 0.9) -> Answers:
+        """Predict columns of answers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or n raw rows
+        coverage : float
+            See `predict_interval`.
+
+        Returns
+        -------
+        dict of str to list of length n
+            "value" and, if errors are measured, "lower" and "upper". With several targets each name
+            begins with that of its target, as in "price_value"; targets without names are
+            target_1, target_2 and so on.
+        """
+        check_is_fitted(self)
+        errors, coverage = self._errors_or_none(), check_coverage(coverage)
+        features = self._features(X)
+        columns = {"value": self.weights_.read(features)}
+        if errors is not None:
+            half = errors.half_widths(features, coverage)
+            columns |= {"lower": columns["value"] - half, "upper": columns["value"] + half}
+        targets = self._target_names() or [f"target_{i + 1}" for i in range(self.n_targets_)]
+        prefixes = [""] if len(targets) == 1 else [f"{target}_" for target in targets]
+        return {
+            f"{prefix}{name}": values[:, place].tolist()
+            for place, prefix in enumerate(prefixes)
+            for name, values in columns.items()
+        }
 
     @property
     def weights_(self) -> FastWeights:

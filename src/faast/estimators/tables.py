@@ -1,0 +1,184 @@
+"""Answers as columns, one value per row, and as tables that keep the columns of the input."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from faast._utils.arrays import AnyArray
+from faast.data.columns import ROW_COLUMNS
+from faast.estimators.base import FaastEstimator
+from faast.estimators.head import Head
+from faast.estimators.linear_classifier import labels, probabilities
+
+Answers = dict[str, list[Any]]
+"""Columns of answers by name, with one value per row."""
+
+
+class TablesMixin(FaastEstimator):
+    """Mixin of estimators that answers one row, columns, or a table."""
+
+    @abstractmethod
+    def predict(self, X: Any) -> Any:
+        """Predict n rows."""
+
+    @abstractmethod
+    def predict_columns(self, X: Any) -> Answers:
+        """Predict columns of answers for n rows."""
+
+    def predict_one(self, row: Any) -> Any:
+        """Predict one row: what `predict` returns for it, as a single answer.
+
+        Parameters
+        ----------
+        row : array-like of shape (d,), a raw row, or a mapping of column names to values
+
+        Returns
+        -------
+        A label, or a list of labels; from a regressor a float, or an ndarray of shape (m,)
+
+        Examples
+        --------
+        >>> from faast import TextClassifier
+        >>> model = TextClassifier().fit(["lost my card", "top up failed"], ["card", "top_up"])
+        >>> model.predict_one("where is my card?")
+        'card'
+        """
+        if isinstance(row, Mapping):
+            rows = self._rows_of({name: [value] for name, value in row.items()}, None)
+        else:
+            rows = [row]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            answer = self.predict(rows)[0]
+        return answer.item() if isinstance(answer, np.generic) else answer
+
+    def predict_table(self, table: Any, column: str | None = None) -> Any:
+        """Predict the rows of a table, and return it with the columns of `predict_columns` added.
+
+        Parameters
+        ----------
+        table : DataFrame of pandas or polars, or mapping of column names to sequences
+            Columns that are not needed are kept, but not used.
+        column : str, optional
+            The column that holds the rows. By default one with a usual name ("text", "path",
+            "features"), or the only column. Where each feature has a column, columns are found by
+            the names that were learned.
+
+        Returns
+        -------
+        A table of the same kind. An answer is called predicted_NAME where the table has its name.
+
+        Raises
+        ------
+        TypeError
+            If it is no table; lists and arrays of rows are for `predict_columns`.
+        ValueError
+            If columns are missing, or it is not clear which one holds the rows.
+        """
+        rows = self._rows_of(table, column)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            answers = self.predict_columns(rows)
+        return _add_columns(table, distinct_names(answers, _names_of(table)))
+
+    def _rows_of(self, table: Any, column: str | None) -> Any:
+        """Return the rows of a table, as `predict` takes them."""
+        names = _names_of(table)
+        usual = [name for name in ROW_COLUMNS[self.modality] if name in names]
+        if column is None and self.modality == "features" and not usual:
+            return self._feature_columns(table, names)
+        if column is None and len(names) == 1:
+            column = names[0]
+        if column is None and usual:
+            column = usual[0]
+        if column is None or column not in names:
+            problem = "say which one holds the rows" if column is None else f"not {column!r}"
+            raise ValueError(
+                f"the table has the columns {', '.join(names)}; {problem} with column="
+            )
+        return list(table[column])
+
+    def _feature_columns(self, table: Any, names: list[str]) -> Any:
+        learned = getattr(self, "feature_names_in_", None)
+        wanted = names if learned is None else learned.tolist()
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise ValueError(
+                f"the table has no column {missing[0]!r}, which the model has learned; its columns "
+                f"are {', '.join(names)}"
+            )
+        if len(wanted) != self.n_features_in_:
+            raise ValueError(
+                f"the table has {len(names)} columns, the model learned {self.n_features_in_} "
+                "features without names; pass a table of these columns alone, in their order"
+            )
+        if isinstance(table, Mapping):
+            return np.column_stack([np.asarray(table[name]) for name in wanted])
+        return table[wanted]
+
+
+def class_answers(head: Head, X: AnyArray) -> Answers:
+    """Answer rows (n, d) with columns of a classifier: labels, how sure they are, and novelty."""
+    scores = head.score(X)
+    found, names = probabilities(head, scores), head.classes.tolist()
+    if head.kind.several:
+        marks = scores > 0
+        answers: Answers = {
+            "labels": [[names[place] for place in np.flatnonzero(row)] for row in marks],
+            "probabilities": [row[mark].tolist() for row, mark in zip(found, marks, strict=True)],
+        }
+    else:
+        rows, best = np.arange(len(scores)), scores.argmax(axis=1)
+        answers = {
+            "label": labels(head, scores).tolist(),
+            "probability": found[rows, best].tolist(),
+        }
+        if len(names) > 1:
+            scores = scores.copy()
+            scores[rows, best] = -np.inf
+            second = scores.argmax(axis=1)
+            answers["runner_up"] = [names[place] for place in second]
+            answers["runner_up_probability"] = found[rows, second].tolist()
+    if head.novelty is not None:
+        answers["novelty"] = head.novelty.score(X, head.score(X) / head.temperature).tolist()
+    return answers
+
+
+def distinct_names(answers: Answers, taken: Sequence[str]) -> Answers:
+    """Rename answers whose names are taken to predicted_NAME, as often as it needs."""
+    named: Answers = {}
+    for name, values in answers.items():
+        while name in taken or name in named:
+            name = f"predicted_{name}"
+        named[name] = values
+    return named
+
+
+def _names_of(table: Any) -> list[str]:
+    """Return the names of the columns of a table."""
+    if hasattr(table, "collect_schema") and not hasattr(table, "to_series"):
+        raise TypeError("the table is lazy; call collect() first")
+    names = table if isinstance(table, Mapping) else getattr(table, "columns", None)
+    if names is None:
+        raise TypeError(
+            f"a table must be a DataFrame or a mapping of column names to values, got a "
+            f"{type(table).__name__}; predict_columns takes lists and arrays of rows"
+        )
+    return [str(name) for name in names]
+
+
+def _add_columns(table: Any, answers: Answers) -> Any:
+    if isinstance(table, Mapping):
+        return {**{name: list(values) for name, values in table.items()}, **answers}
+    if hasattr(table, "with_columns"):
+        polars: Any = sys.modules["polars"]
+        return table.with_columns(
+            polars.Series(name, values, strict=False) for name, values in answers.items()
+        )
+    return table.assign(**answers)
