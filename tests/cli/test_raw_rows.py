@@ -73,11 +73,11 @@ def test_a_new_class_is_learned_and_forgotten_without_a_trace(folder, model, fac
 
 def test_predictions_as_csv_and_json_from_file_and_stdin(folder, model, ran, facts):
     rows = list(csv.DictReader(io.StringIO(ran("predict", "model", "new.txt", cwd=folder))))
-    assert [row["label"] for row in rows] == ["bad", "good"]
-    assert all(0.5 < float(row["probability"]) <= 1 for row in rows)
+    assert [row["label"] for row in rows] == ["bad", "", "good"]  # the second line is blank
+    assert all(0.5 < float(row["probability"]) <= 1 for row in rows if row["label"])
     piped = facts("predict", "model", "-", cwd=folder, stdin=(folder / "new.txt").read_text())
-    assert piped["labels"] == ["bad", "good"]
-    assert piped["rows"] == len(piped["probabilities"]) == 2
+    assert piped["labels"] == ["bad", None, "good"]
+    assert piped["rows"] == len(piped["probabilities"]) == 3
     for data, stdin in (("test.csv", None), ("-", (folder / "test.csv").read_text())):
         assert facts("predict", "model", data, cwd=folder, stdin=stdin)["rows"] == 40
 

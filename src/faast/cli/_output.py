@@ -48,6 +48,7 @@ PLURALS = {
     "no_answer": "no_answer",
     "probability": "probabilities",
     "novelty": "novelties",
+    "runner_up": "runners_up",
     "runner_up_probability": "runner_up_probabilities",
 }
 """Plurals of column names that take more than an s."""

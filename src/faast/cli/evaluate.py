@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -23,6 +23,7 @@ from faast.cli._options import READING, Interval, Json, Model, Reading, Targets,
 from faast.cli._output import check_output, describe_scores, emit, flatten
 from faast.cli._rows import name_source, open_source, read_batches
 from faast.data import RowSource
+from faast.estimators.hierarchy import Hierarchy, has_levels
 from faast.estimators.labels import as_labels, label_indices
 from faast.evaluation.metrics import score_predictions
 from faast.evaluation.selective import coverage_curve
@@ -130,6 +131,7 @@ def _evaluate_labels(classifier: FaastClassifier, source: RowSource, model: Path
     classes = classifier.report_order(scores.classes.tolist())
     places = label_indices(as_labels(classes), scores.classes)
     confusion = scores.confusion[np.ix_(places, places)]
+    names = classifier.classes_.tolist()
     answered = coverage_curve(confidence, scores.hits)
     lists = {f"curve_{name}": part.tolist() for name, part in answered._asdict().items()}
 
@@ -138,7 +140,7 @@ def _evaluate_labels(classifier: FaastClassifier, source: RowSource, model: Path
         show_confusion(confusion, classes)
 
     return Report(
-        {"rows": len(true), **describe_scores(scores)},
+        {"rows": len(true), **describe_scores(scores), **_score_levels(true, probabilities, names)},
         {"labels": classes, "confusion": confusion.tolist(), **lists},
         show,
         {
@@ -146,6 +148,22 @@ def _evaluate_labels(classifier: FaastClassifier, source: RowSource, model: Path
             "curve": partial(draw_coverage, answered),
         },
     )
+
+
+def _score_levels(
+    true: Sequence[Hashable], probabilities: FloatArray, classes: Sequence[Any]
+) -> dict[str, float]:
+    """Measure the accuracy at each level of classes that are paths; nothing for other classes."""
+    if not has_levels(classes):
+        return {}
+    hierarchy = Hierarchy(classes)
+    facts: dict[str, float] = {}
+    for level in range(1, hierarchy.depth + 1):
+        nodes, found = hierarchy.probabilities(probabilities, level)
+        predicted = nodes[found.argmax(axis=1)].tolist()
+        right = [hierarchy.cut(str(t), level) == p for t, p in zip(true, predicted, strict=True)]
+        facts[f"accuracy_level_{level}"] = float(np.mean(right))
+    return facts
 
 
 def _evaluate_numbers(regressor: FaastRegressor, source: RowSource, coverage: float) -> Report:
