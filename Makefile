@@ -2,13 +2,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test check cover docs wheel bench bench-long bench-quick clean
+.PHONY: demo test attack check cover docs wheel bench bench-long bench-quick clean
 
 demo: .venv/light ## watch labelled rows being learned in one pass (light core only)
 	$(BIN)/faast demo
 
 test: .venv/full ## run every test
 	$(BIN)/python -m pytest
+
+attack: .venv/full ## hours: the randomised tests, many times longer than elsewhere
+	FAAST_HISTORIES=50000 FAAST_FORGERIES=20000 FAAST_KILLS=1000 $(BIN)/python -m pytest \
+	  tests/estimators/test_histories.py tests/core/test_forged_files.py \
+	  tests/core/test_killed_writers.py tests/lm/test_forged_files.py
 
 check: .venv/full ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .

@@ -43,6 +43,7 @@ EXTREMES = {
     "float32": FLOATS,
     "int32": [0, 1, 7, 2**30, -(2**30)],
     "int64": [0, 1, 7, 2**30, 2**62, -(2**62)],
+    "uint8": [0, 1, 2, 255],
 }
 
 
@@ -118,7 +119,8 @@ def forge_tensor(random, tensor):
         return np.zeros((1, *tensor.shape[1:]), tensor.dtype)
     at = tuple(int(random.integers(n)) for n in tensor.shape)
     if kind == 4:
-        changed[at] = -changed[at] - 1
+        with np.errstate(over="ignore"):
+            changed[at] = -changed[at] - 1
     elif kind == 5:
         changed[at] = random.choice(EXTREMES[tensor.dtype.name])
     elif kind == 6:

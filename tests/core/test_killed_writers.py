@@ -20,7 +20,7 @@ from faast import FaastClassifier
 from faast.core.locking import LOCK_SUFFIX
 from faast.core.persistence import TEMPORARY_SUFFIX, write_whole
 
-KILLS = int(os.environ.get("FAAST_KILLS", "60"))
+KILLS = int(os.environ.get("FAAST_KILLS", "300" if os.environ.get("FAAST_THOROUGH") else "60"))
 
 KILLING = """
     import os, random, signal, sys, time

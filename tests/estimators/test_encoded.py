@@ -244,3 +244,18 @@ def test_a_pipeline_maps_features_where_the_classifier_does():
     asked = ["my card", "no money", "money card"]
     expected = model.predict_proba(asked)
     np.testing.assert_allclose(pipeline.predict_proba(asked), expected, atol=1e-9)
+
+
+def test_one_picture_is_not_taken_for_several():
+    pictures = list(np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), np.uint8))
+    model = ImageClassifier().fit(pictures, ["left", "right"])
+    with pytest.raises(ValueError, match=r"\(4, 4, 3\) is one picture in colour; pass \[picture\]"):
+        model.predict(pictures[0])
+    assert model.predict(np.stack(pictures)).tolist() == ["left", "right"]
+
+
+def test_labels_that_can_be_read_once_are_refused():
+    with pytest.raises(
+        TypeError, match=r"y is a generator, which is read only once; pass list\(y\)"
+    ):
+        TextClassifier().fit(["a", "b"], (label for label in "xy"))

@@ -61,7 +61,7 @@ class BlockSums:
                 self._total = {name: s.astype(np.float64) for name, s in self._total.items()}
         if self._waits:
             n_rows = len(keys) + sum(len(rows.keys) for rows in self._waiting)
-            if self.exact and n_rows <= self._n_features:
+            if n_rows <= self._n_features:
                 self._waiting.append(WaitingRows.of(keys, weights, peak))
             else:
                 self._stop_waiting()
@@ -72,7 +72,7 @@ class BlockSums:
         sums = dict(self._sums())
         gram = Gram(self._n_features, self.exact, sums.pop("gram", None))
         if self._waiting:
-            gram = Gram(self._n_features, True, None, tuple(self._waiting)) + gram
+            gram = Gram(self._n_features, self.exact, None, tuple(self._waiting)) + gram
         return sums, gram
 
     def _stop_waiting(self) -> None:

@@ -29,7 +29,7 @@ class WaitingRows(NamedTuple):
     keys : ndarray of shape (n, d), int32
         In grid units.
     weights : ndarray of shape (n,), float64
-        Integers, negative for rows that were removed.
+        Negative for rows that were removed.
     bound : float
         Upper bound on the absolute entries of their Gram matrix.
     """
@@ -57,11 +57,10 @@ class Gram:
     n_features : int
         d.
     exact : bool
-        Whether the sums are integers.
+        Whether the weights, and so the sums, are integers.
     summed : ndarray of shape (d, d), int64 or float64, or None
         Lower triangle of the sum over the rows that do not wait; None for zeros.
     waiting : tuple of WaitingRows
-        Only if `exact`.
     """
 
     n_features: int
@@ -72,14 +71,14 @@ class Gram:
     @cached_property
     def lower(self) -> AnyArray:
         """Lower triangle of the sum over all rows: (d, d), int64 if exact, else float64."""
-        total = self.summed
-        if total is None:
-            total = np.zeros((self.n_features,) * 2, np.int64 if self.exact else np.float64)
+        dtype = np.int64 if self.exact else np.float64
+        total = np.zeros((self.n_features,) * 2, dtype) if self.summed is None else self.summed
+        total = total.astype(dtype, copy=False)
         if not self.waiting:
             return total
         keys = np.concatenate([rows.keys for rows in self.waiting])
         weights = np.concatenate([rows.weights for rows in self.waiting])
-        return total + _sum_products(keys, weights)
+        return total + (_exact_products if self.exact else _products)(keys, weights)
 
     def __add__(self, other: Gram) -> Gram:
         return self._combine(other, 1)
@@ -89,7 +88,10 @@ class Gram:
 
     def scale(self, factor: float) -> Gram:
         """Return the matrix times a factor; it is no longer exact."""
-        return Gram(self.n_features, False, self.lower * float(factor))
+        settled = self._settled()
+        summed = None if settled.summed is None else settled.summed * float(factor)
+        waiting = tuple(r._replace(weights=r.weights * factor) for r in settled.waiting)
+        return Gram(self.n_features, False, summed, waiting)
 
     def first_features(self, n_features: int) -> Gram:
         """Return the matrix of the first columns of the keys."""
@@ -103,19 +105,16 @@ class Gram:
         return waiting + (0 if settled.summed is None else settled.summed.nbytes)
 
     def _combine(self, other: Gram, sign: int) -> Gram:
-        if not (self.exact and other.exact):
-            total = self.lower + sign * other.lower
-            return Gram(self.n_features, False, total.astype(np.float64, copy=False))
         mine, theirs = self._settled(), other._settled()
-        summed = mine.summed
+        exact, summed = mine.exact and theirs.exact, mine.summed
         if theirs.summed is not None:
             summed = sign * theirs.summed if summed is None else summed + sign * theirs.summed
         taken = tuple(rows._replace(weights=sign * rows.weights) for rows in theirs.waiting)
-        both = Gram(self.n_features, True, summed, (*mine.waiting, *taken))
+        both = Gram(self.n_features, exact, summed, (*mine.waiting, *taken))
         n_waiting = sum(len(rows.keys) for rows in both.waiting)
-        bound = sum(rows.bound for rows in both.waiting)
+        bound = sum(rows.bound for rows in both.waiting) if exact else 0.0
         if n_waiting > self.n_features or bound > MOST_WAITING:
-            return Gram(self.n_features, True, both.lower)
+            return Gram(self.n_features, exact, both.lower)
         return both
 
     def _settled(self) -> Gram:
@@ -125,7 +124,14 @@ class Gram:
         return self
 
 
-def _sum_products(keys: AnyArray, weights: FloatArray) -> AnyArray:
+def _products(keys: AnyArray, weights: FloatArray) -> AnyArray:
+    """Return the lower triangle of Σ weight key keyᵀ: (d, d), float64."""
+    rows = keys.astype(np.float64)
+    with threads_for(rows.size * rows.shape[1]):
+        return np.tril((rows * weights[:, None]).T @ rows)
+
+
+def _exact_products(keys: AnyArray, weights: FloatArray) -> AnyArray:
     """Return the lower triangle of Σ weight key keyᵀ, exact: (d, d), int64.
 
     Float64 products are exact while Σ |weight| max key² stays below 2**53, so rows are taken in
@@ -139,8 +145,7 @@ def _sum_products(keys: AnyArray, weights: FloatArray) -> AnyArray:
             for part in _parts(loads, weights == weight):
                 total += dsyrk(weight, keys[part].astype(np.float64).T).T.astype(np.int64)
         for part in _parts(loads, np.abs(weights) != 1.0):
-            rows = keys[part].astype(np.float64)
-            total += np.tril((rows * weights[part, None]).T @ rows).astype(np.int64)
+            total += _products(keys[part], weights[part]).astype(np.int64)
     for row in np.flatnonzero(loads > LIGHT):
         key = keys[row].astype(np.int64)
         total += np.tril(np.outer(key, key)) * int(weights[row])

@@ -112,8 +112,13 @@ def open_dataset(dataset: Any, split: str | None, name: str) -> DatasetReader:
     Raises
     ------
     DataError
-        If a dictionary has no such split, or a split is given for a single dataset.
+        If a dictionary has no such split, a split is given for a single dataset, or it is none.
     """
+    if not isinstance(dataset, dict) and not hasattr(dataset, "select_columns"):
+        raise DataError(
+            f"rows cannot be read from a {type(dataset).__name__}; give a path, a data frame, a "
+            "list of dictionaries or a dataset of Hugging Face"
+        )
     if not isinstance(dataset, dict):
         refuse_split(split, name)
         return DatasetReader(dataset, name)

@@ -9,6 +9,7 @@ from typing import Any
 
 from faast.data.columns import ROW_COLUMNS, resolve_label
 from faast.data.delimited import CsvReader, TsvReader
+from faast.data.frames import FrameReader, RecordsReader
 from faast.data.huggingface import open_dataset, open_saved_dataset, refuse_split
 from faast.data.image_folder import ImageFolderReader
 from faast.data.jsonl import JsonLinesReader
@@ -67,10 +68,11 @@ def open_rows(
 
     Parameters
     ----------
-    source : path, "-" or Hugging Face dataset
+    source : path, "-", data frame, list of dict, or Hugging Face dataset
         A table; a folder with one sub-folder of images per class; a folder to which a dataset was
-        saved; "-" for standard input; or an object of `datasets`. The paths of images in a table
-        are relative to the folder of the table.
+        saved; "-" for standard input; a DataFrame of pandas or polars; a list with one dictionary
+        per row; or an object of `datasets`. The paths of images in a table are relative to the
+        folder of the table.
     modality : {"text", "image", "features"}
         What a row is.
     row_column : str, optional
@@ -117,7 +119,8 @@ def open_rows(
     if target_columns:
         source = _manifest_of(source)
     may_be_lines = modality == "text" and row_column is None and not (labelled and label_column)
-    if source == "-" and format is None and split is None and may_be_lines:
+    is_standard_input = isinstance(source, str) and source == "-"
+    if is_standard_input and format is None and split is None and may_be_lines:
         reader = _open_lines_or_table(TextFile(None, encoding), label_column, target_columns)
     else:
         reader = open_reader(source, format=format, split=split, encoding=encoding)
@@ -174,7 +177,7 @@ def open_reader(
         If there is no such file, or its format is unknown.
     """
     if not isinstance(source, str | os.PathLike):
-        return open_dataset(source, split, "dataset")
+        return _open_object(source, split)
     if source == "":
         raise DataError("no data is named; name a file, a folder, or - for standard input")
     path = None if source == "-" else Path(source)
@@ -191,6 +194,17 @@ def open_reader(
             "into standard input and name - instead"
         )
     return _open_file(path, format or _format_of(path), encoding)
+
+
+def _open_object(source: Any, split: str | None) -> Reader:
+    if isinstance(source, list | tuple):
+        reader: Reader = RecordsReader(source)
+    elif hasattr(source, "columns"):
+        reader = FrameReader(source)
+    else:
+        return open_dataset(source, split, "dataset")
+    refuse_split(split, reader.name)
+    return reader
 
 
 def _open_lines_or_table(

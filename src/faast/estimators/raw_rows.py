@@ -213,6 +213,11 @@ def as_list(rows: Any) -> Sequence[Any]:
             f"rows must be a list, Series or array of raw rows, got a {type(rows).__name__}; pass "
             "one column of it"
         )
+    if len(shape) == 3 and shape[2] in (3, 4):
+        raise ValueError(
+            f"an array of shape {shape} is one picture in colour; pass [picture], or an array of "
+            "shape (n, height, width, channels)"
+        )
     if len(shape) == 2 and shape[1] == 1:
         return np.asarray(rows, dtype=object)[:, 0].tolist()
     if isinstance(rows, np.ndarray) and rows.ndim == 1:

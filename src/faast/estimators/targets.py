@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -169,6 +169,8 @@ def as_targets(y: Any, like: TargetKind | None = None) -> Targets:
 
     Raises
     ------
+    TypeError
+        If `y` is an iterator.
     ValueError
         As for `as_labels`, if only some rows are lists, or if an entry of a matrix is neither 0
         nor 1.
@@ -177,6 +179,8 @@ def as_targets(y: Any, like: TargetKind | None = None) -> Targets:
         return y
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
+    if isinstance(y, Iterator):
+        raise TypeError(f"y is a {type(y).__name__}, which is read only once; pass list(y)")
     if issparse(y):
         sparse: Any = y
         y = sparse.toarray()
