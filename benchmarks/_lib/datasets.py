@@ -115,7 +115,7 @@ TEXT = ("banking77", "trec", "sst2", "imdb")
 SCIKIT = ("digits", "wine", "breast_cancer")
 
 LOADERS: dict[str, Callable[[str], Dataset]] = {
-    **dict.fromkeys((*CLIP, *CLIP_NAMED), clip),
+    **dict.fromkeys((*CLIP, *CLIP_NAMED, "dtd"), clip),
     **dict.fromkeys(TEXT, text),
     **dict.fromkeys(SCIKIT, scikit),
     "cifar10": lambda _: cifar10(),
