@@ -115,7 +115,8 @@ TEXT = ("banking77", "trec", "sst2", "imdb")
 SCIKIT = ("digits", "wine", "breast_cancer")
 
 LOADERS: dict[str, Callable[[str], Dataset]] = {
-    **dict.fromkeys((*CLIP, *CLIP_NAMED, "dtd"), clip),
+    **dict.fromkeys((*CLIP, *CLIP_NAMED), clip),
+    "dtd": lambda name: without_copies(clip(name)),
     **dict.fromkeys(TEXT, text),
     **dict.fromkeys(SCIKIT, scikit),
     "cifar10": lambda _: cifar10(),
@@ -140,6 +141,14 @@ def load(names: tuple[str, ...]) -> tuple[dict[str, Dataset], list[str]]:
         except (FileNotFoundError, ImportError) as error:
             absent.append(f"{name} is left out: {error}")
     return found, absent
+
+
+def without_copies(dataset: Dataset) -> Dataset:
+    """Keep one of equal rows: the supports of DTD are drawn from its validation rows."""
+    first = np.sort(np.unique(dataset.train, axis=0, return_index=True)[1])
+    return replace(
+        dataset, train=dataset.train[first], train_labels=dataset.train_labels[first]
+    )
 
 
 def without_prior(dataset: Dataset) -> Dataset:

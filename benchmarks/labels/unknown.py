@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 from sklearn.covariance import ledoit_wolf
 from sklearn.linear_model import LogisticRegression
@@ -45,12 +46,11 @@ def scorers(rows: np.ndarray, labels: np.ndarray) -> dict[str, Scorer]:
     logistic = LogisticRegression(C=10.0, max_iter=300).fit(rows, labels)
     means = np.stack([rows[labels == label].mean(axis=0) for label in np.unique(labels)])
     within = rows - means[np.searchsorted(np.unique(labels), labels)]
-    precision = np.linalg.inv(ledoit_wolf(within)[0])
+    whiten = np.linalg.cholesky(np.linalg.inv(ledoit_wolf(within)[0]))
     neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(rows)
 
     def mahalanobis(asked: np.ndarray) -> np.ndarray:
-        gaps = asked[:, None] - means[None]
-        return np.min(np.einsum("ncd,de,nce->nc", gaps, precision, gaps, optimize=True), axis=1)
+        return cdist(asked @ whiten, means @ whiten).min(axis=1)
 
     return {
         OURS: model.novelty_score,

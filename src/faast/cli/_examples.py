@@ -40,6 +40,10 @@ EXAMPLES = {
         "faast suggest reviews.faast new.txt -n 20 > label_these.csv",
         "cat new.txt | faast suggest reviews.faast - --json",
     ],
+    "explain": [
+        'faast explain reviews.faast --row "worth every penny"',
+        'faast explain reviews.faast --row "poor quality" --plot words.png --json',
+    ],
     "forget": ["faast forget reviews.faast more.csv"],
     "merge": ["faast merge reviews.faast other.faast -o both.faast"],
     "classes rename": ["faast classes rename reviews.faast bad negative"],

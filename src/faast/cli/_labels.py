@@ -13,7 +13,7 @@ import typer
 from faast import FaastClassifier, FaastRegressor
 from faast.cli._model import FaastModel
 from faast.cli._output import escape_controls
-from faast.data.labels import find_look_alikes, match_labels
+from faast.data.labels import find_look_alikes, match_labels, parse_label
 
 SHOWN_NOTES = 5
 """Groups of look-alike classes that are pointed out."""
@@ -33,6 +33,22 @@ def answers_of(model: FaastModel, read: Sequence[Hashable] | None) -> Any:
     if isinstance(model, FaastRegressor):
         return np.asarray(read, dtype=np.float64)
     return labels_of_classes(model, read)
+
+
+def class_named(classifier: FaastClassifier, word: str) -> Hashable:
+    """Return the class that a word of the command line names, or the label that it stands for."""
+    return match_word(word, classifier.classes_.tolist())
+
+
+def match_word(word: str, known: Sequence[Hashable]) -> Hashable:
+    """Match a word to a known label, as labels of files are matched.
+
+    In double quotes it is the text, for models in which 1 and "1" are different classes.
+    """
+    if word[0:1] == word[-1:] == '"' and word[1:-1] in known:
+        return word[1:-1]
+    (label,) = match_labels([parse_label(word)], known)
+    return label
 
 
 def warn_of_look_alikes(model: FaastModel, path: Path) -> None:

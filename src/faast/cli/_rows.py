@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import typer
@@ -17,6 +18,7 @@ from faast.cli._numbers import target_columns
 from faast.cli._options import Encoding, Reading
 from faast.cli._output import escape_controls
 from faast.data import Batch, RowSource, open_rows
+from faast.data.cells import parse_text
 from faast.estimators.labels import as_labels
 from faast.evaluation.measure import Labelled
 
@@ -90,6 +92,22 @@ def name_source(source: RowSource) -> Iterator[None]:
         if source.name in str(error):
             raise
         raise ValueError(f"{source.name}: {error}") from error
+
+
+def parse_row(learner: FaastModel, given: str) -> Any:
+    """Return the row that --row gives: a text, the path of an image, or features (d,).
+
+    Raises
+    ------
+    ValueError
+        If it is no such row.
+    """
+    if learner.modality != "features":
+        return parse_text(given)
+    try:
+        return np.array([float(number) for number in given.split(",")])
+    except ValueError as error:
+        raise ValueError(f"--row must be numbers separated by commas: {error}") from error
 
 
 def encode_pair(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +12,16 @@ from faast import FaastClassifier
 from faast.cli._columns import ColumnOrder
 from faast.cli._command import add_command
 from faast.cli._examples import EXAMPLES
-from faast.cli._labels import labels_of_classes, warn_of_look_alikes
+from faast.cli._labels import (
+    class_named,
+    labels_of_classes,
+    match_word,
+    warn_of_look_alikes,
+)
 from faast.cli._model import hold_model, load_classifier, open_encoder, solve_and_save
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, rows_argument
 from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches
-from faast.data.labels import match_labels, parse_label
 
 HELP = """Rename, merge, split, alias and order the classes of a model.
 
@@ -45,7 +49,7 @@ def rename(
     """Give a class another label."""
 
     def change(classifier: FaastClassifier) -> None:
-        before, after = _class_named(classifier, old), _class_named(classifier, new)
+        before, after = class_named(classifier, old), class_named(classifier, new)
         if after in classifier.classes_.tolist() and merge:
             classifier.merge_classes([before], into=after)
         elif after in classifier.classes_.tolist() and before != after:
@@ -69,8 +73,8 @@ def merge(
     """Make several classes one."""
 
     def change(classifier: FaastClassifier) -> None:
-        merged = [_class_named(classifier, label) for label in labels]
-        classifier.merge_classes(merged, _class_named(classifier, into))
+        merged = [class_named(classifier, label) for label in labels]
+        classifier.merge_classes(merged, class_named(classifier, into))
 
     _change(model, output, json, change)
 
@@ -94,7 +98,7 @@ def split(
             for batch in read_batches(source, "Reading", ColumnOrder(classifier)):
                 rows += batch.rows
                 new += labels_of_classes(classifier, batch.labels)
-            classifier.split_class(_class_named(classifier, label), rows, new)
+            classifier.split_class(class_named(classifier, label), rows, new)
 
     _change(model, output, json, change, data)
 
@@ -113,8 +117,8 @@ def alias(
 
     def change(classifier: FaastClassifier) -> None:
         known = list(classifier.class_aliases_) if remove else classifier.classes_.tolist()
-        target = None if label is None else _class_named(classifier, label)
-        classifier.alias_classes({_match(name, known): target})
+        target = None if label is None else class_named(classifier, label)
+        classifier.alias_classes({match_word(name, known): target})
 
     _change(model, output, json, change)
 
@@ -131,7 +135,7 @@ def order(
     """Choose the order in which reports show the classes."""
 
     def change(classifier: FaastClassifier) -> None:
-        classifier.order_classes([_class_named(classifier, label) for label in labels or []])
+        classifier.order_classes([class_named(classifier, label) for label in labels or []])
 
     _change(model, output, json, change)
 
@@ -159,22 +163,6 @@ def _change(
         facts["change"] = [str(change) for change in made]
     warn_of_look_alikes(classifier, output)
     emit_saved(facts, json, output)
-
-
-def _class_named(classifier: FaastClassifier, word: str) -> Hashable:
-    """Return the class that a word of the command line names, or the label that it stands for."""
-    return _match(word, classifier.classes_.tolist())
-
-
-def _match(word: str, known: Sequence[Hashable]) -> Hashable:
-    """Match a word to a known label, as labels of files are matched.
-
-    In double quotes it is the text, for models in which 1 and "1" are different classes.
-    """
-    if word[0:1] == word[-1:] == '"' and word[1:-1] in known:
-        return word[1:-1]
-    (label,) = match_labels([parse_label(word)], known)
-    return label
 
 
 for command in (rename, merge, split, alias, order):

@@ -11,6 +11,7 @@ from faast.cli.classes import app as classes
 from faast.cli.compare import compare
 from faast.cli.demo import demo
 from faast.cli.evaluate import evaluate
+from faast.cli.explain import explain
 from faast.cli.export import export
 from faast.cli.forget import forget
 from faast.cli.inspect import inspect
@@ -35,6 +36,7 @@ for command in (
     add,
     predict,
     evaluate,
+    explain,
     forget,
     suspects,
     relabel,

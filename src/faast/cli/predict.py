@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import typer
 
 from faast import FaastRegressor
@@ -25,9 +24,8 @@ from faast.cli._options import (
     rows_argument,
 )
 from faast.cli._output import Answers, emit, join_answers, write_csv
-from faast.cli._rows import name_source, open_source, read_batches
+from faast.cli._rows import name_source, open_source, parse_row, read_batches
 from faast.data import RowSource
-from faast.data.cells import parse_text
 from faast.data.images import SUFFIXES
 from faast.data.kept import KeepingReader
 from faast.data.lines import LinesReader
@@ -92,8 +90,8 @@ def predict(
     if row is not None or _is_image(learner, str(data)):
         if keep:
             raise ValueError("--keep keeps the columns of a file; leave it out for a single row")
-        features = _encode_one(learner, str(data) if row is None else row)
-        batches = iter([_Answered({}, answer(features))])
+        given = parse_row(learner, str(data) if row is None else row)
+        batches = iter([_Answered({}, answer(learner.encode([given])))])
     else:
         source = open_source(learner, str(data), reading, targets=target, labelled=False)
         batches = _answer_source(learner, source, answer, reading.on_error is OnError.SKIP, keep)
@@ -181,14 +179,6 @@ def _fill_gaps(columns: Answers, numbers: Sequence[int], following: int) -> Answ
     return filled
 
 
-def _encode_one(learner: FaastModel, row: str) -> AnyArray:
-    if learner.modality != "features":
-        return learner.encode([parse_text(row)])
-    try:
-        numbers = [float(number) for number in row.split(",")]
-    except ValueError as error:
-        raise ValueError(f"--row must be numbers separated by commas: {error}") from error
-    return np.array([numbers])
 
 
 def _is_image(learner: FaastModel, data: str) -> bool:

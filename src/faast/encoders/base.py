@@ -138,6 +138,23 @@ class Encoder(ABC):
         """
         return None
 
+    def share_out(self, text: str, weights: NDArray[np.float64]) -> list[tuple[str, float]] | None:
+        """Share a linear score of a text out among its words, exactly.
+
+        Parameters
+        ----------
+        text : str
+        weights : ndarray of shape (n_features,), float64
+            The score is ``encode([text])[0] @ weights``.
+
+        Returns
+        -------
+        list of (word, share), or None
+            In the order of the text; the shares add up to the score. None if features are no sums
+            over words.
+        """
+        return None
+
     def recall(self, rows: Iterable[Any]) -> Features:
         """Return the features with which rows were learned, bit for bit, to forget the rows.
 

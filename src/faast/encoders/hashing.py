@@ -92,6 +92,39 @@ class HashingEncoder(Encoder):
             self._fill(out[chunk], [_normalize(text) for text in texts[chunk]])
         return out
 
+    def share_out(self, text: str, weights: NDArray[np.float64]) -> list[tuple[str, float]]:
+        """See `Encoder.share_out`: a coordinate is shared out among its n-grams by their sums.
+
+        An n-gram belongs to the word that it lies in, a pair of words by half to each.
+        """
+        normal = _normalize(text)
+        words = normal.split()
+        kinds = list(_ngrams([normal]))
+        totals = np.zeros(len(words))
+        if not any(len(ngrams.rows) for ngrams in kinds):
+            return [(word, 0.0) for word in words]
+        hashes = scramble64(np.concatenate([ngrams.hashes for ngrams in kinds]))
+        signed = np.concatenate(
+            [np.full(len(ngrams.rows), float(ngrams.weight)) for ngrams in kinds]
+        )
+        signed[hashes & np.uint64(1) > 0] *= -1.0
+        column = self._columns(hashes)
+        sums = np.bincount(column, signed, minlength=self._n_features)
+        features = self.encode([text])[0].astype(np.float64)
+        per_unit = np.divide(features * weights, sums, out=np.zeros_like(sums), where=sums != 0)
+        effects = signed * per_unit[column]
+        # the word of a character is the number of spaces up to it, the first of which is outside
+        word_of = np.cumsum(np.frombuffer(normal.encode("utf-32-le"), np.uint32) == _SPACE)
+        for half in (0, 1):
+            places = np.concatenate([ngrams.inside[half] for ngrams in kinds])
+            np.add.at(totals, word_of[places] - 1, 0.5 * effects)
+        return list(zip(words, totals.tolist(), strict=True))
+
+    def _columns(self, hashes: Hashes) -> NDArray[np.int64]:
+        """Return the coordinate that the upper half of each hash gives."""
+        column = (hashes >> np.uint64(32)) * np.uint64(self._n_features) >> np.uint64(32)
+        return column.view(np.int64)
+
     def encode_labels(self, labels: Sequence[Any]) -> Features:
         """See `Encoder.encode_labels`."""
         return self.encode(label_texts(labels, "{label}"))
@@ -103,9 +136,8 @@ class HashingEncoder(Encoder):
         rows = np.concatenate([ngrams.rows for ngrams in kinds])
         counts = [len(ngrams.rows) for ngrams in kinds]
         weights = np.repeat([float(ngrams.weight) for ngrams in kinds], counts)
-        # The upper half of a hash gives the coordinate, its lowest bit the sign.
-        column = (hashes >> np.uint64(32)) * np.uint64(self._n_features) >> np.uint64(32)
-        flat = rows * self._n_features + column.view(np.int64)
+        # The lowest bit of a hash gives the sign.
+        flat = rows * self._n_features + self._columns(hashes)
         signed = np.where(hashes & np.uint64(1), -weights, weights)
         sums = np.bincount(flat, signed, minlength=out.size)
         filled = np.flatnonzero(sums)  # few sums are not zero: go on with those alone
@@ -161,11 +193,23 @@ def _powers(bits: int) -> tuple[Hashes, Hashes]:
 
 
 class _NGrams(NamedTuple):
-    """N-grams of one kind: their hashes, the rows they occur in, and their common weight."""
+    """N-grams of one kind.
+
+    Attributes
+    ----------
+    hashes : ndarray of shape (n,), uint64
+    rows : ndarray of shape (n,), int64
+        Text that each occurs in.
+    weight : int
+        Their common weight.
+    inside : pair of ndarray of shape (n,), int64
+        Places of two characters of each: both in its word, or one in each word of a pair.
+    """
 
     hashes: Hashes
     rows: NDArray[np.int64]
     weight: int
+    inside: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def _chunks(texts: list[str]) -> Iterator[slice]:
@@ -198,13 +242,15 @@ def _ngrams(texts: list[str]) -> Iterator[_NGrams]:
         start = np.flatnonzero(inner == 0)
         # Adding the size keeps the kinds apart.
         hashes = prefix.spans(start, start + size) + np.uint64(size)
-        yield _NGrams(hashes, row_of[start], _CHARACTER_WEIGHT)
+        # the second character is inside the word, even where the first is the space before it
+        yield _NGrams(hashes, row_of[start], _CHARACTER_WEIGHT, (start + 1, start + 1))
     start, stop = _words(codes)
     words, rows = scramble64(prefix.spans(start, stop)), row_of[start]
-    yield _NGrams(words, rows, _WORD_WEIGHT)
+    yield _NGrams(words, rows, _WORD_WEIGHT, (start, start))
     pairs = words[:-1] * np.uint64(3) + words[1:]
     same_row = rows[:-1] == rows[1:]
-    yield _NGrams(pairs[same_row], rows[:-1][same_row], _PAIR_WEIGHT)
+    inside = start[:-1][same_row], start[1:][same_row]
+    yield _NGrams(pairs[same_row], rows[:-1][same_row], _PAIR_WEIGHT, inside)
 
 
 def _words(codes: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

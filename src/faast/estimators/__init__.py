@@ -9,6 +9,7 @@ from faast.estimators.encoded import ImageClassifier as ImageClassifier
 from faast.estimators.encoded import ImageRegressor as ImageRegressor
 from faast.estimators.encoded import TextClassifier as TextClassifier
 from faast.estimators.encoded import TextRegressor as TextRegressor
+from faast.estimators.evidence import Evidence as Evidence
 from faast.estimators.explanation import Explanation as Explanation
 from faast.estimators.memory import AssociativeMemory as AssociativeMemory
 from faast.estimators.natural import NaturalGradientClassifier as NaturalGradientClassifier

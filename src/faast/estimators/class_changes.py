@@ -14,15 +14,15 @@ from faast.estimators.base import all_or_nothing
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Names, is_name, name_classes
 from faast.estimators.class_record import ClassChange
+from faast.estimators.explained import ExplainedClassifier
 from faast.estimators.labels import as_labels, label_indices
-from faast.estimators.memory_classifier import MemoryClassifier
 from faast.estimators.targets import TargetKind, Targets, as_targets
 
 NAMED_CLASSES = 8
 """Classes that an error message names."""
 
 
-class ChangingClassifier(MemoryClassifier):
+class ChangingClassifier(ExplainedClassifier):
     """A classifier whose classes can be renamed, merged, split, aliased and ordered.
 
     The statistics change exactly: while all rows are held (see `is_exact_`), they are bit for bit

@@ -18,7 +18,6 @@ from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import ClassNamesMixin, Names
 from faast.estimators.class_record import ClassRecord
 from faast.estimators.conformal import ConformalClassifier
-from faast.estimators.explanation import Explanation, explain
 from faast.estimators.head import Head, require_fit, solve_head
 from faast.estimators.labels import as_labels
 from faast.estimators.left_out import NEVER_LEARNED, LeftOut, find_rows
@@ -156,20 +155,6 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
         features = super().encode(texts, progress=progress)
         features[[not is_visible(text) for text in texts]] = 0.0
         return features
-
-    def explain(self, row: Any) -> Explanation:
-        """Explain the prediction for one row.
-
-        Parameters
-        ----------
-        row : array-like of shape (d,), or a raw row
-
-        Returns
-        -------
-        Explanation
-        """
-        memory, features = self._memory(), self._features([row])
-        return explain(self._head(), self._head_without_names(), memory, features)
 
     def predict_columns(self, X: Any) -> Answers:
         """Predict columns of answers.
