@@ -146,9 +146,7 @@ def load(names: tuple[str, ...]) -> tuple[dict[str, Dataset], list[str]]:
 def without_copies(dataset: Dataset) -> Dataset:
     """Keep one of equal rows: the supports of DTD are drawn from its validation rows."""
     first = np.sort(np.unique(dataset.train, axis=0, return_index=True)[1])
-    return replace(
-        dataset, train=dataset.train[first], train_labels=dataset.train_labels[first]
-    )
+    return replace(dataset, train=dataset.train[first], train_labels=dataset.train_labels[first])
 
 
 def without_prior(dataset: Dataset) -> Dataset:
