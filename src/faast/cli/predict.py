@@ -179,8 +179,6 @@ def _fill_gaps(columns: Answers, numbers: Sequence[int], following: int) -> Answ
     return filled
 
 
-
-
 def _is_image(learner: FaastModel, data: str) -> bool:
     path = Path(data)
     return learner.modality == "image" and path.suffix.lower() in SUFFIXES and path.is_file()

@@ -62,7 +62,7 @@ class ExplainedClassifier(MemoryClassifier):
         """
         head = self._head()
         asked = self.encode([row]) if self.modality != "features" else self._features([row])
-        chosen = _two_labels(head, head.score(asked)[0], label, against)
+        chosen = _two_labels(head, _log_odds(head, asked)[0], label, against)
         contrast = _Contrast(head, *chosen)
         labels = contrast.labels
         lead = float(contrast.lead_of(asked)[0])
@@ -122,13 +122,18 @@ class _Contrast:
 
     def lead_of(self, features: AnyArray) -> FloatArray:
         """Return the lead in rows (n, d), shape (n,)."""
-        return self._difference(self._head.score(features))
+        return self._difference(_log_odds(self._head, features))
 
     def _difference(self, columns: FloatArray) -> FloatArray:
-        found = columns[:, self._label]
-        if self._against is not None:
-            found = found - columns[:, self._against]
-        return found / self._head.temperature
+        if self._against is None:
+            return columns[:, self._label]
+        return (columns[:, self._label] - columns[:, self._against]) / self._head.temperature
+
+
+def _log_odds(head: Head, features: AnyArray) -> FloatArray:
+    """Return scores (n, C); where rows may have several labels, the log-odds of each."""
+    scores = head.score(features)
+    return scores if head.thresholds is None else scores + head.thresholds
 
 
 def _two_labels(head: Head, scores: FloatArray, label: Any, against: Any) -> tuple[int, int | None]:
