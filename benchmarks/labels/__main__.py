@@ -16,7 +16,7 @@ from benchmarks import labels
 from benchmarks._lib.paths import RESULTS
 from benchmarks._lib.report import one_thread, provenance, write_page
 
-ORDER = ("several", "wrong", "next_rows", "unknown")
+ORDER = ("several", "wrong", "next_rows", "unknown", "numbers")
 INTRODUCTION = """# Labels
 
 How well wrong labels are found, rows are chosen for labelling, several labels a row are answered and answers

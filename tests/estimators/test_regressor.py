@@ -77,6 +77,16 @@ def test_streamed_merged_and_forgotten_rows_leave_one_answer(diabetes):
     assert whole.n_rows_ == len(rows)
 
 
+def test_units_of_targets_do_not_matter(diabetes):
+    rows, targets = diabetes[0][:150], diabetes[1][:150]
+    noise = np.random.default_rng(0).standard_normal(150)
+    both = np.stack([targets, noise], axis=1)
+    alike = FaastRegressor().fit(rows, both * [1.0, 80.0])
+    tiny = FaastRegressor().fit(rows, both * [1e-3, 8e4])
+    assert alike.weights_.strength == pytest.approx(tiny.weights_.strength)
+    np.testing.assert_allclose(alike.loo_r2_, tiny.loo_r2_, atol=1e-3)
+
+
 # -- errors and intervals --------------------------------------------------------------------------
 
 

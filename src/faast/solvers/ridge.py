@@ -14,7 +14,7 @@ from faast.core.moments import Moments
 from faast.core.statistics import Statistics
 from faast.solvers.base import Solution, Solver
 from faast.solvers.leverage import Spread
-from faast.solvers.spectrum import LeaveOneOut, Spectrum, decompose
+from faast.solvers.spectrum import TINY, LeaveOneOut, Spectrum, decompose
 
 SMALLEST_STRENGTH, LARGEST_STRENGTH = -9, 1
 """Decades, relative to the largest eigenvalue, of the strengths that are compared.
@@ -38,7 +38,8 @@ class Ridge(Solver):
         Added to the eigenvalues of the centred Gram matrix S. "gcv" minimises the generalised
         cross-validation score, which needs only the moments. "loo" minimises the squared
         leave-one-out error of the kept rows (all of them while there are few, else a sample), and
-        falls back on "gcv" if no rows are kept.
+        falls back on "gcv" if no rows are kept. With several columns of numbers, each error is
+        divided by the variance of its column, so that their units do not matter.
 
     Raises
     ------
@@ -95,12 +96,17 @@ class Ridge(Solver):
         if not isinstance(self.strength, str):
             return self.strength
         w, grid = spectrum.eigenvalues, strength_grid(spectrum)
+        fewest = fewest_rows(statistics.moments)
+        importance = np.ones(len(spectrum.value_square_sum))
+        if np.isinf(fewest) and len(importance) > 1:  # numbers of different units count alike
+            importance = 1.0 / np.maximum(spectrum.value_square_sum / spectrum.count, TINY)
         if self.strength == "loo" and len(statistics.rows):
-            errors = np.array([left_out().mean_squared_error(g / (w + g)) for g in grid])
+            rows = left_out()
+            errors = np.array([rows.mean_squared_error(g / (w + g), importance) for g in grid])
         else:
-            errors = gcv_scores(spectrum, grid)
+            errors = gcv_scores(spectrum, grid, importance)
         strength = float(grid[np.argmin(errors)])
-        if fewest_rows(statistics.moments) < FEW_ROWS and len(w):
+        if fewest < FEW_ROWS and len(w):
             strength = min(strength, float(w[0] / spectrum.count))
         return strength
 
@@ -112,11 +118,18 @@ def strength_grid(spectrum: Spectrum) -> FloatArray:
     return largest * np.logspace(SMALLEST_STRENGTH, LARGEST_STRENGTH, n_strengths)
 
 
-def gcv_scores(spectrum: Spectrum, strengths: FloatArray) -> FloatArray:
-    """Return the generalised cross-validation score of each strength: (n_strengths,)."""
-    w, a = spectrum.eigenvalues, spectrum.explained_squares
+def gcv_scores(
+    spectrum: Spectrum, strengths: FloatArray, importance: FloatArray | float = 1.0
+) -> FloatArray:
+    """Return the generalised cross-validation score of each strength: (n_strengths,).
+
+    Squared errors of the columns of values are multiplied by their `importance`, (m,), and summed.
+    """
+    w = spectrum.eigenvalues
+    a = (np.square(spectrum.projections) * importance).sum(axis=1) / w
     free = spectrum.count - spectrum.centred - len(w)
-    unexplained = max(float(spectrum.value_square_sum.sum() - a.sum()), 0.0) if free > 0 else 0.0
+    total = float((spectrum.value_square_sum * importance).sum())
+    unexplained = max(total - float(a.sum()), 0.0) if free > 0 else 0.0
     f = strengths[:, None] / (w + strengths[:, None])
     residual_squares = unexplained + f**2 @ a
     degrees = max(free, 0.0) + f.sum(axis=1)

@@ -239,7 +239,15 @@ class LeaveOneOut:
         """Return the leave-one-out prediction of each row, shape (n, m)."""
         return self.values - self.residuals(removed)
 
-    def mean_squared_error(self, removed: FloatArray) -> float:
-        """Return the weighted mean over rows of the squared residual, summed over columns."""
-        squares = np.square(self.residuals(removed)).sum(axis=1)
+    def mean_squared_error(self, removed: FloatArray, importance: FloatArray) -> float:
+        """Return the weighted mean over rows of squared residuals, summed over columns.
+
+        Parameters
+        ----------
+        removed : ndarray of shape (r,)
+            See `residuals`.
+        importance : ndarray of shape (m,)
+            Multiplies the squares of each column.
+        """
+        squares = np.square(self.residuals(removed)) @ importance
         return float(self.weights @ squares / self.weights.sum())
