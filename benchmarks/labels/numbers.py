@@ -18,7 +18,7 @@ TITLE = "Numbers and their intervals"
 COVERAGE = 0.9
 CAPTIONS = 6000
 FARTHEST = 0.2
-DRAWS, QUICK_DRAWS = 20, 5
+DRAWS, QUICK_DRAWS = 10, 5
 
 INTRODUCTION = f"""Regressors learn n rows and are asked all others, in {DRAWS} draws (means, and 95% intervals of means).
 *diabetes*: scikit-learn's table of 442 patients. *caption lengths*: the number of characters of the German
