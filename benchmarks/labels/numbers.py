@@ -26,7 +26,7 @@ translation of an English caption (Multi30k), from `hashing` features of the cap
 
 Intervals are to hold {COVERAGE:.0%} of the numbers. *ours* scales leave-one-out errors by leverage; *constant width*
 takes the same errors unscaled; *split* fits on half of the rows and takes the errors of the other half. *far rows* are
-the fifth of the asked rows with the highest leverage: there a constant width holds less than it says."""
+the fifth of the asked rows with the highest leverage. Widths are medians, in standard deviations of the numbers."""
 
 
 class Task(NamedTuple):
