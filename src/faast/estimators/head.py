@@ -49,7 +49,10 @@ class ClassShares(Stored):
 
     def find_blank(self, X: AnyArray) -> AnyArray:
         """Tell which rows (n, d) are blank, as booleans (n,)."""
-        return ~np.any(np.asarray(X)[:, self.columns > 0] != 0, axis=1)
+        rows, learned = np.asarray(X), self.columns > 0
+        blank = rows[:, learned.argmax()] == 0  # true of few rows of dense features
+        blank[blank] = ~rows[blank][:, learned].any(axis=1)
+        return blank
 
 
 @dataclass(frozen=True, eq=False)
