@@ -44,6 +44,10 @@ EXAMPLES = {
         'faast explain reviews.faast --row "worth every penny"',
         'faast explain reviews.faast --row "poor quality" --plot words.png --json',
     ],
+    "watch": [
+        "faast watch reviews.faast new.txt",
+        "cat new.txt | faast watch reviews.faast - --alarm-rate 0.001 --plot evidence.png",
+    ],
     "forget": ["faast forget reviews.faast more.csv"],
     "merge": ["faast merge reviews.faast other.faast -o both.faast"],
     "classes rename": ["faast classes rename reviews.faast bad negative"],

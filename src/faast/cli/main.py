@@ -22,6 +22,7 @@ from faast.cli.predict import predict
 from faast.cli.relabel import relabel
 from faast.cli.suggest import suggest
 from faast.cli.suspects import suspects
+from faast.cli.watch import watch
 
 app = typer.Typer(
     help="Teach a frozen model new answers in one pass: learn, forget and merge labelled rows.",
@@ -41,6 +42,7 @@ for command in (
     suspects,
     relabel,
     suggest,
+    watch,
     merge,
     inspect,
     export,

@@ -12,6 +12,7 @@ from faast.estimators.encoded import TextRegressor as TextRegressor
 from faast.estimators.evidence import Evidence as Evidence
 from faast.estimators.explanation import Explanation as Explanation
 from faast.estimators.memory import AssociativeMemory as AssociativeMemory
+from faast.estimators.monitor import DriftMonitor as DriftMonitor
 from faast.estimators.natural import NaturalGradientClassifier as NaturalGradientClassifier
 from faast.estimators.next_rows import Suggestions as Suggestions
 from faast.estimators.regressor import FaastRegressor as FaastRegressor

@@ -53,7 +53,7 @@ class LeftOut:
                 "rows can be left out of a model of single labels that has learned two rows or "
                 "more and keeps some of them (selection_rows > 0)"
             )
-        self.memory = memory
+        self.memory, self.head = memory, head
         self.sampled: FloatArray = softmax(head.loo_scores / head.temperature, axis=1)
         self._solve, self._recalled = solve, recalled
 
