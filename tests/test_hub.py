@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from faast import FaastClassifier, ModelFileError, NaturalGradientClassifier, TextClassifier
+from faast import (
+    FaastClassifier,
+    ModelFileError,
+    NaturalGradientClassifier,
+    TextClassifier,
+    TextRegressor,
+)
 
 pytest.importorskip("huggingface_hub")
 
@@ -84,3 +90,14 @@ def test_a_stream_learned_in_one_pass_has_no_data_hash(unit_rows, tmp_path):
         data_hash(classifier)
     restored = HubModel.from_pretrained(tmp_path).model
     assert (restored.predict(rows) == classifier.predict(rows)).all()
+
+
+def test_numbers_come_back_as_they_were(tmp_path):
+    regressor = TextRegressor().fit([f"{'room ' * n}" for n in range(1, 9)], range(8))
+    HubModel(regressor).save_pretrained(tmp_path)
+    loaded = HubModel.from_pretrained(str(tmp_path)).model
+    assert loaded.predict_one("room") == regressor.predict_one("room")
+    card = (tmp_path / "README.md").read_text()
+    assert "# TextRegressor" in card
+    assert "| rows learned | 8 |" in card
+    assert "R², left out" in card

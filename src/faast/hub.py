@@ -1,4 +1,4 @@
-"""Save classifiers to the Hugging Face Hub, or to folders of the same layout, and load them."""
+"""Save models to the Hugging Face Hub, or to folders of the same layout, and load them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
+import numpy as np
+
 from faast._utils.imports import import_optional
 from faast._version import __version__
 from faast.core import persistence
-from faast.estimators import FaastClassifier, NaturalGradientClassifier
+from faast.estimators import FaastClassifier, FaastRegressor, NaturalGradientClassifier
 from faast.estimators.labels import describe_labels
 
 _hub: Any = import_optional("huggingface_hub", "hub")
@@ -20,6 +22,7 @@ SHOWN_CLASSES = 50
 """Number of classes that a model card names."""
 
 Classifier: TypeAlias = FaastClassifier | NaturalGradientClassifier
+Model: TypeAlias = Classifier | FaastRegressor
 
 
 class HubModel(  # type: ignore[call-arg]  # an option of the base class
@@ -27,12 +30,12 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
     library_name="faast",
     tags=["faast", "few-shot", "fast-weights"],
 ):
-    """A classifier with ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``.
+    """A model with ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``.
 
     Parameters
     ----------
-    model : FaastClassifier or NaturalGradientClassifier
-        A `TextClassifier` or `ImageClassifier` is a `FaastClassifier`.
+    model : FaastClassifier, NaturalGradientClassifier or FaastRegressor
+        Those of texts and images are among them.
     results : mapping of str to float, optional
         Figures for the model card, such as those that ``faast evaluate --json`` measures.
 
@@ -42,7 +45,7 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
     not part of it: the file names the encoder, which is loaded from its own source.
     """
 
-    def __init__(self, model: Classifier, results: Mapping[str, float] | None = None) -> None:
+    def __init__(self, model: Model, results: Mapping[str, float] | None = None) -> None:
         self.model = model
         self.results = dict(results or {})
 
@@ -82,13 +85,13 @@ class HubModel(  # type: ignore[call-arg]  # an option of the base class
         return _hub.ModelCard(f"---\n{header}\n---\n\n{write_card(self.model, self.results)}")
 
 
-def write_card(model: Classifier, results: Mapping[str, float]) -> str:
+def write_card(model: Model, results: Mapping[str, float]) -> str:
     """Return the text of a model card: what was learned, results, and how to load the model.
 
     Parameters
     ----------
-    model : FaastClassifier or NaturalGradientClassifier
-        A `TextClassifier` or `ImageClassifier` is a `FaastClassifier`.
+    model : FaastClassifier, NaturalGradientClassifier or FaastRegressor
+        Those of texts and images are among them.
     results : mapping of str to float
         Figures by name.
 
@@ -97,17 +100,18 @@ def write_card(model: Classifier, results: Mapping[str, float]) -> str:
     str
         Markdown.
     """
-    classes = [str(label) for label in model.classes_.tolist()]
-    more = f" and {len(classes) - SHOWN_CLASSES} more" if len(classes) > SHOWN_CLASSES else ""
     facts = {
         "encoder": model.encoder_name or "none",
         "rows": "features" if model.modality == "features" else f"{model.modality} rows",
-        "classes": ", ".join(classes[:SHOWN_CLASSES]) + more,
     }
-    if model.learned_ is not None:
-        facts["rows learned"] = f"{model.n_rows_:g}"
-        if model.statistics_ is not None:
-            facts["data hash"] = f"`{data_hash(model)}`, the same for these rows in any order"
+    if isinstance(model, FaastRegressor):
+        facts["numbers"] = ", ".join(getattr(model, "target_names_", [str(model.n_targets_)]))
+        if model.measures_errors:
+            facts["R², left out"] = ", ".join(f"{r2:.3f}" for r2 in np.ravel(model.loo_r2_))
+        if model.learned_ is not None:
+            facts["rows learned"] = f"{model.n_rows_:g}"
+    else:
+        facts |= _describe_classes(model)
     lines = [
         f"# {type(model).__name__}",
         "",
@@ -129,6 +133,17 @@ def write_card(model: Classifier, results: Mapping[str, float]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _describe_classes(model: Classifier) -> dict[str, str]:
+    classes = [str(label) for label in model.classes_.tolist()]
+    more = f" and {len(classes) - SHOWN_CLASSES} more" if len(classes) > SHOWN_CLASSES else ""
+    facts = {"classes": ", ".join(classes[:SHOWN_CLASSES]) + more}
+    if model.learned_ is not None:
+        facts["rows learned"] = f"{model.n_rows_:g}"
+        if model.statistics_ is not None:
+            facts["data hash"] = f"`{data_hash(model)}`, the same for these rows in any order"
+    return facts
 
 
 def data_hash(model: Classifier) -> str:

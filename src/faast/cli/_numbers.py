@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,14 @@ def target_labels(model: FaastRegressor) -> list[str]:
     """Return what reports call each target: its column, or its number."""
     numbered = [f"target_{place}" for place in range(1, model.n_targets_ + 1)]
     return getattr(model, "target_names_", numbered)
+
+
+def describe_errors(regressor: FaastRegressor) -> dict[str, Any]:
+    """Return the leave-one-out R² and mean absolute error as facts; nothing if not measured."""
+    if not regressor.measures_errors:
+        return {}
+    found = {"leave_one_out_r2": regressor.loo_r2_, "leave_one_out_error": regressor.loo_error_}
+    return {name: v if isinstance(v, float) else v.tolist() for name, v in found.items()}
 
 
 def score_numbers(

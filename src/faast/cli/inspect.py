@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from faast import FaastClassifier, FaastRegressor
 from faast.cli._columns import feature_names
 from faast.cli._labels import warn_of_look_alikes
 from faast.cli._model import count_answers, count_rows, load_model
-from faast.cli._numbers import target_labels
+from faast.cli._numbers import describe_errors, target_labels
 from faast.cli._options import Json, Model
 from faast.cli._output import emit
 
@@ -31,7 +29,7 @@ def inspect(model: Model, json: Json = False) -> None:
         facts["columns"] = columns
     facts |= {"features": learner.n_features_in_, **count_answers(learner)}
     if isinstance(learner, FaastRegressor):
-        facts |= _describe_targets(learner)
+        facts |= {"numbers": target_labels(learner), **describe_errors(learner)}
     else:
         facts |= _describe_classes(learner, json)
     weights = learner.weights_
@@ -43,14 +41,6 @@ def inspect(model: Model, json: Json = False) -> None:
     }
     emit(facts, json)
     warn_of_look_alikes(learner, model)
-
-
-def _describe_targets(regressor: FaastRegressor) -> dict[str, Any]:
-    facts: dict[str, Any] = {"numbers": target_labels(regressor)}
-    if regressor.measures_errors:
-        facts["leave_one_out_r2"] = np.ravel(regressor.loo_r2_).tolist()
-        facts["leave_one_out_error"] = np.ravel(regressor.loo_error_).tolist()
-    return facts
 
 
 def _describe_classes(classifier: FaastClassifier, json: bool) -> dict[str, Any]:

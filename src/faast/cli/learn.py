@@ -22,7 +22,7 @@ from faast.cli._model import (
     new_regressor,
     solve_and_save,
 )
-from faast.cli._numbers import split_names
+from faast.cli._numbers import describe_errors, split_names
 from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Reading, Targets, Train
 from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
@@ -172,6 +172,8 @@ def save_and_describe(
         "model_bytes": output.stat().st_size,
         "seconds": ended - started,
     }
+    if isinstance(model, FaastRegressor):
+        facts |= describe_errors(model)
     if learning_seconds is not None:
         facts["learning_seconds"] = learning_seconds + ended - began
     return facts

@@ -213,6 +213,10 @@ def as_list(rows: Any) -> Sequence[Any]:
             f"rows must be a list, Series or array of raw rows, got a {type(rows).__name__}; pass "
             "one column of it"
         )
+    if isinstance(rows, str | bytes):
+        raise TypeError(
+            "rows must be several rows, got one; pass [row], or ask predict_one(row) for one answer"
+        )
     if len(shape) == 3 and shape[2] in (3, 4):
         raise ValueError(
             f"an array of shape {shape} is one picture in colour; pass [picture], or an array of "
@@ -222,7 +226,7 @@ def as_list(rows: Any) -> Sequence[Any]:
         return np.asarray(rows, dtype=object)[:, 0].tolist()
     if isinstance(rows, np.ndarray) and rows.ndim == 1:
         return rows.tolist()
-    return rows if isinstance(rows, str | bytes) else list(rows)
+    return list(rows)
 
 
 def is_visible(text: str) -> bool:
