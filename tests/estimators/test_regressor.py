@@ -67,6 +67,7 @@ def test_streamed_merged_and_forgotten_rows_leave_one_answer(diabetes):
     streamed = FaastRegressor(**settings)
     for part in parts[:3]:
         streamed.partial_fit(rows[part], targets[part])
+        assert streamed.measures_errors  # which must be measured anew after each change
     streamed.partial_fit(rows[parts[0]] + 0.01, targets[parts[0]])
     streamed.merge(FaastRegressor(**settings).fit(rows[parts[3]], targets[parts[3]]))
     streamed.forget(rows[parts[0]] + 0.01, targets[parts[0]])
@@ -199,6 +200,19 @@ def test_texts_give_numbers_as_their_features_do(text_model):
     assert text_model.score(TEXTS, PRICES) > 0.9
     assert text_model.loo_r2_ > 0.8
     assert cross_val_score(TextRegressor(), TEXTS, PRICES, cv=4).shape == (4,)
+
+
+def test_rounding_of_repeated_rows_is_no_evidence():
+    random = np.random.default_rng(0)
+    kinds = [
+        (rooms, garden, stop) for rooms in range(1, 6) for garden in (0, 1) for stop in range(4)
+    ]
+    learned = [kinds[i] for i in random.integers(len(kinds), size=80)]
+    texts = [f"{'room ' * r}{'garden ' * g}near stop {s}" for r, g, s in learned]
+    prices = [300 + 200 * r + 150 * g + 30 * random.standard_normal() for r, g, _ in learned]
+    model = TextRegressor().fit(texts, prices)
+    assert abs(model.predict_one("room room garden") - 850) < 400
+    assert model.weights_.strength > 1e-9
 
 
 def test_images_give_numbers():
