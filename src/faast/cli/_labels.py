@@ -74,10 +74,12 @@ def warn_of_look_alikes(model: FaastModel, path: Path) -> None:
         )
     if len(found) > SHOWN_NOTES:
         typer.echo(f"note: {len(found) - SHOWN_NOTES} more groups of classes look alike", err=True)
-    kinds = {isinstance(label, str): label for label in model.classes_.tolist()}
-    if not found and len(kinds) == 2:
+    labels = model.classes_.tolist()
+    number = next((label for label in labels if isinstance(label, int | float)), None)
+    name = next((label for label in labels if isinstance(label, str)), None)
+    if not found and number is not None and name is not None:
         typer.echo(
-            f"note: some classes are numbers ({kinds[False]!r}), others names ({kinds[True]!r}); "
+            f"note: some classes are numbers ({number!r}), others names ({name!r}); "
             "if a number stands for a name, make them one with: faast classes merge",
             err=True,
         )
