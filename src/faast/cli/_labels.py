@@ -25,7 +25,12 @@ def labels_of_classes(
     """Return labels read from a file as the classes that they name, directly or by an alias."""
     aliases = classifier.class_aliases_
     matched = match_labels(labels or [], [*classifier.classes_.tolist(), *aliases])
-    return [aliases.get(label, label) for label in matched]
+    return [
+        frozenset(aliases.get(one, one) for one in label)
+        if isinstance(label, frozenset)
+        else aliases.get(label, label)
+        for label in matched
+    ]
 
 
 def answers_of(model: FaastModel, read: Sequence[Hashable] | None) -> Any:

@@ -163,5 +163,5 @@ def _choose_encoder(
     if data == "-":
         return "text", None
     reader = open_reader(data, format=reading.format, split=reading.split)
-    columns = reading.text_column, reading.label_column, targets
+    columns = reading.text_column, reading.label_column, [*targets, *reading.marks]
     return guess_modality(reader, *columns), None

@@ -117,6 +117,23 @@ class Reading:
     label_column: Annotated[
         str, typer.Option("--label-column", help="Column (or array) that holds the labels.")
     ] = "label"
+    label_separator: Annotated[
+        str | None,
+        typer.Option(
+            "--label-separator",
+            help='What separates several labels in one cell, such as ";". By default ; or | where '
+            'the file plainly uses it; "" reads every cell as one label.',
+        ),
+    ] = None
+    label_columns: Annotated[
+        str | None,
+        typer.Option(
+            "--label-columns",
+            metavar="A,B,...",
+            help="Columns that each mark one label, their name, with 1 where a row has it and 0 "
+            "elsewhere, instead of a label column.",
+        ),
+    ] = None
     on_error: Annotated[
         OnError,
         typer.Option(
@@ -135,6 +152,11 @@ class Reading:
         str | None,
         typer.Option(help="Split of a saved dataset that has several, such as train."),
     ] = None
+
+    @property
+    def marks(self) -> list[str]:
+        """The columns that mark labels."""
+        return [name.strip() for name in (self.label_columns or "").split(",") if name.strip()]
 
 
 @dataclass(frozen=True)

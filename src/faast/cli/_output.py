@@ -50,6 +50,9 @@ PLURALS = {
     "novelty": "novelties",
     "runner_up": "runners_up",
     "runner_up_probability": "runner_up_probabilities",
+    "labels": "labels",
+    "probabilities": "probabilities",
+    "label_probabilities": "label_probabilities",
 }
 """Plurals of column names that take more than an s."""
 

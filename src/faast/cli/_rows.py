@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from faast import FaastClassifier
 from faast._utils.arrays import AnyArray
 from faast._utils.progress import progress_bar
 from faast.cli._columns import ColumnOrder
+from faast.cli._label_sets import choose_separator
 from faast.cli._model import FaastModel, new_classifier
 from faast.cli._numbers import target_columns
 from faast.cli._options import Encoding, Reading
 from faast.cli._output import escape_controls
-from faast.data import Batch, RowSource, open_rows
+from faast.data import Batch, RowSource, open_reader, open_rows
 from faast.data.cells import parse_text
+from faast.data.label_cells import guess_separator
 from faast.estimators.labels import as_labels
+from faast.estimators.targets import TargetKind
 from faast.evaluation.measure import Labelled
 
 
@@ -45,6 +49,7 @@ def open_source(
     labelled : bool
         Whether to read labels or numbers.
     """
+    separator = _separator(model, data, reading) if labelled else None
     return open_rows(
         data,
         modality=model.modality,
@@ -55,7 +60,33 @@ def open_source(
         format=reading.format,
         split=reading.split,
         target_columns=target_columns(model, targets, labelled),
+        label_separator=separator,
+        marks=reading.marks,
     )
+
+
+def _separator(model: FaastModel, data: str, reading: Reading) -> str | None:
+    """Return what separates labels: what the user named, or what the file plainly uses."""
+    if not isinstance(model, FaastClassifier):
+        return None
+    kind = model.target_kind_
+    if reading.label_separator is not None and kind is not None and kind.several:
+        return choose_separator(model, reading.label_separator) or None
+    if reading.label_separator is not None or reading.marks:
+        return reading.label_separator or None
+    if kind is TargetKind.LABEL:
+        return None
+    found = None
+    if data != "-" and not Path(data).is_dir():
+        reader = open_reader(data, format=reading.format, split=reading.split)
+        found = guess_separator(reader, reading.label_column)
+    if found is not None:
+        typer.echo(
+            f'note: labels are separated by "{found}"; --label-separator "" reads each cell as '
+            "one label",
+            err=True,
+        )
+    return choose_separator(model, None) if found is None and kind is not None else found
 
 
 def read_batches(source: RowSource, description: str, columns: ColumnOrder) -> Iterator[Batch]:
@@ -148,4 +179,9 @@ def _encode(
         for batch in read_batches(source, f"Encoding {source.name}", columns):
             features.append(classifier.encode(batch.rows))
             labels += batch.labels or []
+        if any(isinstance(label, frozenset) for label in labels):
+            raise ValueError(
+                "methods are compared on rows with one label each; measure a model of several "
+                "labels with faast evaluate"
+            )
         return np.concatenate(features), as_labels(labels)

@@ -12,10 +12,16 @@ import numpy as np
 import typer
 
 from faast import FaastClassifier, FaastRegressor
-from faast._utils.arrays import FloatArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast.cli._columns import ColumnOrder
 from faast.cli._confusion import check_plot, draw_confusion, show_confusion
 from faast.cli._coverage import draw_coverage, show_coverage
+from faast.cli._label_sets import (
+    describe_label_sets,
+    draw_label_scores,
+    list_label_scores,
+    show_label_scores,
+)
 from faast.cli._labels import answers_of, labels_of_classes
 from faast.cli._model import load_model, open_encoder
 from faast.cli._numbers import draw_predictions, score_numbers, target_labels
@@ -25,6 +31,8 @@ from faast.cli._rows import name_source, open_source, read_batches
 from faast.data import RowSource
 from faast.estimators.hierarchy import Hierarchy, has_levels
 from faast.estimators.labels import as_labels, label_indices
+from faast.estimators.targets import TargetKind, as_targets
+from faast.evaluation.label_sets import score_label_sets
 from faast.evaluation.metrics import score_predictions
 from faast.evaluation.selective import coverage_curve
 
@@ -35,8 +43,8 @@ def evaluate(
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="Image file for a plot of the confusion matrix, or of predicted against true "
-            "numbers."
+            help="Image file for a plot of the confusion matrix, of precision and recall of "
+            "several labels a row, or of predicted against true numbers."
         ),
     ] = None,
     curve: Annotated[
@@ -52,8 +60,9 @@ def evaluate(
 
     For labels: accuracy, macro F1, calibration, confusions, and accuracy against the share of rows
     that get an answer, the surest first. Labels that the model has not learned count as wrong, but
-    one must be a class of the model. For numbers: R², mean absolute error, and the share of true
-    numbers within the intervals.
+    one must be a class of the model. For several labels a row: exact match, micro and macro F1,
+    average precision, calibration, and the same per label. For numbers: R², mean absolute error,
+    and the share of true numbers within the intervals.
     """
     started = time.perf_counter()
     images = {"plot": plot, "curve": curve}
@@ -70,12 +79,16 @@ def evaluate(
                 raise ValueError("--curve is for labels; leave it out for a model of numbers")
             report = _evaluate_numbers(learner, source, interval)
         else:
-            report = _evaluate_labels(learner, source, model)
+            several = learner.target_kind_ is not TargetKind.LABEL
+            measure = _evaluate_label_sets if several else _evaluate_labels
+            report = measure(learner, source, model)
     facts = report.facts | {
         "rows_skipped": source.skipped,
         "seconds": time.perf_counter() - started,
     }
     for name, path in images.items():
+        if path is not None and name not in report.plots:
+            raise ValueError(f"--{name} is for models of one label per row; leave it out")
         if path is not None:
             report.plots[name](path)
             facts[name] = str(path)
@@ -164,6 +177,34 @@ def _score_levels(
         right = [hierarchy.cut(str(t), level) == p for t, p in zip(true, predicted, strict=True)]
         facts[f"accuracy_level_{level}"] = float(np.mean(right))
     return facts
+
+
+def _evaluate_label_sets(classifier: FaastClassifier, source: RowSource, model: Path) -> Report:
+    true: list[Hashable] = []
+    found: list[tuple[FloatArray, AnyArray]] = []
+    for batch in read_batches(source, "Evaluating", ColumnOrder(classifier)):
+        true += labels_of_classes(classifier, batch.labels)
+        asked, features = classifier.on_features(), classifier.encode(batch.rows)
+        found.append((asked.predict_proba(features), asked.decision_function(features) > 0))
+    targets, classes = as_targets(true), classifier.classes_
+    if not set(targets.labels.tolist()) & set(classes.tolist()):
+        raise ValueError(
+            f"{source.name}: no label is a class of {model}: the labels are "
+            f"{', '.join(map(repr, targets.labels.tolist()[:5]))}, the classes "
+            f"{', '.join(map(repr, classes.tolist()[:5]))}; name the column of the labels with "
+            "--label-column and what separates them with --label-separator"
+        )
+    probabilities, answered = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    scores = score_label_sets(targets, answered, probabilities, classes)
+    learned = np.full((len(targets), len(scores.labels)), np.nan)
+    learned[:, label_indices(classes, scores.labels)] = probabilities
+    marks = targets.among(scores.labels)
+    return Report(
+        {"rows": len(true), **describe_label_sets(scores)},
+        list_label_scores(scores),
+        lambda: show_label_scores(scores),
+        {"plot": partial(draw_label_scores, scores, marks, learned)},
+    )
 
 
 def _evaluate_numbers(regressor: FaastRegressor, source: RowSource, coverage: float) -> Report:

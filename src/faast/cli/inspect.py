@@ -6,11 +6,13 @@ from typing import Any
 
 from faast import FaastClassifier, FaastRegressor
 from faast.cli._columns import feature_names
+from faast.cli._label_sets import label_thresholds
 from faast.cli._labels import warn_of_look_alikes
 from faast.cli._model import count_answers, count_rows, load_model
 from faast.cli._numbers import describe_errors, target_labels
 from faast.cli._options import Json, Model
 from faast.cli._output import emit
+from faast.estimators.targets import TargetKind
 
 
 def inspect(model: Model, json: Json = False) -> None:
@@ -49,6 +51,9 @@ def _describe_classes(classifier: FaastClassifier, json: bool) -> dict[str, Any]
         "labels": classifier.report_order(),
         "temperature": classifier.temperature_,
     }
+    if classifier.target_kind_ is not TargetKind.LABEL:
+        del facts["temperature"]
+        facts |= {"several_labels": True, "thresholds": label_thresholds(classifier)}
     if classifier.class_aliases_:
         facts["aliases"] = [
             {"alias": alias, "class": label} if json else f"{alias} is {label}"

@@ -8,10 +8,11 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from faast import FaastRegressor
+from faast import FaastClassifier, FaastRegressor
 from faast._utils.arrays import AnyArray
 from faast.cli._abstention import ABSTAINING, Abstaining, Abstention
 from faast.cli._columns import ColumnOrder
+from faast.cli._label_sets import answer_label_sets, choose_separator, join_label_sets
 from faast.cli._model import FaastModel, load_model, open_encoder
 from faast.cli._options import (
     READING,
@@ -30,6 +31,7 @@ from faast.data.images import SUFFIXES
 from faast.data.kept import KeepingReader
 from faast.data.lines import LinesReader
 from faast.estimators.tables import distinct_names
+from faast.estimators.targets import TargetKind
 
 
 def predict(
@@ -78,13 +80,17 @@ def predict(
     """Predict a label or a number for every row, and how sure it is.
 
     The answers are CSV on standard output, one line per row; --json writes one object instead. A
-    blank line of a text file gets an empty answer, so that answers stay beside their lines.
+    blank line of a text file gets an empty answer, so that answers stay beside their lines. Several
+    labels of a row stand in one cell, and --json also has the probability of every label.
     """
     if (data is None) == (row is None):
         raise ValueError("name either a file of rows or one row with --row")
     learner = load_model(model)
     open_encoder(learner)
     unsure = Abstention(learner, abstaining)
+    separator = None
+    if isinstance(learner, FaastClassifier) and learner.target_kind_ is not TargetKind.LABEL:
+        separator = choose_separator(learner, reading.label_separator)
     source: RowSource | None = None
     answer = _Answer(learner, unsure, interval, path_confidence)
     if row is not None or _is_image(learner, str(data)):
@@ -96,6 +102,10 @@ def predict(
         source = open_source(learner, str(data), reading, targets=target, labelled=False)
         batches = _answer_source(learner, source, answer, reading.on_error is OnError.SKIP, keep)
     if not json:
+        if separator is not None:
+            batches = (
+                _Answered(kept, join_label_sets(answers, separator)) for kept, answers in batches
+            )
         tables = (kept | distinct_names(answers, list(kept)) for kept, answers in batches)
         write_csv(tables, safe_cells)
         unsure.report()
@@ -140,6 +150,8 @@ class _Answer:
         asked = self._asked
         if isinstance(asked, FaastRegressor):
             return asked.predict_columns(features, self._interval)
+        if asked.target_kind_ is not TargetKind.LABEL:
+            return answer_label_sets(asked, features)
         answers = self._unsure.withhold(asked.predict_columns(features), asked, features)
         if self._confidence is not None:
             answers["path"] = asked.predict_path(features, self._confidence).tolist()

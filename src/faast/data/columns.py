@@ -84,7 +84,8 @@ def choose_columns(
     feature_names : sequence of str, optional
         The columns of features that a table must hold, in the order in which rows hold them.
     target_columns : sequence of str
-        Columns of numbers to predict; they take the place of the label column.
+        Columns of numbers to predict, or columns that mark one label each with 0 and 1; they take
+        the place of the label column.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def choose_columns(
         If a named column is missing, the columns of features are others than `feature_names`, one
         column is named twice, or it is not clear which column holds the rows.
     """
-    answers, option = list(target_columns), "target_columns (--target)"
+    answers, option = list(target_columns), "target_columns (--target, --label-columns)"
     if not answers:
         label_column = resolve_label(present, label_column)
         answers = [] if label_column is None else [label_column]

@@ -58,7 +58,7 @@ class DatasetReader(Reader):
     def _converter(self, column: str) -> Callable[[Any], Any]:
         """Return what turns class numbers into names, and leaves all other values as they are."""
         feature = (self.dataset.features or {}).get(column)
-        names = getattr(feature, "names", None)
+        names = getattr(getattr(feature, "feature", feature), "names", None)
         if names is None:
             return lambda value: value
         return lambda value: class_name(names, value)
@@ -67,8 +67,10 @@ class DatasetReader(Reader):
 def class_name(names: Sequence[str], value: Any) -> Any:
     """Return the name of a class that is stored as its number, and None for a missing one.
 
-    A number without a name stays a number.
+    A number without a name stays a number; of a list of numbers, the names are returned.
     """
+    if isinstance(value, list):
+        return [class_name(names, number) for number in value]
     if not isinstance(value, int):
         return value
     if value < 0:

@@ -82,6 +82,7 @@ def match_labels(labels: Sequence[Hashable], classes: Sequence[Hashable]) -> lis
     Parameters
     ----------
     labels : sequence
+        Labels, or frozensets of labels.
     classes : sequence
         The classes of a model.
 
@@ -98,10 +99,15 @@ def match_labels(labels: Sequence[Hashable], classes: Sequence[Hashable]) -> lis
         exact.setdefault((label_kind(name), name), label)
         equal.setdefault(name, label)
     all_texts = bool(classes) and all(isinstance(label, str) for label in classes)
-    return [
-        exact.get((label_kind(label), label), equal.get(label, str(label) if all_texts else label))
-        for label in map(_read_class, labels)
-    ]
+
+    def match(given: Hashable) -> Hashable:
+        if isinstance(given, frozenset):
+            return frozenset(map(match, given))
+        label = _read_class(given)
+        unknown = str(label) if all_texts else label
+        return exact.get((label_kind(label), label), equal.get(label, unknown))
+
+    return [match(label) for label in labels]
 
 
 def find_look_alikes(labels: Iterable[Hashable]) -> list[list[Hashable]]:

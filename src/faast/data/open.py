@@ -63,6 +63,8 @@ def open_rows(
     on_error: OnError = "raise",
     feature_names: Sequence[str] | None = None,
     target_columns: Sequence[str] = (),
+    label_separator: str | None = None,
+    marks: Sequence[str] = (),
 ) -> RowSource:
     """Open rows and labels for streaming.
 
@@ -99,6 +101,12 @@ def open_rows(
     target_columns : sequence of str
         Columns of numbers to predict, which are read in place of labels. The numbers of a folder of
         images stand in one of the tables `MANIFESTS` in that folder, beside the column "file_name".
+    label_separator : str, optional
+        What separates the labels of a row in its cell, such as ";". By default a cell is one label.
+        Rows whose labels are lists, in JSON lines, Parquet and datasets, need no separator.
+    marks : sequence of str
+        Columns that each mark one label, their name, with 1 where a row has it and 0 elsewhere,
+        instead of a label column.
 
     Returns
     -------
@@ -138,6 +146,8 @@ def open_rows(
         labelled=labelled,
         feature_names=feature_names,
         target_columns=target_columns,
+        label_separator=label_separator,
+        marks=marks,
     )
 
 

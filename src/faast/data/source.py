@@ -10,7 +10,8 @@ import numpy as np
 
 from faast.data.cells import parse_features, parse_image, parse_text
 from faast.data.columns import Columns, choose_columns
-from faast.data.labels import label_kind, parse_label
+from faast.data.label_cells import parse_labels, parse_marks
+from faast.data.labels import label_kind
 from faast.data.numbers import parse_number
 from faast.data.reader import WINDOW_ROWS, DataError, LeftOut, Modality, Reader, Record, RowError
 
@@ -31,8 +32,8 @@ class Batch(NamedTuple):
     rows : list
         Texts, images or arrays of features, as encoders and classifiers take them.
     labels : list of hashable, or None
-        One label per row. If numbers are read (`target_columns`), a float per row, or a tuple of
-        them for several columns. None if neither is read.
+        One label per row, or a frozenset of labels. If numbers are read (`target_columns`), a
+        float per row, or a tuple of them for several columns. None if none of these is read.
     numbers : list of int
         The line number of each row, counted from 1, or its index in a container.
     """
@@ -62,6 +63,10 @@ class RowSource:
     labelled : bool
         Whether to read labels or numbers. If False, their columns are ignored.
     feature_names, target_columns : sequence of str, optional
+        See `open_rows`.
+    label_separator : str, optional
+        See `open_rows`.
+    marks : sequence of str
         See `open_rows`.
 
     Attributes
@@ -95,13 +100,17 @@ class RowSource:
         labelled: bool = True,
         feature_names: Sequence[str] | None = None,
         target_columns: Sequence[str] = (),
+        label_separator: str | None = None,
+        marks: Sequence[str] = (),
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}')
         self.reader, self.modality, self.on_error = reader, modality, on_error
         self.row_column, self.label_column = row_column, label_column
         self.target_columns = list(target_columns)
-        self.labelled = labelled and (label_column is not None or bool(target_columns))
+        self.label_separator, self.marks = label_separator, list(marks)
+        answers = label_column is not None or bool(target_columns) or bool(marks)
+        self.labelled = labelled and answers
         self.folder = folder or Path()
         self._wanted_features = feature_names
         self.feature_names: list[str] | None = None
@@ -183,7 +192,7 @@ class RowSource:
                     self.labelled,
                     self.reader.index_columns(present),
                     self._wanted_features,
-                    self.target_columns,
+                    [*self.target_columns, *self.marks],
                 )
             )
             self.feature_names = chosen[0].features or None
@@ -210,9 +219,12 @@ class RowSource:
         if columns.answers and self.target_columns:
             numbers = tuple(parse_number(fields[name], name) for name in columns.answers)
             label = numbers if len(numbers) > 1 else numbers[0]
+        elif columns.answers and self.marks:
+            label = parse_marks({name: fields[name] for name in columns.answers})
         elif columns.answers:
-            label = parse_label(fields[columns.answers[0]])
-            kinds = self._check_kinds(fields[columns.answers[0]], label)
+            value = fields[columns.answers[0]]
+            label = parse_labels(value, self.label_separator)
+            kinds = self._check_kinds(value, label)
         if columns.row is not None:
             row = self._parse_row(fields[columns.row])
         else:
@@ -233,6 +245,16 @@ class RowSource:
     def _check_kinds(self, value: Any, label: Hashable) -> dict[str, str]:
         """Check that a label is of a kind that goes with those before it, and return all kinds."""
         kinds = dict(self._kinds)
+        several = isinstance(label, frozenset)
+        first = kinds.setdefault("rows", "a list of labels" if several else "one label")
+        if first != ("a list of labels" if several else "one label"):
+            raise ValueError(
+                f"the label is {value!r}, but the first row has {first}; write a list for every "
+                "row, [] where it has no label"
+            )
+        if isinstance(label, frozenset):
+            texts = {isinstance(one, str): one for one in label}
+            return kinds | {"read": label_kind(texts[False])} if False in texts else kinds
         if self.reader.typed:
             first = kinds.setdefault("written", label_kind(value))
             if first != label_kind(value):

@@ -160,4 +160,6 @@ def _describe_source(source: RowSource) -> list[Any]:
         source.row_column,
         source.label_column,
         source.on_error,
+        source.label_separator,
+        source.marks,
     ]

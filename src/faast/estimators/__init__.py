@@ -17,3 +17,4 @@ from faast.estimators.natural import NaturalGradientClassifier as NaturalGradien
 from faast.estimators.next_rows import Suggestions as Suggestions
 from faast.estimators.regressor import FaastRegressor as FaastRegressor
 from faast.estimators.suspects import Suspects as Suspects
+from faast.estimators.targets import TargetKind as TargetKind

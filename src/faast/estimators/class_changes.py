@@ -200,7 +200,7 @@ class ChangingClassifier(ExplainedClassifier):
 
     def resolve_labels(self, y: Any) -> Targets:
         """Return the targets that `fit` takes, with aliases replaced by their classes."""
-        return as_targets(y, self._kind()).relabel(self._record.aliases)
+        return as_targets(y, self.target_kind_).relabel(self._record.aliases)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on rows; an alias counts as its class.

@@ -168,7 +168,7 @@ class FaastClassifier(CuratedClassifier):
     ) -> Self:
         """Learn rows that `encode_to_learn` returned, with names that `embed_names` returned."""
         first = not hasattr(self, "learned_")
-        targets = as_targets(y, self._kind())
+        targets = as_targets(y, self.target_kind_)
         self._learn(X, targets, sample_weight, names or {}, first=first)
         return self
 
@@ -195,7 +195,7 @@ class FaastClassifier(CuratedClassifier):
             only rows that would make a count or a sum of squares negative. Others cannot be
             detected and silently corrupt the model.
         """
-        targets = as_targets(y, self._kind())
+        targets = as_targets(y, self.target_kind_)
         checked = self._checked(self._recall(X), targets, sample_weight, first=False)
         self.learned_ = self._name(self._memory().forget(*checked), {})
         return self

@@ -43,6 +43,20 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
         """Scores are divided by it before the softmax."""
         return self._head().temperature
 
+    @property
+    def label_thresholds_(self) -> FloatArray:
+        """Log-odds above which each label is answered, (C,), where rows may have several labels.
+
+        Raises
+        ------
+        ValueError
+            If one label per row was learned.
+        """
+        head = self._head()
+        if head.thresholds is None:
+            raise ValueError("thresholds exist where rows may have several labels")
+        return head.thresholds
+
     def decision_function(self, X: Any) -> FloatArray:
         """Return the scores of rows.
 

@@ -252,8 +252,9 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
             raise ValueError(COMPACTED)
         return memory
 
-    def _kind(self) -> TargetKind | None:
-        """Return the kind of targets that was learned; None before the first."""
+    @property
+    def target_kind_(self) -> TargetKind | None:
+        """Kind of targets that was learned; None before the first."""
         learned = getattr(self, "learned_", None) or self._compact_head
         return None if learned is None else learned.kind
 
