@@ -52,6 +52,8 @@ METRICS = {
 }
 """Macro averages are over the labels that have a row among those learned."""
 
+LESS_IS_BETTER = ("ece", "seconds")
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -219,16 +221,23 @@ def measure(quick: bool) -> list[str]:
 
 def table(draws: list[dict[str, dict[str, float]]]) -> list[str]:
     rows = ["| | " + " | ".join(METRICS.values()) + " |", "|---|" + "---|" * len(METRICS)]
+    behind = []
     for name in draws[0]:
         means = [np.mean([draw[name][metric] for draw in draws]) for metric in METRICS]
         rows.append(f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
         if name == OURS:
             continue
         cells = []
-        for metric in METRICS:
+        for metric, title in METRICS.items():
             gap = np.array([draw[OURS][metric] - draw[name][metric] for draw in draws])
             n = len(gap)
             half = float(student.ppf(0.975, n - 1)) * gap.std(ddof=1) / np.sqrt(n)
             cells.append(f"{gap.mean():+.3f} ± {half:.3f}")
+            if (gap.mean() if metric in LESS_IS_BETTER else -gap.mean()) > half:
+                behind.append(f"{title} of {name}")
         rows.append("| ours minus it | " + " | ".join(cells) + " |")
-    return rows
+    return [
+        *rows,
+        "",
+        f"Ours is behind, beyond the interval, in: {', '.join(behind) or 'nothing'}.",
+    ]
