@@ -30,6 +30,11 @@ class FaastClassifier(CuratedClassifier):
     `partial_fit` may bring new classes. Forgetting rows leaves the state as if they had never been
     seen.
 
+    Rows may have several labels: lists or sets of labels, or an indicator matrix. Then each label
+    has a calibrated probability, and is answered above a threshold of its own. It is the one of the
+    best F1 that leave-one-out probabilities expect; for a label of n rows it is averaged, n to 1,
+    with the one that is best for all labels together. See `faast.solvers.several`.
+
     Parameters
     ----------
     solver : "auto" or Solver
