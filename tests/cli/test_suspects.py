@@ -67,7 +67,7 @@ def test_an_empty_suggestion_forgets_the_row(folder, model, ran, facts):
 def test_json_has_everything(folder, model, facts):
     found = facts("suspects", "model", "train.csv", "-n", "1", cwd=folder)
     assert found["rows_checked"] == 36
-    assert len(found["lines"]) == len(found["suggesteds"]) == 1
+    assert len(found["lines"]) == len(found["suggestions"]) == 1
     assert found["estimated_wrong"] > 0
 
 

@@ -45,6 +45,7 @@ PROBABILITIES = {"probability", "runner_up_probability"}
 """Columns of answers that are written with six digits."""
 
 PLURALS = {
+    "suggested": "suggestions",
     "no_answer": "no_answer",
     "probability": "probabilities",
     "novelty": "novelties",
