@@ -96,6 +96,15 @@ def test_a_class_that_comes_more_often_is_named(digits, model):
     assert share.learned < 0.15 < 0.4 < share.watched
 
 
+def test_what_lasts_becomes_usual(digits, model):
+    rows, _ = digits
+    monitor = DriftMonitor(model)
+    monitor.watch(rows[600:1797, ::-1])
+    first, last = monitor.evidence[200] - monitor.evidence[0], np.diff(monitor.evidence[[-201, -1]])
+    assert monitor.alarm is not None
+    assert first > 2 * last
+
+
 def test_batches_do_not_matter_and_the_model_may_go_on_learning(digits):
     rows, labels = digits
     model = FaastClassifier(novelty=True).fit(rows[:300], labels[:300])

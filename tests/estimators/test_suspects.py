@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 
 import faast
 from faast import Discriminant, FaastClassifier, PseudoInverse, Ridge, TextClassifier
+from faast.core.sample import RowArrays
 from faast.estimators.label_noise import LabelNoise
 from tests.strategies import orders_and_cuts, problems
 
@@ -55,6 +56,30 @@ def test_a_row_that_is_not_sampled_is_left_out_like_one_that_was_forgotten(solve
         expected = without.predict_proba(rows[row : row + 1])[0]
         # settings and temperature are chosen anew without the row: the two agree nearly
         np.testing.assert_allclose(left_out[row], expected, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("solver", "embeddings"),
+    [
+        ("auto", False),
+        ("auto", True),
+        (Ridge(0.1), False),
+        (Ridge(0.1), True),
+        (Discriminant(0.3), False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_leaving_nothing_out_is_predicting(solver, class_weight, embeddings):
+    rows, labels = digits()
+    named = dict(enumerate(rows[:10])) if embeddings else None
+    model = FaastClassifier(solver, named, class_weight, selection_rows=200).fit(rows, labels)
+    keys = np.round(rows[:50] * 2**20) / 2**20
+    nothing = RowArrays(keys, np.eye(10)[labels[:50]], np.full(50, 1e-12))
+    scores = model._rule().solution(model.learned_).leave_out(nothing)
+    expected = model._head().score(keys)
+    centred = [part - part.mean(axis=1, keepdims=True) for part in (scores, expected)]
+    np.testing.assert_allclose(*centred, atol=1e-6)
 
 
 @pytest.mark.parametrize("solver", ["auto", Ridge(0.1)], ids=str)
@@ -190,12 +215,13 @@ def test_relabelling_is_learning_the_right_label_at_once(data):
         assert model.statistics_.moments == again.statistics_.moments
 
 
-def test_the_sample_of_many_rows_stays_that_of_a_fit(spoilt):
+@pytest.mark.parametrize("solver", ["auto", Ridge(0.1)], ids=str)  # rows wait; rows are summed
+def test_the_sample_of_many_rows_stays_that_of_a_fit(spoilt, solver):
     rows, labels, given_labels, wrong = spoilt
-    model = FaastClassifier(selection_rows=200).fit(rows, given_labels)
+    model = FaastClassifier(solver, selection_rows=200).fit(rows, given_labels)
     model.relabel(rows[wrong], given_labels[wrong], labels[wrong])
     assert model.is_exact_
-    assert equal_states(model, FaastClassifier(selection_rows=200).fit(rows, labels))
+    assert equal_states(model, FaastClassifier(solver, selection_rows=200).fit(rows, labels))
 
 
 def test_suspects_are_corrected_in_one_step():
