@@ -167,7 +167,7 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
         shown = ran(*command.split(), "--help", cwd=folder)
         for example in examples:
             assert f"  $ {example}\n" in shown
-            if command in ("demo", "bench efficiency"):  # long, and tested by themselves
+            if command in ("demo", "bench efficiency", "serve"):  # long, and tested by themselves
                 continue
             piped, _, rest = example.rpartition(" | ")
             stdin = (folder / piped.removeprefix("cat ")).read_text() if piped else None

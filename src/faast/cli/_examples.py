@@ -57,6 +57,7 @@ EXAMPLES = {
     "classes order": ["faast classes order reviews.faast negative good"],
     "inspect": ["faast inspect reviews.faast"],
     "export": ["faast export reviews.faast --onnx reviews.onnx"],
+    "serve": ["faast serve tasks"],
     "compare": [
         "faast compare reviews.csv test.csv",
         "faast compare reviews.csv test.csv --encoder minilm --method gda --method logistic",

@@ -20,6 +20,7 @@ from faast.cli.lm import app as lm
 from faast.cli.merge import merge
 from faast.cli.predict import predict
 from faast.cli.relabel import relabel
+from faast.cli.serve import serve
 from faast.cli.suggest import suggest
 from faast.cli.suspects import suspects
 from faast.cli.watch import watch
@@ -46,6 +47,7 @@ for command in (
     merge,
     inspect,
     export,
+    serve,
     compare,
 ):
     add_command(app, command, EXAMPLES[command.__name__])

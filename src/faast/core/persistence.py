@@ -217,7 +217,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
         if path.exists():
             _copy_attributes(path, temporary)
         temporary.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def remove_leftovers(path: Path) -> None:
@@ -292,7 +292,7 @@ def _name_limit(folder: Path) -> int:
         return 255
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Sync a folder so that a rename in it is durable, on systems that can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -1,0 +1,110 @@
+"""The application: all routes over one folder, as an ASGI application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, JSONResponse
+
+from faast._version import __version__
+from faast.serve import classify, routes
+from faast.serve.folder import TaskFolder
+from faast.serve.problems import RequestError
+from faast.serve.safety import LOOPBACK, Guard, problem_response
+
+PAGE = Path(__file__).with_name("page")
+PAGE_FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
+
+
+def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) -> FastAPI:
+    """Return the application that serves the tasks of a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        Created if it is missing. One process at a time serves it.
+    hosts : iterable of str
+        Host names that requests may be addressed to.
+
+    Returns
+    -------
+    fastapi.FastAPI
+        An ASGI application. Its shutdown writes the model files and gives the folder free; after a
+        crash the next start replays the logs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from faast.serve import create_app
+    >>> app = create_app(tempfile.mkdtemp())  # uvicorn.run(app)
+    """
+    tasks = TaskFolder(Path(folder))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        tasks.close()
+
+    app = FastAPI(
+        title="faast",
+        version=__version__,
+        description="Teach tasks labelled texts, correct and forget them exactly, and ask.",
+        docs_url=None,  # they load scripts from another site
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.folder = tasks
+    app.include_router(routes.router)
+    app.include_router(classify.router)
+    for path, name in PAGE_FILES.items():
+        app.add_api_route(path, _sends(PAGE / name), include_in_schema=False)
+    app.add_middleware(Guard, hosts=hosts)
+    for kind, handler in {
+        RequestError: _problem,
+        RequestValidationError: _invalid,
+        HTTPException: _refused,
+        Exception: _failed,
+    }.items():
+        app.add_exception_handler(kind, handler)
+    return app
+
+
+def _sends(path: Path) -> Any:
+    def send() -> FileResponse:
+        return FileResponse(path)
+
+    return send
+
+
+def _problem(request: Request, error: Any) -> JSONResponse:
+    return problem_response(error)
+
+
+def _invalid(request: Request, error: Any) -> JSONResponse:
+    """Say what is wrong with a request, without repeating what it held."""
+    errors = [
+        {"at": "/".join(map(str, found["loc"])), "message": found["msg"]}
+        for found in error.errors()
+    ]
+    first = f"{errors[0]['at']}: {errors[0]['message']}"
+    return problem_response(
+        RequestError(422, f"the request was not understood; {first}", errors=errors)
+    )
+
+
+def _refused(request: Request, error: Any) -> JSONResponse:
+    detail = f"{request.method} {request.url.path}: {error.detail}; /openapi.json lists all routes"
+    return problem_response(RequestError(error.status_code, detail))
+
+
+def _failed(request: Request, error: Any) -> JSONResponse:
+    return problem_response(
+        RequestError(500, "the server made a mistake; its log says which. Nothing was acknowledged")
+    )

@@ -1,0 +1,86 @@
+"""The tasks of a folder, by name."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+
+from faast.serve.problems import RequestError
+from faast.serve.task import LOG_SUFFIX, MODEL_SUFFIX, Task
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""Names of tasks: no dots or slashes, so that a name is never a path."""
+
+
+class TaskFolder:
+    """All tasks of a folder. Requests name tasks; only `create` makes a file name of a name.
+
+    Parameters
+    ----------
+    path : Path
+        Created if it is missing.
+
+    Attributes
+    ----------
+    unserved : dict of str to str
+        Why files are not served, by their name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.unserved: dict[str, str] = {}
+        self._changing = Lock()
+        self._tasks: dict[str, Task] = {}
+        files = [*path.glob(f"*{MODEL_SUFFIX}"), *path.glob(f"*{LOG_SUFFIX}")]
+        for name in sorted({file.stem for file in files}):
+            try:
+                if not re.match(NAME_PATTERN, name):
+                    raise ValueError("a task is named in letters, digits, - and _, up to 64")
+                self._tasks[name] = Task(path, name)
+            except (ValueError, OSError, ImportError) as error:
+                self.unserved[name] = str(error)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks, sorted by name."""
+        with self._changing:
+            return [task for _, task in sorted(self._tasks.items())]
+
+    def task(self, name: str) -> Task:
+        """Return a task by its name; raises a RequestError if there is none."""
+        task = self._tasks.get(name)
+        if task is None:
+            why = self.unserved.get(name)
+            raise RequestError(404, f"there is no task {name!r}" + (f": {why}" if why else ""))
+        return task
+
+    def create(self, name: str, encoder: str) -> Task:
+        """Create a task; raises a RequestError if the name is taken or the encoder is bad."""
+        with self._changing:
+            try:
+                task = Task.create(self.path, name, encoder)
+            except FileExistsError as error:
+                raise RequestError(
+                    409, f"there is a task {name!r} already; choose another"
+                ) from error
+            except (ValueError, ImportError) as error:
+                raise RequestError(422, str(error)) from error
+            except OSError as error:
+                raise RequestError(507, f"the task could not be written: {error}") from error
+            self._tasks[name] = task
+            return task
+
+    def delete(self, name: str) -> None:
+        """Delete a task with its files; raises a RequestError if there is none."""
+        with self._changing:
+            self.task(name).delete()
+            del self._tasks[name]
+
+    def close(self) -> None:
+        """Write all model files, and give the tasks free for other processes."""
+        for task in self.tasks:
+            with suppress(OSError):  # the log has everything
+                task.close()

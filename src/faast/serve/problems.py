@@ -1,0 +1,58 @@
+"""Errors as answers: what happened and what to do, as application/problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class RequestError(Exception):
+    """An error that a request is answered with.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    detail : str
+        What happened and what to do.
+    **more
+        Further members of the answer.
+    """
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.content = {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+            **more,
+        }
+
+
+class ProblemDetails(BaseModel):
+    """An error: what happened and what to do."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": "What is wrong with the request, and what to do."
+        if status == "4XX"
+        else "The change could not be saved; nothing was changed.",
+        "content": {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}},
+    }
+    for status in ("4XX", "507")
+}
+"""Errors of every route, for the OpenAPI document."""
