@@ -5,6 +5,7 @@ and types, values swapped or out of range, entries missing or doubled. None may 
 second, or more memory than its size allows. `FAAST_FORGERIES` says how many forgeries are tried.
 """
 
+import contextlib
 import copy
 import json
 import os
@@ -205,8 +206,14 @@ def require_behaviour(model):
         assert indicator or np.allclose(shares.sum(axis=1), 1.0)
         if hasattr(model, "measures_novelty") and model.measures_novelty:
             assert np.isfinite(model.novelty_score(X)).all()
+            assert np.all((model.novelty_p_value(X) >= 0) & (model.novelty_p_value(X) <= 1))
         y = np.eye(2, len(classes), dtype=int) if indicator else [classes[0], classes[-1]]
         if isinstance(model, FaastClassifier):
+            with contextlib.suppress(ValueError):  # no row was kept, or rows have several labels
+                threshold = model.answer_threshold(coverage=0.5)
+                assert 0 <= threshold.precision <= 1 + 1e-9
+                assert 0 < threshold.coverage <= 1 + 1e-9
+                assert model.is_blank(X).shape == (2,)
             assert sorted(map(str, model.report_order())) == sorted(map(str, classes))
             assert all(str(change) for change in model.class_history_)
     try:

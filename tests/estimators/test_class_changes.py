@@ -216,3 +216,10 @@ def test_compact_models_and_indicators_refuse():
 def test_scoring_rows_of_which_no_label_is_a_class_warns():
     with pytest.warns(UserWarning, match=r"no label is a class of the model.*'A'.*'a'"):
         assert fitted().score(ROWS[:2], ["A", "A"]) == 0.0
+
+
+def test_statistics_of_rows_with_an_alias_count_for_its_class():
+    part = FaastClassifier().fit(ROWS[:2], ["A", "A"]).learned_
+    model = fitted().alias_classes({"A": "a"}).learn_statistics(part.classes, part.statistics)
+    assert model.classes_.tolist() == ["a", "b", "c"]
+    assert model.class_counts_.tolist() == [4, 2, 2]

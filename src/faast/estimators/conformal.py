@@ -178,7 +178,7 @@ class ConformalClassifier(LinearClassifier):
         Returns
         -------
         ndarray of shape (n,), float64
-            In (0, 1]: the share of sampled rows, each left out, whose `novelty_score` is at least
+            In 0 to 1: the share of sampled rows, each left out, whose `novelty_score` is at least
             as large; the tail beyond them is modelled as exponential.
 
         Raises
