@@ -102,6 +102,19 @@ def test_the_pipeline_and_the_graph_agree(model, digits, tmp_path):
     np.testing.assert_allclose(probabilities, model.predict_proba(rows), atol=1e-6)
 
 
+def test_left_out_scores_of_random_labels_foresee_nothing(rng):
+    X = rng.standard_normal((200, 80))
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    marks = rng.random((200, 3)) < 0.4
+    model = FaastClassifier().fit(X, marks.astype(int))
+    found = model._head().loo_scores
+    values = model.statistics_.sampled_rows().values
+    agreement = [np.corrcoef(found[:, i], values[:, i])[0, 1] for i in range(3)]
+    assert max(agreement) < 0.1
+    learned = model.decision_function(X)
+    assert min(np.corrcoef(learned[:, i], marks[:, i])[0, 1] for i in range(3)) > 0.3
+
+
 def test_a_row_is_explained_by_all_its_labels(model, digits):
     found = model.explain(digits[2][3])
     assert list(found.label) == model.predict(digits[2][3:4])[0]

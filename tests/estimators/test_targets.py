@@ -98,6 +98,12 @@ def test_predictions_have_the_form_of_the_targets():
     assert model.score(texts[:2], [["red"], ["red", "new"]]) == 0.5
 
 
+def test_labels_that_become_one_are_had_by_rows_of_either():
+    targets = as_targets([["a"], ["b"], ["a", "b"], []]).relabel({"a": "b"})
+    assert targets.labels.tolist() == ["b"]
+    assert targets.marks.tolist() == [[1], [1], [1], [0]]
+
+
 def test_columns_of_a_frame_are_matched_by_name():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(MARKS, columns=["red", "blue"])
