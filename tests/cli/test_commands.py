@@ -38,7 +38,7 @@ def test_learn_evaluate_predict_inspect(folder, facts, ran):
     answers = np.load(folder / "test.npz")["label"]
     assert np.mean(np.array(predicted["labels"]) == answers) == pytest.approx(evaluated["accuracy"])
     lines = ran("predict", "model", "test.npz", cwd=folder).splitlines()
-    assert lines[0] == "label,probability"
+    assert lines[0] == "label,probability,runner_up,runner_up_probability"
     assert len(lines) == len(answers) + 1
     assert facts("inspect", "model", cwd=folder)["labels"] == list(range(10))
     assert "600" in ran("inspect", "model", cwd=folder)
