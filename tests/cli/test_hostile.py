@@ -7,7 +7,7 @@ import stat
 import pytest
 from PIL import Image
 
-from faast import FaastRegressor, load
+from faast import AssociativeMemory, load
 
 GOOD, BAD = "a fine and pleasant film", "a dull and tiresome film"
 
@@ -141,7 +141,7 @@ def test_images_are_named_beside_their_answers(folder, ran, facts):
             image.save(folder / "images" / label / f"{i}.png")
     ran("learn", "images", "-o", "seen", cwd=folder)
     lines = ran("predict", "seen", "images", cwd=folder).splitlines()
-    assert lines[0] == "image,label,probability"
+    assert lines[0] == "image,label,probability,runner_up,runner_up_probability"
     assert any(line.startswith("images/red/0.png,") for line in lines)
     assert facts("predict", "seen", "images/blue/1.png", cwd=folder)["rows"] == 1
 
@@ -181,10 +181,10 @@ def test_compacted_models_predict_but_learn_no_more(folder, ran, run, facts):
 
 
 def test_files_of_other_estimators_are_refused(folder, run):
-    FaastRegressor().fit([[0.0], [1.0]], [0.0, 1.0]).save(folder / "regressor")
-    done = run("predict", "regressor", "reviews.csv", cwd=folder)
+    AssociativeMemory().learn([[0.0], [1.0]], [0.0, 1.0]).save(folder / "memory")
+    done = run("predict", "memory", "reviews.csv", cwd=folder)
     assert done.exit_code == 1
-    assert "regressor holds a FaastRegressor; this command takes FaastClassifier" in done.stderr
+    assert "memory holds a AssociativeMemory; this command takes FaastClassifier" in done.stderr
 
 
 def test_json_has_no_infinities(capsys):
