@@ -1,7 +1,8 @@
 """How well wrong labels are found, counted and corrected, beside cleanlab and cross-validation.
 
 All methods see the same features. The way to rank rows was chosen on scikit-learn's digits and on
-8,000 other rows of CIFAR-10N; no row below was used for it.
+8,000 other rows of CIFAR-10N. A quick run of the texts below showed that the counts of confusions
+were smoothed too much for many classes; how to smooth them was then chosen on that other data.
 """
 
 from __future__ import annotations

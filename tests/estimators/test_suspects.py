@@ -66,6 +66,7 @@ def test_a_row_that_is_not_sampled_is_left_out_like_one_that_was_forgotten(solve
         (Ridge(0.1), False),
         (Ridge(0.1), True),
         (Discriminant(0.3), False),
+        (Discriminant(0.3), True),
     ],
     ids=str,
 )

@@ -60,10 +60,13 @@ class Discriminant(Solver):
         metric, log_priors = _metric(classes, shrinkage), _log_priors(classes)
         weights = classes.weights(metric)
         weights = replace(weights, bias=weights.bias + log_priors, strength=shrinkage)
+
+        def leave_out(rows: ClassesLeftOut) -> FloatArray:
+            squares, _ = rows.self_products(metric)  # the weights leave -½ xᵀΣ⁻¹x of a row out
+            return rows.scores(metric) + log_priors + 0.5 * squares[:, None]
+
         return Solution(
-            weights,
-            lambda: left_out.scores(metric) + log_priors,
-            lambda rows: classes.left_out(rows).scores(metric) + log_priors,
+            weights, lambda: leave_out(left_out), lambda rows: leave_out(classes.left_out(rows))
         )
 
     def _choose_shrinkage(
