@@ -80,7 +80,7 @@ def test_other_encodings(write):
             r"line 2: no 'label'; .* has text",
         ),
         ("a.jsonl", '{"text": 5, "label": "x"}', r"line 1: the text must be a string, got int"),
-        ("a.jsonl", '{"text": "a", "label": [1]}', r"the label must be a string or a number"),
+        ("a.jsonl", '{"text": "a", "label": {"b": 1}}', r"the label must be a string or a number"),
         ("a.csv", "text,label\na,  \n", r"line 2: the label is missing"),
         (
             "a.jsonl",
