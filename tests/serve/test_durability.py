@@ -202,6 +202,42 @@ def test_a_change_that_cannot_be_written_is_not_acknowledged_and_not_seen(task):
     task.teach([("refund", "refund", None)])
 
 
+def test_a_full_disk_after_the_change_leaves_the_erasure_for_later(task, tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(TextClassifier, "save", lambda model, path: full(path))
+        with pytest.raises(RequestError, match="could not be erased yet"):
+            task.forget_source("bob")
+        assert task.state.hash == fitted([("lost card", "card")])
+    task.forget_source("ann")
+    assert not task.state.n_rows
+    files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"top up" not in files
+    assert b"lost" not in files
+
+
+def test_a_deleted_task_takes_no_change_and_leaves_no_file(task, tmp_path):
+    task.delete()
+    with pytest.raises(RequestError, match="deleted"):
+        task.teach([("refund", "refund", None)])
+    with pytest.raises(sqlite3.OperationalError):
+        task.rows()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_replays_only_what_follows_the_snapshot(task, tmp_path, monkeypatch):
+    monkeypatch.setattr("faast.serve.task.SNAPSHOT_CHANGES", 3)
+    for i in range(4):
+        task.teach([(f"refund {i}", "refund", None)])
+    assert task._log.position_of(TaskState.load(tmp_path / "mail.faast").hash) == 3
+    state = task.state.hash
+    task = reopened(task, tmp_path)
+    assert (task._saved, task.state.hash) == (3, state)
+    task.close()
+
+
 def test_readers_see_only_states_that_existed_and_their_own_changes(tmp_path):
     """Threads teach and ask at once: every answer is that of a state of the history."""
     task = Task.create(tmp_path, "mail", "hashing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse
 
 from faast._version import __version__
-from faast.serve import classify, routes
+from faast.serve import classify, inference, routes
 from faast.serve.folder import TaskFolder
 from faast.serve.problems import RequestError
 from faast.serve.safety import LOOPBACK, Guard, problem_response
@@ -63,6 +64,7 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
     app.state.folder = tasks
     app.include_router(routes.router)
     app.include_router(classify.router)
+    app.include_router(inference.router)
     for path, name in PAGE_FILES.items():
         app.add_api_route(path, _sends(PAGE / name), include_in_schema=False)
     app.add_middleware(Guard, hosts=hosts)
@@ -70,6 +72,7 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
         RequestError: _problem,
         RequestValidationError: _invalid,
         HTTPException: _refused,
+        sqlite3.Error: _unreadable,
         Exception: _failed,
     }.items():
         app.add_exception_handler(kind, handler)
@@ -102,6 +105,11 @@ def _invalid(request: Request, error: Any) -> JSONResponse:
 def _refused(request: Request, error: Any) -> JSONResponse:
     detail = f"{request.method} {request.url.path}: {error.detail}; /openapi.json lists all routes"
     return problem_response(RequestError(error.status_code, detail))
+
+
+def _unreadable(request: Request, error: Any) -> JSONResponse:
+    detail = f"the log of the task cannot be read ({error}); was the task deleted?"
+    return problem_response(RequestError(503, detail))
 
 
 def _failed(request: Request, error: Any) -> JSONResponse:

@@ -120,9 +120,7 @@ class Log:
         self.path = path
         if not path.is_file():
             raise FileNotFoundError(f"there is no log {path}")
-        self._writer = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        self._writer = self._connect()
         try:
             self.settings = dict(self._writer.execute("SELECT name, value FROM settings"))
             self._writer.execute("PRAGMA synchronous = FULL")
@@ -134,9 +132,12 @@ class Log:
     @classmethod
     def create(cls, path: Path, state: str, settings: dict[str, str]) -> Log:
         """Create a log that starts with a state, given by its hash."""
-        path.touch(exist_ok=False)
+        if path.exists():
+            raise FileExistsError(f"there is a log {path.name}")
+        new = path.with_name(f".{path.name}.new")  # a kill leaves no half of a log
+        remove_log(new)
         try:
-            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.executescript(f"BEGIN; {_TABLES}")
@@ -145,11 +146,11 @@ class Log:
                     "INSERT INTO changes VALUES (0, ?, 'start', 0, NULL, ?)", (_now(), state)
                 )
                 connection.execute("COMMIT")
+            new.rename(path)
             sync_folder(path.parent)
-            return cls(path)
-        except BaseException:
-            remove_log(path)
-            raise
+        finally:
+            remove_log(new)
+        return cls(path)
 
     def append(
         self,
@@ -304,6 +305,16 @@ class Log:
         )
         return number
 
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file, which must exist: that of a deleted task is not made anew."""
+        return sqlite3.connect(
+            f"{self.path.resolve().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
         execute = self._writer.execute
@@ -318,7 +329,7 @@ class Log:
 
     @contextmanager
     def _reading(self) -> Iterator[Any]:
-        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
+        with closing(self._connect()) as connection:
             yield connection.execute
 
     def _empty_wal(self) -> None:

@@ -31,6 +31,7 @@ class RequestError(Exception):
             "title": HTTPStatus(status).phrase,
             "status": status,
             "detail": detail,
+            "error": detail,  # where the Open Inference Protocol has it
             **more,
         }
 
@@ -44,15 +45,16 @@ class ProblemDetails(BaseModel):
     title: str
     status: int
     detail: str
+    error: str
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
         "description": "What is wrong with the request, and what to do."
         if status == "4XX"
-        else "The change could not be saved; nothing was changed.",
+        else "The change could not be saved, or the server failed; nothing is acknowledged.",
         "content": {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}},
     }
-    for status in ("4XX", "507")
+    for status in ("4XX", "5XX")
 }
 """Errors of every route, for the OpenAPI document."""

@@ -255,3 +255,26 @@ class ModelsAnswer(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[ModelCard]
+
+
+class InferenceInput(BaseModel):
+    """Texts as the Open Inference Protocol sends them."""
+
+    name: Literal["text"]
+    shape: Annotated[list[int], Field(max_length=2)]
+    datatype: Literal["BYTES"]
+    data: Texts
+
+
+class InferenceOutput(BaseModel):
+    """An output that is asked for."""
+
+    name: Literal["label", "probability"]
+
+
+class Inference(BaseModel):
+    """A request of the Open Inference Protocol; without `outputs`, all are answered."""
+
+    id: Annotated[str, Field(max_length=MAX_LABEL)] | None = None
+    inputs: Annotated[list[InferenceInput], Field(min_length=1, max_length=1)]
+    outputs: Annotated[list[InferenceOutput], Field(max_length=2)] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
@@ -221,7 +221,8 @@ class Task:
             TaskState.empty(self._log.settings[ENCODER]) if state is None else state
         )
         self._deleted = False
-        self._erase()
+        with suppress(RequestError):  # a full disk must not keep the task from answering
+            self._erase()
 
     def _replay(self, state: TaskState) -> tuple[int, TaskState]:
         """Return the position of a state, and the state after the changes that follow it."""
@@ -266,7 +267,8 @@ class Task:
             change, numbers = self._log.append(kind, steps, state.hash, undoes=undoes, erase=erase)
             self._state = state
             if change.position - self._saved >= SNAPSHOT_CHANGES:
-                self._snapshot()
+                with suppress(OSError):  # the log has everything
+                    self._snapshot()
         return change, numbers
 
     @contextmanager
@@ -295,9 +297,17 @@ class Task:
 
     def _erase(self) -> None:
         """Erase the texts of forgotten sources, once the model file no longer needs them."""
-        if self._log.erasures():
+        if not self._log.erasures():
+            return
+        try:
             self._snapshot()
             self._log.erase()
+        except (sqlite3.Error, OSError) as error:
+            raise RequestError(
+                507,
+                f"the rows are forgotten, but their texts could not be erased yet ({error}). They "
+                "will be at the next start, or when a source is forgotten; make room on the disk",
+            ) from error
 
     def _refuse_to_wait(self) -> None:
         raise ValueError(

@@ -61,7 +61,7 @@ async function listTasks(chosen) {
 async function open() {
   task = $("task").value;
   asked = null;
-  $("answer").hidden = $("teach").hidden = true;
+  $("answer").hidden = $("teach").hidden = $("certificate").hidden = true;
   $("work").hidden = false;
   $("model").href = at("/model");
   await refresh();
@@ -76,6 +76,11 @@ async function refresh() {
     : "Nothing yet. Type a text, and teach its label.";
   $("classes").replaceChildren(...names.map((value) => make("option", { value })));
   $("model").hidden = $("measure").hidden = !rows;
+  const sources = Object.entries(await send("GET", at("/sources")));
+  $("person").replaceChildren(
+    ...sources.map(([value, n]) => make("option", { value }, `${value} (${n} rows)`)),
+  );
+  $("people").hidden = !sources.length && $("certificate").hidden;
   $("rows").replaceChildren();
   next = 0;
   await showMore();
@@ -185,6 +190,19 @@ handle($("measure"), "click", async () => {
     `${right} of ${rows} rows get the right label when each is asked before it is learned; ` +
       `for new texts expect ${low} to ${high}.`,
   );
+});
+
+handle($("forget"), "submit", async () => {
+  const source = $("person").value;
+  if (!confirm(`Forget all rows of ${source}? This cannot be undone.`)) return;
+  const certificate = await send("POST", at("/forget-source"), { source });
+  const content = encodeURIComponent(JSON.stringify(certificate, null, 2));
+  Object.assign($("certificate"), {
+    href: `data:application/json,${content}`,
+    download: `${task}-certificate.json`,
+    hidden: false,
+  });
+  await changed(`${certificate.rows_forgotten} rows are forgotten for good.`);
 });
 
 handle($("more"), "click", showMore);
