@@ -19,6 +19,7 @@ import pytest
 
 from faast import TextClassifier
 from faast.serve.folder import TaskFolder
+from faast.serve.log import Log
 from faast.serve.problems import RequestError
 from faast.serve.state import TaskState
 from faast.serve.task import LogMismatchError, Task
@@ -211,11 +212,24 @@ def test_a_full_disk_after_the_change_leaves_the_erasure_for_later(task, tmp_pat
         with pytest.raises(RequestError, match="could not be erased yet"):
             task.forget_source("bob")
         assert task.state.hash == fitted([("lost card", "card")])
+        task = reopened(task, tmp_path)  # the disk is still full: the rows must still be there
+        assert task.state.hash == fitted([("lost card", "card")])
     task.forget_source("ann")
     assert not task.state.n_rows
     files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    task._closing.close()
     assert b"top up" not in files
     assert b"lost" not in files
+
+
+def test_a_source_is_to_be_erased_until_no_file_has_copies(task, monkeypatch):
+    def busy(log):
+        raise sqlite3.OperationalError("another process is reading the log")
+
+    monkeypatch.setattr(Log, "_empty_wal", busy)
+    with pytest.raises(RequestError, match="could not be erased yet"):
+        task.forget_source("bob")
+    assert task._log.erasures() == ["bob"]
 
 
 def test_a_deleted_task_takes_no_change_and_leaves_no_file(task, tmp_path):

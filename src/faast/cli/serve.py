@@ -27,10 +27,10 @@ def serve(
     ] = 8000,
     json: Json = False,
 ) -> None:
-    """Serve the tasks of a folder on this machine: a page to teach and ask on, and an HTTP API.
+    """Serve a folder of tasks over HTTP, with a page to teach on.
 
     Every model file NAME.faast of texts in the folder is a task. Each change is saved in
-    NAME.faast-log before it is acknowledged. Stop with Ctrl-C.
+    NAME.faast-log before it is acknowledged. Only this machine can connect. Stop with Ctrl-C.
     """
     uvicorn: Any = import_optional("uvicorn", "serve")
     from faast.serve import create_app
