@@ -11,13 +11,15 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from faast._version import __version__
 from faast.serve import classify, inference, routes
 from faast.serve.folder import TaskFolder
-from faast.serve.problems import RequestError
+from faast.serve.metrics import CountRequests, Metrics
+from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.safety import LOOPBACK, Guard, problem_response
 
 PAGE = Path(__file__).with_name("page")
@@ -67,7 +69,12 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
     app.include_router(inference.router)
     for path, name in PAGE_FILES.items():
         app.add_api_route(path, _sends(PAGE / name), include_in_schema=False)
+    metrics = Metrics(tasks)
+    app.add_api_route(
+        "/metrics", _shows(metrics), tags=["metrics"], response_class=Response, responses=RESPONSES
+    )
     app.add_middleware(Guard, hosts=hosts)
+    app.add_middleware(CountRequests, metrics=metrics)  # the last added is the outermost
     for kind, handler in {
         RequestError: _problem,
         RequestValidationError: _invalid,
@@ -84,6 +91,14 @@ def _sends(path: Path) -> Any:
         return FileResponse(path)
 
     return send
+
+
+def _shows(metrics: Metrics) -> Any:
+    def show() -> Response:
+        """Show metrics in Prometheus' text format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return show
 
 
 def _problem(request: Request, error: Any) -> JSONResponse:

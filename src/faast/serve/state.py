@@ -63,6 +63,12 @@ class TaskState:
         return int(self.model.n_rows_) if self.model.is_fitted else 0
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of what is learned; weights that are not solved yet are not counted."""
+        memory = self.model.learned_ if self.n_rows else None
+        return 0 if memory is None else memory.nbytes
+
+    @property
     def classes(self) -> dict[str, int]:
         """Number of learned rows of each class, in the order of probabilities."""
         if not self.n_rows:
