@@ -110,7 +110,10 @@ def test_estimators_name_the_row(estimator, X, message):
         ([0, 1, np.nan, 0, 1, 2], "label of row 2 is missing .*NaN"),
         (["a", None, "b", "a", "a", "b"], "label of row 1 is missing"),
         ([0.1, 0.2, 0.3, 0.1, 0.2, 0.3], "Unknown label type"),
-        (np.full((6, 2), 2), "row 0 of y holds something other than 0 and 1"),
+        (
+            np.full((6, 2), 2),
+            "row 0 of y holds 2 in column 0; a matrix y must be a multi-label indicator",
+        ),
     ],
 )
 def test_classifier_refuses_bad_labels_and_stays_as_it_was(labels, message):

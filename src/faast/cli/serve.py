@@ -27,7 +27,7 @@ def serve(
     ] = 8000,
     json: Json = False,
 ) -> None:
-    """Serve a folder of tasks over HTTP, with a page to teach on.
+    """Teach and ask over HTTP, and on a page.
 
     Every model file NAME.faast of texts in the folder is a task. Each change is saved in
     NAME.faast-log before it is acknowledged. Only this machine can connect. Stop with Ctrl-C.

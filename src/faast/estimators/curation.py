@@ -76,13 +76,12 @@ class CuratedClassifier(ChangingClassifier):
         >>> from sklearn.datasets import load_digits
         >>> from faast import FaastClassifier
         >>> X, y = load_digits(return_X_y=True)
-        >>> y[[7, 100, 500]] = 3, 8, 8  # mistakes
+        >>> y[[10, 200, 600]] = 0, 1, 2  # three mistakes, beside those of the data set
         >>> model = FaastClassifier().fit(X, y)
-        >>> found = model.suspects(X, y)
-        >>> sorted(found.rows[:3].tolist())
-        [7, 100, 500]
-        >>> rows = found.rows[:3]
-        >>> model.relabel(X[rows], y[rows], found.suggested[:3])
+        >>> found = model.suspects(X, y).first(5)
+        >>> sorted(found.rows.tolist())
+        [10, 87, 200, 600, 1264]
+        >>> model.relabel(X[found.rows], found.given, found.suggested)
         FaastClassifier()
         """
         check = LabelCheck(self._left_out())

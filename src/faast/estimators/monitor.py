@@ -85,9 +85,10 @@ class DriftMonitor:
     Examples
     --------
     >>> from sklearn.datasets import load_digits
+    >>> from sklearn.utils import shuffle
     >>> from faast import FaastClassifier
     >>> from faast.estimators import DriftMonitor
-    >>> X, y = load_digits(return_X_y=True)
+    >>> X, y = shuffle(*load_digits(return_X_y=True), random_state=0)
     >>> model = FaastClassifier(novelty=True).fit(X[:1000], y[:1000])
     >>> monitor = DriftMonitor(model)
     >>> monitor.watch(X[1000:1400])
