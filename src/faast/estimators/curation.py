@@ -76,7 +76,7 @@ class CuratedClassifier(ChangingClassifier):
         >>> from sklearn.datasets import load_digits
         >>> from faast import FaastClassifier
         >>> X, y = load_digits(return_X_y=True)
-        >>> y[[10, 200, 600]] = 0, 1, 2  # three mistakes, beside those of the data set
+        >>> y[[10, 200, 600]] = 5, 6, 7  # three mistakes, beside those of the data set
         >>> model = FaastClassifier().fit(X, y)
         >>> found = model.suspects(X, y).first(5)
         >>> sorted(found.rows.tolist())
