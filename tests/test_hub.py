@@ -101,3 +101,9 @@ def test_numbers_come_back_as_they_were(tmp_path):
     assert "# TextRegressor" in card
     assert "| rows learned | 8 |" in card
     assert "R², left out" in card
+
+
+def test_labels_keep_within_their_cell_of_the_card(tmp_path):
+    model = TextClassifier().fit(["a b", "c d"], ["x|y", "two\nlines"])
+    HubModel(model).save_pretrained(tmp_path)
+    assert "| classes | two lines, x\\|y |" in (tmp_path / "README.md").read_text()

@@ -172,4 +172,9 @@ def data_hash(model: Classifier) -> str:
 
 
 def _table(facts: Mapping[str, object]) -> list[str]:
-    return ["| | |", "|---|---|", *(f"| {name} | {fact} |" for name, fact in facts.items())]
+    return ["| | |", "|---|---|", *(f"| {name} | {_cell(fact)} |" for name, fact in facts.items())]
+
+
+def _cell(fact: object) -> str:
+    """Write a fact on one line, without the bars that would end the cell of a table."""
+    return " ".join(str(fact).split()).replace("|", "\\|")

@@ -100,3 +100,11 @@ def test_missing_labels_are_refused_by_row():
 def test_what_cannot_be_a_label_is_refused_by_row(labels, message):
     with pytest.raises(ValueError, match=message):
         FaastClassifier().fit(np.eye(2), labels)
+
+
+@pytest.mark.parametrize("kind", [list, np.asarray], ids=["list", "array"])
+def test_a_text_among_the_labels_is_refused_before_every_row_has_room_for_it(kind):
+    labels = ["a", "b", "x" * 20_000, "a"]
+    with pytest.raises(ValueError, match="label of row 2 has 20,000 characters, more than 1,000"):
+        as_labels(kind(labels))
+    assert as_labels(kind(["a", "x" * 1000])).tolist() == ["a", "x" * 1000]

@@ -13,9 +13,9 @@ from faast.core.block_sums import BlockSums
 from faast.core.grid import BLOCK_ROWS
 from faast.core.moments import Moments
 from faast.core.random_features import RandomFeatures, most_shifts, random_features_on
-from faast.core.sample import EVERY_ROW, RowSample, select_columns
+from faast.core.sample import EVERY_ROW, RowSample
 from faast.core.state import State
-from faast.core.sums import sum_columns
+from faast.core.sums import select_columns, sum_columns
 
 WAITING_ROWS = 12_288
 """Up to about this many rows take less memory than their mapped sums, and less time to send."""

@@ -15,9 +15,17 @@ from faast.core.blocks import GridBlock, grid_blocks
 from faast.core.gram import Gram
 from faast.core.grid import GridPair
 from faast.core.grid_sums import GridSums
-from faast.core.sample import select_columns
 from faast.core.state import State
-from faast.core.sums import Sums, add_sums, diagonals, pack, sum_columns, sum_shapes, unpack
+from faast.core.sums import (
+    Sums,
+    add_sums,
+    diagonals,
+    pack,
+    select_columns,
+    sum_columns,
+    sum_shapes,
+    unpack,
+)
 
 Visitor = Callable[["Moments", GridBlock], None]
 """Called as ``visit(part, block)`` for each block; `part` has no rows and the block's grids."""

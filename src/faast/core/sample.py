@@ -19,7 +19,7 @@ import numpy as np
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.hashing import hash64
 from faast.core.state import State
-from faast.core.sums import sum_columns
+from faast.core.sums import select_columns, sum_columns
 
 EVERY_ROW = 2**62
 """A capacity that no number of rows exceeds."""
@@ -226,12 +226,6 @@ class RowSample:
         """Raise ValueError if keys or values have other widths."""
         if (self.keys.shape[1], self.values.shape[1]) != (n_features, n_values):
             raise ValueError("the rows of a sample do not have the width of their moments")
-
-
-def select_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
-    """Rearrange columns (the last axis), row by row in memory; -1 stands for a column of zeros."""
-    zeros = np.zeros_like(values, shape=(*values.shape[:-1], 1))
-    return np.ascontiguousarray(np.concatenate([values, zeros], axis=-1)[..., columns])
 
 
 def hash_rows(keys: AnyArray) -> AnyArray:

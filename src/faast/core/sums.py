@@ -34,6 +34,12 @@ def empty_sums(n_features: int, n_values: int, dtype: type) -> Sums:
     return {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
 
 
+def select_columns(values: AnyArray, columns: AnyArray) -> AnyArray:
+    """Rearrange columns (the last axis), row by row in memory; -1 stands for a column of zeros."""
+    zeros = np.zeros_like(values, shape=(*values.shape[:-1], 1))
+    return np.ascontiguousarray(np.concatenate([values, zeros], axis=-1)[..., columns])
+
+
 def sum_columns(values: AnyArray, groups: AnyArray) -> AnyArray:
     """Add up columns (..., m) by group: column i goes to the new column ``groups[i]``.
 

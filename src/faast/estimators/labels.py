@@ -18,6 +18,7 @@ from sklearn.utils.validation import column_or_1d
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast._utils.validation import as_rows, to_numpy
 from faast.core.state import Json
+from faast.data.labels import MAX_LABEL_CHARACTERS
 
 _PLAIN = (str, bool, int, float)
 _INT64 = range(-(2**63), 2**63)
@@ -51,7 +52,8 @@ def as_labels(y: Any, rows: IntArray | None = None) -> AnyArray:
     if isinstance(y, list | tuple):
         return _from_objects(y, rows)
     labels = column_or_1d(np.asarray(y), warn=True)
-    if labels.dtype.kind in "bU":
+    is_short = labels.dtype.itemsize <= 4 * MAX_LABEL_CHARACTERS  # of numpy's UTF-32
+    if labels.dtype.kind == "b" or (labels.dtype.kind == "U" and is_short):
         return labels
     if labels.dtype.kind in "iu" and (not labels.size or int(labels.max()) in _INT64):
         return labels.astype(np.int64, copy=False)
@@ -206,6 +208,11 @@ def _plain(label: Any, row: int) -> Any:
         label = _number(label, row)
     if isinstance(label, str) and "\0" in label:
         raise ValueError(f"label of row {row} holds a NUL character: {label!r}")
+    if isinstance(label, str) and len(label) > MAX_LABEL_CHARACTERS:
+        raise ValueError(
+            f"label of row {row} has {len(label):,} characters, more than "
+            f"{MAX_LABEL_CHARACTERS:,}; it is probably a text"
+        )
     return label
 
 

@@ -12,8 +12,8 @@ from scipy.sparse import issparse
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import to_numpy
-from faast.core.sample import select_columns
 from faast.core.state import Json
+from faast.core.sums import select_columns
 from faast.estimators.labels import (
     as_labels,
     describe_labels,
