@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faast.serve.task import Task
+from faast.serve.tasks.task import Task
 
 
 def change_as_told(folder, orders):

@@ -18,11 +18,11 @@ import httpx
 import pytest
 
 from faast import TextClassifier
-from faast.serve.folder import TaskFolder
-from faast.serve.log import Log
 from faast.serve.problems import RequestError
-from faast.serve.state import TaskState
-from faast.serve.task import LogMismatchError, Task
+from faast.serve.tasks.folder import TaskFolder
+from faast.serve.tasks.log import Log
+from faast.serve.tasks.state import TaskState
+from faast.serve.tasks.task import LogMismatchError, Task
 from tests.serve.killed import change_as_told
 
 KILLS = int(os.environ.get("FAAST_KILLS", "20"))
@@ -242,7 +242,7 @@ def test_a_deleted_task_takes_no_change_and_leaves_no_file(task, tmp_path):
 
 
 def test_a_start_replays_only_what_follows_the_snapshot(task, tmp_path, monkeypatch):
-    monkeypatch.setattr("faast.serve.task.SNAPSHOT_CHANGES", 3)
+    monkeypatch.setattr("faast.serve.tasks.task.SNAPSHOT_CHANGES", 3)
     for i in range(4):
         task.teach([(f"refund {i}", "refund", None)])
     assert task._log.position_of(TaskState.load(tmp_path / "mail.faast").hash) == 3

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import faast
 from faast import TextClassifier
-from faast.serve.state import TaskState
+from faast.serve.tasks.state import TaskState
 from tests.serve.conftest import ROWS, serving, state_of, teach
 
 

@@ -16,11 +16,23 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from faast._version import __version__
-from faast.serve import classify, inference, routes
-from faast.serve.folder import TaskFolder
+from faast.serve.guard import LOOPBACK, Guard, problem_response
 from faast.serve.metrics import CountRequests, Metrics
 from faast.serve.problems import RESPONSES, RequestError
-from faast.serve.safety import LOOPBACK, Guard, problem_response
+from faast.serve.routes import (
+    ask,
+    classes,
+    classify,
+    evaluation,
+    history,
+    inference,
+    rows,
+    sources,
+    tasks,
+)
+from faast.serve.tasks.folder import TaskFolder
+
+SUBJECTS = (tasks, rows, ask, classes, sources, history, evaluation, classify, inference)
 
 PAGE = Path(__file__).with_name("page")
 PAGE_FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
@@ -48,12 +60,12 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
     >>> from faast.serve import create_app
     >>> app = create_app(tempfile.mkdtemp())  # uvicorn.run(app)
     """
-    tasks = TaskFolder(Path(folder))
+    served = TaskFolder(Path(folder))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        tasks.close()
+        served.close()
 
     app = FastAPI(
         title="faast",
@@ -63,13 +75,12 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.folder = tasks
-    app.include_router(routes.router)
-    app.include_router(classify.router)
-    app.include_router(inference.router)
+    app.state.folder = served
+    for subject in SUBJECTS:
+        app.include_router(subject.router)
     for path, name in PAGE_FILES.items():
         app.add_api_route(path, _sends(PAGE / name), include_in_schema=False)
-    metrics = Metrics(tasks)
+    metrics = Metrics(served)
     app.add_api_route(
         "/metrics", _shows(metrics), tags=["metrics"], response_class=Response, responses=RESPONSES
     )

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from faast.serve.folder import TaskFolder
+from faast.serve.tasks.folder import TaskFolder
 
 NO_ROUTE = "none"
 """Stands for the route of requests that were refused before one was found."""

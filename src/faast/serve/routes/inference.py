@@ -5,16 +5,40 @@ Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
 from faast._version import __version__
-from faast.serve import schemas
+from faast.serve.fields import MAX_LABEL, Texts
 from faast.serve.problems import RESPONSES, RequestError
-from faast.serve.routes import Folder, taught_state
+from faast.serve.routes.dependencies import Folder, taught_state
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], responses=RESPONSES)
+
+
+class InferenceInput(BaseModel):
+    """Texts as the Open Inference Protocol sends them."""
+
+    name: Literal["text"]
+    shape: Annotated[list[int], Field(max_length=2)]
+    datatype: Literal["BYTES"]
+    data: Texts
+
+
+class InferenceOutput(BaseModel):
+    """An output that is asked for."""
+
+    name: Literal["label", "probability"]
+
+
+class Inference(BaseModel):
+    """A request of the Open Inference Protocol; without `outputs`, all are answered."""
+
+    id: Annotated[str, Field(max_length=MAX_LABEL)] | None = None
+    inputs: Annotated[list[InferenceInput], Field(min_length=1, max_length=1)]
+    outputs: Annotated[list[InferenceOutput], Field(max_length=2)] = []
 
 
 @router.get("/health/live")
@@ -53,7 +77,7 @@ def ready(model: str, folder: Folder) -> dict[str, Any]:
 
 
 @router.post("/models/{model}/infer")
-def infer(model: str, request: schemas.Inference, folder: Folder) -> dict[str, Any]:
+def infer(model: str, request: Inference, folder: Folder) -> dict[str, Any]:
     """Label the texts of the input `text`."""
     state = taught_state(folder.task(model))
     texts = request.inputs[0].data

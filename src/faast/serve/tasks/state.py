@@ -15,7 +15,7 @@ from faast._utils.arrays import FloatArray
 from faast.core.persistence import content_hash, load
 from faast.estimators import TextClassifier
 from faast.estimators.targets import TargetKind
-from faast.serve.log import Step
+from faast.serve.tasks.log import Step
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from faast.core.locking import exclusive
 from faast.core.persistence import sync_folder
-from faast.serve.log import Change, Log, Row, Step, remove_log
 from faast.serve.problems import RequestError
-from faast.serve.state import TaskState
+from faast.serve.tasks.log import Change, Log, Row, Step, remove_log
+from faast.serve.tasks.state import TaskState
 
 MODEL_SUFFIX = ".faast"
 LOG_SUFFIX = ".faast-log"

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from faast.serve.problems import RequestError
-from faast.serve.task import LOG_SUFFIX, MODEL_SUFFIX, Task
+from faast.serve.tasks.task import LOG_SUFFIX, MODEL_SUFFIX, Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """Names of tasks: no dots or slashes, so that a name is never a path."""

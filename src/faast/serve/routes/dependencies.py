@@ -1,0 +1,42 @@
+"""What routes are given: the folder, a task, and the numbers in an address."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from faast.serve.problems import RequestError
+from faast.serve.tasks.folder import TaskFolder
+from faast.serve.tasks.state import TaskState
+from faast.serve.tasks.task import Task
+
+PAGE = 1_000
+"""Largest number of rows or changes in one answer."""
+
+
+def the_folder(request: Request) -> TaskFolder:
+    """Return the folder that the application serves."""
+    folder: TaskFolder = request.app.state.folder
+    return folder
+
+
+Folder = Annotated[TaskFolder, Depends(the_folder)]
+
+
+def the_task(task: str, folder: Folder) -> Task:
+    """Return the task that a path names."""
+    return folder.task(task)
+
+
+TheTask = Annotated[Task, Depends(the_task)]
+Limit = Annotated[int, Query(ge=1, le=PAGE)]
+Position = Annotated[int, Query(ge=0, lt=2**63)]
+
+
+def taught_state(task: Task) -> TaskState:
+    """Return the latest state; raises a RequestError if nothing was learned yet."""
+    state = task.state
+    if not state.n_rows:
+        raise RequestError(409, f"the task {task.name} has learned nothing yet; teach a row first")
+    return state

@@ -1,0 +1,40 @@
+"""Sources: who gave the rows of a task, and forgetting one of them for good."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from faast.serve.fields import Label, Request
+from faast.serve.problems import RESPONSES
+from faast.serve.routes.dependencies import TheTask
+
+router = APIRouter(prefix="/v1/tasks/{task}", tags=["sources"], responses=RESPONSES)
+
+
+class Source(Request):
+    """Whoever gave rows."""
+
+    source: Label
+
+
+class CertificateAnswer(BaseModel):
+    """Proof that a source was forgotten."""
+
+    position: int
+    at: str
+    rows_forgotten: int
+    state_before: str
+    state_after: str
+
+
+@router.get("/sources")
+def list_sources(task: TheTask) -> dict[str, int]:
+    """List the sources with their numbers of rows."""
+    return task.sources()
+
+
+@router.post("/forget-source")
+def forget_source(task: TheTask, given: Source) -> CertificateAnswer:
+    """Forget all rows of a source exactly, and erase them from the log. This cannot be undone."""
+    return CertificateAnswer(**task.forget_source(given.source)._asdict())

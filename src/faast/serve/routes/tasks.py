@@ -1,0 +1,90 @@
+"""Tasks: list, create, show, delete and download them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from faast.serve.fields import MAX_LABEL, Request
+from faast.serve.problems import RESPONSES
+from faast.serve.routes.dependencies import Folder, TheTask
+from faast.serve.tasks.folder import NAME_PATTERN
+from faast.serve.tasks.task import Task
+
+router = APIRouter(prefix="/v1/tasks", tags=["tasks"], responses=RESPONSES)
+
+
+class NewTask(Request):
+    """A task to create."""
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    encoder: Annotated[str, Field(max_length=MAX_LABEL)] = "hashing"
+
+
+class TaskAnswer(BaseModel):
+    """A task: its number of rows, the number of rows per class, and the hash of its state."""
+
+    name: str
+    encoder: str
+    rows: int
+    classes: dict[str, int]
+    state: str
+
+
+class TasksAnswer(BaseModel):
+    """All tasks, and why other files of the folder are not served."""
+
+    tasks: list[TaskAnswer]
+    unserved: dict[str, str]
+
+
+@router.get("")
+def list_tasks(folder: Folder) -> TasksAnswer:
+    """List the tasks."""
+    tasks = [describe(task) for task in folder.tasks]
+    return TasksAnswer(tasks=tasks, unserved=folder.unserved)
+
+
+@router.post("", status_code=201)
+def create_task(new: NewTask, folder: Folder) -> TaskAnswer:
+    """Create a task without rows."""
+    return describe(folder.create(new.name, new.encoder))
+
+
+@router.get("/{task}")
+def show_task(task: TheTask) -> TaskAnswer:
+    """Show a task."""
+    return describe(task)
+
+
+@router.delete("/{task}", status_code=204)
+def delete_task(task: str, folder: Folder) -> None:
+    """Delete a task with its model and its log."""
+    folder.delete(task)
+
+
+@router.get(
+    "/{task}/model",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}}},
+)
+def export(task: TheTask) -> Response:
+    """Download the model as a .faast file, which `faast.load` and `faast predict` take."""
+    name = f'attachment; filename="{task.name}.faast"'
+    return Response(
+        task.export(), media_type="application/octet-stream", headers={"Content-Disposition": name}
+    )
+
+
+def describe(task: Task) -> TaskAnswer:
+    """Describe a task in its latest state."""
+    state = task.state
+    return TaskAnswer(
+        name=task.name,
+        encoder=task.encoder,
+        rows=state.n_rows,
+        classes=state.classes,
+        state=state.hash,
+    )

@@ -1,0 +1,1 @@
+"""Tasks: models that are taught, each with a log from which it can be rebuilt."""
