@@ -15,7 +15,7 @@ PAGE = 1_000
 """Largest number of rows or changes in one answer."""
 
 
-def the_folder(request: Request) -> TaskFolder:
+async def the_folder(request: Request) -> TaskFolder:
     """Return the folder that the application serves."""
     folder: TaskFolder = request.app.state.folder
     return folder
@@ -24,7 +24,7 @@ def the_folder(request: Request) -> TaskFolder:
 Folder = Annotated[TaskFolder, Depends(the_folder)]
 
 
-def the_task(task: str, folder: Folder) -> Task:
+async def the_task(task: str, folder: Folder) -> Task:
     """Return the task that a path names."""
     return folder.task(task)
 

@@ -43,7 +43,7 @@ class Inference(BaseModel):
 
 @router.get("/health/live")
 @router.get("/health/ready")
-def health() -> dict[str, bool]:
+async def health() -> dict[str, bool]:
     """Say that the server answers; it starts to listen when all tasks are replayed."""
     return {"live": True}
 

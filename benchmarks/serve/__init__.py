@@ -1,0 +1,1 @@
+"""`faast serve` beside other servers."""
