@@ -13,7 +13,8 @@ test: .venv/full ## run every test
 attack: .venv/full ## hours: the randomised tests, many times longer than elsewhere
 	FAAST_HISTORIES=50000 FAAST_FORGERIES=20000 FAAST_KILLS=1000 $(BIN)/python -m pytest \
 	  tests/estimators/test_histories.py tests/core/test_forged_files.py \
-	  tests/core/test_killed_writers.py tests/lm/test_forged_files.py
+	  tests/core/test_killed_writers.py tests/lm/test_forged_files.py \
+	  tests/serve/test_durability.py tests/serve/test_killed_server.py
 
 check: .venv/full ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .

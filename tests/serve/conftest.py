@@ -11,6 +11,7 @@ else:
     from starlette.testclient import TestClient
 
     from faast.serve import create_app
+    from tests.serve.server import Server
 
 ROWS = [
     ("I lost my card", "card", "ann"),
@@ -50,3 +51,11 @@ def mail(client):
 
 def state_of(client, task="mail"):
     return client.get(f"/v1/tasks/{task}").json()["state"]
+
+
+@pytest.fixture
+def server():
+    """Return processes that serve folders, and can be killed."""
+    server = Server()
+    yield server
+    server.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -68,7 +69,7 @@ class TaskFolder:
                 ) from error
             except (ValueError, ImportError) as error:
                 raise RequestError(422, str(error)) from error
-            except OSError as error:
+            except (OSError, sqlite3.Error) as error:
                 raise RequestError(507, f"the task could not be written: {error}") from error
             self._tasks[name] = task
             return task
