@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from faast.serve.tasks.records import NewRow
 from faast.serve.tasks.task import Task
 
 
@@ -12,7 +13,7 @@ def change_as_told(folder, orders):
     while True:
         kind, *given = orders.recv()
         if kind == "teach":
-            orders.send(task.teach([tuple(given)])[1][0])
+            orders.send(task.teach([NewRow(*given)])[1][0])
         else:
             getattr(task, kind)(*given)
             orders.send(None)

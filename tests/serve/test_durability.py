@@ -21,8 +21,10 @@ from faast import TextClassifier
 from faast.serve.problems import RequestError
 from faast.serve.tasks.folder import TaskFolder
 from faast.serve.tasks.log import Log
+from faast.serve.tasks.records import NewRow, Plan
+from faast.serve.tasks.replay import LogMismatchError
 from faast.serve.tasks.state import TaskState
-from faast.serve.tasks.task import LogMismatchError, Task
+from faast.serve.tasks.task import Task
 from tests.serve.killed import change_as_told
 
 KILLS = int(os.environ.get("FAAST_KILLS", "20"))
@@ -52,7 +54,7 @@ class Server:
 
 def fitted(rows):
     if not rows:
-        return TaskState.empty("hashing").hash
+        return TaskState(TextClassifier()).hash
     texts, labels = zip(*rows, strict=True)
     return TaskState(TextClassifier().fit(list(texts), list(labels))).hash
 
@@ -72,7 +74,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path):
 
     The change under way may be in the log or not, but whole.
     """
-    Task.create(tmp_path, "mail", "hashing").close()
+    Task.create(tmp_path, "mail").close()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.serve.killed"])
     drawn = random.Random(0)
@@ -132,8 +134,8 @@ def draw(drawn, known):
 
 @pytest.fixture
 def task(tmp_path):
-    task = Task.create(tmp_path, "mail", "hashing")
-    task.teach([("lost card", "card", "ann"), ("top up", "top up", "bob")])
+    task = Task.create(tmp_path, "mail")
+    task.teach([NewRow("lost card", "card", "ann"), NewRow("top up", "top up", "bob")])
     yield task
     task._closing.close()
 
@@ -145,12 +147,9 @@ def reopened(task, folder):
 
 def test_a_kill_between_the_change_and_the_erasure_erases_at_the_next_start(task, tmp_path):
     before = task.state.hash
-    task._log.append(
-        "forget source",
-        [step.inverse() for step in task._log.steps_of(1) if step.source == "bob"],
-        fitted([("lost card", "card")]),
-        erase="bob",
-    )
+    steps = task._log.forgetting("source", "bob")
+    plan = Plan("forget source", steps, undoable=False, erase="bob")
+    task._log.append(plan, before, fitted([("lost card", "card")]), None)
     task = reopened(task, tmp_path)
     assert task.state.hash == fitted([("lost card", "card")]) != before
     files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -169,7 +168,7 @@ def test_a_model_file_that_another_program_changed_is_refused(task, tmp_path):
 def test_a_log_that_was_changed_is_refused(task, tmp_path):
     task._closing.close()
     with sqlite3.connect(tmp_path / "mail.faast-log") as connection:
-        connection.execute("UPDATE steps SET new = 'card' WHERE row = 2")
+        connection.execute("UPDATE steps SET new_label = 'card' WHERE row = 2")
     connection.close()
     with pytest.raises(LogMismatchError, match="damaged or changed"):
         Task(tmp_path, "mail")
@@ -178,7 +177,7 @@ def test_a_log_that_was_changed_is_refused(task, tmp_path):
 def test_a_model_file_from_before_an_erasure_is_refused(task, tmp_path):
     task._snapshot()
     shutil.copy(tmp_path / "mail.faast", tmp_path / "backup")
-    task.teach([("refund", "refund", "ann")])
+    task.teach([NewRow("refund", "refund", "ann")])
     task.forget_source("bob")
     task._closing.close()
     shutil.copy(tmp_path / "backup", tmp_path / "mail.faast")
@@ -195,12 +194,12 @@ def test_a_change_that_cannot_be_written_is_not_acknowledged_and_not_seen(task):
     before, rows = task.state, task.rows()
     task._log._writer.execute("PRAGMA query_only = ON")  # as on a disk that is full
     with pytest.raises(RequestError, match="not acknowledged") as raised:
-        task.teach([("refund", "refund", None)])
+        task.teach([NewRow("refund", "refund")])
     assert raised.value.status == 507
     assert task.state is before
     task._log._writer.execute("PRAGMA query_only = OFF")
     assert task.rows() == rows
-    task.teach([("refund", "refund", None)])
+    task.teach([NewRow("refund", "refund")])
 
 
 def test_a_full_disk_after_the_change_leaves_the_erasure_for_later(task, tmp_path, monkeypatch):
@@ -229,13 +228,13 @@ def test_a_source_is_to_be_erased_until_no_file_has_copies(task, monkeypatch):
     monkeypatch.setattr(Log, "_empty_wal", busy)
     with pytest.raises(RequestError, match="could not be erased yet"):
         task.forget_source("bob")
-    assert task._log.erasures() == ["bob"]
+    assert task._log.is_erasing
 
 
 def test_a_deleted_task_takes_no_change_and_leaves_no_file(task, tmp_path):
     task.delete()
     with pytest.raises(RequestError, match="deleted"):
-        task.teach([("refund", "refund", None)])
+        task.teach([NewRow("refund", "refund")])
     with pytest.raises(sqlite3.OperationalError):
         task.rows()
     assert list(tmp_path.iterdir()) == []
@@ -244,7 +243,7 @@ def test_a_deleted_task_takes_no_change_and_leaves_no_file(task, tmp_path):
 def test_a_start_replays_only_what_follows_the_snapshot(task, tmp_path, monkeypatch):
     monkeypatch.setattr("faast.serve.tasks.task.SNAPSHOT_CHANGES", 3)
     for i in range(4):
-        task.teach([(f"refund {i}", "refund", None)])
+        task.teach([NewRow(f"refund {i}", "refund")])
     assert task._log.position_of(TaskState.load(tmp_path / "mail.faast").hash) == 3
     state = task.state.hash
     task = reopened(task, tmp_path)
@@ -254,8 +253,8 @@ def test_a_start_replays_only_what_follows_the_snapshot(task, tmp_path, monkeypa
 
 def test_readers_see_only_states_that_existed_and_their_own_changes(tmp_path):
     """Threads teach and ask at once: every answer is that of a state of the history."""
-    task = Task.create(tmp_path, "mail", "hashing")
-    task.teach([("lost card", "card", None), ("top up", "top up", None)])
+    task = Task.create(tmp_path, "mail")
+    task.teach([NewRow("lost card", "card"), NewRow("top up", "top up")])
     ends = time.monotonic() + 1.0
     with ThreadPoolExecutor(5) as pool:
         teachers = [pool.submit(teach_until, ends, task, f"c{i}") for i in range(2)]
@@ -274,7 +273,7 @@ def test_readers_see_only_states_that_existed_and_their_own_changes(tmp_path):
 def teach_until(ends, task, label):
     """Teach and forget rows; what was acknowledged must be seen at once."""
     while time.monotonic() < ends:
-        _, (number,) = task.teach([(f"{label} {time.monotonic()}", label, None)])
+        _, (number,) = task.teach([NewRow(f"{label} {time.monotonic()}", label)])
         assert label in task.state.classes
         assert task.row(number).label == label
         if task.state.n_rows > 12:
@@ -286,7 +285,7 @@ def ask_until(ends, task):
     seen = []
     while time.monotonic() < ends:
         state = task.state
-        (shares,) = state.probabilities(["lost card"]).tolist()
+        (shares,) = state.probabilities(state.encode(["lost card"])).tolist()
         assert len(shares) == len(state.classes)
         seen.append((state.hash, shares))
     return seen

@@ -25,9 +25,10 @@ def assert_problem(answer, status):
     "row",
     [
         {},
-        {"text": "a"},
+        {"label": "b"},
+        {"text": "a", "numbers": [1.0]},
+        {"picture": "aGVsbG8=", "label": "b"},
         {"text": 1, "label": "b"},
-        {"text": "a", "label": None},
         {"text": "a", "label": ["b"]},
         {"text": "", "label": "b"},
         {"text": " \n\u200b", "label": "b"},

@@ -12,7 +12,7 @@ from tests.serve.conftest import ROWS, serving, state_of, teach
 
 def fitted(rows):
     if not rows:
-        return TaskState.empty("hashing").hash
+        return TaskState(TextClassifier()).hash
     texts, labels = zip(*(row[:2] for row in rows), strict=True)
     return TaskState(TextClassifier().fit(list(texts), list(labels))).hash
 
@@ -208,14 +208,18 @@ def test_a_model_of_the_command_line_is_a_task_and_other_files_are_named(tmp_pat
     model = TextClassifier().fit([row[0] for row in ROWS], [row[1] for row in ROWS])
     model.save(tmp_path / "learned.faast")
     faast.FaastClassifier().fit([[0.0, 1.0], [1.0, 0.0]], ["a", "b"]).save(tmp_path / "table.faast")
+    faast.FaastRegressor().fit([[0.0], [1.0]], [1.0, 2.0]).save(tmp_path / "regressor.faast")
     model.compact().save(tmp_path / "small.faast")
     (tmp_path / "damaged.faast").write_bytes(b"no model")
     (tmp_path / "wrong.faast-log").write_bytes(b"no log")
     with serving(tmp_path) as client:
         listed = client.get("/v1/tasks").json()
-        assert [task["name"] for task in listed["tasks"]] == ["learned"]
-        assert set(listed["unserved"]) == {"table", "small", "damaged", "wrong"}
-        assert "TextClassifier" in listed["unserved"]["table"]
+        assert [(task["name"], task["kind"]) for task in listed["tasks"]] == [
+            ("learned", "texts"),
+            ("table", "numbers"),
+        ]
+        assert set(listed["unserved"]) == {"regressor", "small", "damaged", "wrong"}
+        assert "classifiers" in listed["unserved"]["regressor"]
         teach(client, ROWS[:1], task="learned")
         assert state_of(client, "learned") == fitted([*ROWS, ROWS[0]])
         assert client.get("/v1/tasks/learned/rows").json()["rows"][0]["id"] == 1

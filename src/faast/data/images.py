@@ -87,6 +87,24 @@ def read_image(row: Any) -> Any:
         raise ValueError(_explain(row, error)) from error
 
 
+def image_size(content: bytes) -> tuple[int, int]:
+    """Return the width and height that an image file declares, without decoding its pixels.
+
+    Raises
+    ------
+    ImportError
+        If Pillow is not installed.
+    ValueError
+        If it is not an image of one of the `FORMATS`.
+    """
+    pil = import_optional("PIL.Image", "image")
+    try:
+        with io.BytesIO(content) as file, _open(pil, file) as image:
+            return image.width, image.height
+    except Exception as error:  # on a damaged file, Pillow may raise any exception
+        raise ValueError(_explain(content, error)) from error
+
+
 def read_images(rows: Sequence[Any], numbers: Sequence[int]) -> list[Any]:
     """Decode several images; see `read_image`.
 

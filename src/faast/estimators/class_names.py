@@ -54,8 +54,10 @@ class ClassNamesMixin(RawRowsMixin):
         """Return whether the names of learned classes are used beside their rows."""
         if self._use_names is None:
             reference = self._encoding()
-            semantic = reference is not None and reference.encoder.semantic
-            self._use_names = semantic if self.class_names is None else bool(self.class_names)
+            if self.class_names is None:
+                self._use_names = reference is not None and reference.encoder.semantic
+            else:
+                self._use_names = bool(self.class_names)
             if self._use_names and reference is None:
                 raise ValueError(
                     "class_names=True needs an encoder that embeds the names; rows of features "

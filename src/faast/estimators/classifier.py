@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
@@ -253,6 +254,23 @@ class FaastClassifier(CuratedClassifier):
             twin._record = self._record
             twin._copy_features(self)
         return twin
+
+    def with_learned(self, twin: FaastClassifier) -> Self:
+        """Return an equal classifier that has learned what another one has, on features.
+
+        Parameters
+        ----------
+        twin : FaastClassifier
+            What `on_features` returned, after it learned, forgot or changed classes; its features
+            must be those of the encoder. See `partial_fit` for rows that were not encoded yet.
+        """
+        model = copy.copy(self)
+        model.__dict__.pop("learned_", None)
+        model._record, model.class_weight = twin._record, twin.class_weight
+        if twin.is_fitted:
+            model.learned_, model._compact_head = twin._memory_or_none(), twin._compact_head
+            model.n_features_in_ = twin.n_features_in_
+        return model
 
     @all_or_nothing
     def learn_statistics(

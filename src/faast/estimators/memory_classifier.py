@@ -209,7 +209,7 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
             parts,
             **self._feature_state(),
             settings=describe_settings(self),
-            encoder=self._encoder_state(),
+            encoder=self.describe_encoder(),
             use_names=self._uses_names(),
         )
 
@@ -219,7 +219,7 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
         metadata = state.metadata
         restored = cls(**settings_from(metadata["settings"]))
         restored._restore_features(metadata)
-        restored._restore_encoder(metadata["encoder"])
+        restored.restore_encoder(metadata["encoder"])
         restored._use_names = bool(metadata["use_names"])
         memory = ClassMemory.from_state(state.part("learned")) if "learned" in metadata else None
         if memory is not None and memory.n_features not in (None, restored.n_features_in_):

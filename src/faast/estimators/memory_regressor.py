@@ -205,7 +205,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
             **self._feature_state(),
             one_output=self._one_output,
             target_names=self._target_names(),
-            encoder=self._encoder_state(),
+            encoder=self.describe_encoder(),
             settings=settings,
         )
 
@@ -216,7 +216,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
         settings = metadata["settings"]
         restored = cls(**{**settings, "solver": solver_from(settings["solver"])})
         restored._restore_features(metadata)
-        restored._restore_encoder(metadata.get("encoder"))  # absent before regressors had one
+        restored.restore_encoder(metadata.get("encoder"))  # absent before regressors had one
         restored._one_output = bool(metadata["one_output"])
         if "learned" in metadata:
             learned = AssociativeMemory.from_state(state.part("learned"))

@@ -172,13 +172,19 @@ class RawRowsMixin(FaastEstimator):
                     f"{theirs!r} there ({self.encoder_name} and {other.encoder_name})"
                 )
 
-    def _encoder_state(self) -> dict[str, Any] | None:
-        """Return the reference to the encoder as JSON; None if rows are features."""
+    def describe_encoder(self) -> dict[str, Any] | None:
+        """Return as JSON which encoder is used, without opening it; None if rows are features."""
         reference = self._encoding()
         return None if reference is None else reference.to_metadata()
 
-    def _restore_encoder(self, described: dict[str, Any] | None) -> None:
-        """Take the encoder from what `_encoder_state` returned."""
+    def restore_encoder(self, described: dict[str, Any] | None) -> None:
+        """Use the encoder that `describe_encoder` described; it is loaded when first needed.
+
+        Raises
+        ------
+        ValueError
+            If an estimator of this class cannot have such an encoder.
+        """
         self.encoder = None
         if described is None:
             return

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import base64
+import binascii
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
+
+from faast.data.images import image_size
 
 MAX_TEXT = 20_000
 """Characters that a text may have."""
@@ -14,6 +25,53 @@ MAX_LABEL = 200
 
 MAX_ROWS = 1_000
 """Rows or texts that a request may have."""
+
+MAX_PICTURE = 5_000_000
+"""Bytes that the file of a picture may have."""
+
+MAX_PIXELS = 50_000_000
+"""Pixels that a picture may have."""
+
+MAX_NUMBERS = 16_384
+"""Numbers that a row may have."""
+
+PICTURE_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+"""Media types of pictures, by the first bytes of their files."""
+
+_MAX_ENCODED = 4 * -(-MAX_PICTURE // 3)
+
+
+def picture_type(content: bytes) -> str | None:
+    """Return the media type of an image file by its first bytes; None if it is no such type."""
+    found = next((kind for start, kind in PICTURE_TYPES.items() if content.startswith(start)), None)
+    return None if found == "image/webp" and content[8:12] != b"WEBP" else found
+
+
+def check_picture(content: bytes) -> bytes:
+    """Return the content of an image file; raise ValueError if it is not to be decoded.
+
+    Nothing is decoded here: a small file can hold a picture that fills the memory.
+    """
+    if len(content) > MAX_PICTURE:
+        raise ValueError(f"it has more than {MAX_PICTURE} bytes; make the picture smaller")
+    if picture_type(content) is None:
+        raise ValueError("it is no picture; send a PNG, JPEG or WebP file")
+    width, height = image_size(content)
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"it has more than {MAX_PIXELS} pixels; make the picture smaller")
+    return content
+
+
+def _picture(encoded: Any) -> bytes:
+    if not isinstance(encoded, str):
+        raise ValueError("it must be the base64 text of an image file")
+    if len(encoded) > _MAX_ENCODED:
+        raise ValueError(f"it has more than {MAX_PICTURE} bytes; make the picture smaller")
+    try:
+        content = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("it is not base64; encode the bytes of the image file") from error
+    return check_picture(content)
 
 
 def _visible(text: str) -> str:
@@ -35,6 +93,15 @@ def _one_line(text: str) -> str:
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_visible)]
 Label = Annotated[
     str, Field(max_length=MAX_LABEL), AfterValidator(_visible), AfterValidator(_one_line)
+]
+Picture = Annotated[
+    bytes,
+    BeforeValidator(_picture),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64", "maxLength": _MAX_ENCODED}),
+]
+Numbers = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]],
+    Field(min_length=1, max_length=MAX_NUMBERS),
 ]
 Texts = Annotated[list[Text], Field(min_length=1, max_length=MAX_ROWS)]
 

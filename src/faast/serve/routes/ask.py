@@ -40,9 +40,8 @@ def ask(task: TheTask, question: Question) -> QuestionAnswer:
     """Label texts, with the probability of every class and the runner-up."""
     state = taught_state(task)
     classes = list(state.classes)
-    answers = [
-        _label_answer(classes, shares.tolist()) for shares in state.probabilities(question.texts)
-    ]
+    features = state.encode(question.texts)
+    answers = [_label_answer(classes, shares.tolist()) for shares in state.probabilities(features)]
     return QuestionAnswer(answers=answers, state=state.hash)
 
 

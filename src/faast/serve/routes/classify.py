@@ -75,7 +75,7 @@ def classify(request: Classify, folder: Folder) -> ClassifyAnswer:
     texts = [request.input] if isinstance(request.input, str) else request.input
     state = taught_state(folder.task(request.model))
     classes = list(state.classes)
-    shares = state.probabilities(texts)
+    shares = state.probabilities(state.encode(texts))
     return ClassifyAnswer(
         id=f"classify-{uuid.uuid4().hex}",
         created=int(time.time()),

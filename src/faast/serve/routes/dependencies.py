@@ -34,9 +34,18 @@ Limit = Annotated[int, Query(ge=1, le=PAGE)]
 Position = Annotated[int, Query(ge=0, lt=2**63)]
 
 
+async def the_name(request: Request) -> str | None:
+    """Return the name of whoever sends the request; None if nobody has to say it."""
+    name: str | None = getattr(request.state, "who", None)
+    return name
+
+
+Who = Annotated[str | None, Depends(the_name)]
+
+
 def taught_state(task: Task) -> TaskState:
-    """Return the latest state; raises a RequestError if nothing was learned yet."""
+    """Return the latest state; raises a RequestError if it has no class to answer with yet."""
     state = task.state
-    if not state.n_rows:
+    if not state.can_answer:
         raise RequestError(409, f"the task {task.name} has learned nothing yet; teach a row first")
     return state

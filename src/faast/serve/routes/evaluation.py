@@ -34,19 +34,18 @@ class EvaluationAnswer(BaseModel):
 @router.get("/evaluation")
 def evaluate(task: TheTask) -> EvaluationAnswer:
     """Measure the accuracy on the rows of the log, each predicted without having learned it."""
-    state, rows = task.state_and_rows()
-    if not rows:
+    state, ids, labels, _, features = task.learned()
+    if not ids:
         raise RequestError(409, "there are no rows in the log to measure with; teach some first")
-    labels = [row.label for row in rows]
-    shares = state.left_out_probabilities([row.text for row in rows], labels)
+    shares = state.left_out_probabilities(features, labels)
     predicted = np.array(list(state.classes), dtype=object)[shares.argmax(axis=1)]
     # a class whose only row is left out could not have been predicted
     others = np.array([state.classes[label] > 1 for label in labels])
     right = (predicted == np.array(labels, dtype=object)) & others
-    exact = binomtest(int(right.sum()), len(rows)).proportion_ci()
+    exact = binomtest(int(right.sum()), len(ids)).proportion_ci()
     own = {label: right[np.array(labels, dtype=object) == label] for label in sorted(set(labels))}
     return EvaluationAnswer(
-        rows=len(rows),
+        rows=len(ids),
         right=int(right.sum()),
         accuracy=float(right.mean()),
         interval=(float(exact.low), float(exact.high)),

@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from faast.serve.problems import RESPONSES
-from faast.serve.routes.dependencies import Limit, Position, TheTask
-from faast.serve.tasks.log import Change
+from faast.serve.routes.dependencies import Limit, Position, TheTask, Who
+from faast.serve.tasks.records import Change
 
 router = APIRouter(prefix="/v1/tasks/{task}", tags=["history"], responses=RESPONSES)
 
@@ -17,9 +17,11 @@ class ChangeAnswer(BaseModel):
 
     position: int
     at: str
+    who: str | None
     kind: str
     n_rows: int
     undoes: int | None
+    undoable: bool
     state: str
 
     @classmethod
@@ -45,6 +47,6 @@ def history(task: TheTask, before: Position | None = None, limit: Limit = 100) -
 
 
 @router.post("/undo")
-def undo(task: TheTask) -> ChangeAnswer:
-    """Take back the latest change that was not taken back yet."""
-    return ChangeAnswer.of(task.undo())
+def undo(task: TheTask, who: Who) -> ChangeAnswer:
+    """Take back the latest change that was not taken back yet; those of settings are left out."""
+    return ChangeAnswer.of(task.undo(who))

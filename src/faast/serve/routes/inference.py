@@ -73,7 +73,7 @@ def metadata(model: str, folder: Folder) -> dict[str, Any]:
 @router.get("/models/{model}/ready")
 def ready(model: str, folder: Folder) -> dict[str, Any]:
     """Say whether a task can answer."""
-    return {"name": model, "ready": folder.task(model).state.n_rows > 0}
+    return {"name": model, "ready": folder.task(model).state.can_answer}
 
 
 @router.post("/models/{model}/infer")
@@ -84,7 +84,7 @@ def infer(model: str, request: Inference, folder: Folder) -> dict[str, Any]:
     if request.inputs[0].shape not in ([len(texts)], [len(texts), 1]):
         raise RequestError(422, f"the shape must be [{len(texts)}], the number of texts in data")
     classes = list(state.classes)
-    shares = state.probabilities(texts)
+    shares = state.probabilities(state.encode(texts))
     labels = [classes[i] for i in shares.argmax(axis=1).tolist()]
     outputs = [
         {"name": "label", "datatype": "BYTES", "shape": [len(texts)], "data": labels},

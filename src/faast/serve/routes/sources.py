@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from faast.serve.fields import Label, Request
 from faast.serve.problems import RESPONSES
-from faast.serve.routes.dependencies import TheTask
+from faast.serve.routes.dependencies import TheTask, Who
 
 router = APIRouter(prefix="/v1/tasks/{task}", tags=["sources"], responses=RESPONSES)
 
@@ -35,6 +35,6 @@ def list_sources(task: TheTask) -> dict[str, int]:
 
 
 @router.post("/forget-source")
-def forget_source(task: TheTask, given: Source) -> CertificateAnswer:
+def forget_source(task: TheTask, given: Source, who: Who) -> CertificateAnswer:
     """Forget all rows of a source exactly, and erase them from the log. This cannot be undone."""
-    return CertificateAnswer(**task.forget_source(given.source)._asdict())
+    return CertificateAnswer(**task.forget_source(given.source, who)._asdict())

@@ -9,26 +9,38 @@ from pydantic import BaseModel, Field
 
 from faast.serve.fields import MAX_LABEL, Request
 from faast.serve.problems import RESPONSES
-from faast.serve.routes.dependencies import Folder, TheTask
+from faast.serve.routes.dependencies import Folder, TheTask, Who
 from faast.serve.tasks.folder import NAME_PATTERN
+from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.task import Task
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"], responses=RESPONSES)
 
 
 class NewTask(Request):
-    """A task to create."""
+    """A task to create; without `encoder` it gets the default one of its kind."""
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
-    encoder: Annotated[str, Field(max_length=MAX_LABEL)] = "hashing"
+    kind: Kind = "texts"
+    encoder: Annotated[str, Field(max_length=MAX_LABEL)] | None = None
+    keep_rows: bool = True
+
+
+class Settings(Request):
+    """Settings of a task; if rows are no longer to be kept, those kept so far are erased."""
+
+    keep_rows: bool
 
 
 class TaskAnswer(BaseModel):
-    """A task: its number of rows, the number of rows per class, and the hash of its state."""
+    """A task: what it takes, its numbers of learned and waiting rows, and the hash of its state."""
 
     name: str
-    encoder: str
+    kind: Kind
+    encoder: str | None
+    keep_rows: bool
     rows: int
+    waiting: int
     classes: dict[str, int]
     state: str
 
@@ -50,12 +62,19 @@ def list_tasks(folder: Folder) -> TasksAnswer:
 @router.post("", status_code=201)
 def create_task(new: NewTask, folder: Folder) -> TaskAnswer:
     """Create a task without rows."""
-    return describe(folder.create(new.name, new.encoder))
+    return describe(folder.create(new.name, new.kind, new.encoder, new.keep_rows))
 
 
 @router.get("/{task}")
 def show_task(task: TheTask) -> TaskAnswer:
     """Show a task."""
+    return describe(task)
+
+
+@router.patch("/{task}")
+def change_task(task: TheTask, settings: Settings, who: Who) -> TaskAnswer:
+    """Change the settings of a task. Undo does not take this back."""
+    task.set_keep_rows(settings.keep_rows, who)
     return describe(task)
 
 
@@ -83,8 +102,11 @@ def describe(task: Task) -> TaskAnswer:
     state = task.state
     return TaskAnswer(
         name=task.name,
+        kind=task.kind,
         encoder=task.encoder,
+        keep_rows=task.keep_rows,
         rows=state.n_rows,
-        classes=state.classes,
+        waiting=task.waiting,
+        classes=task.classes,
         state=state.hash,
     )

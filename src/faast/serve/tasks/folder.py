@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from faast.serve.problems import RequestError
+from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.task import LOG_SUFFIX, MODEL_SUFFIX, Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -58,17 +59,21 @@ class TaskFolder:
             raise RequestError(404, f"there is no task {name!r}" + (f": {why}" if why else ""))
         return task
 
-    def create(self, name: str, encoder: str) -> Task:
+    def create(
+        self,
+        name: str,
+        kind: Kind = "texts",
+        encoder: str | None = None,
+        keep_rows: bool = True,
+    ) -> Task:
         """Create a task; raises a RequestError if the name is taken or the encoder is bad."""
         with self._changing:
             try:
-                task = Task.create(self.path, name, encoder)
+                task = Task.create(self.path, name, kind, encoder, keep_rows)
             except FileExistsError as error:
                 raise RequestError(
                     409, f"there is a task {name!r} already; choose another"
                 ) from error
-            except (ValueError, ImportError) as error:
-                raise RequestError(422, str(error)) from error
             except (OSError, sqlite3.Error) as error:
                 raise RequestError(507, f"the task could not be written: {error}") from error
             self._tasks[name] = task

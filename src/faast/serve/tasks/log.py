@@ -2,106 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+
+from faast._utils.arrays import FloatArray
 from faast.core.persistence import sync_folder
+from faast.serve.tasks.reader import LogReader
+from faast.serve.tasks.records import ABSENT, Certificate, Change, ClassStep, Plan, Step
+from faast.serve.tasks.schema import (
+    CHANGE,
+    FORMAT,
+    TABLES,
+    change_of,
+    pack,
+    place_of,
+    read_class_steps,
+    unpack,
+    write_class_steps,
+)
 
-BUSY_SECONDS = 10.0
-"""Seconds to wait for a reader of the log, such as a backup, that is in the way."""
+KEEP_ROWS = "keep_rows"
+"""Setting: whether rows are kept as they were given, "1" or "0"."""
 
-_TABLES = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE changes (
-    position INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, n_rows INTEGER NOT NULL,
-    undoes INTEGER, state TEXT NOT NULL
-);
-CREATE INDEX changes_by_state ON changes (state);
-CREATE TABLE steps (
-    position INTEGER NOT NULL, row INTEGER NOT NULL, text TEXT NOT NULL, old TEXT, new TEXT,
-    source TEXT
-);
-CREATE INDEX steps_by_position ON steps (position);
-CREATE INDEX steps_by_source ON steps (source);
-CREATE TABLE rows (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL, label TEXT NOT NULL, source TEXT
-);
-CREATE INDEX rows_by_source ON rows (source);
-CREATE TABLE erasures (source TEXT PRIMARY KEY);
-"""
+ERASED = "erased"
+"""Setting: position of the latest change after which something was erased."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row as a task holds it."""
-
-    id: int
-    text: str
-    label: str
-    source: str | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a change does to one row.
-
-    Attributes
-    ----------
-    row : int or None
-        Number of the row; None for a new row, which the log numbers.
-    text : str
-    old, new : str or None
-        Label before and after; None where the row is not learned.
-    source : str or None
-        Whoever gave the row.
-    """
-
-    row: int | None
-    text: str
-    old: str | None
-    new: str | None
-    source: str | None
-
-    def inverse(self) -> Step:
-        """Return the step that takes this one back."""
-        return replace(self, old=self.new, new=self.old)
-
-
-@dataclass(frozen=True)
-class Change:
-    """One line of the history.
-
-    Attributes
-    ----------
-    position : int
-        Number of the change; 0 is the start of the log.
-    at : str
-        Time in UTC, ISO 8601.
-    kind : str
-        "start", "teach", "correct", "forget", "forget source" or "undo".
-    n_rows : int
-        Number of rows that it touched.
-    undoes : int or None
-        Position of the change that it takes back.
-    state : str
-        Hash of the state after the change.
-    """
-
-    position: int
-    at: str
-    kind: str
-    n_rows: int
-    undoes: int | None
-    state: str
-
-
-class Log:
-    """An SQLite file (WAL, synchronous=FULL) with the changes of one task and its present rows.
+class Log(LogReader):
+    """An SQLite file (WAL, synchronous=FULL) with the changes of one task and its rows.
 
     One thread at a time may write; any thread may read, and sees whole changes only.
 
@@ -113,65 +48,97 @@ class Log:
     Raises
     ------
     ValueError
-        If the file is not such a log.
+        If the file is not such a log, or one of another version.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no log {path}")
         self._writer = self._connect()
         try:
             self.settings = dict(self._writer.execute("SELECT name, value FROM settings"))
             self._writer.execute("PRAGMA synchronous = FULL")
-            self._writer.execute("PRAGMA secure_delete = ON")  # zeros in place of deleted texts
+            self._writer.execute("PRAGMA secure_delete = ON")  # zeros in place of deleted content
         except sqlite3.DatabaseError as error:
             self._writer.close()
             raise ValueError(f"{path} is not a log of a task: {error}") from error
+        version = self.settings.get("format")
+        if version != FORMAT:
+            self._writer.close()
+            raise ValueError(
+                f"{path} is a log of format {version or 1}, this version reads format {FORMAT}: "
+                "open it with the version that wrote it, or move the log away to start anew from "
+                "the model file"
+            )
 
     @classmethod
-    def create(cls, path: Path, state: str, settings: dict[str, str]) -> Log:
-        """Create a log that starts with a state, given by its hash."""
+    def create(
+        cls,
+        path: Path,
+        state: str,
+        settings: Mapping[str, str],
+        classes: Iterable[str] = (),
+        names: Mapping[str, FloatArray] | None = None,
+    ) -> Log:
+        """Create a log that starts with a state.
+
+        Parameters
+        ----------
+        path : Path
+        state : str
+            Hash of the state.
+        settings : mapping of str to str
+        classes : iterable of str
+            Classes that are there before they have rows.
+        names : mapping of label to ndarray of shape (d,), optional
+            Embeddings of the names of classes.
+        """
         if path.exists():
             raise FileExistsError(f"there is a log {path.name}")
         new = path.with_name(f".{path.name}.new")  # a kill leaves no half of a log
         remove_log(new)
         try:
             with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(f"BEGIN; {_TABLES}")
-                connection.executemany("INSERT INTO settings VALUES (?, ?)", settings.items())
-                connection.execute(
-                    "INSERT INTO changes VALUES (0, ?, 'start', 0, NULL, ?)", (_now(), state)
+                execute = connection.execute
+                execute("PRAGMA journal_mode = WAL")
+                execute("PRAGMA synchronous = FULL")
+                connection.executescript(f"BEGIN; {TABLES}")
+                connection.executemany(
+                    "INSERT INTO settings VALUES (?, ?)", {**settings, "format": FORMAT}.items()
                 )
-                connection.execute("COMMIT")
+                start = 0, _now(), None, "start", 0, None, False, state, "[]"
+                execute(f"INSERT INTO changes ({CHANGE}, classes) VALUES ({_marks(9)})", start)
+                for label in classes:
+                    execute("INSERT INTO classes VALUES (?)", (label,))
+                _write_names(execute, names or {})
+                execute("COMMIT")
             new.rename(path)
             sync_folder(path.parent)
         finally:
             remove_log(new)
         return cls(path)
 
-    def append(
-        self,
-        kind: str,
-        steps: Sequence[Step],
-        state: str,
-        *,
-        undoes: int | None = None,
-        erase: str | None = None,
-    ) -> tuple[Change, list[int]]:
-        """Write a change to the disk, and return it with the numbers of its rows.
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether rows are kept as they were given."""
+        return self.settings[KEEP_ROWS] == "1"
+
+    @property
+    def erased(self) -> int:
+        """Position of the latest change after which something was erased; 0 if nothing was."""
+        return int(self.settings.get(ERASED, 0))
+
+    def append(self, plan: Plan, before: str, state: str, who: str | None) -> Change:
+        """Write a change to the disk, and return it.
 
         Parameters
         ----------
-        kind : str
-        steps : sequence of Step
-        state : str
-            Hash of the state after the change.
-        undoes : int, optional
-        erase : str, optional
-            A source whose texts are to be erased by `erase`.
+        plan : Plan
+        before, state : str
+            Hash of the state before and after the change.
+        who : str or None
+            Name of the token with which it is made.
 
         Raises
         ------
@@ -180,43 +147,89 @@ class Log:
         """
         with self._transaction() as execute:
             position = self.last().position + 1
-            change = Change(position, _now(), kind, len(steps), undoes, state)
-            execute(
-                "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)",
-                (position, change.at, kind, len(steps), undoes, state),
+            change = Change(
+                position,
+                _now(),
+                who,
+                plan.kind,
+                len(plan.steps),
+                plan.undoes,
+                plan.undoable,
+                state,
             )
-            numbers = [self._take(execute, position, step) for step in steps]
-            if erase is not None:
-                execute("INSERT OR IGNORE INTO erasures VALUES (?)", (erase,))
-        return change, numbers
+            execute(
+                f"INSERT INTO changes ({CHANGE}, classes) VALUES ({_marks(9)})",
+                (*vars(change).values(), write_class_steps(plan.classes)),
+            )
+            _write_rows(execute, position, plan)
+            _write_classes(execute, plan)
+            if plan.keep_rows is not None:
+                setting = str(int(plan.keep_rows)), KEEP_ROWS
+                execute("UPDATE settings SET value = ? WHERE name = ?", setting)
+            if plan.erase is not None or plan.keep_rows is False:
+                erasure = plan.erase, position, len(plan.steps), before
+                execute("INSERT INTO erasures VALUES (?, ?, ?, ?)", erasure)
+        if plan.keep_rows is not None:
+            self.settings[KEEP_ROWS] = str(int(plan.keep_rows))
+        return change
 
-    def erase(self) -> None:
-        """Erase the texts, labels and names of all sources that are to be forgotten.
+    def erase(self, labels: Iterable[str]) -> None:
+        """Erase all that the log holds of forgotten sources, and raw rows that are not kept.
 
         Deleted content is overwritten, and the write-ahead log, which may hold copies, is emptied.
+
+        Parameters
+        ----------
+        labels : iterable of str
+            Classes of the model, whose names are kept.
 
         Raises
         ------
         sqlite3.Error
-            If it cannot be done now; `erasures` goes on naming the sources.
+            If it cannot be done now; `is_erasing` remains true.
         """
-        if not self.erasures():
-            return
         with self._transaction() as execute:
-            execute("DELETE FROM steps WHERE source IN (SELECT source FROM erasures)")
+            _erase_sources(execute, labels)
+            execute(
+                "UPDATE contents SET raw = NULL WHERE raw IS NOT NULL "
+                "AND EXISTS (SELECT 1 FROM erasures WHERE source IS NULL)"
+            )
+            (erased,) = execute(
+                "SELECT coalesce(max(position), 0) FROM erasures WHERE source IS NOT NULL"
+            ).fetchone()
+            erased = str(max(self.erased, erased))
+            execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (ERASED, erased))
+        self.settings[ERASED] = erased
         self._empty_wal()
         with self._transaction() as execute:
             execute("DELETE FROM erasures")
         self._empty_wal()
 
-    def erasures(self) -> list[str]:
-        """Return the sources whose texts are still to be erased."""
-        return [source for (source,) in self._writer.execute("SELECT source FROM erasures")]
+    @property
+    def is_erasing(self) -> bool:
+        """Whether something is still to be erased."""
+        return self._writer.execute("SELECT 1 FROM erasures").fetchone() is not None
+
+    def certificate(self, source: str) -> Certificate | None:
+        """Return the certificate of a source that is still to be erased; None if it is not."""
+        found = self._writer.execute(
+            "SELECT changes.position, at, erasures.n_rows, state_before, state "
+            "FROM erasures JOIN changes USING (position) WHERE source = ?",
+            (source,),
+        ).fetchone()
+        return None if found is None else Certificate(*found)
+
+    def next_row(self) -> int:
+        """Return the number of the next row; numbers are never used again."""
+        found = self._writer.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'rows'"
+        ).fetchone()
+        return 1 if found is None else found[0] + 1
 
     def last(self) -> Change:
         """Return the latest change."""
-        found = self._writer.execute("SELECT * FROM changes ORDER BY position DESC LIMIT 1")
-        return Change(*found.fetchone())
+        found = self._writer.execute(f"SELECT {CHANGE} FROM changes ORDER BY position DESC LIMIT 1")
+        return change_of(found.fetchone())
 
     def position_of(self, state: str) -> int | None:
         """Return the position of the latest change that led to a state; None if none did."""
@@ -224,96 +237,82 @@ class Log:
         position: int | None = found.fetchone()[0]
         return position
 
-    def changes_after(self, position: int) -> list[Change]:
-        """Return the changes after a position, in their order."""
+    def changes_after(self, position: int) -> Iterator[tuple[list[Step], list[ClassStep]]]:
+        """Yield the steps of each change after a position, in their order."""
         found = self._writer.execute(
-            "SELECT * FROM changes WHERE position > ? ORDER BY position", (position,)
-        )
-        return [Change(*line) for line in found]
-
-    def steps_of(self, position: int) -> list[Step]:
-        """Return the steps of a change; fewer than its `n_rows` if some were erased."""
-        found = self._writer.execute(
-            "SELECT row, text, old, new, source FROM steps WHERE position = ? ORDER BY rowid",
+            "SELECT position, classes FROM changes WHERE position > ? ORDER BY position",
             (position,),
         )
-        return [Step(*line) for line in found]
+        for number, classes in found.fetchall():
+            yield self.steps_of(number), read_class_steps(classes)
 
-    def to_undo(self) -> Change | None:
-        """Return the latest change that is neither an undo nor undone."""
+    def steps_of(self, position: int) -> list[Step]:
+        """Return the steps of a change on rows; features come with those that the model needs."""
         found = self._writer.execute(
-            "SELECT * FROM changes WHERE undoes IS NULL AND position NOT IN "
+            "SELECT steps.row, old_standing, old_label, new_standing, new_label, "
+            "CASE WHEN old_label IS NOT new_label THEN features END "
+            "FROM steps JOIN contents ON contents.row = steps.row WHERE position = ? "
+            "ORDER BY steps.rowid",
+            (position,),
+        )
+        return [
+            Step(row, place_of(*old), place_of(*new), None if packed is None else unpack(packed))
+            for row, *places, packed in found
+            for old, new in [(places[:2], places[2:])]
+        ]
+
+    def class_steps_of(self, position: int) -> list[ClassStep]:
+        """Return the steps of a change on classes."""
+        found = self._writer.execute("SELECT classes FROM changes WHERE position = ?", (position,))
+        return read_class_steps(found.fetchone()[0])
+
+    def to_undo(self) -> Change:
+        """Return the latest change that was not taken back; changes of settings are left out."""
+        found = self._writer.execute(
+            f"SELECT {CHANGE} FROM changes WHERE undoes IS NULL "
+            "AND kind NOT IN ('keep rows', 'drop rows') AND position NOT IN "
             "(SELECT undoes FROM changes WHERE undoes IS NOT NULL) "
             "ORDER BY position DESC LIMIT 1"
         )
-        return Change(*found.fetchone())
+        return change_of(found.fetchone())
 
-    def row(self, number: int) -> Row | None:
-        """Return a row by its number; None if there is none."""
-        with self._reading() as execute:
-            found = execute("SELECT * FROM rows WHERE id = ?", (number,)).fetchone()
-        return None if found is None else Row(*found)
+    def forgetting(self, column: Literal["id", "label", "source"], value: Any) -> list[Step]:
+        """Return the steps that forget all present rows with this number, label or source."""
+        found = self._writer.execute(
+            "SELECT id, standing, label, features FROM rows JOIN contents ON row = id "
+            f"WHERE standing > 0 AND {column} = ? ORDER BY id",
+            (value,),
+        )
+        return [
+            Step(row, place_of(standing, label), ABSENT, unpack(features))
+            for row, standing, label, features in found
+        ]
 
-    def rows(
-        self, source: str | None = None, after: int = 0, limit: int | None = None
-    ) -> list[Row]:
-        """Return rows by rising number: of a source if one is named, after a number."""
-        with self._reading() as execute:
-            found = execute(
-                "SELECT * FROM rows WHERE id > ?1 AND (?2 IS NULL OR source = ?2) "
-                "ORDER BY id LIMIT ?3",
-                (after, source, -1 if limit is None else limit),
-            ).fetchall()
-        return [Row(*line) for line in found]
+    def has_source(self, source: str) -> bool:
+        """Return whether the log holds anything of a source, also rows that were forgotten."""
+        found = self._writer.execute("SELECT 1 FROM rows WHERE source = ? LIMIT 1", (source,))
+        return found.fetchone() is not None
 
-    def history(self, limit: int, before: int | None = None) -> list[Change]:
-        """Return changes, the latest first, before a position if one is given."""
-        with self._reading() as execute:
-            found = execute(
-                "SELECT * FROM changes WHERE ?1 IS NULL OR position < ?1 "
-                "ORDER BY position DESC LIMIT ?2",
-                (before, limit),
-            ).fetchall()
-        return [Change(*line) for line in found]
+    def width_waiting(self) -> int | None:
+        """Return the number of features of the rows that wait for a label; None without any."""
+        found = self._writer.execute(
+            "SELECT features FROM contents JOIN rows ON row = id "
+            "WHERE standing > 0 AND label IS NULL LIMIT 1"
+        ).fetchone()
+        return None if found is None else len(unpack(found[0]))
 
-    def sources(self) -> dict[str, int]:
-        """Return the number of rows of each source."""
-        with self._reading() as execute:
-            found = execute(
-                "SELECT source, count(*) FROM rows WHERE source NOT NULL GROUP BY source"
-            ).fetchall()
-        return dict(found)
+    def classes(self) -> list[str]:
+        """Return the classes that were added, with or without rows."""
+        return [label for (label,) in self._writer.execute("SELECT label FROM classes ORDER BY 1")]
+
+    def names(self) -> dict[str, FloatArray]:
+        """Return the embeddings of the names of classes."""
+        found = self._writer.execute("SELECT label, vector FROM names")
+        return {label: np.frombuffer(vector) for label, vector in found}
 
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
-
-    def _take(self, execute: Any, position: int, step: Step) -> int:
-        """Write a step, and do to the present rows what it says; return the row's number."""
-        number = step.row
-        if step.new is None:
-            execute("DELETE FROM rows WHERE id = ?", (number,))
-        elif step.old is None:
-            values = number, step.text, step.new, step.source
-            number = execute("INSERT INTO rows VALUES (?, ?, ?, ?)", values).lastrowid
-        else:
-            execute("UPDATE rows SET label = ? WHERE id = ?", (step.new, number))
-        assert number is not None
-        execute(
-            "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?)",
-            (position, number, step.text, step.old, step.new, step.source),
-        )
-        return number
-
-    def _connect(self) -> sqlite3.Connection:
-        """Open the file, which must exist: that of a deleted task is not made anew."""
-        return sqlite3.connect(
-            f"{self.path.resolve().as_uri()}?mode=rw",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
@@ -327,11 +326,6 @@ class Log:
                 execute("ROLLBACK")
             raise
 
-    @contextmanager
-    def _reading(self) -> Iterator[Any]:
-        with closing(self._connect()) as connection:
-            yield connection.execute
-
     def _empty_wal(self) -> None:
         busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         if busy:
@@ -342,6 +336,53 @@ def remove_log(path: Path) -> None:
     """Remove a log with the files that SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _write_rows(execute: Any, position: int, plan: Plan) -> None:
+    """Write the rows and steps of a change, and move the rows to their new places."""
+    for added in plan.added:
+        execute("INSERT INTO rows VALUES (?, 0, NULL, ?)", (added.row, added.source))
+        content = added.row, pack(added.features), added.raw
+        execute("INSERT INTO contents VALUES (?, ?, ?)", content)
+    for step in plan.steps:
+        execute("UPDATE rows SET standing = ?, label = ? WHERE id = ?", (*step.new, step.row))
+        places = position, step.row, *step.old, *step.new
+        execute(f"INSERT INTO steps VALUES ({_marks(6)})", places)
+
+
+def _write_classes(execute: Any, plan: Plan) -> None:
+    """Write the classes that a change adds or removes, and the names that it brings."""
+    for old, new in plan.classes:
+        if new is None:
+            execute("DELETE FROM classes WHERE label = ?", (old,))
+        elif old is None:
+            execute("INSERT OR IGNORE INTO classes VALUES (?)", (new,))
+    _write_names(execute, plan.names)
+
+
+def _erase_sources(execute: Any, labels: Iterable[str]) -> None:
+    """Delete all rows of the sources that are to be erased, and names of classes that they had."""
+    (last,) = execute("SELECT max(position) FROM erasures WHERE source IS NOT NULL").fetchone()
+    if last is None:
+        return
+    theirs = "(SELECT id FROM rows WHERE source IN (SELECT source FROM erasures))"
+    execute(f"DELETE FROM steps WHERE row IN {theirs}")
+    execute(f"DELETE FROM contents WHERE row IN {theirs}")
+    execute(f"DELETE FROM rows WHERE id IN {theirs}")
+    execute("UPDATE changes SET classes = '[]' WHERE position <= ?", (last,))
+    execute(
+        "DELETE FROM names WHERE label NOT IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(labels)),),
+    )
+
+
+def _write_names(execute: Any, names: Mapping[str, FloatArray]) -> None:
+    for label, vector in names.items():
+        execute("INSERT OR REPLACE INTO names VALUES (?, ?)", (label, vector.tobytes()))
+
+
+def _marks(n: int) -> str:
+    return ", ".join("?" * n)
 
 
 def _now() -> str:

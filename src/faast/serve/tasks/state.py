@@ -3,130 +3,287 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
-from sklearn.base import clone
+import numpy as np
 
 from faast._utils.arrays import FloatArray
 from faast.core.persistence import content_hash, load
-from faast.estimators import TextClassifier
-from faast.estimators.targets import TargetKind
-from faast.serve.tasks.log import Step
+from faast.core.sample import ROUNDING
+from faast.encoders import EncoderMismatchError
+from faast.encoders.base import Features
+from faast.estimators import FaastClassifier
+from faast.estimators.class_names import embed_names, is_name, name_classes
+from faast.serve.problems import RequestError
+from faast.serve.tasks.kinds import Kind, kind_of, require_served
+from faast.serve.tasks.records import ClassStep, RawRow, Step
+
+Names = Mapping[str, FloatArray]
+"""Embedding of the name of each class, shape (d,), float64."""
 
 
 @dataclass(frozen=True, eq=False)
 class TaskState:
     """A model after one of the changes of a task; readers share it without locks.
 
+    Everything is learned and forgotten as features, so that the encoder is needed only for rows
+    and names of classes that nobody has encoded yet.
+
     Attributes
     ----------
-    model : TextClassifier
-        Unfitted where no row is learned.
+    model : FaastClassifier
+        Unfitted where there are no classes.
+    added : tuple of str
+        Classes that are there even without rows, sorted.
+    names : mapping of label to ndarray of shape (d,)
+        What the encoder says of the names of classes; empty if the model does not use names.
     """
 
-    model: TextClassifier
+    model: FaastClassifier
+    added: tuple[str, ...] = ()
+    names: Names = field(default_factory=dict)
     _solving: Lock = field(default_factory=Lock, init=False, repr=False)
 
     @classmethod
-    def empty(cls, encoder: str) -> TaskState:
-        """Return the state before the first row.
-
-        Raises
-        ------
-        ValueError
-            If there is no such encoder, or it is one that `faast serve` cannot use.
-        """
-        return cls(_require_served(TextClassifier(encoder), f"the encoder {encoder}"))
-
-    @classmethod
     def load(cls, path: Path) -> TaskState:
-        """Return the state that a model file holds; errors as for `faast.load`, and of `empty`."""
-        return cls(_require_served(load(path), str(path)))
+        """Return the state that a model file holds; errors as for `faast.load`, and ValueError."""
+        model = require_served(load(path), str(path))
+        memory = model.learned_
+        embeddings = None if memory is None else memory.embeddings
+        names = {} if embeddings is None else embeddings.to_mapping()
+        return cls(model, tuple(sorted(map(str, model.labels))), _by_text(names))
+
+    @cached_property
+    def features_model(self) -> FaastClassifier:
+        """The model as one that takes features; do not change it."""
+        return _on_features(self.model)
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 of all that was learned: equal for equal states, however they came about."""
-        if not self.n_rows:
+        memory = self.model.learned_ if self.can_answer else None
+        if memory is None:
             return content_hash({}, {})
-        memory = self.model.learned_
-        assert memory is not None
         learned = memory.to_state()
         return content_hash(learned.tensors, learned.metadata)
 
     @property
+    def kind(self) -> Kind:
+        """Kind of the rows."""
+        return kind_of(self.model)
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether there is a class to answer with."""
+        return hasattr(self.model, "learned_")
+
+    @property
     def n_rows(self) -> int:
         """Number of learned rows."""
-        return int(self.model.n_rows_) if self.model.is_fitted else 0
+        return int(self.model.n_rows_) if self.can_answer else 0
+
+    @property
+    def width(self) -> int | None:
+        """Number of features of the rows; None before there are any."""
+        return int(self.model.n_features_in_) if self.can_answer else None
 
     @property
     def nbytes(self) -> int:
         """Bytes of what is learned; weights that are not solved yet are not counted."""
-        memory = self.model.learned_ if self.n_rows else None
+        memory = self.model.learned_ if self.can_answer else None
         return 0 if memory is None else memory.nbytes
 
     @property
     def classes(self) -> dict[str, int]:
-        """Number of learned rows of each class, in the order of probabilities."""
-        if not self.n_rows:
+        """Number of learned rows of each class that can be answered, in the order of probabilities.
+
+        Classes without rows are among them only if the encoder knows what their names mean.
+        """
+        if not self.can_answer:
             return {}
         counts = self.model.class_counts_.astype(int).tolist()
         return dict(zip(self.model.classes_.tolist(), counts, strict=True))
 
-    def apply(self, steps: Sequence[Step]) -> TaskState:
+    def resolve(self, label: str) -> str:
+        """Return the class that a label stands for: itself, unless the model has it as an alias."""
+        if not self.can_answer:
+            return label
+        return str(self.model.class_aliases_.get(label, label))
+
+    def encode(self, rows: Sequence[RawRow]) -> Features:
+        """Return the features of rows to be asked about, (n, d), float32.
+
+        Raises
+        ------
+        RequestError
+            If the encoder cannot be loaded, or a row cannot be encoded.
+        """
+        self._require_encoder()
+        return _encoded(self.model.encode, rows)
+
+    def encode_to_learn(self, rows: Sequence[RawRow]) -> Features:
+        """Return the features with which rows are learned; errors as for `encode`."""
+        self._require_encoder()
+        return _encoded(self.model.encode_to_learn, rows)
+
+    def new_names(self, labels: Iterable[str]) -> dict[str, FloatArray]:
+        """Embed the names among labels that are not known yet; errors as for `encode`."""
+        unknown = [label for label in labels if label not in self.names and is_name(label)]
+        if not unknown or self.kind == "numbers" or not self.model.uses_class_names:
+            return {}
+        self._require_encoder()
+        assert self.model.encoder_ is not None
+        return _by_text(embed_names(self.model.encoder_, unknown, {}))
+
+    def apply(
+        self,
+        steps: Sequence[Step],
+        class_steps: Sequence[ClassStep] = (),
+        names: Names | None = None,
+    ) -> TaskState:
         """Return the state after a change; this one stays as it is.
+
+        Parameters
+        ----------
+        steps : sequence of Step
+        class_steps : sequence of ClassStep
+            If classes become others as a whole, `steps` only tells what that means for rows.
+        names : mapping of label to ndarray of shape (d,), optional
+            Embeddings of names that `new_names` returned.
 
         Raises
         ------
         ValueError
-            If a row to forget was never learned.
+            If a row to forget was never learned, or classes cannot become one.
         """
-        learned = [(step.text, step.new) for step in steps if step.new is not None]
-        forgotten = [(step.text, step.old) for step in steps if step.old is not None]
-        model = copy.copy(self.model)
-        if learned:  # first, so that a class whose only row is exchanged stays
-            model.partial_fit(*map(list, zip(*learned, strict=True)))
-        if forgotten:
-            model.forget(*map(list, zip(*forgotten, strict=True)))
-        if not model.n_rows_:
-            model = clone(self.model)
-        return TaskState(model)
+        twin = _on_features(self.model)
+        moved = {step.old: step.new for step in class_steps if step.old and step.new}
+        if moved:
+            _move_classes(twin, moved)
+        else:
+            _learn(twin, steps)
+        added = set(self.added)
+        for old, new in class_steps:
+            if new is None:
+                added.discard(str(old))
+            elif old is None:
+                added.add(new)
+        changed = replace(self, added=tuple(sorted(added)), names={**self.names, **(names or {})})
+        return changed._with_learned(twin)
+
+    def with_classes(self, added: Iterable[str], names: Names) -> TaskState:
+        """Return the state with other classes that are there without rows, and other names."""
+        changed = replace(self, added=tuple(sorted(added)), names=names)
+        return changed._with_learned(_on_features(self.model))
 
     def solve(self) -> None:
         """Solve the weights, once; later callers find them solved."""
         with self._solving:
-            _ = self.model.weights_
+            _ = self.features_model.weights_
 
-    def probabilities(self, texts: list[str]) -> FloatArray:
-        """Return the probability of each class, (n, C), for n texts."""
+    def probabilities(self, features: Features) -> FloatArray:
+        """Return the probability of each class, (n, C), for features (n, d)."""
         self.solve()
-        return self.model.predict_proba(texts)
+        return self.features_model.predict_proba(features)
 
-    def left_out_probabilities(self, texts: list[str], labels: list[str]) -> FloatArray:
+    def left_out_probabilities(self, features: Features, labels: Sequence[str]) -> FloatArray:
         """Return the probabilities of learned rows, each by the model without this row."""
         self.solve()
-        return self.model.loo_proba(texts, labels)
+        return self.features_model.loo_proba(features, list(labels))
+
+    def _with_learned(self, twin: FaastClassifier) -> TaskState:
+        """Return the state in which the model has learned what its twin on features has."""
+        named = [label for label in self.added if label in self.names]
+        if _has_rows(twin):
+            assert twin.learned_ is not None
+            uses = self.model.uses_class_names
+            twin.learned_ = name_classes(twin.learned_, named, uses, dict(self.names.items()))
+        else:
+            twin = _without_rows(self.model, {label: self.names[label] for label in named})
+        model = self.model.with_learned(twin)
+        model.set_params(labels=tuple(named))
+        return replace(self, model=model)
+
+    def _require_encoder(self) -> None:
+        """Raise a RequestError that says what to do if the encoder cannot be loaded."""
+        try:
+            _ = self.model.encoder_
+        except (EncoderMismatchError, ImportError, OSError) as error:
+            raise RequestError(
+                503,
+                f"the encoder {self.model.encoder_name} of this task cannot be loaded here: "
+                f"{error}. Make it available and ask again; until then the task takes features "
+                "(numbers), and its rows, labels and classes can be read and changed",
+            ) from error
 
 
-def _require_served(model: object, what: str) -> TextClassifier:
-    """Return a model of texts that can be taught and that forgets exactly; else raise."""
-    if not isinstance(model, TextClassifier):
-        raise ValueError(
-            f"{what} holds a {type(model).__name__}; faast serve takes a TextClassifier, as "
-            "faast learn makes from texts with labels"
-        )
-    if model.encoder_ is None or not model.encoder_.reproducible:
-        raise ValueError(
-            f"{what} uses {model.encoder_name}, which gives a text slightly different features in "
-            "another batch; faast serve needs an encoder such as hashing, to replay its log to the "
-            "same bits"
-        )
-    if model.is_fitted:
-        if model.learned_ is None:
-            raise ValueError(f"{what} was compacted and cannot learn; use the model it was made of")
-        if model.learned_.kind is not TargetKind.LABEL or model.classes_.dtype.kind not in "UO":
-            raise ValueError(f"{what} must have one label per row, and labels that are texts")
-    return model
+def _on_features(model: FaastClassifier) -> FaastClassifier:
+    """Return a copy of a model that takes features without names of columns."""
+    twin = copy.copy(model.on_features())
+    twin.__dict__.pop("feature_names_in_", None)
+    return twin
+
+
+def _has_rows(model: FaastClassifier) -> bool:
+    return hasattr(model, "learned_") and model.n_rows_ > ROUNDING
+
+
+def _learn(twin: FaastClassifier, steps: Sequence[Step]) -> None:
+    """Learn, relabel and forget the rows of steps."""
+    changed = [step for step in steps if step.old.label != step.new.label]
+    learned = [step for step in changed if step.old.label is None]
+    forgotten = [step for step in changed if step.new.label is None]
+    corrected = [step for step in changed if step.old.label and step.new.label]
+    if learned:
+        twin.partial_fit(_features(learned), [step.new.label for step in learned])
+    if corrected:
+        old, new = zip(*((step.old.label, step.new.label) for step in corrected), strict=True)
+        twin.relabel(_features(corrected), list(old), list(new))
+    if forgotten:
+        twin.forget(_features(forgotten), [step.old.label for step in forgotten])
+
+
+def _features(steps: Sequence[Step]) -> Features:
+    return np.stack([step.features for step in steps if step.features is not None])
+
+
+def _move_classes(twin: FaastClassifier, moved: Mapping[str, str]) -> None:
+    """Give all rows of classes to other ones, all of which are one if there are several."""
+    known = set(twin.classes_.tolist()) if hasattr(twin, "learned_") else set()
+    for into in dict.fromkeys(moved.values()):
+        old = [label for label in moved if moved[label] == into and label in known]
+        if len(old) > 1 or (old and into in known):
+            twin.merge_classes(old, into)
+        elif old:
+            twin.rename_classes({old[0]: into})
+
+
+def _without_rows(model: FaastClassifier, embeddings: Names) -> FaastClassifier:
+    """Return a model on features that has learned no rows, and knows classes by their names."""
+    twin = _on_features(model)
+    twin.__dict__.pop("learned_", None)
+    if embeddings:
+        n_features = len(next(iter(embeddings.values())))
+        twin.set_params(class_embeddings=dict(embeddings))
+        twin.fit(np.empty((0, n_features)), np.empty(0, dtype=str))
+    return twin
+
+
+def _encoded(encode: Any, rows: Sequence[RawRow]) -> Features:
+    try:
+        with np.errstate(over="ignore"):
+            features = np.asarray(encode(list(rows)), dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise RequestError(422, f"a row cannot be read: {error}") from error
+    if not np.isfinite(features).all():
+        raise RequestError(422, "a number is too large; scale the numbers to at most 3e38")
+    return features
+
+
+def _by_text(names: Mapping[Any, FloatArray]) -> dict[str, FloatArray]:
+    return {str(label): vector for label, vector in names.items()}

@@ -6,6 +6,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
@@ -13,8 +14,30 @@ from typing import NamedTuple
 
 from faast.core.locking import exclusive
 from faast.core.persistence import sync_folder
+from faast.encoders.base import Features
 from faast.serve.problems import RequestError
-from faast.serve.tasks.log import Change, Log, Row, Step, remove_log
+from faast.serve.tasks.kinds import Kind, new_model
+from faast.serve.tasks.log import Log, remove_log
+from faast.serve.tasks.planning import (
+    plan_adding,
+    plan_forgetting,
+    plan_merging,
+    plan_renaming,
+    plan_undoing,
+)
+from faast.serve.tasks.records import (
+    ABSENT,
+    AddedRow,
+    Certificate,
+    Change,
+    NewRow,
+    Place,
+    Plan,
+    Row,
+    Standing,
+    Step,
+)
+from faast.serve.tasks.replay import create_log, replay
 from faast.serve.tasks.state import TaskState
 
 MODEL_SUFFIX = ".faast"
@@ -23,22 +46,33 @@ LOG_SUFFIX = ".faast-log"
 SNAPSHOT_CHANGES = 500
 """Number of changes after which the model file is written anew, so that a start replays fewer."""
 
-ENCODER = "encoder"
-"""Setting in the log: the name of the encoder of a task without a model file."""
+
+class Learned(NamedTuple):
+    """All learned rows that the log holds, of one moment.
+
+    Attributes
+    ----------
+    state : TaskState
+    ids : list of int
+    labels : list of str
+    confirmed : list of bool
+        Whether a person has checked the label.
+    features : ndarray of shape (n, d), float32
+    """
+
+    state: TaskState
+    ids: list[int]
+    labels: list[str]
+    confirmed: list[bool]
+    features: Features
 
 
-class LogMismatchError(ValueError):
-    """Raised when a model file and its log do not belong together; neither is changed."""
+class Pool(NamedTuple):
+    """All rows that wait for a label, of one moment; features have shape (n, d)."""
 
-
-class Certificate(NamedTuple):
-    """Proof that a source was forgotten: the state before and after, and the number of rows."""
-
-    position: int
-    at: str
-    rows_forgotten: int
-    state_before: str
-    state_after: str
+    state: TaskState
+    ids: list[int]
+    features: Features
 
 
 class Task:
@@ -46,6 +80,7 @@ class Task:
 
     One thread at a time changes the task. A change is in the log, on the disk, before its method
     returns. Readers use the latest state, which is never changed, and never wait for a writer.
+    All methods that change the task take `who`, the name of whoever asks for it.
 
     Parameters
     ----------
@@ -74,20 +109,40 @@ class Task:
             self._closing = opening.pop_all()
 
     @classmethod
-    def create(cls, folder: Path, name: str, encoder: str) -> Task:
+    def create(
+        cls,
+        folder: Path,
+        name: str,
+        kind: Kind = "texts",
+        encoder: str | None = None,
+        keep_rows: bool = True,
+    ) -> Task:
         """Create a task without rows.
+
+        Parameters
+        ----------
+        folder : Path
+        name : str
+        kind : {"texts", "pictures", "numbers"}
+        encoder : str, optional
+            A name for `load_encoder`; by default that of the kind.
+        keep_rows : bool
+            Whether the log keeps rows as they were given; else only their features and labels.
 
         Raises
         ------
         FileExistsError
             If there is one of that name.
-        ValueError
-            If there is no such encoder, or it is one that cannot be served.
+        RequestError
+            If there is no such encoder, or it cannot be loaded.
         """
         if (folder / f"{name}{MODEL_SUFFIX}").exists():
             raise FileExistsError(f"there is a model file {name}{MODEL_SUFFIX}")
-        path = folder / f"{name}{LOG_SUFFIX}"
-        Log.create(path, TaskState.empty(encoder).hash, {ENCODER: encoder}).close()
+        try:
+            model = new_model(kind, encoder)
+        except (ImportError, OSError, ValueError) as error:
+            raise RequestError(422, str(error)) from error
+        create_log(folder / f"{name}{LOG_SUFFIX}", TaskState(model), keep_rows)
         return cls(folder, name)
 
     @property
@@ -96,83 +151,171 @@ class Task:
         return self._state
 
     @property
-    def encoder(self) -> str:
-        """Name of the encoder."""
-        return str(self._state.model.encoder_name)
+    def kind(self) -> Kind:
+        """Kind of the rows."""
+        return self._state.kind
+
+    @property
+    def encoder(self) -> str | None:
+        """Name of the encoder; None where rows are numbers."""
+        return self._state.model.encoder_name
+
+    @property
+    def keep_rows(self) -> bool:
+        """Whether rows are kept as they were given."""
+        return self._log.keeps_rows
 
     @property
     def created(self) -> int:
         """Time at which the log was started, in seconds since 1970."""
         return self._created
 
-    def teach(self, rows: Sequence[tuple[str, str, str | None]]) -> tuple[Change, list[int]]:
-        """Learn rows, each a text, a label and a source; return the change and their numbers."""
-        return self._change(
-            "teach", lambda: [Step(None, text, None, label, source) for text, label, source in rows]
-        )
+    @property
+    def classes(self) -> dict[str, int]:
+        """Number of learned rows of each class, sorted; added classes may have none."""
+        state = self._state
+        return dict(sorted({**dict.fromkeys(state.added, 0), **state.classes}.items()))
 
-    def correct(self, number: int, label: str) -> Change:
-        """Give a row another label, as if it had been taught with it."""
+    @property
+    def waiting(self) -> int:
+        """Number of rows that wait for a label."""
+        return self._log.count_waiting()
 
-        def steps() -> list[Step]:
-            row = self.row(number)
-            if row.label == label:
+    def teach(self, rows: Sequence[NewRow], who: str | None = None) -> tuple[Change, list[int]]:
+        """Add rows, and learn those that have a label; return the change and their numbers."""
+        features = self._state.encode_to_learn([row.raw for row in rows])
+        with self._changing():
+            self._require_width(features)
+            keep = self.keep_rows and self.kind != "numbers"
+            first = self._log.next_row()
+            numbers = list(range(first, first + len(rows)))
+            added, steps = [], []
+            for number, row, vector in zip(numbers, rows, features, strict=True):
+                raw = row.raw if keep and not isinstance(row.raw, list) else None
+                label = None if row.label is None else self._state.resolve(row.label)
+                added.append(AddedRow(number, row.source, raw, vector))
+                steps.append(Step(number, ABSENT, Place(Standing.PRESENT, label), vector))
+            kind = "teach" if any(step.new.label for step in steps) else "add"
+            change = self._change(Plan(kind, steps, added), who)
+        return change, numbers
+
+    def correct(self, number: int, label: str, who: str | None = None) -> Change:
+        """Give a row a label, as if it had been added with it."""
+        with self._changing():
+            step, label = self._forgetting(number), self._state.resolve(label)
+            if step.old.label == label:
                 raise RequestError(409, f"row {number} has the label {label!r} already")
-            return [Step(row.id, row.text, row.label, label, row.source)]
+            kind = "label" if step.old.label is None else "correct"
+            step = replace(step, new=Place(Standing.PRESENT, label))
+            return self._change(Plan(kind, [step]), who)
 
-        return self._change("correct", steps)[0]
+    def confirm(self, number: int, who: str | None = None) -> Change:
+        """Mark the label of a row as checked."""
+        with self._changing():
+            step = self._forgetting(number)
+            if step.old.label is None:
+                raise RequestError(409, f"row {number} has no label yet; give it one")
+            if step.old.standing is Standing.CONFIRMED:
+                raise RequestError(409, f"the label of row {number} is confirmed already")
+            step = replace(step, new=Place(Standing.CONFIRMED, step.old.label))
+            return self._change(Plan("confirm", [step]), who)
 
-    def forget(self, number: int) -> Change:
-        """Forget a row, as if it had never been taught; it stays in the log, for undo."""
-        return self._change("forget", lambda: [_forgetting(self.row(number))])[0]
+    def forget(self, number: int, who: str | None = None) -> Change:
+        """Forget a row, as if it had never been added; it stays in the log, for undo."""
+        with self._changing():
+            return self._change(Plan("forget", [self._forgetting(number)]), who)
 
-    def forget_source(self, source: str) -> Certificate:
+    def forget_source(self, source: str, who: str | None = None) -> Certificate:
         """Forget all rows of a source, and erase what the log holds of them.
 
-        The model file is written without them before their texts are erased from the log. This
-        cannot be undone, and neither can changes before it.
+        The model file is written without them before they are erased from the log. This cannot be
+        undone, and neither can changes before it. If the disk is full, ask again: what is left to
+        erase will be, and the certificate is the same.
         """
         with self._changing():
-            self._erase()
-            rows = self._log.rows(source)
-            if not rows:
-                raise RequestError(
-                    404, f"no row has the source {source!r}; see the list of sources"
+            certificate = self._log.certificate(source)
+            if certificate is None:
+                if not self._log.has_source(source):
+                    raise RequestError(
+                        404, f"no row has the source {source!r}; see the list of sources"
+                    )
+                before, steps = self._state.hash, self._log.forgetting("source", source)
+                plan = Plan("forget source", steps, undoable=False, erase=source)
+                change = self._change(plan, who)
+                certificate = Certificate(
+                    change.position, change.at, len(steps), before, change.state
                 )
-            before = self._state.hash
-            steps = [_forgetting(row) for row in rows]
-            change, _ = self._change("forget source", lambda: steps, erase=source)
             self._erase()
-        return Certificate(change.position, change.at, len(rows), before, change.state)
+        return certificate
 
-    def undo(self) -> Change:
-        """Take back the latest change that was not taken back yet."""
+    def add_class(self, label: str, who: str | None = None) -> Change:
+        """Add a class without rows."""
+        return self._plan_and_change(lambda: plan_adding(self._state, label), who)
+
+    def rename_class(self, label: str, to: str, who: str | None = None) -> Change:
+        """Give a class and all its rows another label."""
+        return self._plan_and_change(lambda: plan_renaming(self._state, self._log, label, to), who)
+
+    def merge_classes(self, labels: Sequence[str], into: str, who: str | None = None) -> Change:
+        """Make several classes one."""
+        return self._plan_and_change(
+            lambda: plan_merging(self._state, self._log, labels, into), who
+        )
+
+    def forget_class(self, label: str, who: str | None = None) -> Change:
+        """Forget a class with all its rows."""
+        return self._plan_and_change(lambda: plan_forgetting(self._state, self._log, label), who)
+
+    def set_keep_rows(self, keep_rows: bool, who: str | None = None) -> Change:
+        """Choose whether rows are kept as they are given; if not, those kept so far are erased."""
         with self._changing():
-            undone = self._log.to_undo()
-            if undone is None or undone.kind in ("start", "forget source"):
-                raise RequestError(409, "there is no change that can be undone")
-            steps = [step.inverse() for step in reversed(self._log.steps_of(undone.position))]
-            if len(steps) < undone.n_rows:
-                raise RequestError(409, "the change cannot be undone: a source in it was forgotten")
-            return self._change("undo", lambda: steps, undoes=undone.position)[0]
+            if self.kind == "numbers":
+                raise RequestError(
+                    409, "a task of numbers learns the numbers themselves, so it always keeps them"
+                )
+            plan = Plan("keep rows" if keep_rows else "drop rows", keep_rows=keep_rows)
+            change = self._change(plan, who)
+            self._erase()
+        return change
+
+    def undo(self, who: str | None = None) -> Change:
+        """Take back the latest change that was not taken back yet."""
+        return self._plan_and_change(lambda: plan_undoing(self._log), who)
 
     def row(self, number: int) -> Row:
         """Return a row by its number; raises a RequestError if there is none."""
         row = self._log.row(number)
         if row is None:
-            raise RequestError(404, f"there is no row {number}; list the rows to see their numbers")
-        return row
+            raise _no_row(number)
+        return self._with_numbers([row])[0]
 
     def rows(
-        self, source: str | None = None, after: int = 0, limit: int | None = None
+        self,
+        source: str | None = None,
+        label: str | None = None,
+        waiting: bool | None = None,
+        after: int = 0,
+        limit: int | None = None,
     ) -> list[Row]:
-        """Return rows; see `Log.rows`."""
-        return self._log.rows(source, after, limit)
+        """Return rows; see `LogReader.rows`."""
+        return self._with_numbers(self._log.rows(source, label, waiting, after, limit))
 
-    def state_and_rows(self) -> tuple[TaskState, list[Row]]:
-        """Return the latest state and its rows, of one moment."""
+    def picture(self, number: int) -> bytes:
+        """Return the image file of a row; raises a RequestError if there is none."""
+        raw = self._log.raw(number)
+        if not isinstance(raw, bytes):
+            raise RequestError(404, f"the log keeps no picture of row {number}")
+        return raw
+
+    def learned(self) -> Learned:
+        """Return the latest state with all learned rows that the log holds."""
         with self._writing:
-            return self._state, self._log.rows()
+            return Learned(self._state, *self._log.labelled())
+
+    def pool(self) -> Pool:
+        """Return the latest state with all rows that wait for a label."""
+        with self._writing:
+            return Pool(self._state, *self._log.pool())
 
     def sources(self) -> dict[str, int]:
         """Return the number of rows of each source."""
@@ -185,7 +328,7 @@ class Task:
     def export(self) -> bytes:
         """Return the content of a model file with the latest state, ready to predict."""
         state = self._state
-        if not state.n_rows:
+        if not state.can_answer:
             raise RequestError(409, "there is no model yet; teach a row first")
         state.solve()
         with tempfile.TemporaryDirectory() as folder:
@@ -208,68 +351,58 @@ class Task:
             self._deleted = True
 
     def _open_log(self, opening: ExitStack) -> None:
-        has_model = self._model_path.exists()
-        state = TaskState.load(self._model_path) if has_model else None
-        if state is not None and not self._log_path.exists():
-            Log.create(self._log_path, state.hash, {ENCODER: str(state.model.encoder_name)}).close()
+        if self._model_path.exists() and not self._log_path.exists():
+            create_log(self._log_path, TaskState.load(self._model_path), keep_rows=True)
         self._log = Log(self._log_path)
         opening.callback(self._log.close)
-        self._created = int(
-            datetime.fromisoformat(self._log.history(1, before=1)[0].at).timestamp()
-        )
-        self._saved, self._state = self._replay(
-            TaskState.empty(self._log.settings[ENCODER]) if state is None else state
-        )
+        started = self._log.history(1, before=1)[0].at
+        self._created = int(datetime.fromisoformat(started).timestamp())
+        self._saved, self._state = replay(self._log, self._model_path)
         self._deleted = False
         with suppress(RequestError):  # a full disk must not keep the task from answering
             self._erase()
 
-    def _replay(self, state: TaskState) -> tuple[int, TaskState]:
-        """Return the position of a state, and the state after the changes that follow it."""
-        start = self._log.position_of(state.hash)
-        if start is None:
-            raise LogMismatchError(
-                f"{self._model_path} is in no state that {self._log_path.name} knows: it was "
-                "changed by another program. Restore the file, or move the log away to start anew "
-                "from the file"
-            )
-        for change in self._log.changes_after(start):
-            steps = self._log.steps_of(change.position)
-            if len(steps) < change.n_rows:
-                raise LogMismatchError(
-                    f"{self._model_path} is older than a forgotten source: the log no longer has "
-                    "the rows between. Restore the model file and the log of one time together"
-                )
-            state = state.apply(steps)
-        if state.hash != self._log.last().state:
-            raise LogMismatchError(
-                f"replaying {self._log_path.name} after {self._model_path} does not give the state "
-                "that the log names: one of the files was damaged or changed. Restore both from a "
-                "backup"
-            )
-        return start, state
+    def _with_numbers(self, rows: list[Row]) -> list[Row]:
+        if self.kind != "numbers" or not rows:
+            return rows
+        features = self._log.features([row.id for row in rows]).astype(float).tolist()
+        return [replace(row, numbers=numbers) for row, numbers in zip(rows, features, strict=True)]
 
-    def _change(
-        self,
-        kind: str,
-        plan: Callable[[], list[Step]],
-        *,
-        undoes: int | None = None,
-        erase: str | None = None,
-    ) -> tuple[Change, list[int]]:
+    def _forgetting(self, number: int) -> Step:
+        """Return the step that forgets a row; raises a RequestError if there is none."""
+        steps = self._log.forgetting("id", number)
+        if not steps:
+            raise _no_row(number)
+        return steps[0]
+
+    def _require_width(self, features: Features) -> None:
+        """Raise a RequestError if features (n, d) have another width than those of other rows."""
+        width = self._state.width or self._log.width_waiting()
+        if width is not None and features.shape[1] != width:
+            raise RequestError(
+                422, f"rows of this task have {width} numbers, got {features.shape[1]}"
+            )
+
+    def _plan_and_change(self, plan: Callable[[], Plan], who: str | None) -> Change:
+        with self._changing():
+            return self._change(plan(), who)
+
+    def _change(self, plan: Plan, who: str | None) -> Change:
         """Compute the next state, log the change, and only then show the state to readers."""
         with self._changing():
-            steps = plan()
+            labels = [step.new.label for step in plan.steps] + [new for _, new in plan.classes]
+            names = self._state.new_names({label for label in labels if label is not None})
             try:
-                state = self._state.apply(steps)
+                state = self._state.apply(plan.steps, plan.classes, names)
             except ValueError as error:
                 raise RequestError(422, f"the model refused the change: {error}") from error
-            change, numbers = self._log.append(kind, steps, state.hash, undoes=undoes, erase=erase)
+            plan = replace(plan, names=names)
+            change = self._log.append(plan, self._state.hash, state.hash, who)
             self._state = state
             if change.position - self._saved >= SNAPSHOT_CHANGES:
                 with suppress(OSError):  # the log has everything
                     self._snapshot()
-        return change, numbers
+        return change
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -288,7 +421,7 @@ class Task:
     def _snapshot(self) -> None:
         """Write the state to the model file, which from then on is where a replay starts."""
         position = self._log.last().position
-        if self._state.n_rows:
+        if self._state.can_answer:
             self._state.model.save(self._model_path)
         else:
             self._model_path.unlink(missing_ok=True)
@@ -296,17 +429,18 @@ class Task:
         self._saved = position
 
     def _erase(self) -> None:
-        """Erase the texts of forgotten sources, once the model file no longer needs them."""
-        if not self._log.erasures():
+        """Erase what is to be erased, once the model file no longer needs it."""
+        if not self._log.is_erasing:
             return
         try:
             self._snapshot()
-            self._log.erase()
+            self._log.erase([*self._state.classes, *self._state.added])
+            self._state = self._state.with_classes(self._log.classes(), self._log.names())
         except (sqlite3.Error, OSError) as error:
             raise RequestError(
                 507,
-                f"the rows are forgotten, but their texts could not be erased yet ({error}). They "
-                "will be at the next start, or when a source is forgotten; make room on the disk",
+                f"the rows are forgotten, but what the log holds of them could not be erased yet "
+                f"({error}). Make room on the disk and ask again; the next start does it too",
             ) from error
 
     def _refuse_to_wait(self) -> None:
@@ -316,5 +450,5 @@ class Task:
         )
 
 
-def _forgetting(row: Row) -> Step:
-    return Step(row.id, row.text, row.label, None, row.source)
+def _no_row(number: int) -> RequestError:
+    return RequestError(404, f"there is no row {number}; list the rows to see their numbers")

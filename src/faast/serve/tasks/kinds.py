@@ -1,0 +1,87 @@
+"""Kinds of tasks: what their rows are, and which classifier and encoder they start with."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal, get_args
+
+from faast.data.reader import Modality
+from faast.estimators import FaastClassifier
+from faast.estimators.encoded import CLASSIFIERS
+from faast.estimators.targets import TargetKind
+
+Kind = Literal["texts", "pictures", "numbers"]
+"""Kind of the rows of a task."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+MODALITIES: dict[Kind, Modality] = {"texts": "text", "pictures": "image", "numbers": "features"}
+"""What the library calls each kind."""
+
+
+def kind_of(model: FaastClassifier) -> Kind:
+    """Return the kind of task that a model makes."""
+    return next(kind for kind, modality in MODALITIES.items() if modality == model.modality)
+
+
+def new_model(kind: Kind, encoder: str | None) -> FaastClassifier:
+    """Return a model without rows.
+
+    Parameters
+    ----------
+    kind : Kind
+    encoder : str or None
+        A name for `load_encoder`; None for the default of the kind.
+
+    Raises
+    ------
+    ImportError, OSError, ValueError
+        If there is no such encoder, or it cannot be loaded, or takes rows of another kind.
+    """
+    if kind == "numbers":
+        if encoder is not None:
+            raise ValueError(f"numbers need no encoder; leave out {encoder!r}")
+        return FaastClassifier(novelty=True)
+    model = CLASSIFIERS[MODALITIES[kind]](encoder=encoder, novelty=True)
+    model.set_params(class_names=model.uses_class_names)  # so that it is known without the encoder
+    return model
+
+
+def describe_model(model: FaastClassifier) -> str:
+    """Return as JSON what `model_from` needs."""
+    return json.dumps(
+        {
+            "kind": kind_of(model),
+            "encoder": model.describe_encoder(),
+            "names": model.uses_class_names,
+        }
+    )
+
+
+def model_from(described: str) -> FaastClassifier:
+    """Return the model without rows that `describe_model` was given; the encoder is not opened."""
+    found = json.loads(described)
+    kind: Kind = found["kind"]
+    model = CLASSIFIERS[MODALITIES[kind]](novelty=True)
+    if found["encoder"] is not None:
+        model.set_params(class_names=found["names"])
+        model.restore_encoder(found["encoder"])
+    return model
+
+
+def require_served(model: object, what: str) -> FaastClassifier:
+    """Return a model that can be taught; raise a ValueError that says why it cannot be."""
+    if not isinstance(model, FaastClassifier):
+        raise ValueError(
+            f"{what} holds a {type(model).__name__}; faast serve takes classifiers, as faast learn "
+            "makes from rows with labels"
+        )
+    if not model.is_fitted:
+        return model
+    if model.learned_ is None:
+        raise ValueError(f"{what} was compacted and cannot learn; use the model it was made of")
+    if model.learned_.kind is not TargetKind.LABEL or model.classes_.dtype.kind not in "UO":
+        raise ValueError(f"{what} must have one label per row, and labels that are texts")
+    if model.learned_.embeddings is not None and model.describe_encoder() is None:
+        raise ValueError(f"{what} has embeddings of classes, but no encoder that embeds new ones")
+    return model
