@@ -16,6 +16,7 @@ import pytest
 from faast.cli import bench, classes
 from faast.cli._examples import EXAMPLES
 from faast.cli.main import app
+from faast.cli.serve import token
 
 WORDS = {
     "good": ["worth every penny", "I love it", "works like a charm", "great quality"],
@@ -163,11 +164,12 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
     np.savez(folder / "features.npz", features=features, label=np.arange(20) % 4)
     ran("learn", "more.csv", "-o", "other.faast", cwd=folder)
     (folder / "great.csv").write_text("text,label\ngreat quality 0,great\n")
+    runs_long = ("demo", "bench efficiency", "serve start")  # they are tested by themselves
     for command, examples in EXAMPLES.items():
         shown = ran(*command.split(), "--help", cwd=folder)
         for example in examples:
             assert f"  $ {example}\n" in shown
-            if command in ("demo", "bench efficiency", "serve"):  # long, and tested by themselves
+            if command in runs_long:
                 continue
             piped, _, rest = example.rpartition(" | ")
             stdin = (folder / piped.removeprefix("cat ")).read_text() if piped else None
@@ -178,6 +180,7 @@ def test_examples_of_the_help_run(folder, images, ran, run, monkeypatch):
     named = {command.callback.__name__ for command in app.registered_commands}
     named |= {f"bench {command.name}" for command in bench.app.registered_commands}
     named |= {f"classes {c.callback.__name__}" for c in classes.app.registered_commands}
+    named |= {"serve start"} | {f"serve token {c.name}" for c in token.app.registered_commands}
     assert named == set(EXAMPLES)
 
 

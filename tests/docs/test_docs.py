@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from benchmarks import pages
+from faast.cli.serve._group import DEFAULT, DefaultGroup
 
 ROOT = Path(__file__).parents[2]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -79,6 +80,8 @@ def test_commands_and_options_exist(line):
     while words and hasattr(command, "commands"):
         if words[0].startswith("-"):
             break
+        if isinstance(command, DefaultGroup) and words[0] not in command.commands:
+            words.insert(0, DEFAULT)
         assert words[0] in command.commands
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in parameter.opts} | {"--help"}

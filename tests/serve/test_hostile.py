@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from faast.serve.access.limits import MAX_BODY
 from faast.serve.fields import MAX_LABEL, MAX_ROWS, MAX_TEXT
-from faast.serve.guard import MAX_BODY
 from tests.serve.conftest import state_of
 
 GOOD = {"text": "a", "label": "b"}

@@ -20,7 +20,7 @@ from faast.cli.lm import app as lm
 from faast.cli.merge import merge
 from faast.cli.predict import predict
 from faast.cli.relabel import relabel
-from faast.cli.serve import serve
+from faast.cli.serve import app as serve
 from faast.cli.suggest import suggest
 from faast.cli.suspects import suspects
 from faast.cli.watch import watch
@@ -47,11 +47,11 @@ for command in (
     merge,
     inspect,
     export,
-    serve,
     compare,
 ):
     add_command(app, command, EXAMPLES[command.__name__])
 app.add_typer(classes, name="classes")
+app.add_typer(serve, name="serve")
 app.add_typer(bench, name="bench")
 app.add_typer(lm, name="lm")
 

@@ -9,16 +9,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from faast._version import __version__
-from faast.serve.guard import LOOPBACK, Guard, problem_response
+from faast.serve.access.limits import RATE
+from faast.serve.access.scopes import authorize
+from faast.serve.access.tokens import TokenFile
+from faast.serve.failures import AnswerFailures
+from faast.serve.guard import LOOPBACK, Guard
 from faast.serve.metrics import CountRequests, Metrics
-from faast.serve.problems import RESPONSES, RequestError
+from faast.serve.problems import RESPONSES, RequestError, problem_response
 from faast.serve.routes import (
     ask,
     classes,
@@ -29,16 +33,19 @@ from faast.serve.routes import (
     rows,
     sources,
     tasks,
+    whoami,
 )
 from faast.serve.tasks.folder import TaskFolder
 
-SUBJECTS = (tasks, rows, ask, classes, sources, history, evaluation, classify, inference)
+SUBJECTS = (tasks, rows, ask, classes, sources, history, evaluation, classify, inference, whoami)
 
 PAGE = Path(__file__).with_name("page")
 PAGE_FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
 
 
-def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) -> FastAPI:
+def create_app(
+    folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK, rate: float = RATE
+) -> FastAPI:
     """Return the application that serves the tasks of a folder.
 
     Parameters
@@ -47,6 +54,8 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
         Created if it is missing. One process at a time serves it.
     hosts : iterable of str
         Host names that requests may be addressed to.
+    rate : float
+        Requests a second that each token may send; without tokens there is no limit.
 
     Returns
     -------
@@ -54,12 +63,25 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
         An ASGI application. Its shutdown writes the model files and gives the folder free; after a
         crash the next start replays the logs.
 
+    Raises
+    ------
+    ValueError
+        If `hosts` are more than this machine, and the folder has no tokens; or its file of tokens
+        is damaged.
+
     Examples
     --------
     >>> import tempfile
     >>> from faast.serve import create_app
     >>> app = create_app(tempfile.mkdtemp())  # uvicorn.run(app)
     """
+    tokens = TokenFile(Path(folder))
+    hosts = frozenset(hosts)
+    if not tokens.tokens and hosts - set(LOOPBACK):
+        raise ValueError(
+            "other machines could teach and delete tasks, for there is no token yet; make one: "
+            f"faast serve token create NAME --scope admin --folder {folder}"
+        )
     served = TaskFolder(Path(folder))
 
     @asynccontextmanager
@@ -74,6 +96,7 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
         docs_url=None,  # they load scripts from another site
         redoc_url=None,
         lifespan=lifespan,
+        dependencies=[Depends(authorize)],
     )
     app.state.folder = served
     for subject in SUBJECTS:
@@ -84,14 +107,14 @@ def create_app(folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK) 
     app.add_api_route(
         "/metrics", _shows(metrics), tags=["metrics"], response_class=Response, responses=RESPONSES
     )
-    app.add_middleware(Guard, hosts=hosts)
+    app.add_middleware(Guard, hosts=hosts, tokens=tokens, rate=rate)
+    app.add_middleware(AnswerFailures)
     app.add_middleware(CountRequests, metrics=metrics)  # the last added is the outermost
     for kind, handler in {
         RequestError: _problem,
         RequestValidationError: _invalid,
         HTTPException: _refused,
         sqlite3.Error: _unreadable,
-        Exception: _failed,
     }.items():
         app.add_exception_handler(kind, handler)
     return app
@@ -136,9 +159,3 @@ def _refused(request: Request, error: Any) -> JSONResponse:
 def _unreadable(request: Request, error: Any) -> JSONResponse:
     detail = f"the log of the task cannot be read ({error}); was the task deleted?"
     return problem_response(RequestError(503, detail))
-
-
-def _failed(request: Request, error: Any) -> JSONResponse:
-    return problem_response(
-        RequestError(500, "the server made a mistake; its log says which. Nothing was acknowledged")
-    )

@@ -1,21 +1,24 @@
-"""What a request must satisfy before a route sees it: its host, its origin and its size."""
+"""What a request must satisfy before a route sees it: its host, its origin, its token, its size."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import ipaddress
 from collections.abc import Iterable
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from faast.serve.problems import MEDIA_TYPE, RequestError
+from faast.serve.access.limits import Places, RateLimit, limit_body
+from faast.serve.access.scopes import LOCAL, OPEN, Client
+from faast.serve.access.tokens import TokenFile
+from faast.serve.problems import RequestError, problem_response
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names by which this machine calls itself."""
-
-MAX_BODY = 8 * 2**20
-"""Bytes that the body of a request may have."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -28,24 +31,34 @@ HEADERS = {
 }
 """Sent with every answer: the page runs its own script only, and no other site may show it."""
 
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="faast: any name, the token as password"'}
+"""Makes a browser ask for a token."""
+
 
 class Guard:
-    """ASGI middleware that refuses foreign hosts, foreign origins and large bodies.
+    """ASGI middleware that refuses foreign hosts, foreign origins, strangers and large bodies.
 
     A web page of another site can send requests to this machine. Under a name of its own that it
-    points here (DNS rebinding) it could read the answers, so the Host header must name this
-    machine. Under its real name its requests carry an Origin header, which must be ours.
+    points here (DNS rebinding) it could read the answers, so the Host header must be known. Under
+    its real name its requests carry an Origin header, which must be ours.
 
     Parameters
     ----------
     app : ASGI application
     hosts : iterable of str
-        Host names that requests may be addressed to, without port.
+        Host names that requests may be addressed to, without port. Where tokens are required, an
+        IP address may be too: no other site can point it here.
+    tokens : TokenFile
+    rate : float
+        Requests a second that a client may send, where tokens are required.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = LOOPBACK) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], tokens: TokenFile, rate: float) -> None:
         self.app = app
         self.hosts = frozenset(hosts)
+        self.tokens = tokens
+        self.rate = RateLimit(rate)
+        self.places = Places()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -58,54 +71,70 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        try:
-            headers = Headers(scope=scope)
-            self._require_own(headers)
-            body = await _read_body(headers, receive)
-        except RequestError as problem:
-            await problem_response(problem)(scope, receive, send_with_headers)
-            return
+        headers = Headers(scope=scope)
+        address = scope["client"][0] if scope.get("client") else ""
+        with ExitStack() as held:
+            try:
+                self._require_own(scope["scheme"], headers)
+                client = self._admit(scope["path"], headers, address)
+                held.enter_context(
+                    self.places.take(client.name if client and client.name else address)
+                )
+            except RequestError as problem:
+                await problem_response(problem)(scope, receive, send_with_headers)
+                return
+            scope.setdefault("state", {})["client"] = client
+            await self.app(scope, limit_body(scope["path"], headers, receive), send_with_headers)
 
-        messages = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-        async def receive_body() -> Message:
-            return next(messages, None) or await receive()
-
-        await self.app(scope, receive_body, send_with_headers)
-
-    def _require_own(self, headers: Headers) -> None:
+    def _require_own(self, scheme: str, headers: Headers) -> None:
         host = headers.get("host", "")
-        if _name(f"//{host}") not in self.hosts:
+        name = _name(f"//{host}")
+        if name not in self.hosts and not (self.tokens.required and _is_address(name)):
             raise RequestError(
                 421,
-                "the Host header names another machine; use the address that faast serve prints",
+                "the Host header names another machine; use the address that faast serve prints, "
+                "or start it with --allow-host NAME",
             )
         origin = headers.get("origin")
-        if origin is not None and origin != f"http://{host}":
-            raise RequestError(403, "the request comes from a page of another site; it was refused")
+        if origin is not None and origin != f"{scheme}://{host}":
+            raise RequestError(
+                403,
+                f"the request comes from a page of another site than {scheme}://{host}; a proxy in "
+                "front must pass on the headers Host and X-Forwarded-Proto",
+            )
+
+    def _admit(self, path: str, headers: Headers, address: str) -> Client | None:
+        """Return who sent a request; None for an open path without a token."""
+        if not self.tokens.required:
+            return LOCAL
+        secret = _secret(headers)
+        token = None if secret is None else self.tokens.find(secret)
+        self.rate.take(address if token is None else token.name)
+        if token is not None:
+            return Client(token.name, token.scope)
+        if secret is None and path in OPEN:
+            return None
+        raise RequestError(
+            401,
+            "the token is not known; it may have been revoked"
+            if secret is not None
+            else "a token is needed: send it in the header Authorization: Bearer TOKEN",
+            CHALLENGE,
+        )
 
 
-def problem_response(problem: RequestError) -> JSONResponse:
-    """Return a problem as an HTTP answer."""
-    return JSONResponse(problem.content, problem.status, media_type=MEDIA_TYPE)
-
-
-async def _read_body(headers: Headers, receive: Receive) -> bytes:
-    """Return the body of a request, which is refused as soon as it is too large."""
-    too_large = RequestError(
-        413, f"the body has more than {MAX_BODY} bytes; send the rows in several requests"
-    )
-    length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > MAX_BODY:
-        raise too_large
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise too_large
-        if not message.get("more_body", False):
-            return bytes(body)
+def _secret(headers: Headers) -> str | None:
+    """Return the token of a request: a bearer token, or a password with any user name."""
+    kind, _, given = headers.get("authorization", "").partition(" ")
+    given = given.strip()
+    if kind.lower() == "bearer":
+        return given
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(given, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return None
 
 
 def _name(address: str) -> str | None:
@@ -115,3 +144,11 @@ def _name(address: str) -> str | None:
     except ValueError:
         return None
     return f"[{name}]" if name is not None and ":" in name else name
+
+
+def _is_address(name: str | None) -> bool:
+    try:
+        ipaddress.ip_address((name or "").strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -6,12 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 MEDIA_TYPE = "application/problem+json"
 
 
-class RequestError(Exception):
-    """An error that a request is answered with.
+class RequestError(HTTPException):
+    """An error that a request is answered with; raised anywhere, also while a body is read.
 
     Parameters
     ----------
@@ -19,13 +21,16 @@ class RequestError(Exception):
         HTTP status.
     detail : str
         What happened and what to do.
+    headers : dict of str to str, optional
+        Headers of the answer.
     **more
         Further members of the answer.
     """
 
-    def __init__(self, status: int, detail: str, **more: Any) -> None:
-        super().__init__(detail)
-        self.status = status
+    def __init__(
+        self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Any
+    ) -> None:
+        super().__init__(status, detail, headers)
         self.content = {
             "type": "about:blank",
             "title": HTTPStatus(status).phrase,
@@ -34,6 +39,16 @@ class RequestError(Exception):
             "error": detail,  # where the Open Inference Protocol has it
             **more,
         }
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def problem_response(problem: RequestError) -> JSONResponse:
+    """Return a problem as an HTTP answer."""
+    return JSONResponse(
+        problem.content, problem.status_code, problem.headers, media_type=MEDIA_TYPE
+    )
 
 
 class ProblemDetails(BaseModel):

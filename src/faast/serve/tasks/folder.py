@@ -39,7 +39,7 @@ class TaskFolder:
         files = [*path.glob(f"*{MODEL_SUFFIX}"), *path.glob(f"*{LOG_SUFFIX}")]
         for name in sorted({file.stem for file in files}):
             try:
-                if not re.match(NAME_PATTERN, name):
+                if not re.fullmatch(NAME_PATTERN, name):
                     raise ValueError("a task is named in letters, digits, - and _, up to 64")
                 self._tasks[name] = Task(path, name)
             except (ValueError, OSError, ImportError) as error:

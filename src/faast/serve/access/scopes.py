@@ -1,0 +1,121 @@
+"""The scope that each route needs, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBasic, HTTPBearer
+
+from faast.serve.access.tokens import Scope
+from faast.serve.problems import RequestError
+
+OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
+"""Paths that need no token: those by which an orchestrator sees that the server is alive."""
+
+ROUTES: dict[Scope, tuple[str, ...]] = {
+    Scope.ASK: (
+        "GET /",
+        "GET /page.js",
+        "GET /page.css",
+        "GET /metrics",
+        "GET /v1/whoami",
+        "GET /v1/tasks",
+        "GET /v1/tasks/{task}",
+        "GET /v1/tasks/{task}/classes",
+        "POST /v1/tasks/{task}/ask",
+        "GET /v1/tasks/{task}/evaluation",
+        "POST /v1/classify",
+        "GET /v1/models",
+        "GET /v2",
+        "GET /v2/health/live",
+        "GET /v2/health/ready",
+        "GET /v2/models/{model}",
+        "GET /v2/models/{model}/ready",
+        "POST /v2/models/{model}/infer",
+    ),
+    Scope.TEACH: (
+        "GET /v1/tasks/{task}/rows",
+        "POST /v1/tasks/{task}/rows",
+        "GET /v1/tasks/{task}/rows/{row}",
+        "PATCH /v1/tasks/{task}/rows/{row}",
+        "DELETE /v1/tasks/{task}/rows/{row}",
+        "GET /v1/tasks/{task}/sources",
+        "GET /v1/tasks/{task}/history",
+        "POST /v1/tasks/{task}/undo",
+        "GET /v1/tasks/{task}/model",
+    ),
+    Scope.ADMIN: (
+        "POST /v1/tasks",
+        "DELETE /v1/tasks/{task}",
+        "POST /v1/tasks/{task}/forget-source",
+    ),
+}
+"""Asking shows no row that somebody taught; teaching can be undone; the rest needs admin."""
+
+SCOPES = {route: scope for scope, routes in ROUTES.items() for route in routes}
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who sent a request.
+
+    Attributes
+    ----------
+    name : str or None
+        Name of the token; None where none is needed.
+    scope : Scope
+    """
+
+    name: str | None
+    scope: Scope
+
+
+LOCAL = Client(None, Scope.ADMIN)
+"""A program of this machine, where no tokens were made."""
+
+
+def scope_of(method: str, path: str) -> Scope:
+    """Return the scope that a route needs; one that is missing in the table needs the highest."""
+    return SCOPES.get(f"{method} {path}", Scope.ADMIN)
+
+
+def the_client(request: Request) -> Client | None:
+    """Return who sent a request; None where a path is open and no token was sent."""
+    client: Client | None = request.state.client
+    return client
+
+
+TheClient = Annotated[Client | None, Depends(the_client)]
+
+
+def the_name(client: TheClient) -> str | None:
+    """Return the name of the token of a request."""
+    return None if client is None else client.name
+
+
+Who = Annotated[str | None, Depends(the_name)]
+"""Who is named in the history of a task."""
+
+
+def authorize(
+    request: Request,
+    client: TheClient,
+    bearer: Annotated[object, Depends(HTTPBearer(auto_error=False))],
+    basic: Annotated[object, Depends(HTTPBasic(auto_error=False))],
+) -> None:
+    """Refuse a client whose scope does not include that of the route.
+
+    The guard has read the token already; the two schemes are parameters so that the OpenAPI
+    document names them.
+    """
+    if client is None:
+        return
+    needed = scope_of(request.method, request.scope["route"].path)
+    if not client.scope.includes(needed):
+        raise RequestError(
+            403,
+            f"the token {client.name!r} has the scope {client.scope}, and this needs {needed}; ask "
+            f"whoever runs the server for a token: faast serve token create NAME --scope {needed}",
+        )
