@@ -196,7 +196,7 @@ def test_a_change_that_cannot_be_written_is_not_acknowledged_and_not_seen(task):
     task._log._writer.execute("PRAGMA query_only = ON")  # as on a disk that is full
     with pytest.raises(RequestError, match="not acknowledged") as raised:
         task.teach([NewRow("refund", "refund")])
-    assert raised.value.status == 507
+    assert raised.value.status_code == 507
     assert task.state is before
     task._log._writer.execute("PRAGMA query_only = OFF")
     assert task.rows() == rows
