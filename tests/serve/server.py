@@ -88,7 +88,7 @@ def _fork():
     import uvicorn.protocols.http.auto
     import uvicorn.protocols.websockets.auto  # noqa: F401 - a server imports these as it starts
 
-    import faast.cli.serve  # noqa: F401
+    import faast.cli.serve.start  # noqa: F401
     from tests.serve.conftest import serving
 
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as client:
@@ -112,10 +112,10 @@ def _tell(**facts):
 
 def _serve(folder, snapshot_changes):
     import faast.serve.tasks.task
-    from faast.cli.serve import serve
+    from faast.cli.serve.start import start
 
     faast.serve.tasks.task.SNAPSHOT_CHANGES = snapshot_changes
-    serve(Path(folder), port=0, json=True)
+    start(Path(folder), port=0, json=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The scope that each route needs, in one table."""
+"""The scope that each route needs, in one table.
+
+Dependencies are coroutines: those that only look something up need no thread.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ def scope_of(method: str, path: str) -> Scope:
     return SCOPES.get(f"{method} {path}", Scope.ADMIN)
 
 
-def the_client(request: Request) -> Client | None:
+async def the_client(request: Request) -> Client | None:
     """Return who sent a request; None where a path is open and no token was sent."""
     client: Client | None = request.state.client
     return client
@@ -90,7 +93,7 @@ def the_client(request: Request) -> Client | None:
 TheClient = Annotated[Client | None, Depends(the_client)]
 
 
-def the_name(client: TheClient) -> str | None:
+async def the_name(client: TheClient) -> str | None:
     """Return the name of the token of a request."""
     return None if client is None else client.name
 
@@ -99,7 +102,7 @@ Who = Annotated[str | None, Depends(the_name)]
 """Who is named in the history of a task."""
 
 
-def authorize(
+async def authorize(
     request: Request,
     client: TheClient,
     bearer: Annotated[object, Depends(HTTPBearer(auto_error=False))],
