@@ -15,6 +15,7 @@ from faast.serve.access.limits import AT_ONCE_PER_CLIENT, RATE, Places, RateLimi
 from faast.serve.access.scopes import OPEN, SCOPES
 from faast.serve.access.tokens import Scope, TokenFile
 from faast.serve.problems import RequestError
+from tests.serve.conftest import teach
 from tests.serve.test_hostile import assert_problem
 
 UNDOCUMENTED = {"GET /", "GET /page.js", "GET /page.css"}
@@ -85,6 +86,14 @@ def test_a_token_says_who_it_is_and_works_as_a_password_too(mail, secrets):
     answer = mail.get("/v1/whoami", headers={"authorization": f"Basic {with_password}"})
     assert answer.json()["name"] == "ask-desk"
     assert "Basic" in mail.get("/").headers["www-authenticate"]  # a browser asks for it
+
+
+def test_the_history_names_the_token(mail, secrets):
+    mail.headers.update(bearing(secrets["teach"]))
+    teach(mail)
+    mail.patch("/v1/tasks/mail/rows/1", json={"label": "other"})
+    found = mail.get("/v1/tasks/mail/history").json()["changes"]
+    assert [change["who"] for change in found] == ["teach-desk"] * 2 + [None] * 2
 
 
 def test_without_tokens_this_machine_may_do_everything(client):

@@ -42,8 +42,14 @@ ROUTES: dict[Scope, tuple[str, ...]] = {
         "GET /v1/tasks/{task}/rows",
         "POST /v1/tasks/{task}/rows",
         "GET /v1/tasks/{task}/rows/{row}",
+        "GET /v1/tasks/{task}/rows/{row}/picture",
         "PATCH /v1/tasks/{task}/rows/{row}",
+        "POST /v1/tasks/{task}/rows/{row}/confirm",
         "DELETE /v1/tasks/{task}/rows/{row}",
+        "POST /v1/tasks/{task}/classes/add",
+        "POST /v1/tasks/{task}/classes/rename",
+        "POST /v1/tasks/{task}/classes/merge",
+        "POST /v1/tasks/{task}/classes/forget",
         "GET /v1/tasks/{task}/sources",
         "GET /v1/tasks/{task}/history",
         "POST /v1/tasks/{task}/undo",
@@ -51,6 +57,7 @@ ROUTES: dict[Scope, tuple[str, ...]] = {
     ),
     Scope.ADMIN: (
         "POST /v1/tasks",
+        "PATCH /v1/tasks/{task}",
         "DELETE /v1/tasks/{task}",
         "POST /v1/tasks/{task}/forget-source",
     ),
@@ -91,15 +98,6 @@ async def the_client(request: Request) -> Client | None:
 
 
 TheClient = Annotated[Client | None, Depends(the_client)]
-
-
-async def the_name(client: TheClient) -> str | None:
-    """Return the name of the token of a request."""
-    return None if client is None else client.name
-
-
-Who = Annotated[str | None, Depends(the_name)]
-"""Who is named in the history of a task."""
 
 
 async def authorize(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from faast.serve.access.scopes import TheClient
 from faast.serve.problems import RequestError
 from faast.serve.tasks.folder import TaskFolder
 from faast.serve.tasks.state import TaskState
@@ -34,10 +35,9 @@ Limit = Annotated[int, Query(ge=1, le=PAGE)]
 Position = Annotated[int, Query(ge=0, lt=2**63)]
 
 
-async def the_name(request: Request) -> str | None:
-    """Return the name of whoever sends the request; None if nobody has to say it."""
-    name: str | None = getattr(request.state, "who", None)
-    return name
+async def the_name(client: TheClient) -> str | None:
+    """Return the name of the token of whoever sends the request; None if none is needed."""
+    return None if client is None else client.name
 
 
 Who = Annotated[str | None, Depends(the_name)]
