@@ -78,6 +78,20 @@ def test_without_it_an_error_says_how_to_get_it(digits):
         FaastClassifier().fit(rows, labels).novelty_score(queries)
 
 
+def test_it_can_be_measured_later(digits, tmp_path):
+    rows, labels, queries, _ = digits
+    model = FaastClassifier().fit(rows, labels)
+    model.save(tmp_path / "model")
+    whole = FaastClassifier(novelty=True).fit(rows, labels)
+    logits = model.predict_log_proba(queries)
+    for measured in (model, faast.load(tmp_path / "model"), whole):
+        scores = measured.measure_novelty().score(queries, logits)
+        np.testing.assert_allclose(scores, whole.novelty_score(queries), rtol=1e-9)
+    assert not model.measures_novelty
+    with pytest.raises(ValueError, match="keeps some of them"):
+        FaastClassifier(selection_rows=0).fit(rows, labels).measure_novelty()
+
+
 @pytest.mark.parametrize(("n_rows", "width"), [(30, 12), (200, 12), (40, 64)])
 def test_leverage_and_distance_equal_their_definitions(rng, n_rows, width):
     rows = rng.standard_normal((n_rows, width)) / np.sqrt(width)

@@ -15,6 +15,7 @@ from faast.estimators.explanation import Explanation, explain
 from faast.estimators.head import Head
 from faast.estimators.labels import as_labels
 from faast.estimators.memory_classifier import MemoryClassifier
+from faast.estimators.novelty import Novelty
 
 
 class ExplainedClassifier(MemoryClassifier):
@@ -86,6 +87,29 @@ class ExplainedClassifier(MemoryClassifier):
         if shares is None:
             return Evidence.of(labels, lead, leave_out_words(row, lead_of), exact=False)
         return Evidence.of(labels, lead, [Part(*share) for share in shares], exact=True)
+
+    def measure_novelty(self) -> Novelty:
+        """Measure what scores how unusual rows are, also in a model without ``novelty=True``.
+
+        The model stays as it is; it takes about as long as solving the weights.
+
+        Returns
+        -------
+        Novelty
+
+        Raises
+        ------
+        ValueError
+            If rows may have several labels, or the model keeps no rows.
+        """
+        head = self._head()
+        if head.novelty is not None:
+            return head.novelty
+        left_out = self._left_out()
+        statistics, scores = left_out.memory.statistics, left_out.head.loo_scores
+        assert statistics is not None
+        assert scores is not None
+        return Novelty.from_statistics(statistics, scores / left_out.head.temperature)
 
     def _column_effects(self, row: AnyArray, contrast: _Contrast) -> list[Part]:
         """Return the effect of each column, compared with its mean over the learned rows."""

@@ -28,16 +28,35 @@ from faast.serve.routes import (
     classes,
     classify,
     evaluation,
+    explain,
     history,
     inference,
+    label_studio,
+    next,
     rows,
     sources,
+    suspects,
     tasks,
     whoami,
 )
 from faast.serve.tasks.folder import TaskFolder
 
-SUBJECTS = (tasks, rows, ask, classes, sources, history, evaluation, classify, inference, whoami)
+SUBJECTS = (
+    tasks,
+    rows,
+    ask,
+    explain,
+    next,
+    classes,
+    sources,
+    history,
+    evaluation,
+    suspects,
+    classify,
+    inference,
+    label_studio,
+    whoami,
+)
 
 PAGE = Path(__file__).with_name("page")
 PAGE_FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}

@@ -28,7 +28,9 @@ ROUTES: dict[Scope, tuple[str, ...]] = {
         "GET /v1/tasks/{task}",
         "GET /v1/tasks/{task}/classes",
         "POST /v1/tasks/{task}/ask",
+        "POST /v1/tasks/{task}/explain",
         "GET /v1/tasks/{task}/evaluation",
+        "GET /v1/tasks/{task}/evaluation/curve",
         "POST /v1/classify",
         "GET /v1/models",
         "GET /v2",
@@ -37,6 +39,10 @@ ROUTES: dict[Scope, tuple[str, ...]] = {
         "GET /v2/models/{model}",
         "GET /v2/models/{model}/ready",
         "POST /v2/models/{model}/infer",
+        "GET /labelstudio/{task}",
+        "GET /labelstudio/{task}/health",
+        "POST /labelstudio/{task}/setup",
+        "POST /labelstudio/{task}/predict",
     ),
     Scope.TEACH: (
         "GET /v1/tasks/{task}/rows",
@@ -45,6 +51,9 @@ ROUTES: dict[Scope, tuple[str, ...]] = {
         "GET /v1/tasks/{task}/rows/{row}/picture",
         "PATCH /v1/tasks/{task}/rows/{row}",
         "POST /v1/tasks/{task}/rows/{row}/confirm",
+        "GET /v1/tasks/{task}/next",
+        "GET /v1/tasks/{task}/suspects",
+        "GET /v1/tasks/{task}/evaluation/rows",
         "DELETE /v1/tasks/{task}/rows/{row}",
         "POST /v1/tasks/{task}/classes/add",
         "POST /v1/tasks/{task}/classes/rename",
@@ -54,6 +63,7 @@ ROUTES: dict[Scope, tuple[str, ...]] = {
         "GET /v1/tasks/{task}/history",
         "POST /v1/tasks/{task}/undo",
         "GET /v1/tasks/{task}/model",
+        "POST /labelstudio/{task}/webhook",
     ),
     Scope.ADMIN: (
         "POST /v1/tasks",
@@ -98,6 +108,11 @@ async def the_client(request: Request) -> Client | None:
 
 
 TheClient = Annotated[Client | None, Depends(the_client)]
+
+
+def may_see_rows(client: Client | None) -> bool:
+    """Tell whether a client may see rows that somebody taught."""
+    return client is not None and client.scope.includes(Scope.TEACH)
 
 
 async def authorize(

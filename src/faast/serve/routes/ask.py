@@ -1,35 +1,88 @@
-"""Ask a task for the labels of texts."""
+"""Ask a task for the labels of rows."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from collections.abc import Sequence
+from typing import Annotated, Self
 
-from faast.serve.fields import Request, Texts
-from faast.serve.problems import RESPONSES
+import numpy as np
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, model_validator
+
+from faast._utils.arrays import FloatArray
+from faast.encoders.base import Features
+from faast.serve.fields import MAX_ROWS, Numbers, Picture, Request, Texts
+from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.dependencies import TheTask, taught_state
+from faast.serve.tasks.kinds import Kind
+from faast.serve.tasks.records import RawRow
+from faast.serve.tasks.state import TaskState
 
 router = APIRouter(prefix="/v1/tasks/{task}", tags=["ask"], responses=RESPONSES)
 
 
 class Question(Request):
-    """Texts to label."""
+    """Rows to label, of the kind of the task."""
 
-    texts: Texts
+    texts: Texts | None = None
+    pictures: Annotated[list[Picture], Field(min_length=1, max_length=MAX_ROWS)] | None = None
+    numbers: Annotated[list[Numbers], Field(min_length=1, max_length=MAX_ROWS)] | None = None
+    novelty: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if len(self._given()) != 1:
+            raise ValueError("a question has one of texts, pictures and numbers")
+        return self
+
+    def _given(self) -> dict[Kind, Sequence[RawRow]]:
+        kinds: dict[Kind, Sequence[RawRow] | None] = {
+            "texts": self.texts,
+            "pictures": self.pictures,
+            "numbers": self.numbers,
+        }
+        return {kind: rows for kind, rows in kinds.items() if rows is not None}
+
+    def of_kind(self, kind: Kind) -> Sequence[RawRow]:
+        """Return the rows; raises a RequestError if the task takes rows of another kind."""
+        ((given, rows),) = self._given().items()
+        if given != kind:
+            raise RequestError(422, f"this is a task of {kind}, and the question has {given}")
+        return rows
 
 
 class LabelAnswer(BaseModel):
-    """The answer for one text."""
+    """The answer for one row.
+
+    `novelty_p_value` is how often a learned row, left out, is as unusual as this one; it is null if
+    it was not asked for or cannot be measured.
+    """
 
     label: str
     probability: float
     runner_up: str | None
     runner_up_probability: float | None
     probabilities: dict[str, float]
+    novelty_p_value: float | None = None
+
+    @classmethod
+    def of(cls, classes: list[str], shares: FloatArray, novelty: float | None = None) -> Self:
+        """Build from the probability of each class, (C,)."""
+        first, *others = np.argsort(-shares, kind="stable").tolist()
+        second = others[0] if others else None
+        probabilities = shares.tolist()
+        return cls(
+            label=classes[first],
+            probability=probabilities[first],
+            runner_up=None if second is None else classes[second],
+            runner_up_probability=None if second is None else probabilities[second],
+            probabilities=dict(zip(classes, probabilities, strict=True)),
+            novelty_p_value=novelty,
+        )
 
 
 class QuestionAnswer(BaseModel):
-    """One answer per text; `state` is the hash of the state that gave them all."""
+    """One answer per row; `state` is the hash of the state that gave them all."""
 
     answers: list[LabelAnswer]
     state: str
@@ -37,21 +90,25 @@ class QuestionAnswer(BaseModel):
 
 @router.post("/ask")
 def ask(task: TheTask, question: Question) -> QuestionAnswer:
-    """Label texts, with the probability of every class and the runner-up."""
+    """Label rows, with the probability of every class and the runner-up."""
     state = taught_state(task)
-    classes = list(state.classes)
-    features = state.encode(question.texts)
-    answers = [_label_answer(classes, shares.tolist()) for shares in state.probabilities(features)]
-    return QuestionAnswer(answers=answers, state=state.hash)
+    features = encode(state, question.of_kind(task.kind))
+    return QuestionAnswer(answers=answer(state, features, question.novelty), state=state.hash)
 
 
-def _label_answer(classes: list[str], shares: list[float]) -> LabelAnswer:
-    order = sorted(range(len(classes)), key=lambda i: -shares[i])
-    second = order[1] if len(order) > 1 else None
-    return LabelAnswer(
-        label=classes[order[0]],
-        probability=shares[order[0]],
-        runner_up=None if second is None else classes[second],
-        runner_up_probability=None if second is None else shares[second],
-        probabilities=dict(zip(classes, shares, strict=True)),
-    )
+def encode(state: TaskState, rows: Sequence[RawRow]) -> Features:
+    """Return features (n, d) of rows to ask about; raises a RequestError if they do not fit."""
+    features, width = state.encode(rows), state.features_model.n_features_in_
+    if features.shape[1] != width:
+        raise RequestError(422, f"rows of this task have {width} numbers, got {features.shape[1]}")
+    return features
+
+
+def answer(state: TaskState, features: Features, novelty: bool = False) -> list[LabelAnswer]:
+    """Return the answers for features (n, d), with their novelty if it is wanted."""
+    classes, shares = list(state.classes), state.probabilities(features)
+    unusual = state.novelty_p_values(features) if novelty else None
+    return [
+        LabelAnswer.of(classes, row, None if unusual is None else float(unusual[i]))
+        for i, row in enumerate(shares)
+    ]

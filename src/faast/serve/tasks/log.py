@@ -15,7 +15,16 @@ import numpy as np
 from faast._utils.arrays import FloatArray
 from faast.core.persistence import sync_folder
 from faast.serve.tasks.reader import LogReader
-from faast.serve.tasks.records import ABSENT, Certificate, Change, ClassStep, Plan, Step
+from faast.serve.tasks.records import (
+    ABSENT,
+    Certificate,
+    Change,
+    ClassStep,
+    Held,
+    Link,
+    Plan,
+    Step,
+)
 from faast.serve.tasks.schema import (
     CHANGE,
     FORMAT,
@@ -163,6 +172,7 @@ class Log(LogReader):
             )
             _write_rows(execute, position, plan)
             _write_classes(execute, plan)
+            _write_links(execute, plan.links)
             if plan.keep_rows is not None:
                 setting = str(int(plan.keep_rows)), KEEP_ROWS
                 execute("UPDATE settings SET value = ? WHERE name = ?", setting)
@@ -172,6 +182,39 @@ class Log(LogReader):
         if plan.keep_rows is not None:
             self.settings[KEEP_ROWS] = str(int(plan.keep_rows))
         return change
+
+    def remember(self, links: Iterable[Link]) -> None:
+        """Write what is known of items of other programs, where no row changes.
+
+        Raises
+        ------
+        sqlite3.Error
+            If it cannot be written.
+        """
+        with self._transaction() as execute:
+            _write_links(execute, links)
+
+    def link(self, origin: str, key: str) -> Link | None:
+        """Return what is known of an item of another program; None if nothing is."""
+        found = self._writer.execute(
+            "SELECT * FROM links WHERE origin = ? AND key = ?", (origin, key)
+        ).fetchone()
+        return None if found is None else Link(*found)
+
+    def links_of(self, origin: str, part_of: str) -> list[Link]:
+        """Return what is known of all items that are part of something."""
+        found = self._writer.execute(
+            "SELECT * FROM links WHERE origin = ? AND part_of = ?", (origin, part_of)
+        )
+        return [Link(*line) for line in found]
+
+    def held(self, number: int) -> Held | None:
+        """Return where a row stands, also one that was forgotten; None if it was erased."""
+        found = self._writer.execute(
+            "SELECT standing, label, features FROM rows JOIN contents ON row = id WHERE id = ?",
+            (number,),
+        ).fetchone()
+        return None if found is None else Held(place_of(*found[:2]), unpack(found[2]))
 
     def erase(self, labels: Iterable[str]) -> None:
         """Erase all that the log holds of forgotten sources, and raw rows that are not kept.
@@ -374,6 +417,11 @@ def _erase_sources(execute: Any, labels: Iterable[str]) -> None:
         "DELETE FROM names WHERE label NOT IN (SELECT value FROM json_each(?))",
         (json.dumps(list(labels)),),
     )
+
+
+def _write_links(execute: Any, links: Iterable[Link]) -> None:
+    for link in links:
+        execute(f"INSERT OR REPLACE INTO links VALUES ({_marks(5)})", link)
 
 
 def _write_names(execute: Any, names: Mapping[str, FloatArray]) -> None:

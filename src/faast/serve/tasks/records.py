@@ -84,6 +84,30 @@ class NewRow(NamedTuple):
     source: str | None = None
 
 
+class Link(NamedTuple):
+    """What is known of an item of another program; see `faast.serve.tasks.links`.
+
+    Attributes
+    ----------
+    origin, key, part_of, version : str
+    row : int or None
+        Number of the row that it became; the row may be forgotten.
+    """
+
+    origin: str
+    key: str
+    part_of: str
+    version: str
+    row: int | None
+
+
+class Held(NamedTuple):
+    """Where a row stands, also one that was forgotten, and its features (d,), float32."""
+
+    place: Place
+    features: Features
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A change before it is made.
@@ -105,6 +129,8 @@ class Plan:
         New value of this setting; None leaves it as it is.
     erase : str or None
         A source of which everything is to be erased.
+    links : sequence of Link
+        What is known of items of other programs from then on.
     """
 
     kind: str
@@ -116,6 +142,7 @@ class Plan:
     undoable: bool = True
     keep_rows: bool | None = None
     erase: str | None = None
+    links: Sequence[Link] = ()
 
 
 @dataclass(frozen=True)

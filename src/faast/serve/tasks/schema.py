@@ -38,6 +38,11 @@ CREATE TABLE contents (row INTEGER PRIMARY KEY, features BLOB NOT NULL, raw);
 CREATE INDEX contents_kept ON contents (row) WHERE raw IS NOT NULL;
 CREATE TABLE classes (label TEXT PRIMARY KEY);
 CREATE TABLE names (label TEXT PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TABLE links (
+    origin TEXT NOT NULL, key TEXT NOT NULL, part_of TEXT NOT NULL, version TEXT NOT NULL,
+    row INTEGER, PRIMARY KEY (origin, key)
+);
+CREATE INDEX links_by_part ON links (origin, part_of);
 CREATE TABLE erasures (
     source TEXT, position INTEGER NOT NULL, n_rows INTEGER NOT NULL, state_before TEXT NOT NULL
 );

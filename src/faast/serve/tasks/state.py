@@ -19,6 +19,7 @@ from faast.encoders import EncoderMismatchError
 from faast.encoders.base import Features
 from faast.estimators import FaastClassifier
 from faast.estimators.class_names import embed_names, is_name, name_classes
+from faast.estimators.novelty import Novelty
 from faast.serve.problems import RequestError
 from faast.serve.tasks.kinds import Kind, kind_of, require_served
 from faast.serve.tasks.records import ClassStep, RawRow, Step
@@ -190,6 +191,20 @@ class TaskState:
         """Return the probability of each class, (n, C), for features (n, d)."""
         self.solve()
         return self.features_model.predict_proba(features)
+
+    def novelty_p_values(self, features: Features) -> FloatArray | None:
+        """Return how often a learned row is as unusual as each of these, (n,); None if unknown."""
+        self.solve()
+        if self._novelty is None:
+            return None
+        return self._novelty.p_values(features, self.features_model.predict_log_proba(features))
+
+    @cached_property
+    def _novelty(self) -> Novelty | None:
+        try:
+            return self.features_model.measure_novelty()
+        except ValueError:  # no rows that tell what is usual
+            return None
 
     def left_out_probabilities(self, features: Features, labels: Sequence[str]) -> FloatArray:
         """Return the probabilities of learned rows, each by the model without this row."""

@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
-from typing import NamedTuple
 
 from faast.core.locking import exclusive
 from faast.core.persistence import sync_folder
 from faast.encoders.base import Features
 from faast.serve.problems import RequestError
 from faast.serve.tasks.kinds import Kind, new_model
+from faast.serve.tasks.links import Item, plan_following, plan_unfollowing
 from faast.serve.tasks.log import Log, remove_log
 from faast.serve.tasks.planning import (
     plan_adding,
@@ -38,6 +38,7 @@ from faast.serve.tasks.records import (
     Step,
 )
 from faast.serve.tasks.replay import create_log, replay
+from faast.serve.tasks.review import Learned, Pool, Review
 from faast.serve.tasks.state import TaskState
 
 MODEL_SUFFIX = ".faast"
@@ -45,34 +46,6 @@ LOG_SUFFIX = ".faast-log"
 
 SNAPSHOT_CHANGES = 500
 """Number of changes after which the model file is written anew, so that a start replays fewer."""
-
-
-class Learned(NamedTuple):
-    """All learned rows that the log holds, of one moment.
-
-    Attributes
-    ----------
-    state : TaskState
-    ids : list of int
-    labels : list of str
-    confirmed : list of bool
-        Whether a person has checked the label.
-    features : ndarray of shape (n, d), float32
-    """
-
-    state: TaskState
-    ids: list[int]
-    labels: list[str]
-    confirmed: list[bool]
-    features: Features
-
-
-class Pool(NamedTuple):
-    """All rows that wait for a label, of one moment; features have shape (n, d)."""
-
-    state: TaskState
-    ids: list[int]
-    features: Features
 
 
 class Task:
@@ -103,6 +76,8 @@ class Task:
         self._log_path = folder / f"{name}{LOG_SUFFIX}"
         self._writing = RLock()
         self._closing = ExitStack()
+        self._review: Review | None = None
+        self._pool: Pool | None = None
         with ExitStack() as opening:
             opening.enter_context(exclusive(self._model_path, self._refuse_to_wait))
             self._open_log(opening)
@@ -169,6 +144,11 @@ class Task:
     def created(self) -> int:
         """Time at which the log was started, in seconds since 1970."""
         return self._created
+
+    @property
+    def position(self) -> int:
+        """Number of the latest change."""
+        return self._log.history(1)[0].position
 
     @property
     def classes(self) -> dict[str, int]:
@@ -278,6 +258,28 @@ class Task:
             self._erase()
         return change
 
+    def follow(self, origin: str, items: Sequence[Item], who: str | None = None) -> Change | None:
+        """Let rows become what another program says of its items; see `plan_following`.
+
+        Returns
+        -------
+        Change or None
+            None if nothing was learned or forgotten.
+        """
+        features = self._state.encode_to_learn([item.raw for item in items])
+        with self._changing():
+            self._require_width(features)
+            items = [item.resolved(self._state.resolve) for item in items]
+            keep = self.keep_rows
+            return self._linked(plan_following(self._log, origin, items, features, keep), who)
+
+    def unfollow(
+        self, origin: str, keys: Sequence[str], parts: Sequence[str], who: str | None = None
+    ) -> Change | None:
+        """Forget the rows of deleted items; see `plan_unfollowing`, and `follow`."""
+        with self._changing():
+            return self._linked(plan_unfollowing(self._log, origin, keys, parts), who)
+
     def undo(self, who: str | None = None) -> Change:
         """Take back the latest change that was not taken back yet."""
         return self._plan_and_change(lambda: plan_undoing(self._log), who)
@@ -307,15 +309,27 @@ class Task:
             raise RequestError(404, f"the log keeps no picture of row {number}")
         return raw
 
-    def learned(self) -> Learned:
-        """Return the latest state with all learned rows that the log holds."""
+    def find(self, numbers: Sequence[int]) -> list[Row]:
+        """Return rows by their numbers, in the same order; those that are gone are left out."""
+        found = [self._log.row(number) for number in numbers]
+        return self._with_numbers([row for row in found if row is not None])
+
+    def review(self) -> Review:
+        """Return what the learned rows of the latest state say; each state has one review."""
         with self._writing:
-            return Learned(self._state, *self._log.labelled())
+            review = self._review
+            if review is None or review.learned.state is not self._state:
+                points = {} if review is None else review.points
+                review = Review(Learned(self._state, *self._log.labelled()), points)
+                self._review = review
+            return review
 
     def pool(self) -> Pool:
-        """Return the latest state with all rows that wait for a label."""
+        """Return the rows of the latest state that wait for a label; each state has one pool."""
         with self._writing:
-            return Pool(self._state, *self._log.pool())
+            if self._pool is None or self._pool.state is not self._state:
+                self._pool = Pool(self._state, *self._log.pool())
+            return self._pool
 
     def sources(self) -> dict[str, int]:
         """Return the number of rows of each source."""
@@ -386,6 +400,13 @@ class Task:
     def _plan_and_change(self, plan: Callable[[], Plan], who: str | None) -> Change:
         with self._changing():
             return self._change(plan(), who)
+
+    def _linked(self, plan: Plan, who: str | None) -> Change | None:
+        """Make a change if there is one, and remember its links in any case."""
+        if plan.steps:
+            return self._change(plan, who)
+        self._log.remember(plan.links)
+        return None
 
     def _change(self, plan: Plan, who: str | None) -> Change:
         """Compute the next state, log the change, and only then show the state to readers."""

@@ -1,0 +1,1 @@
+"""Label Studio: what its projects ask for, and the messages it sends to a model."""
