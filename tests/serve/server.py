@@ -40,9 +40,9 @@ class Server:
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
 
-    def start(self, folder, *, snapshot_changes=500):
-        """Start a process; `wait` until it listens."""
-        order = {"folder": str(folder), "snapshot_changes": snapshot_changes}
+    def start(self, folder, *, snapshot_changes=500, **options):
+        """Start a process with options of the command; `wait` until it listens."""
+        order = {"folder": str(folder), "snapshot_changes": snapshot_changes, **options}
         self._forking.stdin.write(json.dumps(order) + "\n")
         self._forking.stdin.flush()
         self.pid = self._told()["pid"]
@@ -110,12 +110,12 @@ def _tell(**facts):
     sys.stdout.flush()
 
 
-def _serve(folder, snapshot_changes):
+def _serve(folder, snapshot_changes, **options):
     import faast.serve.tasks.task
     from faast.cli.serve.start import start
 
     faast.serve.tasks.task.SNAPSHOT_CHANGES = snapshot_changes
-    start(Path(folder), port=0, json=True)
+    start(Path(folder), port=0, json=True, **options)
 
 
 if __name__ == "__main__":

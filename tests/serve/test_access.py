@@ -71,10 +71,21 @@ def test_every_route_refuses_whoever_has_no_token_or_too_small_a_scope(mail, sec
 
 @pytest.mark.parametrize(
     "header",
-    ["Bearer", "Bearer ", "Basic", "Basic !", "Basic bm9jb2xvbg==", "Token x", "Bearer  \t", ""],
+    [
+        "Bearer",
+        "Bearer ",
+        "Basic",
+        "Basic !",
+        "Basic bm9jb2xvbg==",
+        "Basic \xe9",
+        "Bearer \xe9",
+        "Token x",
+        "Bearer  \t",
+        "",
+    ],
 )
 def test_a_header_without_a_token_is_refused(mail, secrets, header):
-    assert_problem(mail.get("/v1/tasks", headers={"authorization": header}), 401)
+    assert_problem(mail.get("/v1/tasks", headers={"authorization": header.encode("latin-1")}), 401)
 
 
 def test_a_token_says_who_it_is_and_works_as_a_password_too(mail, secrets):

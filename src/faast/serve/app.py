@@ -114,6 +114,7 @@ def create_app(
         description="Teach tasks labelled texts, correct and forget them exactly, and ask.",
         docs_url=None,  # they load scripts from another site
         redoc_url=None,
+        redirect_slashes=False,  # an address with a slash too many names nothing
         lifespan=lifespan,
         dependencies=[Depends(authorize)],
     )

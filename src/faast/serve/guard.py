@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -87,7 +86,7 @@ class Guard:
             await self.app(scope, limit_body(scope["path"], headers, receive), send_with_headers)
 
     def _require_own(self, scheme: str, headers: Headers) -> None:
-        host = headers.get("host", "")
+        host = ", ".join(headers.getlist("host"))  # of several, a proxy may take another one
         name = _name(f"//{host}")
         if name not in self.hosts and not (self.tokens.required and _is_address(name)):
             raise RequestError(
@@ -132,7 +131,7 @@ def _secret(headers: Headers) -> str | None:
     if kind.lower() == "basic":
         try:
             return base64.b64decode(given, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no text in it
             return ""
     return None
 
