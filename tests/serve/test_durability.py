@@ -24,7 +24,7 @@ from faast.serve.tasks.log import Log
 from faast.serve.tasks.records import NewRow, Plan
 from faast.serve.tasks.replay import LogMismatchError
 from faast.serve.tasks.state import TaskState
-from faast.serve.tasks.task import Task
+from faast.serve.tasks.task import Task, create_task
 from tests.serve.killed import change_as_told
 
 KILLS = int(os.environ.get("FAAST_KILLS", "20"))
@@ -74,7 +74,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path):
 
     The change under way may be in the log or not, but whole.
     """
-    Task.create(tmp_path, "mail").close()
+    create_task(tmp_path, "mail")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.serve.killed"])
     drawn = random.Random(0)
@@ -135,7 +135,8 @@ def draw(drawn, known):
 
 @pytest.fixture
 def task(tmp_path):
-    task = Task.create(tmp_path, "mail")
+    create_task(tmp_path, "mail")
+    task = Task(tmp_path, "mail")
     task.teach([NewRow("lost card", "card", "ann"), NewRow("top up", "top up", "bob")])
     yield task
     task._closing.close()
@@ -254,7 +255,8 @@ def test_a_start_replays_only_what_follows_the_snapshot(task, tmp_path, monkeypa
 
 def test_readers_see_only_states_that_existed_and_their_own_changes(tmp_path):
     """Threads teach and ask at once: every answer is that of a state of the history."""
-    task = Task.create(tmp_path, "mail")
+    create_task(tmp_path, "mail")
+    task = Task(tmp_path, "mail")
     task.teach([NewRow("lost card", "card"), NewRow("top up", "top up")])
     ends = time.monotonic() + 1.0
     with ThreadPoolExecutor(5) as pool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,10 @@ PAGE_FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
 
 
 def create_app(
-    folder: str | os.PathLike[str], hosts: Iterable[str] = LOOPBACK, rate: float = RATE
+    folder: str | os.PathLike[str],
+    hosts: Iterable[str] = LOOPBACK,
+    rate: float = RATE,
+    open_folder: Callable[[Path], TaskFolder] = TaskFolder,
 ) -> FastAPI:
     """Return the application that serves the tasks of a folder.
 
@@ -75,6 +78,8 @@ def create_app(
         Host names that requests may be addressed to.
     rate : float
         Requests a second that each token may send; without tokens there is no limit.
+    open_folder : callable
+        Opens the folder; `faast.serve.on_ray` opens it in another process.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def create_app(
             "other machines could teach and delete tasks, for there is no token yet; make one: "
             f"faast serve token create NAME --scope admin --folder {folder}"
         )
-    served = TaskFolder(Path(folder))
+    served = open_folder(Path(folder))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

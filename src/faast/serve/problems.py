@@ -31,6 +31,7 @@ class RequestError(HTTPException):
         self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Any
     ) -> None:
         super().__init__(status, detail, headers)
+        self.more = more
         self.content = {
             "type": "about:blank",
             "title": HTTPStatus(status).phrase,
@@ -43,12 +44,21 @@ class RequestError(HTTPException):
     def __str__(self) -> str:
         return self.detail
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _request_error, (self.status_code, self.detail, self.headers, self.more)
+
 
 def problem_response(problem: RequestError) -> JSONResponse:
     """Return a problem as an HTTP answer."""
     return JSONResponse(
         problem.content, problem.status_code, problem.headers, media_type=MEDIA_TYPE
     )
+
+
+def _request_error(
+    status: int, detail: str, headers: dict[str, str] | None, more: dict[str, Any]
+) -> RequestError:
+    return RequestError(status, detail, headers, **more)
 
 
 class ProblemDetails(BaseModel):

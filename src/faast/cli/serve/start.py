@@ -5,13 +5,17 @@ from __future__ import annotations
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from faast._utils.imports import import_optional
 from faast.cli._options import Json
 from faast.cli._output import emit
+
+if TYPE_CHECKING:
+    from faast.serve.tasks.folder import TaskFolder
 
 HOST = "127.0.0.1"
 """Only programs of this machine can reach it."""
@@ -49,6 +53,16 @@ def start(
             min=0.01, help="Requests a second that each token may send; without tokens, any number."
         ),
     ] = 100.0,
+    on_ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray", help="Answer by several processes on a Ray cluster; needs the extra ray."
+        ),
+    ] = False,
+    replicas: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of these processes; by default Ray chooses."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Listen until Ctrl-C. 'faast serve FOLDER' is short for this.
@@ -57,22 +71,61 @@ def start(
     NAME.faast-log before it is acknowledged. Only this machine can connect, unless --host says
     otherwise.
     """
-    uvicorn: Any = import_optional("uvicorn", "serve")
-    from faast.serve import create_app
+    if replicas is not None and not on_ray:
+        raise ValueError("--replicas is for --ray; without it one process answers")
     from faast.serve.guard import LOOPBACK
 
+    hosts = [*LOOPBACK, _bracketed(host), *(allow_host or ())]
+    if on_ray:
+        _start_on_ray(folder, host, port, replicas, hosts, rate, json)
+    else:
+        _start_here(folder, host, port, hosts, rate, json)
+
+
+def _start_here(
+    folder: Path, host: str, port: int, hosts: list[str], rate: float, json: bool
+) -> None:
+    """Serve a folder by this process."""
+    uvicorn: Any = import_optional("uvicorn", "serve")
+    from faast.serve import create_app
+
     with _listener(host, port) as listener:
-        app = create_app(folder, [*LOOPBACK, _bracketed(host), *(allow_host or ())], rate)
+        app = create_app(folder, hosts, rate)
         listener.listen()
-        for name, why in app.state.folder.unserved.items():
-            typer.echo(f"not served: {name}: {why}", err=True)
-        address = f"http://{_bracketed(host)}:{listener.getsockname()[1]}/"
-        emit({"address": address, "folder": str(folder)}, json)
-        sys.stdout.flush()  # a program may wait for the address
+        _tell(app.state.folder, host, listener.getsockname()[1], json)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, limit_concurrency=CONNECTIONS
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _start_on_ray(
+    folder: Path,
+    host: str,
+    port: int,
+    replicas: int | None,
+    hosts: list[str],
+    rate: float,
+    json: bool,
+) -> None:
+    """Serve a folder by processes of a Ray cluster."""
+    import_optional("ray.serve", "ray")
+    from faast.serve.on_ray import deployed
+
+    with _listener(host, port) as listener:  # finds a free port, and whether it can be had
+        port = listener.getsockname()[1]
+    with deployed(folder, host, port, replicas, hosts=hosts, rate=rate) as served:
+        _tell(served, host, port, json)
+        Event().wait()
+
+
+def _tell(folder: TaskFolder, host: str, port: int, json: bool) -> None:
+    """Print the address, and what of the folder is not served."""
+    for name, why in folder.unserved.items():
+        typer.echo(f"not served: {name}: {why}", err=True)
+    address = f"http://{_bracketed(host)}:{port}/"
+    emit({"address": address, "folder": str(folder.path)}, json)
+    sys.stdout.flush()  # a program may wait for the address
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
 from faast.serve.problems import RequestError
 from faast.serve.tasks.kinds import Kind
-from faast.serve.tasks.task import LOG_SUFFIX, MODEL_SUFFIX, Task
+from faast.serve.tasks.task import LOG_SUFFIX, MODEL_SUFFIX, Task, create_task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """Names of tasks: no dots or slashes, so that a name is never a path."""
@@ -23,6 +24,8 @@ class TaskFolder:
     ----------
     path : Path
         Created if it is missing.
+    open_task : callable
+        Opens the task of a name in a folder.
 
     Attributes
     ----------
@@ -30,10 +33,11 @@ class TaskFolder:
         Why files are not served, by their name.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, open_task: Callable[[Path, str], Task] = Task) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.unserved: dict[str, str] = {}
+        self._open = open_task
         self._changing = Lock()
         self._tasks: dict[str, Task] = {}
         files = [*path.glob(f"*{MODEL_SUFFIX}"), *path.glob(f"*{LOG_SUFFIX}")]
@@ -41,7 +45,7 @@ class TaskFolder:
             try:
                 if not re.fullmatch(NAME_PATTERN, name):
                     raise ValueError("a task is named in letters, digits, - and _, up to 64")
-                self._tasks[name] = Task(path, name)
+                self._tasks[name] = open_task(path, name)
             except (ValueError, OSError, ImportError) as error:
                 self.unserved[name] = str(error)
 
@@ -69,7 +73,8 @@ class TaskFolder:
         """Create a task; raises a RequestError if the name is taken or the encoder is bad."""
         with self._changing:
             try:
-                task = Task.create(self.path, name, kind, encoder, keep_rows)
+                create_task(self.path, name, kind, encoder, keep_rows)
+                task = self._open(self.path, name)
             except FileExistsError as error:
                 raise RequestError(
                     409, f"there is a task {name!r} already; choose another"

@@ -11,7 +11,6 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from faast._utils.arrays import FloatArray
 from faast.core.persistence import content_hash, load
@@ -22,14 +21,7 @@ from faast.estimators import FaastClassifier
 from faast.estimators.class_names import embed_names, is_name, name_classes
 from faast.estimators.novelty import Novelty
 from faast.serve.problems import RequestError
-from faast.serve.tasks.kinds import (
-    Kind,
-    describe_model,
-    kind_of,
-    model_from,
-    require_served,
-    scale_for,
-)
+from faast.serve.tasks.kinds import Kind, kind_of, require_served
 from faast.serve.tasks.records import ClassStep, RawRow, Step
 
 Names = Mapping[str, FloatArray]
@@ -190,19 +182,11 @@ class TaskState:
         changed = replace(self, added=tuple(sorted(added)), names=names)
         return changed._with_learned(_on_features(self.model))
 
-    def with_model(self, described: str | None) -> TaskState:
-        """Return the state with a model that was described anew, if it is not None."""
-        return self if described is None else replace(self, model=model_from(described))
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_solving"}
 
-    def describe_scaled(self, features: Features) -> str | None:
-        """Describe the model with a scale that suits the first rows (n, d) of numbers.
-
-        Returns None if a scale is not needed or fixed already. The scale stays, so that the same
-        rows give the same bits, whichever of them was learned first.
-        """
-        if self.kind != "numbers" or self.can_answer or self.model.key_scale is not None:
-            return None
-        return describe_model(clone(self.model).set_params(key_scale=scale_for(features)))
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _solving=Lock())
 
     def solve(self) -> None:
         """Solve the weights, once; later callers find them solved."""

@@ -83,43 +83,6 @@ class Task:
             self._open_log(opening)
             self._closing = opening.pop_all()
 
-    @classmethod
-    def create(
-        cls,
-        folder: Path,
-        name: str,
-        kind: Kind = "texts",
-        encoder: str | None = None,
-        keep_rows: bool = True,
-    ) -> Task:
-        """Create a task without rows.
-
-        Parameters
-        ----------
-        folder : Path
-        name : str
-        kind : {"texts", "pictures", "numbers"}
-        encoder : str, optional
-            A name for `load_encoder`; by default that of the kind.
-        keep_rows : bool
-            Whether the log keeps rows as they were given; else only their features and labels.
-
-        Raises
-        ------
-        FileExistsError
-            If there is one of that name.
-        RequestError
-            If there is no such encoder, or it cannot be loaded.
-        """
-        if (folder / f"{name}{MODEL_SUFFIX}").exists():
-            raise FileExistsError(f"there is a model file {name}{MODEL_SUFFIX}")
-        try:
-            model = new_model(kind, encoder)
-        except (ImportError, OSError, ValueError) as error:
-            raise RequestError(422, str(error)) from error
-        create_log(folder / f"{name}{LOG_SUFFIX}", TaskState(model), keep_rows)
-        return cls(folder, name)
-
     @property
     def state(self) -> TaskState:
         """The latest state."""
@@ -176,8 +139,7 @@ class Task:
                 added.append(AddedRow(number, row.source, raw, vector))
                 steps.append(Step(number, ABSENT, Place(Standing.PRESENT, label), vector))
             kind = "teach" if any(step.new.label for step in steps) else "add"
-            model = self._state.describe_scaled(features)
-            change = self._change(Plan(kind, steps, added, model=model), who)
+            change = self._change(Plan(kind, steps, added), who)
         return change, numbers
 
     def correct(self, number: int, label: str, who: str | None = None) -> Change:
@@ -414,9 +376,8 @@ class Task:
         with self._changing():
             labels = [step.new.label for step in plan.steps] + [new for _, new in plan.classes]
             names = self._state.new_names({label for label in labels if label is not None})
-            start = self._state.with_model(plan.model)
             try:
-                state = start.apply(plan.steps, plan.classes, names)
+                state = self._state.apply(plan.steps, plan.classes, names)
             except ValueError as error:
                 raise RequestError(422, f"the model refused the change: {error}") from error
             plan = replace(plan, names=names)
@@ -471,6 +432,41 @@ class Task:
             f"{self._model_path} is in use by another process, such as another faast serve; stop "
             "that one first"
         )
+
+
+def create_task(
+    folder: Path,
+    name: str,
+    kind: Kind = "texts",
+    encoder: str | None = None,
+    keep_rows: bool = True,
+) -> None:
+    """Write the log of a new task without rows.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+    kind : {"texts", "pictures", "numbers"}
+    encoder : str, optional
+        A name for `load_encoder`; by default that of the kind.
+    keep_rows : bool
+        Whether the log keeps rows as they were given; else only their features and labels.
+
+    Raises
+    ------
+    FileExistsError
+        If there is one of that name.
+    RequestError
+        If there is no such encoder, or it cannot be loaded.
+    """
+    if (folder / f"{name}{MODEL_SUFFIX}").exists():
+        raise FileExistsError(f"there is a model file {name}{MODEL_SUFFIX}")
+    try:
+        model = new_model(kind, encoder)
+    except (ImportError, OSError, ValueError) as error:
+        raise RequestError(422, str(error)) from error
+    create_log(folder / f"{name}{LOG_SUFFIX}", TaskState(model), keep_rows)
 
 
 def _no_row(number: int) -> RequestError:
