@@ -32,7 +32,7 @@ from faast.serve.tasks.state import TaskState
 ITEMS, ANNOTATIONS = 120, 20
 TOKEN = "0" * 40
 PASSWORD = "only-for-this-run"
-START_SECONDS = 300
+START_SECONDS = 900
 
 
 class Server:
@@ -154,12 +154,21 @@ class Project:
         version = next(one["model_version"] for one in found if one["id"] == latest)
         return [one for one in found if one["model_version"] == version]
 
+    def use_predictions(self, version: str) -> None:
+        """Let Label Studio order items by the predictions of a version, doubtful ones first."""
+        chosen = {"model_version": version, "sampling": "Uncertainty sampling"}
+        self.studio.ask("PATCH", f"/api/projects/{self.number}", chosen)
+
     def in_order(self) -> list[int]:
         """Return the items as the Data Manager lists them by rising prediction score."""
         view = {"project": self.number, "data": {"ordering": ["tasks:predictions_score"]}}
         number = self.studio.ask("POST", "/api/dm/views", view)["id"]
         route = f"/api/tasks?view={number}&project={self.number}&page_size={len(self.items)}"
         return [task["id"] for task in self.studio.ask("GET", route)["tasks"]]
+
+    def next_item(self) -> int:
+        """Return the item that Label Studio gives to whoever labels next."""
+        return int(self.studio.ask("GET", f"/api/projects/{self.number}/next")["id"])
 
     def state(self) -> str:
         """Return the hash of all that the task has learned."""
@@ -186,6 +195,11 @@ def same(project: Project, rows: dict[int, tuple[str, str]]) -> str:
         if equal
         else "**other than learning them in one call**"
     )
+
+
+def yes(holds: bool) -> str:
+    """Say whether something holds."""
+    return "yes" if holds else "**no**"
 
 
 def report(program: str, shared: Path, folder: Path) -> list[str]:
@@ -230,12 +244,19 @@ def report(program: str, shared: Path, folder: Path) -> list[str]:
         asked = faast.ask("POST", "/v1/tasks/questions/ask", {"texts": texts[-20:]})["answers"]
         shown = [named[item] for item in project.items[-20:]]
         equal = shown == [answer["label"] for answer in asked]
-        said.append(f"The predictions are the answers of the task: {'yes' if equal else '**no**'}.")
-        ordered = [scores[item] for item in project.in_order() if item in scores]
+        said.append(f"The predictions are the answers of the task: {yes(equal)}.")
+        project.use_predictions(predictions[0]["model_version"])
+        ordered = [scores[item] for item in project.in_order()]
         said.append(
-            "The Data Manager orders them by rising prediction score, the doubtful ones first: "
-            f"{'yes' if ordered == sorted(ordered) else '**no**'}, from {ordered[0]:.2f} to "
-            f"{ordered[-1]:.2f}."
+            "The Data Manager orders all items by rising prediction score: "
+            f"{yes(ordered == sorted(ordered))}, from {ordered[0]:.2f} to {ordered[-1]:.2f}."
+        )
+        left = [project.items[1], *project.items[ANNOTATIONS + 1 :]]
+        open_items = [scores[item] for item in left]
+        doubtful = scores[project.next_item()] == min(open_items)
+        said.append(
+            "With `Uncertainty sampling` the next item is the one of lowest score among those "
+            f"without an annotation: {yes(doubtful)}."
         )
         removed = project.items[2]
         studio.ask("DELETE", f"/api/tasks/{removed}")

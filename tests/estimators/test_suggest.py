@@ -8,7 +8,6 @@ from sklearn.datasets import load_digits
 
 import faast
 from faast import FaastClassifier, TextClassifier
-from faast.estimators import next_rows
 from faast.estimators.next_rows import _Design
 from tests.strategies import orders_and_cuts
 
@@ -94,32 +93,46 @@ def test_order_and_batches_of_the_pool_do_not_matter(data):
     model = FaastClassifier().fit(rows[:10], np.arange(10) % 3)
     pool = rows[10:]
     parts = data.draw(orders_and_cuts(len(pool)))
-    kept = next_rows.CANDIDATES
-    try:
-        next_rows.CANDIDATES = data.draw(st.sampled_from([20, 100]))
-        whole = model.suggest(pool, 5)
-        pieces = model.suggest(iter([pool[part] for part in parts]), 5)
-    finally:
-        next_rows.CANDIDATES = kept
+    candidates = data.draw(st.sampled_from([20, 100]))
+
+    def suggested(batches):
+        chooser = model.row_chooser(candidates)
+        for batch in batches:
+            chooser.add(batch)
+        return chooser.choose(5)
+
+    whole, pieces = suggested([pool]), suggested([pool[part] for part in parts])
     places = np.concatenate(parts)[pieces.rows]
     assert places.tolist() == whole.rows.tolist()
     np.testing.assert_allclose(pieces.gain, whole.gain, rtol=1e-6)
 
 
-def test_a_pool_larger_than_the_candidates_is_sampled_where_the_doubt_is(digits, monkeypatch):
+def test_a_pool_larger_than_the_candidates_is_sampled_where_the_doubt_is(digits):
     rows, labels = digits
-    monkeypatch.setattr(next_rows, "CANDIDATES", 200)
     model = FaastClassifier().fit(rows[:60], labels[:60])
-    chooser = model.row_chooser()
+    chooser = model.row_chooser(candidates=200)
     for start in range(60, 1797, 100):
         chooser.add(rows[start : start + 100])
         assert len(chooser.candidates) <= 200
     assert chooser._doubt(rows[60:][chooser.candidates]).mean() > chooser._doubt(rows[60:]).mean()
     few = chooser.choose(10)
-    monkeypatch.setattr(next_rows, "CANDIDATES", 4096)
     every = model.suggest(rows[60:], 10)
     assert few.gain.sum() == pytest.approx(every.gain.sum(), rel=0.3)
     assert few.n_pool == every.n_pool
+
+
+@pytest.mark.parametrize("n_rows", [0, 3, 20])
+def test_columns_that_no_row_needs_change_nothing(rng, n_rows):
+    """Few rows of many columns are turned to fewer columns first."""
+    rows, turn = rng.standard_normal((40, 30)), np.linalg.qr(rng.standard_normal((400, 30)))[0]
+    found = []
+    for X in (rows, rows @ turn.T):
+        model = FaastClassifier()
+        if n_rows:
+            model.fit(X[:n_rows], np.arange(n_rows) % 2)
+        found.append(model.suggest(X[20:], 8))
+    assert found[0].rows.tolist() == found[1].rows.tolist()
+    np.testing.assert_allclose(found[0].gain, found[1].gain, rtol=1e-2)
 
 
 def test_nothing_is_learned_by_asking_and_files_answer_alike(digits, tmp_path):

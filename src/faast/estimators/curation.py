@@ -13,7 +13,7 @@ from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.class_changes import ChangingClassifier
 from faast.estimators.class_memory import LabelledRows
 from faast.estimators.left_out import LeftOut
-from faast.estimators.next_rows import RowChooser, Suggestions
+from faast.estimators.next_rows import CANDIDATES, RowChooser, Suggestions
 from faast.estimators.settings import weigh_by_class
 from faast.estimators.suspects import LabelCheck, Suspects
 from faast.estimators.targets import Targets
@@ -168,11 +168,17 @@ class CuratedClassifier(ChangingClassifier):
             chooser.add(self._pool_features(batch))
         return chooser.choose(n)
 
-    def row_chooser(self) -> RowChooser:
-        """Return what `suggest` collects the pool in: features, as `encode` returns them."""
+    def row_chooser(self, candidates: int = CANDIDATES) -> RowChooser:
+        """Return what `suggest` collects the pool in: features, as `encode` returns them.
+
+        Parameters
+        ----------
+        candidates : int
+            Rows of the pool that are compared with each other; fewer are faster.
+        """
         if not self.is_fitted:
-            return RowChooser(None, None)
-        return RowChooser(self._head(), self._memory().statistics)
+            return RowChooser(None, None, candidates)
+        return RowChooser(self._head(), self._memory().statistics, candidates)
 
     def _pool_features(self, X: Any) -> AnyArray:
         if self.is_fitted:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast.core.sample import hash_rows
@@ -70,7 +71,7 @@ class Suggestions:
 class RowChooser:
     """Collects a pool batch by batch, of any size, and chooses rows from it.
 
-    Up to `CANDIDATES` rows are compared. Of more, it keeps those with the largest u / a, with the
+    Up to `candidates` rows are compared. Of more, it keeps those with the largest u / a, with the
     doubt u and a number a in (0, 1) from a hash of the features (priority sampling, Duffield et al.
     2007): doubtful rows are kept rather than others, at random, whatever the order and the
     batches. A kept row stands for a doubt of max(u, t), t being the largest u / a left out, so that
@@ -82,10 +83,14 @@ class RowChooser:
         Answers rows; None before anything is learned.
     statistics : Statistics or None
         Of the learned rows.
+    candidates : int
+        Rows that are compared.
     """
 
-    def __init__(self, head: Head | None, statistics: Statistics | None) -> None:
-        self._head, self._statistics = head, statistics
+    def __init__(
+        self, head: Head | None, statistics: Statistics | None, candidates: int = CANDIDATES
+    ) -> None:
+        self._head, self._statistics, self._most = head, statistics, candidates
         self._sum: FloatArray = np.zeros(1)
         self._n_rows, self._threshold = 0, 0.0
         self._pool = _Candidates(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
@@ -105,10 +110,10 @@ class RowChooser:
         pool = _Candidates(X, doubt, doubt / uniform, places)
         if len(self._pool.places):
             pool = self._pool.join(pool)
-        if len(pool.places) > CANDIDATES:
+        if len(pool.places) > self._most:
             order = np.lexsort((pool.places, -pool.priorities))
-            self._threshold = max(self._threshold, float(pool.priorities[order[CANDIDATES]]))
-            pool = pool.take(np.sort(order[:CANDIDATES]))
+            self._threshold = max(self._threshold, float(pool.priorities[order[self._most]]))
+            pool = pool.take(np.sort(order[: self._most]))
         self._pool, self._n_rows, self._sum = pool, self._n_rows + len(X), self._sum + X.sum(axis=0)
 
     def choose(self, n: Any) -> Suggestions:
@@ -125,10 +130,13 @@ class RowChooser:
             raise ValueError("the pool is empty: there is no row to suggest; give rows to label")
         mean = self._sum / self._n_rows
         Z, doubt = self._pool.X - mean, self._pool.doubt
-        information = self._information(mean)
+        told = self._told(mean)
         prior = PRIOR * float(np.square(Z).sum(axis=1).mean())
-        prior = max(prior, 1e-9 * float(np.trace(information)), 1e-12)  # if all rows are equal
-        design = _Design(Z, doubt, information, np.maximum(doubt, self._threshold), prior)
+        prior = max(prior, 1e-9 * float(np.square(told).sum()), 1e-12)  # if all rows are equal
+        if len(Z) + len(told) < len(mean) / 2:  # only inner products count: turn to fewer columns
+            basis = np.linalg.qr(np.concatenate([Z, told]).T)[0]
+            Z, told = Z @ basis, told @ basis
+        design = _Design(Z, doubt, told.T @ told, np.maximum(doubt, self._threshold), prior)
         picks = [design.pick() for _ in range(min(n, len(Z)))]
         chosen, distance, gain = (np.array(part) for part in zip(*picks, strict=True))
         label: Any = np.full(len(chosen), None)
@@ -146,16 +154,14 @@ class RowChooser:
         doubt = (2.0 * P * (1.0 - P)).sum(axis=1) if several else 1.0 - (P**2).sum(axis=1)
         return np.maximum(doubt, CERTAIN)
 
-    def _information(self, mean: FloatArray) -> FloatArray:
-        """Return the sum of u z zᵀ over the learned rows, (d, d), estimated from the sample."""
-        d = len(mean)
+    def _told(self, mean: FloatArray) -> FloatArray:
+        """Return sqrt(u) z of the learned rows, (n, d), estimated from the sample."""
         if self._statistics is None or not len(self._statistics.rows):
-            return np.zeros((d, d))
+            return np.zeros((0, len(mean)))
         rows = self._statistics.sampled_rows()
         tells = self._doubt(rows.keys) * rows.weights
         tells *= self._statistics.moments.count / rows.weights.sum()
-        Z = rows.keys - mean
-        return (Z.T * tells) @ Z
+        return np.sqrt(tells)[:, None] * (rows.keys - mean)
 
 
 class _Candidates(NamedTuple):
@@ -207,7 +213,7 @@ class _Design:
     ) -> None:
         A = information + prior * np.eye(len(information))
         self._Z, self._tells, self._weights, self._prior = Z, tells, weights, prior
-        self._V = np.linalg.solve(A, Z.T).T  # A⁻¹ z before the first pick
+        self._V = cho_solve(cho_factor(A), Z.T).T  # A⁻¹ z before the first pick
         self._variance = np.einsum("ij,ij->i", self._V, Z)  # zᵀ A⁻¹ z
         if len(Z) < len(A):
             self._reach = np.square(self._V @ Z.T) @ weights  # |M^½ A⁻¹ z|²

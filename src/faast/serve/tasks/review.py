@@ -18,6 +18,9 @@ from faast.estimators import FaastClassifier
 from faast.estimators.next_rows import Suggestions
 from faast.serve.tasks.state import TaskState
 
+CANDIDATES = 1_024
+"""Waiting rows that are compared with each other, so that a page need not wait."""
+
 FIRST_POINT = 10
 """Rows at the first point of a learning curve; each further point has twice as many."""
 
@@ -225,7 +228,7 @@ class Pool:
         if n not in self._chosen:
             if self.state.can_answer:
                 self.state.solve()
-            chooser = self.state.features_model.row_chooser()
+            chooser = self.state.features_model.row_chooser(CANDIDATES)
             chooser.add(self.features)
             self._chosen[n] = chooser.choose(n)
         chosen: list[int] = self._chosen[n].rows.tolist()
