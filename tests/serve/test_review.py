@@ -99,7 +99,7 @@ def test_regions_of_a_picture_point_at_what_differs(client):
         return pixels
 
     client.post("/v1/tasks", json={"name": "mail", "kind": "pictures"})
-    assert see(client, "")["encoder"] == "pixels"
+    assert client.get("/v1/tasks/mail").json()["encoder"] == "pixels"
     pictures = [draw(i % 2) for i in range(12)]
     rows = [
         {"picture": encoded(pixels), "label": ("plain", "corner")[i % 2]}
