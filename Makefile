@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test attack check cover docs wheel bench bench-long bench-quick clean
+.PHONY: demo test attack browser pictures check cover docs wheel bench bench-long bench-quick clean
 
 demo: .venv/light ## watch labelled rows being learned in one pass (light core only)
 	$(BIN)/faast demo
@@ -21,6 +21,12 @@ check: .venv/full ## format, lint, types, direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+browser: ## a browser for the tests of the page, from Debian's packages
+	command -v chromium || { apt-get update && apt-get install --yes chromium; }
+
+pictures: .venv/full ## take the pictures of the page that docs/guides/teach.md shows
+	FAAST_PICTURES=1 $(BIN)/python -m pytest tests/serve/browser/test_browser_views.py
 
 cover: .venv/full ## branch coverage of core, solvers and estimators by their own tests
 	$(BIN)/python -m pytest tests/core tests/solvers tests/estimators --cov --cov-report=term-missing:skip-covered

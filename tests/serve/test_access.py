@@ -14,11 +14,12 @@ from faast.serve.access import limits
 from faast.serve.access.limits import AT_ONCE_PER_CLIENT, RATE, Places, RateLimit
 from faast.serve.access.scopes import OPEN, SCOPES
 from faast.serve.access.tokens import Scope, TokenFile
+from faast.serve.page import PAGE_FILES
 from faast.serve.problems import RequestError
 from tests.serve.conftest import teach
 from tests.serve.test_hostile import assert_problem
 
-UNDOCUMENTED = {"GET /", "GET /page.js", "GET /page.css"}
+UNDOCUMENTED = {f"GET {path}" for path in PAGE_FILES}
 """Files of the page, which the OpenAPI document leaves out."""
 
 
@@ -96,7 +97,13 @@ def test_a_token_says_who_it_is_and_works_as_a_password_too(mail, secrets):
     with_password = base64.b64encode(f"any name:{secrets['ask']}".encode()).decode()
     answer = mail.get("/v1/whoami", headers={"authorization": f"Basic {with_password}"})
     assert answer.json()["name"] == "ask-desk"
-    assert "Basic" in mail.get("/").headers["www-authenticate"]  # a browser asks for it
+
+
+def test_the_page_needs_no_token_and_asks_for_one_itself(mail, secrets):
+    for path in PAGE_FILES:
+        assert mail.get(path).status_code == 200
+    # at Basic a browser would ask before the page learns of it
+    assert mail.get("/v1/tasks").headers["www-authenticate"].startswith("Bearer")
 
 
 def test_the_history_names_the_token(mail, secrets):

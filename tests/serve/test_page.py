@@ -2,8 +2,14 @@
 
 import re
 from html.parser import HTMLParser
+from urllib.parse import urljoin
 
-from faast.serve.app import PAGE_FILES
+import pytest
+
+from faast.serve.page import PAGE_FILES
+
+SVG = "http://www.w3.org/2000/svg"
+"""The name of a namespace; nothing is loaded from there."""
 
 
 class Elements(HTMLParser):
@@ -21,21 +27,41 @@ class Elements(HTMLParser):
 def test_the_page_loads_only_files_of_its_own(client):
     elements = Elements(client.get("/").text).found
     loaded = {given[name] for _, given in elements for name in ("src", "href") if name in given}
-    assert loaded == {"data:,", "/page.css", "/page.js"}
+    assert loaded == {"data:,", "#main", "#/", "/css/base.css", "/css/parts.css", "/js/app.js"}
     for path in PAGE_FILES:
         answer = client.get(path)
         assert answer.status_code == 200
-        assert not re.search(r"https?://|@import|innerHTML|outerHTML|eval\(", answer.text)
+        assert not re.search(
+            r"https?://|@import|innerHTML|outerHTML|eval\(", answer.text.replace(SVG, "")
+        )
     assert not [name for _, given in elements for name in given if name.startswith("on")]
     assert all("src" in given for tag, given in elements if tag == "script")
 
 
-def test_every_field_has_a_label_and_every_element_the_script_uses_exists(client):
+def test_every_module_that_is_imported_is_served(client):
+    for address in PAGE_FILES:
+        for imported in re.findall(r'from "(.+?)"', client.get(address).text):
+            assert urljoin(address, imported) in PAGE_FILES
+
+
+def test_every_element_of_the_frame_that_the_script_uses_exists(client):
     elements = Elements(client.get("/").text).found
     ids = {given["id"] for _, given in elements if "id" in given}
-    named = {given["for"] for tag, given in elements if tag == "label"}
-    fields = {given["id"] for tag, given in elements if tag in ("input", "select", "textarea")}
-    assert fields == named
-    used = set(re.findall(r'\$\("(\w+)"\)', client.get("/page.js").text))
+    used = set(re.findall(r'\$\("(\w+)"\)', client.get("/js/app.js").text))
     assert used <= ids
     assert ("html", {"lang": "en"}) in elements
+    assert ("main", {"id": "main", "tabindex": "-1"}) in elements
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/js/../../app.py",
+        "/js/%2e%2e/%2e%2e/app.py",
+        "/page/index.html",
+        "/__init__.py",
+        "/js//app.js",
+    ],
+)
+def test_no_other_file_is_served(client, path):
+    assert client.get(path).status_code == 404

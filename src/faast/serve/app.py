@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from faast._version import __version__
 from faast.serve.access.limits import RATE
@@ -33,6 +33,7 @@ from faast.serve.routes import (
     inference,
     label_studio,
     next,
+    page,
     rows,
     sources,
     suspects,
@@ -56,10 +57,8 @@ SUBJECTS = (
     inference,
     label_studio,
     whoami,
+    page,
 )
-
-PAGE = Path(__file__).with_name("page")
-PAGE_FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
 
 
 def create_app(
@@ -126,8 +125,6 @@ def create_app(
     app.state.folder = served
     for subject in SUBJECTS:
         app.include_router(subject.router)
-    for path, name in PAGE_FILES.items():
-        app.add_api_route(path, _sends(PAGE / name), include_in_schema=False)
     metrics = Metrics(served)
     app.add_api_route(
         "/metrics", _shows(metrics), tags=["metrics"], response_class=Response, responses=RESPONSES
@@ -143,13 +140,6 @@ def create_app(
     }.items():
         app.add_exception_handler(kind, handler)
     return app
-
-
-def _sends(path: Path) -> Any:
-    def send() -> FileResponse:
-        return FileResponse(path)
-
-    return send
 
 
 def _shows(metrics: Metrics) -> Any:

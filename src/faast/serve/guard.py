@@ -30,8 +30,8 @@ HEADERS = {
 }
 """Sent with every answer: the page runs its own script only, and no other site may show it."""
 
-CHALLENGE = {"WWW-Authenticate": 'Basic realm="faast: any name, the token as password"'}
-"""Makes a browser ask for a token."""
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="faast"'}
+"""The page asks for a token itself; at `Basic` the browser would, before the page learns of it."""
 
 
 class Guard:

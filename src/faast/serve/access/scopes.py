@@ -12,16 +12,16 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBasic, HTTPBearer
 
 from faast.serve.access.tokens import Scope
+from faast.serve.page import PAGE_FILES
 from faast.serve.problems import RequestError
 
-OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
-"""Paths that need no token: those by which an orchestrator sees that the server is alive."""
+OPEN = frozenset({"/v2/health/live", "/v2/health/ready", *PAGE_FILES})
+"""Paths that need no token: those by which an orchestrator sees that the server is alive, and the
+files of the page, which asks for a token itself."""
 
 ROUTES: dict[Scope, tuple[str, ...]] = {
     Scope.ASK: (
-        "GET /",
-        "GET /page.js",
-        "GET /page.css",
+        *(f"GET {path}" for path in PAGE_FILES),
         "GET /metrics",
         "GET /v1/whoami",
         "GET /v1/tasks",

@@ -1,0 +1,131 @@
+"""Rows come from files, from folders of pictures, from the camera, and as numbers."""
+
+import colorsys
+import random
+
+import httpx
+import pytest
+from PIL import Image
+
+
+def make_task(address, name, kind):
+    httpx.post(f"{address}v1/tasks", json={"name": name, "kind": kind}).raise_for_status()
+
+
+def described(address, name):
+    return httpx.get(f"{address}v1/tasks/{name}").json()
+
+
+@pytest.fixture
+def painted(tmp_path):
+    """Folders of pictures, each with one colour that varies a little."""
+    chance = random.Random(0)
+    for folder, hue in {"red": 0.0, "blue": 0.6}.items():
+        (tmp_path / "colours" / folder).mkdir(parents=True)
+        for number in range(4):
+            colour = colorsys.hsv_to_rgb(hue + chance.uniform(-0.03, 0.03), 0.9, 0.8)
+            image = Image.new("RGB", (48, 48), tuple(round(255 * part) for part in colour))
+            image.save(tmp_path / "colours" / folder / f"{number}.png")
+    return tmp_path / "colours"
+
+
+def test_a_folder_of_pictures_is_learned_by_the_names_of_its_folders(visitor, address, painted):
+    make_task(address, "colours", "pictures")
+    visitor.open("colours/add")
+    visitor.page.locator("input[webkitdirectory]").set_input_files(painted)
+    visitor.shows("8 rows added.")
+    assert described(address, "colours")["classes"] == {"blue": 4, "red": 4}
+
+    visitor.open("colours/try")
+    new = painted / "new.png"
+    Image.new("RGB", (48, 48), (10, 40, 200)).save(new)
+    visitor.page.locator("input[type=file]").set_input_files(new)
+    visitor.page.locator(".verdict", has_text="blue").wait_for()
+    assert visitor.page.locator(".regions rect").count() > 1
+    visitor.open("colours/rows")
+    visitor.page.wait_for_function(
+        "() => document.images.length === 8"
+        " && [...document.images].every(image => image.naturalWidth)"
+    )
+    assert visitor.serious() == []
+
+
+def test_the_camera_takes_a_shot_a_press_and_more_while_it_is_held(visitor, address):
+    make_task(address, "camera", "pictures")
+    visitor.open("camera/add")
+    visitor.page.get_by_label("Their label (optional)").fill("test card")
+    visitor.button("Use the camera").click()
+    visitor.page.wait_for_function("() => document.querySelector('video')?.videoWidth > 0")
+    visitor.button("Take a picture").press("Enter")
+    visitor.shows("1 row added.")
+    assert described(address, "camera")["classes"] == {"test card": 1}
+    visitor.page.keyboard.down("Space")
+    visitor.page.wait_for_timeout(1_500)
+    visitor.page.keyboard.up("Space")
+    visitor.button("Turn the camera off").click()
+    visitor.button("Use the camera").wait_for()
+    assert described(address, "camera")["rows"] >= 3
+
+
+def test_numbers_are_pasted_and_asked_and_a_bad_line_is_named(visitor, address):
+    make_task(address, "sizes", "numbers")
+    visitor.open("sizes/add")
+    area = visitor.page.get_by_label("Numbers, one row a line")
+    for label, lines in {"small": "1, 2\n1.5, 2.5\n2, 1", "large": "10 20\n11 21\n12 19"}.items():
+        visitor.page.get_by_label("Their label (optional)").fill(label)
+        area.fill(lines)
+        visitor.button("Add", exact=True).click()
+        visitor.shows("3 rows added.")
+        visitor.page.wait_for_function("() => document.querySelector('textarea').value === ''")
+    area.fill("1, 2\n3, three")
+    visitor.button("Add", exact=True).click()
+    visitor.shows("Line 2: three is not a number.")
+    visitor.open("sizes/try")
+    visitor.page.get_by_label("A row of numbers").fill("11 20")
+    visitor.button("Ask").click()
+    visitor.page.locator(".verdict", has_text="large").wait_for()
+
+
+def test_rows_that_are_not_kept_are_shown_by_their_number(visitor, address):
+    make_task(address, "private", "texts")
+    rows = [{"text": "secret one", "label": "a"}, {"text": "secret two", "label": "b"}]
+    httpx.post(f"{address}v1/tasks/private/rows", json={"rows": rows})
+    visitor.open("private/people")
+    visitor.button("Stop keeping rows").click()
+    visitor.button("Erase and stop").click()
+    visitor.shows("Rows are no longer kept.")
+    visitor.open("private/rows")
+    visitor.shows("(what it held is not kept)")
+    assert visitor.page.get_by_text("secret").count() == 0
+
+
+def test_a_person_is_forgotten_with_a_certificate(visiting, address):
+    make_task(address, "people", "texts")
+    rows = [{"text": f"text {n}", "label": "ab"[n % 2], "source": "ann"} for n in range(4)]
+    rows += [{"text": f"more {n}", "label": "ab"[n % 2], "source": "bob"} for n in range(4)]
+    httpx.post(f"{address}v1/tasks/people/rows", json={"rows": rows})
+    visitor = visiting(address, accept_downloads=True)
+    visitor.open("people/people")
+    visitor.button("Forget ann for good").click()
+    visitor.button("Forget for good", exact=True).last.click()
+    with visitor.page.expect_download() as download:
+        visitor.button("Download the certificate").click()
+    assert '"rows_forgotten": 4' in download.value.path().read_text()
+    assert httpx.get(f"{address}v1/tasks/people/sources").json() == {"bob": 4}
+
+
+def test_classes_are_merged_and_history_takes_it_back(visitor, address):
+    make_task(address, "merging", "texts")
+    rows = [{"text": f"text {label}", "label": label} for label in ("cat", "kitten", "dog")]
+    httpx.post(f"{address}v1/tasks/merging/rows", json={"rows": rows})
+    visitor.open("merging/classes")
+    for label in ("cat", "kitten"):
+        visitor.page.get_by_label(f"Merge {label}", exact=True).check()
+    visitor.button("Merge the ticked classes").click()
+    visitor.button("Merge", exact=True).click()
+    visitor.shows("They are cat now.")
+    assert described(address, "merging")["classes"] == {"cat": 2, "dog": 1}
+    visitor.open("merging/history")
+    visitor.press("u")
+    visitor.shows("The last change was taken back.")
+    assert described(address, "merging")["classes"] == {"cat": 1, "dog": 1, "kitten": 1}
