@@ -46,16 +46,16 @@ def test_leave_one_out_is_what_refitting_without_the_row_gives(shape, kappa, wei
     rows = memory.statistics.sampled_rows()
     classes = GaussianClasses.from_moments(memory.moments, rows)
     codes, metric = rows.values.argmax(axis=1), Metric(0.7, 0.4, kappa)
-    left_out = classes.left_out(rows).scores(metric)
+    left_out = classes.left_out(rows).scores(classes.solve(metric))
     for row in range(len(keys)):
         remaining = rows.weights - (np.arange(len(keys)) == row)
         if remaining[codes == codes[row]].sum() == 0:
             continue
         counts = np.bincount(codes, remaining)
-        sums = (rows.values * remaining[:, None]).T @ (rows.keys - classes.centre)
-        within = rows.keys - classes.centre - (sums / counts[:, None])[codes]
+        sums = (rows.values * remaining[:, None]).T @ (rows.keys - classes.frame.centre)
+        within = rows.keys - classes.frame.centre - (sums / counts[:, None])[codes]
         A = 0.7 * within.T @ (remaining[:, None] * within) + 0.4 * np.eye(shape[1])
-        offsets = rows.keys[row] - classes.centre - sums / (counts + kappa)[:, None]
+        offsets = rows.keys[row] - classes.frame.centre - sums / (counts + kappa)[:, None]
         expected = -0.5 * np.einsum("cd,cd->c", offsets, np.linalg.solve(A, offsets.T).T)
         ours = left_out[row]
         np.testing.assert_allclose(ours - ours[0], expected - expected[0], rtol=1e-8, atol=1e-8)

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.threads import threads_for
 from faast.core.grid import UNIT_ERROR
 from faast.core.moments import Moments
 from faast.core.state import NOT_STORED, Array, Range, Stored
@@ -169,8 +170,10 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
             labels.thresholds,
             loo_scores=labels.loo_scores,
         )
-    solution = solver.fit_classes(statistics, prior)
-    scores = solution.loo_scores
+    moments, n_rows = statistics.moments, len(statistics.rows)
+    with threads_for(n_rows * moments.n_features * min(n_rows, moments.n_features)):
+        solution = solver.fit_classes(statistics, prior)
+        scores = solution.loo_scores
     if not len(scores):
         return _head_of(memory, solution)
     logits, codes = scores / solution.temperature, statistics.rows.values.argmax(axis=1)
@@ -180,7 +183,7 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
         solution,
         SurvivalFunction.from_values(own, statistics.rows.weights),
         LeftOutAnswers.from_logits(logits, codes, statistics.rows.weights),
-        ClassShares.from_moments(statistics.moments, prior.balanced),
+        ClassShares.from_moments(moments, prior.balanced),
         Novelty.from_statistics(statistics, logits) if novelty else None,
         scores,
     )

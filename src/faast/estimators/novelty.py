@@ -131,28 +131,31 @@ class FeatureGeometry(Stored):
         classes = GaussianClasses.from_moments(moments, every_row, scale=scale)
         seen = classes.counts > 0
         means, root = classes.means[seen], np.sqrt(classes.counts[seen])
-        trace = classes.eigenvalues.sum()
+        trace = classes.trace
         if not classes.one_shot:
             trace += ((root[:, None] * means) ** 2).sum()
-        metric = Metric(1.0, max(STRENGTH * float(trace) / moments.n_features, TINY))
-        precision = classes.precision(metric)
-        products = (means * precision) @ means.T
+        floor = max(STRENGTH * float(trace) / moments.n_features, TINY)
+        eigenvalues, basis = np.linalg.eigh(classes.scatter)
+        precision = 1.0 / (np.maximum(eigenvalues, 0.0) + floor)
+        rotated = means @ basis
+        products = (rotated * precision) @ rotated.T
         between = np.zeros_like(products)
         if not classes.one_shot:
             inner = np.eye(len(root)) + root[:, None] * products * root
             between = root[:, None] * np.linalg.inv(inner) * root
         measured = cls(
-            centre=classes.centre,
+            centre=classes.frame.centre,
             scale=scale,
-            shrinkage=classes.basis * np.sqrt(np.maximum(1.0 - precision * metric.floor, 0.0)),
-            weights=np.ascontiguousarray(classes.basis @ (means * precision).T),
+            shrinkage=classes.frame.lift((basis * np.sqrt(1.0 - precision * floor)).T).T,
+            weights=np.ascontiguousarray(classes.frame.lift(rotated * precision @ basis.T).T),
             squares=products.diagonal().copy(),
             between=between,
-            floor=metric.floor,
+            floor=floor,
         )
         leverage = measured.locate(rows.keys).leverage
         remaining = np.maximum(1.0 - np.minimum(rows.weights, 1.0) * leverage, 1e-9)
-        distance = -2.0 * classes.left_out(rows).scores(metric)[:, seen].max(axis=1)
+        scores = classes.left_out(rows).scores(classes.solve(Metric(1.0, floor)))
+        distance = -2.0 * scores[:, seen].max(axis=1)
         return measured, Position(leverage / remaining, distance)
 
     def locate(self, X: AnyArray) -> Position:

@@ -37,7 +37,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast._utils.arrays import FloatArray
 from faast.core.moments import Moments
 from faast.core.random_features import random_features_on, shifts_for
 from faast.core.sample import RowArrays
@@ -50,7 +50,14 @@ from faast.solvers.calibration import (
     initial_inverse_temperature,
 )
 from faast.solvers.columns import is_table, standard_deviations
-from faast.solvers.gaussian import TINY, ClassesLeftOut, GaussianClasses, Metric, walk_downhill
+from faast.solvers.gaussian import (
+    TINY,
+    ClassesLeftOut,
+    GaussianClasses,
+    Metric,
+    SolvedClasses,
+    walk_downhill,
+)
 from faast.solvers.ridge import Ridge
 from faast.solvers.several import LogOdds, take_half_steps
 
@@ -63,6 +70,9 @@ ONE_SHOT_PSEUDO_ROWS = 2.0
 
 POOLING = 0.5
 """Factor on row scores beside class embeddings at one shot, as their errors are dependent."""
+
+TRIAL_ROWS = 1024
+"""Strengths are compared on this many of the sampled rows, those of the lowest hashes."""
 
 MAPPED_ROWS = 1024
 MAPPED_ROWS_PER_CLASS = 32
@@ -102,11 +112,11 @@ class Auto(Solver):
         """
         moments, rows = statistics.moments, statistics.sampled_rows()
         deviations = standard_deviations(moments) if is_table(moments) else None
-        plain = _View.of(moments, statistics, deviations, prior.balanced)
+        plain = _View.of(moments, statistics, rows, deviations, prior.balanced)
         counts = plain.classes.counts
         if prior.balanced:
             equal = counts.sum() / np.count_nonzero(counts) / np.where(counts > 0, counts, np.inf)
-            rows = rows._replace(weights=rows.weights * equal[plain.codes])
+            rows = rows._replace(weights=rows.weights * equal[plain.left_out.codes])
         smoothed = np.ones_like(counts) if prior.balanced else counts + 1.0
         log_priors = np.log(smoothed / smoothed.sum())
         E = prior.embeddings
@@ -119,7 +129,7 @@ class Auto(Solver):
             per_class = moments.count / np.count_nonzero(counts)
             enough = moments.count > MAPPED_ROWS and per_class > MAPPED_ROWS_PER_CLASS
             if statistics.maps and enough:
-                views.append(_mapped_view(statistics, prior.balanced))
+                views.append(_mapped_view(statistics, rows, prior.balanced))
             readers, scales = _by_leaving_out(views, rows, log_priors, zero_shot)
             scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
             scored = _take_steps(scored, plain, rows)
@@ -148,36 +158,31 @@ class _View:
         cls,
         moments: Moments,
         statistics: Statistics,
+        rows: RowArrays,
         scale: FloatArray | None,
         balanced: bool,
         see: Callable[[RowArrays], RowArrays] = lambda rows: rows,
     ) -> _View:
         """Summarise moments and prepare leave-one-out scores of the sampled rows."""
-        rows = see(statistics.sampled_rows())
+        rows = see(rows)
         every_row = rows if statistics.rows.complete else None
         classes = GaussianClasses.from_moments(moments, every_row, scale=scale, balanced=balanced)
         return cls(classes, classes.left_out(rows), see)
 
-    def leave_out(self, rows: RowArrays, metric: Metric) -> FloatArray:
+    def leave_out(self, rows: RowArrays, solved: SolvedClasses) -> FloatArray:
         """Return centred scores (n, C) of learned rows, each left out."""
-        scores = self.classes.left_out(self.see(rows)).scores(metric)
-        return scores - scores.mean(axis=1, keepdims=True)
-
-    @property
-    def codes(self) -> IntArray:
-        """Class of each sampled row."""
-        return self.left_out.codes
+        return _centred(self.classes.left_out(self.see(rows)).scores(solved))
 
 
 class _Reader(NamedTuple):
-    """A discriminant in one view, with its scores of the left-out rows."""
+    """A discriminant in one view, with its centred scores (n, C) of the left-out rows."""
 
     view: _View
-    metric: Metric
-    source: ScoreSource
+    solved: SolvedClasses
+    scores: FloatArray
 
 
-def _mapped_view(statistics: Statistics, balanced: bool) -> _View:
+def _mapped_view(statistics: Statistics, rows: RowArrays, balanced: bool) -> _View:
     """Return the view of as many random features as the number of rows allows."""
     moments = statistics.moments
     n_shifts = shifts_for(moments.count, moments.n_features)
@@ -188,89 +193,86 @@ def _mapped_view(statistics: Statistics, balanced: bool) -> _View:
         keys, _ = mapped.from_grid(features(moments.key_grid.rounded(rows.keys)), rows.values)
         return rows._replace(keys=keys)
 
-    return _View.of(mapped, statistics, standard_deviations(mapped), balanced, see)
+    return _View.of(mapped, statistics, rows, standard_deviations(mapped), balanced, see)
 
 
 def _by_leaving_out(
     views: list[_View], rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
 ) -> tuple[list[_Reader], FloatArray]:
     """Choose the strength in each view, then all scales, by the leave-one-out loss."""
+    readers = [_read_best(view, rows.weights, log_priors) for view in views]
     can = views[0].left_out.leavable
-    codes, weights = views[0].codes[can], rows.weights[can]
-    readers, scales = [], np.ones(1)
-    for view in views:
-        reader, scales = _choose_strength(view, can, codes, weights, log_priors)
-        readers.append(reader)
-    sources = [reader.source._replace(scores=reader.source.scores[can]) for reader in readers]
+    codes, weights = views[0].left_out.codes[can], rows.weights[can]
+    given = [reader.scores[can] for reader in readers]
+    sources = [ScoreSource(s, initial_inverse_temperature(s, codes, weights)) for s in given]
     if zero_shot is not None:
         scores = rows.keys[can] @ zero_shot
         expected = initial_inverse_temperature(scores, codes, weights, vouched=True)
         sources.append(ScoreSource(scores, expected))
-    if len(sources) > 1:
-        scales, _ = fit_inverse_temperatures(sources, log_priors, codes, weights)
+    scales, _ = fit_inverse_temperatures(sources, log_priors, codes, weights)
     return readers, scales
 
 
-def _choose_strength(
-    view: _View, can: AnyArray, codes: IntArray, weights: FloatArray, log_priors: FloatArray
-) -> tuple[_Reader, FloatArray]:
+def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Reader:
     """Choose the strength of smallest loss, with the scale fitted anew for each one tried."""
-    classes = view.classes
+    classes, trial = view.classes, view.left_out.first(TRIAL_ROWS)
+    can = trial.leavable
+    codes, tried_weights = trial.codes[can], weights[: len(can)][can]
+    share = tried_weights.sum() / max(weights[view.left_out.leavable].sum(), TINY)
     # there is no scatter within classes if all rows of each class are equal
-    spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.eigenvalues.sum()
-    unit = max(classes.eigenvalues.sum() / classes.degrees, 1e-12 * spread, TINY)
-    tried: dict[int, tuple[_Reader, FloatArray]] = {}
+    spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.trace
+    unit = max(classes.trace / classes.degrees, 1e-12 * spread, TINY)
+    tried: dict[int, SolvedClasses] = {}
     last = np.zeros(1)
 
     def loss(index: int) -> float:
         nonlocal last
-        metric = Metric(1.0, STRENGTHS[index] * unit, PSEUDO_ROWS)
-        scores = view.left_out.scores(metric)
-        scores -= scores.mean(axis=1, keepdims=True)
-        leavable = scores[can]
-        source = ScoreSource(scores, initial_inverse_temperature(leavable, codes, weights))
-        scales, value = fit_inverse_temperatures(
-            [source._replace(scores=leavable)], log_priors, codes, weights, last
-        )
+        tried[index] = classes.solve(Metric(1.0, STRENGTHS[index] * unit, PSEUDO_ROWS))
+        scores = _centred(trial.scores(tried[index])[can])
+        source = ScoreSource(scores, initial_inverse_temperature(scores, codes, tried_weights))
+        scales, value = fit_inverse_temperatures([source], log_priors, codes, tried_weights, last)
         last = np.log(scales / source.expected)  # where the next strength starts
-        tried[index] = _Reader(view, metric, source), scales
-        return value + 0.5 * (np.log(STRENGTHS[index]) / DECADE) ** 2
+        return value + 0.5 * share * (np.log(STRENGTHS[index]) / DECADE) ** 2
 
-    return tried[walk_downhill(loss, len(STRENGTHS))]
+    solved = tried[walk_downhill(loss, len(STRENGTHS))]
+    return _Reader(view, solved, _centred(view.left_out.scores(solved)))
+
+
+def _centred(scores: FloatArray) -> FloatArray:
+    """Return scores (n, C) less the mean of each row."""
+    return scores - scores.mean(axis=1, keepdims=True)
 
 
 def _one_shot(
     view: _View, rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
 ) -> tuple[list[_Reader], FloatArray]:
     """Use the fixed defaults, calibrated by class embeddings if there are any."""
-    largest = float(view.classes.eigenvalues.max(initial=0.0)) or 1.0
-    metric = Metric(1.0, largest, ONE_SHOT_PSEUDO_ROWS)
-    scores = view.left_out.scores(metric)
-    slope = _unseen_slope(view, rows, metric)
-    centred = scores - scores.mean(axis=1, keepdims=True)
-    reader = _Reader(view, metric, ScoreSource(centred, slope))
+    largest = float(np.linalg.eigvalsh(view.classes.scatter).max(initial=0.0)) or 1.0
+    solved = view.classes.solve(Metric(1.0, largest, ONE_SHOT_PSEUDO_ROWS))
+    reader = _Reader(view, solved, _centred(view.left_out.scores(solved)))
+    slope = _unseen_slope(view, rows, solved)
     if zero_shot is None:
         return [reader], np.array([slope])
-    scores = rows.keys @ zero_shot
-    expected = initial_inverse_temperature(scores, view.codes, rows.weights, vouched=True)
+    scores, codes = rows.keys @ zero_shot, view.left_out.codes
+    expected = initial_inverse_temperature(scores, codes, rows.weights, vouched=True)
     source = ScoreSource(scores, expected)
-    fitted, _ = fit_inverse_temperatures([source], log_priors, view.codes, rows.weights)
+    fitted, _ = fit_inverse_temperatures([source], log_priors, codes, rows.weights)
     return [reader], np.array([POOLING * slope * fitted[0] / source.expected, fitted[0]])
 
 
-def _unseen_slope(view: _View, rows: RowArrays, metric: Metric) -> float:
+def _unseen_slope(view: _View, rows: RowArrays, solved: SolvedClasses) -> float:
     """Estimate the inverse temperature at one shot: mean own score over the variance of others.
 
     A learned row z adds zzᵀ to the scatter, which reduces its own score. The score of a new row
     would be zᵀ(A - zzᵀ)⁻¹z = D / (1 - D) with D = zᵀA⁻¹z.
     """
-    own, others = view.left_out.self_products(metric)
+    own, others = view.left_out.self_products(solved)
     n_classes, weights = others.shape[1], rows.weights
     if n_classes < 2:
         return 1.0
     unseen = 1.0 / np.maximum(1.0 - own, 1e-6)
     others = others * unseen[:, None]
-    others[np.arange(len(own)), view.codes] = 0.0
+    others[np.arange(len(own)), view.left_out.codes] = 0.0
     variance = float(weights @ (others**2).sum(axis=1)) / max(weights.sum() * (n_classes - 1), 1.0)
     mean = float(weights @ (own * unseen) / weights.sum())
     return mean / variance * (n_classes - 1) / n_classes if variance > 0 else 1.0
@@ -286,15 +288,15 @@ def _add_up(
 ) -> _Scored:
     """Sum the sources of scores, each multiplied by its scale."""
     scaled = list(zip(readers, scales[: len(readers)], strict=True))
-    plain, *mapped = [r.view.classes.weights(r.metric).scale(scale) for r, scale in scaled]
+    plain, *mapped = [r.solved.weights().scale(scale) for r, scale in scaled]
     weights = replace(plain, bias=plain.bias + log_priors)
-    scores = log_priors + sum(scale * r.source.scores for r, scale in scaled)
+    scores = log_priors + sum(scale * r.scores for r, scale in scaled)
     if zero_shot is not None:
         weights = replace(weights, matrix=weights.matrix + scales[-1] * zero_shot)
         scores = scores + scales[-1] * (rows.keys @ zero_shot)
 
     def leave_out(left: RowArrays) -> FloatArray:
-        found = log_priors + sum(scale * r.view.leave_out(left, r.metric) for r, scale in scaled)
+        found = log_priors + sum(scale * r.view.leave_out(left, r.solved) for r, scale in scaled)
         return found if zero_shot is None else found + scales[-1] * (left.keys @ zero_shot)
 
     if mapped:
@@ -306,9 +308,9 @@ def _add_up(
 def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     """Take the half-steps along the gradient of the leave-one-out log-loss."""
     classes, scores = view.classes, scored.loo_scores
-    Z, weights = (rows.keys - classes.centre) / classes.scale, rows.weights[:, None]
+    Z, weights = view.left_out.coordinates, rows.weights[:, None]
     energy = np.einsum("ij,ij->i", Z, Z)[:, None]
-    total = np.zeros((Z.shape[1], scores.shape[1]))
+    rough, pulls = Z.astype(np.float32), np.zeros(scores.shape)  # a direction needs few digits
     rows_per_class = classes.counts.sum() / np.count_nonzero(classes.counts)
     for _ in range(round(float(np.log2(rows_per_class)))):
         P = softmax(scores, axis=1)
@@ -317,15 +319,17 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
         entropy = max(entropy, EPSILON)  # the difference is rounding if all rows are certain
         trace = float((energy * weights).sum()) * entropy / scores.shape[1]
         R *= STEP / max(trace, TINY)
-        step = Z.T @ (weights * R)
-        scores = scores + Z @ step - energy * R  # without the row's own contribution
-        total += step
-    total /= classes.scale[:, None]
-    found = scored.weights
-    moved = replace(found, matrix=found.matrix + total, bias=found.bias - classes.centre @ total)
+        # without the row's own contribution
+        scores = scores + rough @ (rough.T @ (weights * R).astype(np.float32)) - energy * R
+        pulls += R
+    total = Z.T @ (weights * pulls)
+    scores = scored.loo_scores + Z @ total - energy * pulls
+    found, frame = scored.weights, classes.frame
+    total = (frame.lift(total.T) / frame.scale).T
+    moved = replace(found, matrix=found.matrix + total, bias=found.bias - frame.centre @ total)
 
     def leave_out(left: RowArrays) -> FloatArray:
         """Move the scores of rows that contributed nothing to the steps."""
-        return scored.leave_out(left) + (left.keys - classes.centre) @ total
+        return scored.leave_out(left) + (left.keys - frame.centre) @ total
 
     return _Scored(moved, scores, leave_out)

@@ -57,13 +57,14 @@ class Discriminant(Solver):
         classes = GaussianClasses.from_moments(statistics.moments, every_row)
         left_out = classes.left_out(rows)
         shrinkage = self._choose_shrinkage(classes, left_out, rows.weights)
-        metric, log_priors = _metric(classes, shrinkage), _log_priors(classes)
-        weights = classes.weights(metric)
+        log_priors = _log_priors(classes)
+        solved = classes.solve(_metric(classes, shrinkage))
+        weights = solved.weights()
         weights = replace(weights, bias=weights.bias + log_priors, strength=shrinkage)
 
         def leave_out(rows: ClassesLeftOut) -> FloatArray:
-            squares, _ = rows.self_products(metric)  # the weights leave -½ xᵀΣ⁻¹x of a row out
-            return rows.scores(metric) + log_priors + 0.5 * squares[:, None]
+            squares, _ = rows.self_products(solved)  # the weights leave -½ xᵀΣ⁻¹x of a row out
+            return rows.scores(solved) + log_priors + 0.5 * squares[:, None]
 
         return Solution(
             weights, lambda: leave_out(left_out), lambda rows: leave_out(classes.left_out(rows))
@@ -80,7 +81,8 @@ class Discriminant(Solver):
             return DEFAULT_SHRINKAGE
 
         def loss(index: int) -> float:
-            scores = left_out.scores(_metric(classes, float(SHRINKAGES[index])))[can] + log_priors
+            solved = classes.solve(_metric(classes, float(SHRINKAGES[index])))
+            scores = left_out.scores(solved)[can] + log_priors
             likelihoods = log_softmax(scores, axis=1)[np.arange(can.sum()), left_out.codes[can]]
             return float(-(weights[can] @ likelihoods) / weights[can].sum())
 
@@ -88,7 +90,7 @@ class Discriminant(Solver):
 
 
 def _metric(classes: GaussianClasses, shrinkage: float) -> Metric:
-    mean_eigenvalue = classes.eigenvalues.sum() / classes.degrees / len(classes.basis)
+    mean_eigenvalue = classes.trace / classes.degrees / len(classes.frame.centre)
     return Metric((1.0 - shrinkage) / classes.degrees, shrinkage * (mean_eigenvalue or 1.0))
 
 

@@ -12,9 +12,11 @@ from faast._utils.arrays import FloatArray, IntArray
 from faast.core.moments import Moments
 from faast.core.sample import RowArrays
 from faast.core.weights import FastWeights
-from faast.solvers.spectrum import above_noise
+from faast.solvers.frames import Frame, SpanFrame
+from faast.solvers.triangular import Triangle
 
 TINY = 1e-300
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Metric(NamedTuple):
@@ -27,7 +29,7 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GaussianClasses:
-    """Class means and the scatter S they share, in the eigenbasis of S.
+    """Class means and the scatter S they share, in the coordinates of a frame.
 
     S is the scatter within classes. With fewer than two rows per class on average there is little
     or none, and the scatter about the centre is used instead (`one_shot`).
@@ -36,25 +38,20 @@ class GaussianClasses:
     ----------
     counts : ndarray of shape (C,)
         Rows, or the sum of their weights.
-    centre : ndarray of shape (d,)
-    eigenvalues : ndarray of shape (r,)
-        Eigenvalues of S.
-    basis : ndarray of shape (d, r)
-        Eigenvectors of S; they span every centred mean.
+    frame : Frame
+        Centres rows and divides columns by their scale.
+    scatter : ndarray of shape (r, r)
+        S.
     means : ndarray of shape (C, r)
-        Class means less the centre, in the basis; zero for a class without rows.
+        Class means; zero for a class without rows.
     one_shot : bool
-    scale : ndarray of shape (d,)
-        Columns are divided by it before S and the means are computed.
     """
 
     counts: FloatArray
-    centre: FloatArray
-    eigenvalues: FloatArray
-    basis: FloatArray
+    frame: Frame
+    scatter: FloatArray
     means: FloatArray
     one_shot: bool
-    scale: FloatArray
 
     @classmethod
     def from_moments(
@@ -71,8 +68,8 @@ class GaussianClasses:
         ----------
         moments : Moments
         every_row : RowArrays, optional
-            All rows, if they are kept: with fewer than d of them, S is decomposed in the space that
-            they span.
+            All rows, if they are kept: fewer than d of them are summarised in the space that they
+            span.
         scale : ndarray of shape (d,), optional
             Divide columns by it; 1 by default.
         balanced : bool
@@ -92,24 +89,31 @@ class GaussianClasses:
             )
         seen = counts > 0
         scale = np.ones(moments.n_features) if scale is None else scale
-        means = np.where(seen, moments.cross / np.where(seen, counts, 1.0), 0.0).T
+        divisors = np.where(seen, counts, 1.0)[:, None]
         overall = moments.key_sum / max(count, TINY)
+        means = moments.cross.T / divisors
         centre = means[seen].mean(axis=0) if balanced else overall
         one_shot = bool(count < 2 * np.count_nonzero(seen))
         if every_row is not None and len(every_row.keys) < moments.n_features:
-            offsets = overall if one_shot else means[every_row.values.argmax(axis=1)]
-            span, within = _span(every_row, centre, offsets, scale)
-            scatter = within.T @ within
-        else:
-            span, scatter = None, moments.gram
-            centres = overall[None, :] if one_shot else means
-            scatter -= (centres.T * (count if one_shot else counts)) @ centres
-            scatter /= np.outer(scale, scale)
-        means[seen] = (means[seen] - centre) / scale
-        eigenvalues, turn = np.linalg.eigh(scatter)
-        basis = turn if span is None else span @ turn
-        eigenvalues = np.maximum(eigenvalues, 0.0)
-        return cls(counts, centre, eigenvalues, basis, means @ basis, one_shot, scale)
+            span = SpanFrame.spanned_by(every_row.keys, centre, scale)
+            weights = every_row.weights[:, None]
+            means = (weights * every_row.values).T @ span.own / divisors
+            offsets = weights.T @ span.own / count
+            within = span.own - (offsets if one_shot else means[every_row.values.argmax(axis=1)])
+            within *= np.sqrt(weights)
+            return cls(counts, span, within.T @ within, means, one_shot)
+        scatter = moments.gram
+        centres, heads = (overall[None], count) if one_shot else (means, counts)
+        # differences of large sums may leave S with eigenvalues just below 0
+        rounding = len(scatter) * EPSILON * scatter.diagonal() / scale**2
+        scatter -= (centres.T * heads) @ centres
+        scatter /= scale
+        scatter /= scale[:, None]
+        scatter[np.diag_indices(len(scatter))] += rounding.max()
+        frame = Frame(centre, scale)
+        means = frame.coordinates(means)
+        means[~seen] = 0.0
+        return cls(counts, frame, scatter, means, one_shot)
 
     @property
     def degrees(self) -> float:
@@ -117,33 +121,65 @@ class GaussianClasses:
         used = 1 if self.one_shot else np.count_nonzero(self.counts)
         return max(float(self.counts.sum()) - used, 1.0)
 
-    def precision(self, metric: Metric) -> FloatArray:
-        """Return A⁻¹ along the basis, shape (r,)."""
-        return 1.0 / (metric.gain * self.eigenvalues + metric.floor)
+    @property
+    def trace(self) -> float:
+        """Sum of the eigenvalues of S."""
+        return float(self.scatter.trace())
 
-    def weights(self, metric: Metric) -> FastWeights:
-        """Return weights with scores -½ |x - centre - rho_c m_c|² in A⁻¹, up to a constant per row.
-
-        rho_c = n_c / (n_c + kappa); w_c = rho_c A⁻¹ m_c, b_c = -½ rho_c² m_cᵀ A⁻¹ m_c.
-        """
-        precision = self.precision(metric)
-        means = self.means * (self.counts / np.maximum(self.counts + metric.kappa, TINY))[:, None]
-        matrix = self.basis @ (means * precision).T / self.scale[:, None]
-        between = float(self.counts @ (self.means**2).sum(axis=1))
-        within = max(float(self.eigenvalues.sum()) - between * self.one_shot, 0.0)
-        w = self.eigenvalues[above_noise(self.eigenvalues, len(self.basis))]
-        return FastWeights(
-            matrix=matrix,
-            bias=-0.5 * (means**2) @ precision - self.centre @ matrix,
-            rank=len(w),
-            condition=float(np.sqrt(w[0] / w[-1])) if len(w) else 1.0,
-            explained=between / (between + within) if between + within > 0 else 0.0,
-            strength=metric.floor,
-        )
+    def solve(self, metric: Metric) -> SolvedClasses:
+        """Factorise A for a metric."""
+        A = metric.gain * self.scatter
+        A[np.diag_indices(len(A))] += metric.floor
+        triangle = Triangle.of(A)
+        return SolvedClasses(self, metric, triangle, triangle.divide(self.means))
 
     def left_out(self, rows: RowArrays) -> ClassesLeftOut:
         """Prepare leave-one-out scores of rows, which must be among the learned ones."""
-        return ClassesLeftOut(self, rows)
+        coordinates = self.frame.coordinates(rows.keys)
+        return ClassesLeftOut(self, coordinates, rows.values.argmax(axis=1), rows.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedClasses:
+    """Gaussian classes with a metric A = L Lᵀ, factorised once.
+
+    Attributes
+    ----------
+    classes : GaussianClasses
+    metric : Metric
+    triangle : Triangle
+        L.
+    means : ndarray of shape (C, r)
+        L⁻¹m_c: products of such vectors are those in A⁻¹.
+    """
+
+    classes: GaussianClasses
+    metric: Metric
+    triangle: Triangle
+    means: FloatArray
+
+    def weights(self) -> FastWeights:
+        """Return weights with scores -½ |x - centre - rho_c m_c|² in A⁻¹, up to a constant per row.
+
+        rho_c = n_c / (n_c + kappa); w_c = rho_c A⁻¹ m_c, b_c = -½ rho_c² m_cᵀ A⁻¹ m_c. The
+        condition is an estimate of that of A^½.
+        """
+        classes, counts = self.classes, self.classes.counts
+        means = self.means * (counts / np.maximum(counts + self.metric.kappa, TINY))[:, None]
+        matrix = (
+            classes.frame.lift(self.triangle.divide_transposed(means)) / classes.frame.scale
+        ).T
+        between = float(counts @ (classes.means**2).sum(axis=1))
+        within = max(classes.trace - between * classes.one_shot, 0.0)
+        norm = self.metric.gain * float(np.linalg.norm(classes.scatter, 1)) + self.metric.floor
+        return FastWeights(
+            matrix=matrix,
+            bias=-0.5 * (means**2).sum(axis=1) - classes.frame.centre @ matrix,
+            rank=len(classes.scatter),
+            condition=self.triangle.condition(norm) ** 0.5,
+            explained=between / (between + within) if between + within > 0 else 0.0,
+            strength=self.metric.floor,
+        )
 
 
 class ClassesLeftOut:
@@ -161,34 +197,44 @@ class ClassesLeftOut:
     Parameters
     ----------
     classes : GaussianClasses
-    rows : RowArrays
+    coordinates : ndarray of shape (n, r)
+        Of the rows, in the frame of the classes.
+    codes : ndarray of shape (n,), int
+        Class of each row.
+    weights : ndarray of shape (n,)
 
     Attributes
     ----------
-    codes : ndarray of shape (n,), int
-        Class of each row.
     leavable : ndarray of shape (n,), bool
         Whether the class of the row has other rows.
     """
 
-    def __init__(self, classes: GaussianClasses, rows: RowArrays) -> None:
+    def __init__(
+        self,
+        classes: GaussianClasses,
+        coordinates: FloatArray,
+        codes: IntArray,
+        weights: FloatArray,
+    ) -> None:
+        self.coordinates, self.codes, self.weights = coordinates, codes, weights
         self._classes = classes
-        offsets = rows.keys - classes.centre
-        offsets /= classes.scale
-        self._rows = offsets @ classes.basis
-        self.codes: IntArray = rows.values.argmax(axis=1)
-        self._leaving = np.minimum(rows.weights, 1.0)
-        self._left = classes.counts[self.codes] - self._leaving
+        self._leaving = np.minimum(weights, 1.0)
+        self._left = classes.counts[codes] - self._leaving
         self.leavable = self._left > 1e-9
 
-    def scores(self, metric: Metric) -> FloatArray:
+    def first(self, n_rows: int) -> ClassesLeftOut:
+        """Return the same for the first rows only."""
+        part = slice(n_rows)
+        return ClassesLeftOut(
+            self._classes, self.coordinates[part], self.codes[part], self.weights[part]
+        )
+
+    def scores(self, solved: SolvedClasses) -> FloatArray:
         """Return -½ |z - rho_c m_c|² in A⁻¹ with each row left out, shape (n, C)."""
         classes, codes, every = self._classes, self.codes, np.arange(len(self.codes))
-        precision, counts = classes.precision(metric), classes.counts
-        scaled = classes.means * precision
-        D = (self._rows**2) @ precision
-        G = self._rows @ scaled.T
-        H = classes.means @ scaled.T
+        counts, metric = classes.counts, solved.metric
+        D, G = self.self_products(solved)
+        H = solved.means @ solved.means.T
         rho = counts / np.maximum(counts + metric.kappa, TINY)
         n, left = counts[codes], np.maximum(self._left, 0.0)
         t = np.where(self.leavable, self._leaving / np.maximum(left, TINY), 0.0)
@@ -206,20 +252,10 @@ class ClassesLeftOut:
             distances += (a / np.maximum(1.0 - a * q, 1e-12))[:, None] * along**2
         return -0.5 * distances
 
-    def self_products(self, metric: Metric) -> tuple[FloatArray, FloatArray]:
+    def self_products(self, solved: SolvedClasses) -> tuple[FloatArray, FloatArray]:
         """Return zᵀA⁻¹z, shape (n,), and zᵀA⁻¹m_c, shape (n, C), with no row left out."""
-        precision = self._classes.precision(metric)
-        return (self._rows**2) @ precision, self._rows @ (self._classes.means * precision).T
-
-
-def _span(
-    rows: RowArrays, centre: FloatArray, offsets: FloatArray, scale: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return a basis (d, r) of the span of the rows, and in it the weighted rows minus offsets."""
-    root = np.sqrt(rows.weights)[:, None]
-    weighted = root * (rows.keys - centre) / scale
-    span: FloatArray = np.linalg.qr(weighted.T)[0]
-    return span, root * ((rows.keys - offsets) / scale) @ span
+        rows = solved.triangle.divide(self.coordinates)
+        return np.einsum("ij,ij->i", rows, rows), rows @ solved.means.T
 
 
 def walk_downhill(loss: Callable[[int], float], n: int) -> int:

@@ -1,0 +1,54 @@
+"""Cholesky factors of symmetric matrices, and products of rows in their inverses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg.blas import dtrsm
+from scipy.linalg.lapack import dpocon, dpotrf
+
+from faast._utils.arrays import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Triangle:
+    """A lower triangular matrix L (r, r); LAPACK sees C-ordered arrays as their transposes."""
+
+    lower: FloatArray
+
+    @classmethod
+    def of(cls, matrix: FloatArray) -> Triangle:
+        """Factorise a positive definite matrix as L Lᵀ; its array becomes L.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If it is not positive definite.
+        """
+        if not matrix.size:
+            return cls(matrix)
+        upper, info = dpotrf(matrix.T, lower=0, clean=0, overwrite_a=1)
+        if info:
+            raise np.linalg.LinAlgError("the matrix is not positive definite")
+        return cls(upper.T)
+
+    def divide(self, rows: FloatArray) -> FloatArray:
+        """Return rows L⁻ᵀ for rows (n, r): their products are those of the rows in (L Lᵀ)⁻¹."""
+        return self._solve(rows, transposed=1)
+
+    def divide_transposed(self, rows: FloatArray) -> FloatArray:
+        """Return rows L⁻¹ for rows (n, r)."""
+        return self._solve(rows, transposed=0)
+
+    def condition(self, norm: float) -> float:
+        """Estimate the condition of L Lᵀ, whose largest column sum of absolute entries is known."""
+        if not self.lower.size:
+            return 1.0
+        return 1.0 / float(dpocon(self.lower.T, norm, uplo="U")[0])
+
+    def _solve(self, rows: FloatArray, transposed: int) -> FloatArray:
+        if not rows.size:
+            return rows.copy()
+        solved: FloatArray = dtrsm(1.0, self.lower.T, rows.T, lower=0, trans_a=transposed)
+        return solved.T
