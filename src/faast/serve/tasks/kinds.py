@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Literal, get_args
+from typing import Literal
 
+import numpy as np
+
+from faast._utils.arrays import FloatArray
+from faast.core.grid import grid_for
 from faast.data.reader import Modality
+from faast.encoders.base import Features
 from faast.estimators import FaastClassifier
+from faast.estimators.base import describe_scale
 from faast.estimators.encoded import CLASSIFIERS
 from faast.estimators.targets import TargetKind
 
 Kind = Literal["texts", "pictures", "numbers"]
 """Kind of the rows of a task."""
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+GRID_BITS = 20
+"""Bits after the binary point to which features are rounded, see `Moments`."""
 
 MODALITIES: dict[Kind, Modality] = {"texts": "text", "pictures": "image", "numbers": "features"}
 """What the library calls each kind."""
@@ -47,6 +54,11 @@ def new_model(kind: Kind, encoder: str | None) -> FaastClassifier:
     return model
 
 
+def scale_for(features: Features) -> float | FloatArray:
+    """Return the scale, one for all columns or one per column, that suits rows (n, d)."""
+    return grid_for(features, GRID_BITS).scale
+
+
 def describe_model(model: FaastClassifier) -> str:
     """Return as JSON what `model_from` needs."""
     return json.dumps(
@@ -54,6 +66,7 @@ def describe_model(model: FaastClassifier) -> str:
             "kind": kind_of(model),
             "encoder": model.describe_encoder(),
             "names": model.uses_class_names,
+            "scale": describe_scale(model.key_scale),
         }
     )
 
@@ -62,7 +75,10 @@ def model_from(described: str) -> FaastClassifier:
     """Return the model without rows that `describe_model` was given; the encoder is not opened."""
     found = json.loads(described)
     kind: Kind = found["kind"]
-    model = CLASSIFIERS[MODALITIES[kind]](novelty=True)
+    scale = found["scale"]
+    model = CLASSIFIERS[MODALITIES[kind]](
+        novelty=True, key_scale=np.array(scale) if isinstance(scale, list) else scale
+    )
     if found["encoder"] is not None:
         model.set_params(class_names=found["names"])
         model.restore_encoder(found["encoder"])

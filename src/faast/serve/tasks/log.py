@@ -40,6 +40,9 @@ from faast.serve.tasks.schema import (
 KEEP_ROWS = "keep_rows"
 """Setting: whether rows are kept as they were given, "1" or "0"."""
 
+MODEL = "model"
+"""Setting: kind, encoder and scale of the model, as `describe_model` writes them."""
+
 ERASED = "erased"
 """Setting: position of the latest change after which something was erased."""
 
@@ -173,14 +176,13 @@ class Log(LogReader):
             _write_rows(execute, position, plan)
             _write_classes(execute, plan)
             _write_links(execute, plan.links)
-            if plan.keep_rows is not None:
-                setting = str(int(plan.keep_rows)), KEEP_ROWS
-                execute("UPDATE settings SET value = ? WHERE name = ?", setting)
+            settings = _settings_of(plan)
+            for name, value in settings.items():
+                execute("UPDATE settings SET value = ? WHERE name = ?", (value, name))
             if plan.erase is not None or plan.keep_rows is False:
                 erasure = plan.erase, position, len(plan.steps), before
                 execute("INSERT INTO erasures VALUES (?, ?, ?, ?)", erasure)
-        if plan.keep_rows is not None:
-            self.settings[KEEP_ROWS] = str(int(plan.keep_rows))
+        self.settings |= settings
         return change
 
     def remember(self, links: Iterable[Link]) -> None:
@@ -401,6 +403,14 @@ def _write_classes(execute: Any, plan: Plan) -> None:
         elif old is None:
             execute("INSERT OR IGNORE INTO classes VALUES (?)", (new,))
     _write_names(execute, plan.names)
+
+
+def _settings_of(plan: Plan) -> dict[str, str]:
+    """Return the settings that a change sets."""
+    settings = {} if plan.model is None else {MODEL: plan.model}
+    if plan.keep_rows is not None:
+        settings[KEEP_ROWS] = str(int(plan.keep_rows))
+    return settings
 
 
 def _erase_sources(execute: Any, labels: Iterable[str]) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from faast.serve.tasks.kinds import describe_model, model_from
-from faast.serve.tasks.log import KEEP_ROWS, Log
+from faast.serve.tasks.log import KEEP_ROWS, MODEL, Log
 from faast.serve.tasks.state import TaskState
-
-MODEL = "model"
-"""Setting in the log: kind and encoder of the task, as `describe_model` writes them."""
 
 
 class LogMismatchError(ValueError):

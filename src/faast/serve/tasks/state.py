@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from faast._utils.arrays import FloatArray
 from faast.core.persistence import content_hash, load
@@ -21,7 +22,14 @@ from faast.estimators import FaastClassifier
 from faast.estimators.class_names import embed_names, is_name, name_classes
 from faast.estimators.novelty import Novelty
 from faast.serve.problems import RequestError
-from faast.serve.tasks.kinds import Kind, kind_of, require_served
+from faast.serve.tasks.kinds import (
+    Kind,
+    describe_model,
+    kind_of,
+    model_from,
+    require_served,
+    scale_for,
+)
 from faast.serve.tasks.records import ClassStep, RawRow, Step
 
 Names = Mapping[str, FloatArray]
@@ -187,6 +195,20 @@ class TaskState:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _solving=Lock())
+
+    def with_model(self, described: str | None) -> TaskState:
+        """Return the state with a model that was described anew, if it is not None."""
+        return self if described is None else replace(self, model=model_from(described))
+
+    def describe_scaled(self, features: Features) -> str | None:
+        """Describe the model with a scale that suits the first rows (n, d) of numbers.
+
+        Returns None if a scale is not needed or fixed already. The scale stays, so that the same
+        rows give the same bits, whichever of them was learned first.
+        """
+        if self.kind != "numbers" or self.can_answer or self.model.key_scale is not None:
+            return None
+        return describe_model(clone(self.model).set_params(key_scale=scale_for(features)))
 
     def solve(self) -> None:
         """Solve the weights, once; later callers find them solved."""

@@ -139,7 +139,8 @@ class Task:
                 added.append(AddedRow(number, row.source, raw, vector))
                 steps.append(Step(number, ABSENT, Place(Standing.PRESENT, label), vector))
             kind = "teach" if any(step.new.label for step in steps) else "add"
-            change = self._change(Plan(kind, steps, added), who)
+            model = self._state.describe_scaled(features)
+            change = self._change(Plan(kind, steps, added, model=model), who)
         return change, numbers
 
     def correct(self, number: int, label: str, who: str | None = None) -> Change:
@@ -376,8 +377,9 @@ class Task:
         with self._changing():
             labels = [step.new.label for step in plan.steps] + [new for _, new in plan.classes]
             names = self._state.new_names({label for label in labels if label is not None})
+            start = self._state.with_model(plan.model)
             try:
-                state = self._state.apply(plan.steps, plan.classes, names)
+                state = start.apply(plan.steps, plan.classes, names)
             except ValueError as error:
                 raise RequestError(422, f"the model refused the change: {error}") from error
             plan = replace(plan, names=names)
