@@ -220,7 +220,7 @@ def test_a_retried_forgetting_finishes_the_erasure_and_gives_the_certificate(tmp
         for _ in range(2):
             with pytest.raises(RequestError, match="could not be erased yet") as raised:
                 task.forget_source("bob")
-            assert raised.value.status == 507
+            assert raised.value.status_code == 507
     certificate = task.forget_source("bob")
     assert (certificate.rows_forgotten, certificate.state_before) == (1, before)
     assert certificate.state_after == task.state.hash
@@ -306,7 +306,7 @@ def test_names_of_classes_are_known_before_rows_and_replayed_without_the_encoder
     task.merge_classes(["dog"], "card")
     assert task.classes == {"a cat": 1, "card": 1}
     state = task.state
-    features = task.learned().features
+    features = task.review().learned.features
     model = task.state.model
     fitted = type(model)(encoder=model.encoder_, labels=["a cat", "card"])
     fitted.partial_fit_encoded(features, ["a cat", "card"], fitted.embed_names(["a cat", "card"]))
@@ -357,10 +357,10 @@ def test_classes_of_a_model_file_are_renamed_and_merged_as_far_as_that_is_exact(
     assert learned.state.hash == fitted(merged)
     with pytest.raises(RequestError, match="cannot be undone") as raised:
         learned.undo()
-    assert raised.value.status == 409
+    assert raised.value.status_code == 409
     with pytest.raises(RequestError, match="in the model file only") as raised:
         learned.forget_class("card")
-    assert raised.value.status == 409
+    assert raised.value.status_code == 409
 
 
 def test_classes_over_http(mail):
