@@ -172,11 +172,20 @@ class Statistics:
 
     def to_state(self) -> State:
         """Return the content to write; without sums if all rows are kept and take less room."""
-        moments, rows = self.moments, self.rows
-        room = packed_bytes(moments.n_features, moments.n_values)
-        only_rows = rows.complete and moments.exact and rows.nbytes < room
-        written = moments.outline() if only_rows else moments.to_state()
-        parts = {"moments": written, "rows": rows.to_state()}
+        room = packed_bytes(self.moments.n_features, self.moments.n_values)
+        return self._written(self._are_rows_enough and self.rows.nbytes < room)
+
+    def essence(self) -> State:
+        """Return what tells these statistics from others: the rows alone, while all are kept."""
+        return self._written(self._are_rows_enough)
+
+    @property
+    def _are_rows_enough(self) -> bool:
+        return self.rows.complete and self.moments.exact
+
+    def _written(self, only_rows: bool) -> State:
+        moments = self.moments.outline() if only_rows else self.moments.to_state()
+        parts = {"moments": moments, "rows": self.rows.to_state()}
         if self.mapped is not None:
             parts["mapped"] = self.mapped.to_state()
         return State.join(parts, maps=self.maps, thinned=self.thinned)

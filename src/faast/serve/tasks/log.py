@@ -315,8 +315,8 @@ class Log(LogReader):
         """Return the latest change that was not taken back; changes of settings are left out."""
         found = self._writer.execute(
             f"SELECT {CHANGE} FROM changes WHERE undoes IS NULL "
-            "AND kind NOT IN ('keep rows', 'drop rows') AND position NOT IN "
-            "(SELECT undoes FROM changes WHERE undoes IS NOT NULL) "
+            "AND kind NOT IN ('keep rows', 'drop rows') AND NOT EXISTS "
+            "(SELECT 1 FROM changes AS later WHERE later.undoes = changes.position) "
             "ORDER BY position DESC LIMIT 1"
         )
         return change_of(found.fetchone())

@@ -15,8 +15,8 @@ RENAME, MERGE = "rename class", "merge classes"
 
 def plan_adding(state: TaskState, label: str) -> Plan:
     """Plan a class without rows."""
-    if label in _all_classes(state):
-        raise RequestError(409, f"there is a class {label!r} already")
+    if state.resolve(label) in _all_classes(state):
+        raise RequestError(409, f"there is a class {state.resolve(label)!r} already")
     return Plan("add class", classes=[ClassStep(None, label)])
 
 

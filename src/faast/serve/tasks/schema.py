@@ -22,6 +22,7 @@ CREATE TABLE changes (
     classes TEXT NOT NULL
 );
 CREATE INDEX changes_by_state ON changes (state);
+CREATE INDEX changes_undone ON changes (undoes) WHERE undoes IS NOT NULL;
 CREATE TABLE steps (
     position INTEGER NOT NULL, row INTEGER NOT NULL, old_standing INTEGER NOT NULL, old_label TEXT,
     new_standing INTEGER NOT NULL, new_label TEXT

@@ -16,6 +16,7 @@ from sklearn.base import clone
 from faast._utils.arrays import FloatArray
 from faast.core.persistence import content_hash, load
 from faast.core.sample import ROUNDING
+from faast.core.state import State
 from faast.encoders import EncoderMismatchError
 from faast.encoders.base import Features
 from faast.estimators import FaastClassifier
@@ -78,7 +79,10 @@ class TaskState:
         memory = self.model.learned_ if self.can_answer else None
         if memory is None:
             return content_hash({}, {})
-        learned = memory.to_state()
+        parts = {"classes": replace(memory, statistics=None).to_state()}
+        if memory.statistics is not None:
+            parts["statistics"] = memory.statistics.essence()
+        learned = State.join(parts)
         return content_hash(learned.tensors, learned.metadata)
 
     @property
@@ -170,6 +174,8 @@ class TaskState:
         ValueError
             If a row to forget was never learned, or classes cannot become one.
         """
+        if not (class_steps or names or any(_changes_label(step) for step in steps)):
+            return copy.copy(self)
         twin = _on_features(self.model)
         moved = {step.old: step.new for step in class_steps if step.old and step.new}
         if moved:
@@ -278,7 +284,7 @@ def _has_rows(model: FaastClassifier) -> bool:
 
 def _learn(twin: FaastClassifier, steps: Sequence[Step]) -> None:
     """Learn, relabel and forget the rows of steps."""
-    changed = [step for step in steps if step.old.label != step.new.label]
+    changed = [step for step in steps if _changes_label(step)]
     learned = [step for step in changed if step.old.label is None]
     forgotten = [step for step in changed if step.new.label is None]
     corrected = [step for step in changed if step.old.label and step.new.label]
@@ -289,6 +295,10 @@ def _learn(twin: FaastClassifier, steps: Sequence[Step]) -> None:
         twin.relabel(_features(corrected), list(old), list(new))
     if forgotten:
         twin.forget(_features(forgotten), [step.old.label for step in forgotten])
+
+
+def _changes_label(step: Step) -> bool:
+    return step.old.label != step.new.label
 
 
 def _features(steps: Sequence[Step]) -> Features:
