@@ -111,10 +111,10 @@ def _tell(**facts):
 
 
 def _serve(folder, snapshot_changes, **options):
-    import faast.serve.tasks.task
+    import faast.serve.tasks.storage
     from faast.cli.serve.start import start
 
-    faast.serve.tasks.task.SNAPSHOT_CHANGES = snapshot_changes
+    faast.serve.tasks.storage.SNAPSHOT_CHANGES = snapshot_changes
     start(Path(folder), port=0, json=True, **options)
 
 

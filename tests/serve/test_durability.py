@@ -24,7 +24,8 @@ from faast.serve.tasks.log import Log
 from faast.serve.tasks.records import NewRow, Plan
 from faast.serve.tasks.replay import LogMismatchError
 from faast.serve.tasks.state import TaskState
-from faast.serve.tasks.task import Task, create_task
+from faast.serve.tasks.storage import create_task
+from faast.serve.tasks.task import Task
 from tests.serve.killed import change_as_told
 
 KILLS = int(os.environ.get("FAAST_KILLS", "20"))
@@ -243,7 +244,7 @@ def test_a_deleted_task_takes_no_change_and_leaves_no_file(task, tmp_path):
 
 
 def test_a_start_replays_only_what_follows_the_snapshot(task, tmp_path, monkeypatch):
-    monkeypatch.setattr("faast.serve.tasks.task.SNAPSHOT_CHANGES", 3)
+    monkeypatch.setattr("faast.serve.tasks.storage.SNAPSHOT_CHANGES", 3)
     for i in range(4):
         task.teach([NewRow(f"refund {i}", "refund")])
     assert task._log.position_of(TaskState.load(tmp_path / "mail.faast").hash) == 3

@@ -13,10 +13,16 @@ from faast import FaastClassifier, ImageClassifier, TextClassifier
 from faast.serve.problems import RequestError
 from faast.serve.tasks.records import NewRow
 from faast.serve.tasks.state import TaskState
+from faast.serve.tasks.storage import create_task
 from faast.serve.tasks.task import Task
 
 LABELS = ["card", "top up", "refund", "7"]
 SOURCES = ["ann", "bob", None]
+
+
+def created(folder, name, *settings, **more):
+    create_task(folder, name, *settings, **more)
+    return Task(folder, name)
 
 
 def picture(number, format="PNG"):
@@ -168,7 +174,7 @@ def test_any_history_is_a_batch_of_the_present_rows_also_after_a_start(
     kind, changes, crash, tmp_path_factory
 ):
     folder, book = tmp_path_factory.mktemp("tasks"), Book(kind)
-    task = Task.create(folder, "task", kind)
+    task = created(folder, "task", kind)
     for each in changes:
         change(task, book, *each)
         book.scale = task.state.model.key_scale  # numbers: that of the first rows

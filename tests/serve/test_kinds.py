@@ -18,7 +18,7 @@ from faast.serve.tasks.schema import unpack
 from faast.serve.tasks.state import TaskState
 from faast.serve.tasks.task import Task
 from tests.serve.conftest import ROWS, serving, state_of, teach
-from tests.serve.test_histories import picture
+from tests.serve.test_histories import created, picture
 
 PICTURES = [picture(i) for i in range(4)]
 
@@ -208,7 +208,7 @@ def test_rows_that_are_no_longer_kept_are_erased_and_still_forgotten_exactly(mai
 
 
 def test_a_retried_forgetting_finishes_the_erasure_and_gives_the_certificate(tmp_path, monkeypatch):
-    task = Task.create(tmp_path, "mail")
+    task = created(tmp_path, "mail")
     task.teach([NewRow("lost card", "card", "ann"), NewRow("top up", "top up", "bob")])
     before = task.state.hash
 
@@ -230,7 +230,7 @@ def test_a_retried_forgetting_finishes_the_erasure_and_gives_the_certificate(tmp
 
 
 def test_a_log_of_another_format_is_refused(tmp_path):
-    task = Task.create(tmp_path, "mail")
+    task = created(tmp_path, "mail")
     task._log._writer.execute("UPDATE settings SET value = '1' WHERE name = 'format'")
     task.close()
     assert "format 1" in TaskFolder(tmp_path).unserved["mail"]
@@ -275,7 +275,7 @@ def test_an_encoder_that_is_gone_leaves_the_task_open_for_features(checkpoint, t
 def test_an_encoder_whose_features_depend_on_the_batch_is_forgotten_exactly(checkpoint, tmp_path):
     folder = tmp_path / "tasks"
     folder.mkdir()
-    task = Task.create(folder, "mail", encoder=f"hf:{checkpoint}")
+    task = created(folder, "mail", encoder=f"hf:{checkpoint}")
     start = task.state.hash
     task.teach([NewRow(f"where is my card {'the ' * i}", "a") for i in range(5)])
     one = task.state.hash
@@ -293,7 +293,7 @@ def test_names_of_classes_are_known_before_rows_and_replayed_without_the_encoder
     copied = shutil.copytree(clip, tmp_path / "clip")
     folder = tmp_path / "tasks"
     folder.mkdir()
-    task = Task.create(folder, "animals", "pictures", f"clip:{copied}")
+    task = created(folder, "animals", "pictures", f"clip:{copied}")
     start = task.state.hash
     task.add_class("cat")
     assert task.state.classes == {"cat": 0}

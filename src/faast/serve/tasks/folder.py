@@ -11,7 +11,8 @@ from threading import Lock
 
 from faast.serve.problems import RequestError
 from faast.serve.tasks.kinds import Kind
-from faast.serve.tasks.task import LOG_SUFFIX, MODEL_SUFFIX, Task, create_task
+from faast.serve.tasks.storage import LOG_SUFFIX, MODEL_SUFFIX, create_task
+from faast.serve.tasks.task import Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """Names of tasks: no dots or slashes, so that a name is never a path."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -30,18 +29,21 @@ from faast.serve.tasks.schema import (
     FORMAT,
     TABLES,
     change_of,
-    pack,
     place_of,
     read_class_steps,
     unpack,
     write_class_steps,
 )
-
-KEEP_ROWS = "keep_rows"
-"""Setting: whether rows are kept as they were given, "1" or "0"."""
-
-MODEL = "model"
-"""Setting: kind, encoder and scale of the model, as `describe_model` writes them."""
+from faast.serve.tasks.writing import (
+    KEEP_ROWS,
+    erase_sources,
+    marks,
+    settings_of,
+    write_classes,
+    write_links,
+    write_names,
+    write_rows,
+)
 
 ERASED = "erased"
 """Setting: position of the latest change after which something was erased."""
@@ -120,10 +122,10 @@ class Log(LogReader):
                     "INSERT INTO settings VALUES (?, ?)", {**settings, "format": FORMAT}.items()
                 )
                 start = 0, _now(), None, "start", 0, None, False, state, "[]"
-                execute(f"INSERT INTO changes ({CHANGE}, classes) VALUES ({_marks(9)})", start)
+                execute(f"INSERT INTO changes ({CHANGE}, classes) VALUES ({marks(9)})", start)
                 for label in classes:
                     execute("INSERT INTO classes VALUES (?)", (label,))
-                _write_names(execute, names or {})
+                write_names(execute, names or {})
                 execute("COMMIT")
             new.rename(path)
             sync_folder(path.parent)
@@ -170,13 +172,13 @@ class Log(LogReader):
                 state,
             )
             execute(
-                f"INSERT INTO changes ({CHANGE}, classes) VALUES ({_marks(9)})",
+                f"INSERT INTO changes ({CHANGE}, classes) VALUES ({marks(9)})",
                 (*vars(change).values(), write_class_steps(plan.classes)),
             )
-            _write_rows(execute, position, plan)
-            _write_classes(execute, plan)
-            _write_links(execute, plan.links)
-            settings = _settings_of(plan)
+            write_rows(execute, position, plan)
+            write_classes(execute, plan)
+            write_links(execute, plan.links)
+            settings = settings_of(plan)
             for name, value in settings.items():
                 execute("UPDATE settings SET value = ? WHERE name = ?", (value, name))
             if plan.erase is not None or plan.keep_rows is False:
@@ -194,7 +196,7 @@ class Log(LogReader):
             If it cannot be written.
         """
         with self._transaction() as execute:
-            _write_links(execute, links)
+            write_links(execute, links)
 
     def link(self, origin: str, key: str) -> Link | None:
         """Return what is known of an item of another program; None if nothing is."""
@@ -234,7 +236,7 @@ class Log(LogReader):
             If it cannot be done now; `is_erasing` remains true.
         """
         with self._transaction() as execute:
-            _erase_sources(execute, labels)
+            erase_sources(execute, labels)
             execute(
                 "UPDATE contents SET raw = NULL WHERE raw IS NOT NULL "
                 "AND EXISTS (SELECT 1 FROM erasures WHERE source IS NULL)"
@@ -381,66 +383,6 @@ def remove_log(path: Path) -> None:
     """Remove a log with the files that SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _write_rows(execute: Any, position: int, plan: Plan) -> None:
-    """Write the rows and steps of a change, and move the rows to their new places."""
-    for added in plan.added:
-        execute("INSERT INTO rows VALUES (?, 0, NULL, ?)", (added.row, added.source))
-        content = added.row, pack(added.features), added.raw
-        execute("INSERT INTO contents VALUES (?, ?, ?)", content)
-    for step in plan.steps:
-        execute("UPDATE rows SET standing = ?, label = ? WHERE id = ?", (*step.new, step.row))
-        places = position, step.row, *step.old, *step.new
-        execute(f"INSERT INTO steps VALUES ({_marks(6)})", places)
-
-
-def _write_classes(execute: Any, plan: Plan) -> None:
-    """Write the classes that a change adds or removes, and the names that it brings."""
-    for old, new in plan.classes:
-        if new is None:
-            execute("DELETE FROM classes WHERE label = ?", (old,))
-        elif old is None:
-            execute("INSERT OR IGNORE INTO classes VALUES (?)", (new,))
-    _write_names(execute, plan.names)
-
-
-def _settings_of(plan: Plan) -> dict[str, str]:
-    """Return the settings that a change sets."""
-    settings = {} if plan.model is None else {MODEL: plan.model}
-    if plan.keep_rows is not None:
-        settings[KEEP_ROWS] = str(int(plan.keep_rows))
-    return settings
-
-
-def _erase_sources(execute: Any, labels: Iterable[str]) -> None:
-    """Delete all rows of the sources that are to be erased, and names of classes that they had."""
-    (last,) = execute("SELECT max(position) FROM erasures WHERE source IS NOT NULL").fetchone()
-    if last is None:
-        return
-    theirs = "(SELECT id FROM rows WHERE source IN (SELECT source FROM erasures))"
-    execute(f"DELETE FROM steps WHERE row IN {theirs}")
-    execute(f"DELETE FROM contents WHERE row IN {theirs}")
-    execute(f"DELETE FROM rows WHERE id IN {theirs}")
-    execute("UPDATE changes SET classes = '[]' WHERE position <= ?", (last,))
-    execute(
-        "DELETE FROM names WHERE label NOT IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(labels)),),
-    )
-
-
-def _write_links(execute: Any, links: Iterable[Link]) -> None:
-    for link in links:
-        execute(f"INSERT OR REPLACE INTO links VALUES ({_marks(5)})", link)
-
-
-def _write_names(execute: Any, names: Mapping[str, FloatArray]) -> None:
-    for label, vector in names.items():
-        execute("INSERT OR REPLACE INTO names VALUES (?, ?)", (label, vector.tobytes()))
-
-
-def _marks(n: int) -> str:
-    return ", ".join("?" * n)
 
 
 def _now() -> str:

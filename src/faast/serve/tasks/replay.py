@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from faast.serve.tasks.kinds import describe_model, model_from
-from faast.serve.tasks.log import KEEP_ROWS, MODEL, Log
+from faast.serve.tasks.log import Log
 from faast.serve.tasks.state import TaskState
+from faast.serve.tasks.writing import KEEP_ROWS, MODEL
 
 
 class LogMismatchError(ValueError):

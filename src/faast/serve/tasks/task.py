@@ -1,23 +1,16 @@
-"""A task: a model that several people teach, with a log from which it can be rebuilt."""
+"""A task: what people may ask of it, and the changes that they may make."""
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from threading import RLock
 
-from faast.core.locking import exclusive
-from faast.core.persistence import sync_folder
 from faast.encoders.base import Features
 from faast.serve.problems import RequestError
-from faast.serve.tasks.kinds import Kind, new_model
+from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.links import Item, plan_following, plan_unfollowing
-from faast.serve.tasks.log import Log, remove_log
 from faast.serve.tasks.planning import (
     plan_adding,
     plan_forgetting,
@@ -37,56 +30,18 @@ from faast.serve.tasks.records import (
     Standing,
     Step,
 )
-from faast.serve.tasks.replay import create_log, replay
 from faast.serve.tasks.review import Learned, Pool, Review
-from faast.serve.tasks.state import TaskState
-
-MODEL_SUFFIX = ".faast"
-LOG_SUFFIX = ".faast-log"
-
-SNAPSHOT_CHANGES = 500
-"""Number of changes after which the model file is written anew, so that a start replays fewer."""
+from faast.serve.tasks.storage import StoredTask
 
 
-class Task:
-    """A model file in a folder, with a log beside it.
+class Task(StoredTask):
+    """A model that several people teach, ask and correct; see `StoredTask` for its files.
 
-    One thread at a time changes the task. A change is in the log, on the disk, before its method
-    returns. Readers use the latest state, which is never changed, and never wait for a writer.
     All methods that change the task take `who`, the name of whoever asks for it.
-
-    Parameters
-    ----------
-    folder : Path
-    name : str
-        The model file is NAME.faast, the log NAME.faast-log. A model file without a log is given
-        one. At least one of them must exist.
-
-    Raises
-    ------
-    LogMismatchError
-        If the log does not lead from the model file to the state that it says it leads to.
-    ValueError
-        If a file is damaged, or holds something that cannot be served, or another process uses it.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.name = name
-        self._model_path = folder / f"{name}{MODEL_SUFFIX}"
-        self._log_path = folder / f"{name}{LOG_SUFFIX}"
-        self._writing = RLock()
-        self._closing = ExitStack()
-        self._review: Review | None = None
-        self._pool: Pool | None = None
-        with ExitStack() as opening:
-            opening.enter_context(exclusive(self._model_path, self._refuse_to_wait))
-            self._open_log(opening)
-            self._closing = opening.pop_all()
-
-    @property
-    def state(self) -> TaskState:
-        """The latest state."""
-        return self._state
+    _review: Review | None = None
+    _pool: Pool | None = None
 
     @property
     def kind(self) -> Kind:
@@ -102,11 +57,6 @@ class Task:
     def keep_rows(self) -> bool:
         """Whether rows are kept as they were given."""
         return self._log.keeps_rows
-
-    @property
-    def created(self) -> int:
-        """Time at which the log was started, in seconds since 1970."""
-        return self._created
 
     @property
     def position(self) -> int:
@@ -314,32 +264,6 @@ class Task:
             state.model.save(path)
             return path.read_bytes()
 
-    def close(self) -> None:
-        """Write the model file, and give the task free for other processes."""
-        with self._writing, self._closing:
-            if self._log.last().position > self._saved:
-                self._snapshot()
-
-    def delete(self) -> None:
-        """Delete the model file and the log."""
-        with self._writing, self._closing:
-            self._model_path.unlink(missing_ok=True)
-            remove_log(self._log_path)
-            sync_folder(self._log_path.parent)
-            self._deleted = True
-
-    def _open_log(self, opening: ExitStack) -> None:
-        if self._model_path.exists() and not self._log_path.exists():
-            create_log(self._log_path, TaskState.load(self._model_path), keep_rows=True)
-        self._log = Log(self._log_path)
-        opening.callback(self._log.close)
-        started = self._log.history(1, before=1)[0].at
-        self._created = int(datetime.fromisoformat(started).timestamp())
-        self._saved, self._state = replay(self._log, self._model_path)
-        self._deleted = False
-        with suppress(RequestError):  # a full disk must not keep the task from answering
-            self._erase()
-
     def _with_numbers(self, rows: list[Row]) -> list[Row]:
         if self.kind != "numbers" or not rows:
             return rows
@@ -371,104 +295,6 @@ class Task:
             return self._change(plan, who)
         self._log.remember(plan.links)
         return None
-
-    def _change(self, plan: Plan, who: str | None) -> Change:
-        """Compute the next state, log the change, and only then show the state to readers."""
-        with self._changing():
-            labels = [step.new.label for step in plan.steps] + [new for _, new in plan.classes]
-            names = self._state.new_names({label for label in labels if label is not None})
-            start = self._state.with_model(plan.model)
-            try:
-                state = start.apply(plan.steps, plan.classes, names)
-            except ValueError as error:
-                raise RequestError(422, f"the model refused the change: {error}") from error
-            plan = replace(plan, names=names)
-            change = self._log.append(plan, self._state.hash, state.hash, who)
-            self._state = state
-            if change.position - self._saved >= SNAPSHOT_CHANGES:
-                with suppress(OSError):  # the log has everything
-                    self._snapshot()
-        return change
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        with self._writing:
-            if self._deleted:
-                raise RequestError(404, f"the task {self.name} was deleted")
-            try:
-                yield
-            except (sqlite3.Error, OSError) as error:
-                raise RequestError(
-                    507,
-                    f"the change could not be written ({error}); it is not acknowledged. Make room "
-                    f"on the disk or allow writing in the folder, and try again",
-                ) from error
-
-    def _snapshot(self) -> None:
-        """Write the state to the model file, which from then on is where a replay starts."""
-        position = self._log.last().position
-        if self._state.can_answer:
-            self._state.model.save(self._model_path)
-        else:
-            self._model_path.unlink(missing_ok=True)
-            sync_folder(self._model_path.parent)
-        self._saved = position
-
-    def _erase(self) -> None:
-        """Erase what is to be erased, once the model file no longer needs it."""
-        if not self._log.is_erasing:
-            return
-        try:
-            self._snapshot()
-            self._log.erase([*self._state.classes, *self._state.added])
-            self._state = self._state.with_classes(self._log.classes(), self._log.names())
-        except (sqlite3.Error, OSError) as error:
-            raise RequestError(
-                507,
-                f"the rows are forgotten, but what the log holds of them could not be erased yet "
-                f"({error}). Make room on the disk and ask again; the next start does it too",
-            ) from error
-
-    def _refuse_to_wait(self) -> None:
-        raise ValueError(
-            f"{self._model_path} is in use by another process, such as another faast serve; stop "
-            "that one first"
-        )
-
-
-def create_task(
-    folder: Path,
-    name: str,
-    kind: Kind = "texts",
-    encoder: str | None = None,
-    keep_rows: bool = True,
-) -> None:
-    """Write the log of a new task without rows.
-
-    Parameters
-    ----------
-    folder : Path
-    name : str
-    kind : {"texts", "pictures", "numbers"}
-    encoder : str, optional
-        A name for `load_encoder`; by default that of the kind.
-    keep_rows : bool
-        Whether the log keeps rows as they were given; else only their features and labels.
-
-    Raises
-    ------
-    FileExistsError
-        If there is one of that name.
-    RequestError
-        If there is no such encoder, or it cannot be loaded.
-    """
-    if (folder / f"{name}{MODEL_SUFFIX}").exists():
-        raise FileExistsError(f"there is a model file {name}{MODEL_SUFFIX}")
-    try:
-        model = new_model(kind, encoder)
-    except (ImportError, OSError, ValueError) as error:
-        raise RequestError(422, str(error)) from error
-    create_log(folder / f"{name}{LOG_SUFFIX}", TaskState(model), keep_rows)
 
 
 def _no_row(number: int) -> RequestError:
