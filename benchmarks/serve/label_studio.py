@@ -84,10 +84,19 @@ def running(command: list[str], log: Path, **environment: str) -> Iterator[None]
             process.wait(60)
 
 
+def create_token(folder: Path, scope: str) -> str:
+    """Return a new token for the tasks in a folder."""
+    command = [sys.executable, "-m", "faast", "serve", "token", "create", scope, "--json"]
+    options = ["--scope", scope, "--folder", str(folder)]
+    made = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    return str(json.loads(made.stdout)["token"])
+
+
 @contextmanager
 def both_servers(program: str, folder: Path) -> Iterator[tuple[Server, Server]]:
     """Start faast serve and Label Studio."""
-    faast = Server(free_port())
+    admin = create_token(folder / "tasks", "admin")
+    faast = Server(free_port(), {"Authorization": f"Bearer {admin}"})
     studio = Server(free_port(), {"Authorization": f"Token {TOKEN}"})
     with ExitStack() as started:
         port = faast.address.rpartition(":")[2]
@@ -115,7 +124,9 @@ def both_servers(program: str, folder: Path) -> Iterator[tuple[Server, Server]]:
 class Project:
     """A project of Label Studio that is connected to a task of faast serve."""
 
-    def __init__(self, studio: Server, faast: Server, texts: list[str], labels: list[str]) -> None:
+    def __init__(
+        self, studio: Server, faast: Server, token: str, texts: list[str], labels: list[str]
+    ) -> None:
         self.studio, self.faast = studio, faast
         choices = "".join(f'<Choice value="{label}"/>' for label in labels)
         config = (
@@ -130,7 +141,15 @@ class Project:
         studio.ask("POST", f"/api/projects/{self.number}/import", items)
         address = f"{faast.address}/labelstudio/questions"
         backend = {"project": self.number, "url": address, "title": "faast"}
-        self.connected = studio.ask("POST", "/api/ml", backend)
+        password = {
+            "auth_method": "BASIC_AUTH",
+            "basic_auth_user": "studio",
+            "basic_auth_pass": token,
+        }
+        self.connected = studio.ask("POST", "/api/ml", backend | password)
+        (webhook,) = studio.ask("GET", f"/api/webhooks?project={self.number}")
+        header = {"headers": {"Authorization": f"Bearer {token}"}}
+        studio.ask("PATCH", f"/api/webhooks/{webhook['id']}", header)
         found = studio.ask("GET", f"/api/tasks?project={self.number}&page_size={len(texts)}")
         self.items = sorted(task["id"] for task in found["tasks"])
 
@@ -210,8 +229,10 @@ def report(program: str, shared: Path, folder: Path) -> list[str]:
     said = []
     with both_servers(program, folder) as (faast, studio):
         version = studio.ask("GET", "/api/version")["release"]
-        project = Project(studio, faast, texts, sorted(set(truth)))
-        said.append(f"Connected: {project.connected['readable_state']}.")
+        token = create_token(folder / "tasks", "teach")
+        project = Project(studio, faast, token, texts, sorted(set(truth)))
+        state = project.connected["readable_state"]
+        said.append(f"{state}, with a token of the scope teach as password.")
         rows: dict[int, tuple[str, str]] = {}
         seconds = []
         for item, text, label in list(zip(project.items, texts, truth, strict=True))[:ANNOTATIONS]:

@@ -44,13 +44,9 @@ class Region(BaseModel):
     share: float
 
 
-class SimilarRow(BaseModel):
-    """A learned row; `text` is null where rows are not kept, `picture` is an address."""
+class SimilarRow(RowAnswer):
+    """A learned row, and how much it is like the asked one: 1 if it is the same."""
 
-    id: int
-    text: str | None
-    picture: str | None
-    label: str
     similarity: float
 
 
@@ -121,10 +117,4 @@ def _similar(task: Task, features: Features) -> list[SimilarRow]:
     """Return the learned rows that are most like one with these features, (1, d)."""
     near = dict(task.review().nearest(features[0], SIMILAR))
     rows = [RowAnswer.of(task, row) for row in task.find(list(near))]
-    return [
-        SimilarRow(
-            similarity=near[row.id], **row.model_dump(include={"id", "text", "picture", "label"})
-        )
-        for row in rows
-        if row.label is not None
-    ]
+    return [SimilarRow(similarity=near[row.id], **vars(row)) for row in rows]

@@ -173,12 +173,12 @@ class Review:
         return [(self.learned.ids[i], float(cosines[i])) for i in order]
 
     def curve(self) -> list[Accuracy]:
-        """Return the accuracy over the first 10, 20, 40, ... rows that were taught, and over all.
+        """Return the accuracy over the first 10, 20, 40, ... rows, up to half, and over all.
 
         A point is measured once, and again only if one of its rows is corrected or forgotten.
         """
         n = len(self.learned.ids)
-        sizes = [FIRST_POINT * 2**i for i in range(32) if FIRST_POINT * 2**i < n]
+        sizes = [FIRST_POINT * 2**i for i in range(32) if FIRST_POINT * 2 ** (i + 1) <= n]
         keys = [self._key(size) for size in sizes]
         self.points = {
             key: self.points[key] if key in self.points else self._point(size)
