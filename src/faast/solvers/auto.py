@@ -215,27 +215,28 @@ def _by_leaving_out(
 
 def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Reader:
     """Choose the strength of smallest loss, with the scale fitted anew for each one tried."""
-    classes, trial = view.classes, view.left_out.first(TRIAL_ROWS)
+    classes, trial, rest = view.classes, *view.left_out.split(TRIAL_ROWS)
     can = trial.leavable
     codes, tried_weights = trial.codes[can], weights[: len(can)][can]
     share = tried_weights.sum() / max(weights[view.left_out.leavable].sum(), TINY)
     # there is no scatter within classes if all rows of each class are equal
     spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.trace
     unit = max(classes.trace / classes.degrees, 1e-12 * spread, TINY)
-    tried: dict[int, SolvedClasses] = {}
+    tried: dict[int, tuple[SolvedClasses, FloatArray]] = {}
     last = np.zeros(1)
 
     def loss(index: int) -> float:
         nonlocal last
-        tried[index] = classes.solve(Metric(1.0, STRENGTHS[index] * unit, PSEUDO_ROWS))
-        scores = _centred(trial.scores(tried[index])[can])
+        solved = classes.solve(Metric(1.0, STRENGTHS[index] * unit, PSEUDO_ROWS))
+        tried[index] = solved, trial.scores(solved)
+        scores = _centred(tried[index][1][can])
         source = ScoreSource(scores, initial_inverse_temperature(scores, codes, tried_weights))
         scales, value = fit_inverse_temperatures([source], log_priors, codes, tried_weights, last)
         last = np.log(scales / source.expected)  # where the next strength starts
         return value + 0.5 * share * (np.log(STRENGTHS[index]) / DECADE) ** 2
 
-    solved = tried[walk_downhill(loss, len(STRENGTHS))]
-    return _Reader(view, solved, _centred(view.left_out.scores(solved)))
+    solved, scores = tried[walk_downhill(loss, len(STRENGTHS))]
+    return _Reader(view, solved, _centred(np.concatenate([scores, rest.scores(solved)])))
 
 
 def _centred(scores: FloatArray) -> FloatArray:
@@ -307,23 +308,28 @@ def _add_up(
 
 def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     """Take the half-steps along the gradient of the leave-one-out log-loss."""
-    classes, scores = view.classes, scored.loo_scores
-    Z, weights = view.left_out.coordinates, rows.weights[:, None]
-    energy = np.einsum("ij,ij->i", Z, Z)[:, None]
-    rough, pulls = Z.astype(np.float32), np.zeros(scores.shape)  # a direction needs few digits
+    classes, Z, weights = view.classes, view.left_out.coordinates, rows.weights
+    own, n_classes = (np.arange(len(Z)), view.left_out.codes), len(classes.counts)
+    energy = np.einsum("ij,ij->i", Z, Z)
+    rough = Z.astype(np.float32)  # a direction needs few digits
+    scores, pulls = scored.loo_scores.copy(), np.zeros(scored.loo_scores.shape)
     rows_per_class = classes.counts.sum() / np.count_nonzero(classes.counts)
     for _ in range(round(float(np.log2(rows_per_class)))):
-        P = softmax(scores, axis=1)
-        R = (rows.values - P) * view.left_out.leavable[:, None]
-        entropy = float(rows.weights @ (1.0 - (P**2).sum(axis=1))) / max(rows.weights.sum(), TINY)
+        R = softmax(scores, axis=1)
+        entropy = float(weights @ (1.0 - np.einsum("ij,ij->i", R, R))) / max(weights.sum(), TINY)
         entropy = max(entropy, EPSILON)  # the difference is rounding if all rows are certain
-        trace = float((energy * weights).sum()) * entropy / scores.shape[1]
-        R *= STEP / max(trace, TINY)
-        # without the row's own contribution
-        scores = scores + rough @ (rough.T @ (weights * R).astype(np.float32)) - energy * R
+        trace = float(energy @ weights) * entropy / n_classes
+        R[own] -= 1.0
+        R *= (view.left_out.leavable * -STEP / max(trace, TINY))[:, None]
         pulls += R
-    total = Z.T @ (weights * pulls)
-    scores = scored.loo_scores + Z @ total - energy * pulls
+        scores += rough @ (rough.T @ np.multiply(R, weights[:, None], dtype=np.float32))
+        R *= energy[:, None]
+        scores -= R  # the row's own contribution
+    total = Z.T @ (weights[:, None] * pulls)
+    pulls *= energy[:, None]
+    scores = Z @ total
+    scores += scored.loo_scores
+    scores -= pulls
     found, frame = scored.weights, classes.frame
     total = (frame.lift(total.T) / frame.scale).T
     moved = replace(found, matrix=found.matrix + total, bias=found.bias - frame.centre @ total)

@@ -13,6 +13,9 @@ NEWTON_STEPS = 12
 ENOUGH = 1e-2
 """Newton's method stops when a step gains less than this many nats over all rows."""
 
+BLOCK_ROWS = 256
+"""Rows whose scores are handled at a time, so that they stay in cache."""
+
 
 class ScoreSource(NamedTuple):
     """One source of class scores.
@@ -57,13 +60,13 @@ def initial_inverse_temperature(
     n_classes, total_weight = scores.shape[1], float(weights.sum())
     if n_classes < 2 or not total_weight > 0:
         return 1.0
-    other = np.ones(scores.shape, dtype=bool)
-    other[np.arange(len(codes)), codes] = False
-    own, rest = scores[~other], scores[other].reshape(len(codes), -1)
-    own_mean, rest_mean = weights @ own / total_weight, weights @ rest.mean(axis=1) / total_weight
-    gap = own_mean - rest_mean
+    own = scores[np.arange(len(codes)), codes]
+    rest_mean = (scores.sum(axis=1) - own) / (n_classes - 1)
+    own_mean, others_mean = weights @ own / total_weight, weights @ rest_mean / total_weight
+    gap = own_mean - others_mean
     pairs, share = total_weight * n_classes, (n_classes - 1) / n_classes
-    within = weights @ (own - own_mean) ** 2 + weights @ ((rest - rest_mean) ** 2).sum(axis=1)
+    squares = np.einsum("ij,ij->i", scores, scores) - own**2 - (n_classes - 1) * rest_mean**2
+    within = weights @ (own - own_mean) ** 2 + weights @ np.maximum(squares, 0.0)
     total = within + gap**2 * total_weight * share
     if not total > 0:  # every score the same
         return 1.0
@@ -102,40 +105,64 @@ def fit_inverse_temperatures(
     loss : float
         Penalised negative log-likelihood, in nats.
     """
-    F = np.stack([expert.scores for expert in experts])
     expected = np.array([expert.expected for expert in experts])
-    every = np.arange(len(codes))
-    right = F[:, every, codes]
+    scores = [expert.scores for expert in experts]
 
-    def loss_at(u: FloatArray) -> tuple[float, FloatArray]:
-        S = np.tensordot(expected * np.exp(u), F, 1) + log_priors
-        S -= S[every, codes][:, None]
-        top = S.max(axis=1, keepdims=True)
-        P = np.exp(S - top)
-        mass = P.sum(axis=1, keepdims=True)
-        return float(weights @ (np.log(mass) + top)[:, 0] + 0.5 * u @ u), P / mass
+    def descend(u: FloatArray) -> tuple[float, FloatArray]:
+        """Return the loss at u and the step of Newton's method from there."""
+        s = expected * np.exp(u)
+        value, slope, bend = _likelihood(s, scores, log_priors, codes, weights)
+        gradient = s * slope
+        curvature = bend * np.outer(s, s) + np.diag(np.maximum(gradient, 0.0) + 1.0)
+        step = np.clip(np.linalg.solve(curvature, gradient + u), -2.0, 2.0)
+        return value + float(0.5 * u @ u), step
 
     u = np.zeros(len(experts)) if start is None else start
-    value, P = loss_at(u)
+    value, step = descend(u)
     for _ in range(NEWTON_STEPS):
-        s = expected * np.exp(u)
-        FP = F * P
-        mean = FP.sum(axis=2)
-        gradient = s * ((mean - right) @ weights)
-        FP *= weights[:, None]
-        curvature = np.tensordot(FP, F, ([1, 2], [1, 2])) - (mean * weights) @ mean.T
-        curvature = curvature * np.outer(s, s) + np.diag(np.maximum(gradient, 0.0) + 1.0)
-        step = np.clip(np.linalg.solve(curvature, gradient + u), -2.0, 2.0)
         for shrink in (1.0, 0.25, 0.0625):
-            new_value, new_P = loss_at(u - shrink * step)
+            new_value, new_step = descend(u - shrink * step)
             if new_value <= value:
                 break
         else:
             break
-        gain, u, value, P = value - new_value, u - shrink * step, new_value, new_P
+        gain, u, value, step = value - new_value, u - shrink * step, new_value, new_step
         if gain < ENOUGH:
             break
     return expected * np.exp(u), value
+
+
+def _likelihood(
+    s: FloatArray,
+    scores: list[FloatArray],
+    log_priors: FloatArray,
+    codes: IntArray,
+    weights: FloatArray,
+) -> tuple[float, FloatArray, FloatArray]:
+    """Return the negative log-likelihood at scales s, its gradient (K,) and curvature (K, K)."""
+    value, gradient, curvature = 0.0, np.zeros(len(s)), np.zeros((len(s), len(s)))
+    for start in range(0, len(codes), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        F, w = [expert[block] for expert in scores], weights[block]
+        every, own = np.arange(len(w)), codes[block]
+        P = s[0] * F[0] + log_priors
+        for scale, expert in zip(s[1:], F[1:], strict=True):
+            P += scale * expert
+        P -= P.max(axis=1, keepdims=True)
+        value -= float(w @ P[every, own])
+        np.exp(P, out=P)
+        mass = P.sum(axis=1)
+        value += float(w @ np.log(mass))
+        P /= mass[:, None]
+        FP = [expert * P for expert in F]
+        means = np.array([part.sum(axis=1) for part in FP])
+        right = np.array([expert[every, own] for expert in F])
+        gradient += (means - right) @ w
+        curvature -= (means * w) @ means.T
+        for k, part in enumerate(FP):
+            for j, expert in enumerate(F):
+                curvature[k, j] += w @ np.einsum("ij,ij->i", part, expert)
+    return value, gradient, curvature
 
 
 def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) -> float:

@@ -18,6 +18,9 @@ from faast.solvers.triangular import Triangle
 TINY = 1e-300
 EPSILON = float(np.finfo(np.float64).eps)
 
+BLOCK_ROWS = 1024
+"""Rows that are left out at a time, so that their products stay in cache."""
+
 
 class Metric(NamedTuple):
     """The matrix A = gain · S + floor · I; means are shrunk to the centre by kappa pseudo-rows."""
@@ -166,9 +169,8 @@ class SolvedClasses:
         """
         classes, counts = self.classes, self.classes.counts
         means = self.means * (counts / np.maximum(counts + self.metric.kappa, TINY))[:, None]
-        matrix = (
-            classes.frame.lift(self.triangle.divide_transposed(means)) / classes.frame.scale
-        ).T
+        lifted = classes.frame.lift(self.triangle.divide_transposed(means))
+        matrix = (lifted / classes.frame.scale).T
         between = float(counts @ (classes.means**2).sum(axis=1))
         within = max(classes.trace - between * classes.one_shot, 0.0)
         norm = self.metric.gain * float(np.linalg.norm(classes.scatter, 1)) + self.metric.floor
@@ -222,35 +224,51 @@ class ClassesLeftOut:
         self._left = classes.counts[codes] - self._leaving
         self.leavable = self._left > 1e-9
 
-    def first(self, n_rows: int) -> ClassesLeftOut:
-        """Return the same for the first rows only."""
-        part = slice(n_rows)
-        return ClassesLeftOut(
-            self._classes, self.coordinates[part], self.codes[part], self.weights[part]
-        )
+    def split(self, n_rows: int) -> tuple[ClassesLeftOut, ClassesLeftOut]:
+        """Return the same for the first rows, and for the others."""
+        return self._part(slice(n_rows)), self._part(slice(n_rows, None))
 
     def scores(self, solved: SolvedClasses) -> FloatArray:
         """Return -½ |z - rho_c m_c|² in A⁻¹ with each row left out, shape (n, C)."""
-        classes, codes, every = self._classes, self.codes, np.arange(len(self.codes))
+        products = solved.means @ solved.means.T
+        scores = np.empty((len(self.codes), len(products)))
+        for start in range(0, len(scores), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            np.multiply(-0.5, self._part(block)._distances(solved, products), out=scores[block])
+        return scores
+
+    def _part(self, rows: slice) -> ClassesLeftOut:
+        return ClassesLeftOut(
+            self._classes, self.coordinates[rows], self.codes[rows], self.weights[rows]
+        )
+
+    def _distances(self, solved: SolvedClasses, H: FloatArray) -> FloatArray:
+        """Return |z - rho_c m_c|² in A⁻¹ with each row left out, given H, m_bᵀA⁻¹m_c (C, C)."""
+        classes, codes, own = self._classes, self.codes, (np.arange(len(self.codes)), self.codes)
         counts, metric = classes.counts, solved.metric
-        D, G = self.self_products(solved)
-        H = solved.means @ solved.means.T
         rho = counts / np.maximum(counts + metric.kappa, TINY)
         n, left = counts[codes], np.maximum(self._left, 0.0)
         t = np.where(self.leavable, self._leaving / np.maximum(left, TINY), 0.0)
         rho_own = left / np.maximum(left + metric.kappa, TINY)
-        own, h = G[every, codes], np.diag(H)
-        rz, rm = D - own, G - H[codes]
-        q = rz - rm[every, codes]
-        distances = D[:, None] - 2.0 * G * rho + h * rho**2
-        own_mean = h[codes] - 2.0 * t * rm[every, codes] + t**2 * q
-        distances[every, codes] = D - 2.0 * rho_own * (own - t * rz) + rho_own**2 * own_mean
+        D, G = self.self_products(solved)
+        h, zm = np.diag(H), G[own]
+        rz, rm = D - zm, zm - h[codes]  # of r with z, and with the mean of the row's class
+        q = rz - rm
+        G *= rho
+        distances = h * rho**2 - 2.0 * G
+        distances += D[:, None]
+        own_mean = h[codes] - 2.0 * t * rm + t**2 * q
+        distances[own] = D - 2.0 * rho_own * (zm - t * rz) + rho_own**2 * own_mean
         if not classes.one_shot:
-            along = rz[:, None] - rm * rho
-            along[every, codes] = rz - rho_own * (rm[every, codes] - t * q)
+            along = (H * rho)[codes]
+            along -= G
+            along += rz[:, None]
+            along[own] = rz - rho_own * (rm - t * q)
             a = metric.gain * n * t
-            distances += (a / np.maximum(1.0 - a * q, 1e-12))[:, None] * along**2
-        return -0.5 * distances
+            along *= along
+            along *= (a / np.maximum(1.0 - a * q, 1e-12))[:, None]
+            distances += along
+        return distances
 
     def self_products(self, solved: SolvedClasses) -> tuple[FloatArray, FloatArray]:
         """Return zᵀA⁻¹z, shape (n,), and zᵀA⁻¹m_c, shape (n, C), with no row left out."""
