@@ -18,16 +18,31 @@ ROUTES = {
     "correct": ("PATCH", "rows/{id}", lambda given: {"label": given["label"]}),
     "forget": ("DELETE", "rows/{id}", None),
     "forget source": ("POST", "forget-source", lambda given: given),
+    "rename class": ("POST", "classes/rename", lambda given: given),
+    "merge classes": ("POST", "classes/merge", lambda given: given),
+    "forget class": ("POST", "classes/forget", lambda given: given),
     "undo": ("POST", "undo", None),
     "ask": ("POST", "ask", lambda given: given),
 }
-CHANGES = ["teach"] * 5 + ["correct", "correct", "forget", "forget", "undo", "ask", "ask"]
+CHANGES = [
+    *["teach"] * 10,
+    *["correct"] * 4,
+    *["forget"] * 4,
+    *["undo"] * 2,
+    *["ask"] * 4,
+    "rename class",
+    "merge classes",
+]
+SELDOM = ["forget source", "forget class"]
+ALSO = {"teach": "add", "correct": "label"}
+"""What the history calls a change of a row that has no label."""
+
 CROWD = 30
 """Rows from which on clients forget more than they teach."""
 
 
 class Wanted(NamedTuple):
-    """A change that a client asks for; `number` is that of its row once it is acknowledged."""
+    """A change that a client asks for."""
 
     kind: str
     given: dict
@@ -62,6 +77,13 @@ class Rows:
             self.rows[given["id"]] = text, given["label"], source
         elif wanted.kind == "forget":
             del self.rows[given["id"]]
+        elif wanted.kind in ("rename class", "merge classes"):
+            old = given.get("labels", [given.get("label")])
+            new = given.get("into", given.get("to"))
+            moved = {k: row for k, row in self.rows.items() if row[1] in old}
+            self.rows |= {k: (text, new, source) for k, (text, _, source) in moved.items()}
+        elif wanted.kind == "forget class":
+            self.rows = {k: row for k, row in self.rows.items() if row[1] != given["label"]}
         elif wanted.kind == "forget source":
             self.rows = {k: row for k, row in self.rows.items() if row[2] != given["source"]}
             self.undoable.clear()
@@ -73,10 +95,7 @@ class Rows:
 
     def state(self):
         """Return the hash of the state that learns these rows at once."""
-        if not self.rows:
-            return TaskState(TextClassifier()).hash
-        texts, labels, _ = zip(*self.rows.values(), strict=True)
-        return TaskState(TextClassifier().fit(list(texts), list(labels))).hash
+        return state_of_rows(self.rows)
 
 
 class Client:
@@ -140,13 +159,30 @@ class Client:
             return Wanted("undo", {})
         if kind == "teach" or number is None:
             self.taught += 1
+            label = label if drawn.random() < 0.8 else None
             text = f"text {drawn.randrange(50)} by {self.name}, number {self.taught}"
             return Wanted(
                 "teach", {"text": text, "label": label, "source": f"s{drawn.randrange(4)}"}
             )
-        if drawn.random() < 0.01:
-            return Wanted("forget source", {"source": f"s{drawn.randrange(4)}"})
+        if drawn.random() < 0.02 and self.kinds is CHANGES:
+            kind = drawn.choice(SELDOM)
+            of = {"source": f"s{drawn.randrange(4)}"} if "source" in kind else {"label": label}
+            return Wanted(kind, of)
+        if kind == "rename class":
+            return Wanted(kind, {"label": label, "to": f"label {drawn.randrange(5, 9)}"})
+        if kind == "merge classes":
+            old = [label, f"label {drawn.randrange(5, 9)}"]
+            return Wanted(kind, {"labels": old, "into": label})
         return Wanted(kind, {"id": number, "label": label} if kind == "correct" else {"id": number})
+
+
+def state_of_rows(rows):
+    """Return the hash of the state that learns at once those of the rows that have a label."""
+    learned = [(text, label) for text, label, _ in rows.values() if label is not None]
+    if not learned:
+        return TaskState(TextClassifier()).hash
+    texts, labels = zip(*learned, strict=True)
+    return TaskState(TextClassifier().fit(list(texts), list(labels))).hash
 
 
 def rows_of(http, task="mail"):

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import httpx
@@ -40,9 +41,13 @@ class Server:
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
 
-    def start(self, folder, *, snapshot_changes=500, **options):
-        """Start a process with options of the command; `wait` until it listens."""
-        order = {"folder": str(folder), "snapshot_changes": snapshot_changes, **options}
+    def start(self, folder, constants=None, **options):
+        """Start a process with options of the command; `wait` until it listens.
+
+        `constants` names constants of the package that have another value in this process, with
+        their modules: "faast.serve.tasks.storage.SNAPSHOT_CHANGES".
+        """
+        order = {"folder": str(folder), "constants": constants or {}, **options}
         self._forking.stdin.write(json.dumps(order) + "\n")
         self._forking.stdin.flush()
         self.pid = self._told()["pid"]
@@ -52,9 +57,9 @@ class Server:
         self.address = self._told()["address"]
 
     @contextmanager
-    def running(self, folder, **given):
+    def running(self, folder, constants=None, **options):
         """Serve a folder until the block ends, and yield a client."""
-        self.start(folder, **given)
+        self.start(folder, constants, **options)
         self.wait()
         try:
             with httpx.Client(base_url=self.address, timeout=60, verify=TRUST) as client:
@@ -98,9 +103,9 @@ def _fork():
     for order in sys.stdin:
         pid = os.fork()
         if pid == 0:
+            _tell(pid=os.getpid())
             _serve(**json.loads(order))
             os._exit(0)
-        _tell(pid=pid)
         _, status = os.waitpid(pid, 0)
         _tell(ended=os.waitstatus_to_exitcode(status))
 
@@ -110,11 +115,12 @@ def _tell(**facts):
     sys.stdout.flush()
 
 
-def _serve(folder, snapshot_changes, **options):
-    import faast.serve.tasks.storage
+def _serve(folder, constants, **options):
     from faast.cli.serve.start import start
 
-    faast.serve.tasks.storage.SNAPSHOT_CHANGES = snapshot_changes
+    for constant, value in constants.items():
+        module, _, name = constant.rpartition(".")
+        setattr(import_module(module), name, value)
     start(Path(folder), port=0, json=True, **options)
 
 

@@ -21,6 +21,7 @@ from faast.serve.access.scopes import authorize
 from faast.serve.access.tokens import TokenFile
 from faast.serve.failures import AnswerFailures
 from faast.serve.guard import LOOPBACK, Guard
+from faast.serve.jobs.jobs import Jobs
 from faast.serve.metrics import CountRequests, Metrics
 from faast.serve.problems import RESPONSES, RequestError, problem_response
 from faast.serve.routes import (
@@ -31,6 +32,7 @@ from faast.serve.routes import (
     explain,
     history,
     inference,
+    jobs,
     label_studio,
     next,
     page,
@@ -38,6 +40,7 @@ from faast.serve.routes import (
     sources,
     suspects,
     tasks,
+    transfer,
     whoami,
 )
 from faast.serve.tasks.folder import TaskFolder
@@ -45,6 +48,8 @@ from faast.serve.tasks.folder import TaskFolder
 SUBJECTS = (
     tasks,
     rows,
+    jobs,
+    transfer,
     ask,
     explain,
     next,
@@ -106,10 +111,15 @@ def create_app(
             f"faast serve token create NAME --scope admin --folder {folder}"
         )
     served = open_folder(Path(folder))
+    running = Jobs(served) if open_folder is TaskFolder else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if running is not None:
+            running.start()
         yield
+        if running is not None:
+            running.close()
         served.close()
 
     app = FastAPI(
@@ -123,6 +133,7 @@ def create_app(
         dependencies=[Depends(authorize)],
     )
     app.state.folder = served
+    app.state.jobs = running
     for subject in SUBJECTS:
         app.include_router(subject.router)
     metrics = Metrics(served)

@@ -5,6 +5,7 @@ Ray starts an actor that died again. It replays its log, which has all that was 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, cast
@@ -61,7 +62,8 @@ class TaskActor:
     def call(self, name: str, *args: Any, **options: Any) -> Any:
         """Return an attribute of the task, or what one of its methods returns."""
         found = getattr(self._task(), name)
-        return found(*args, **options) if callable(found) else found
+        result = found(*args, **options) if callable(found) else found
+        return list(result) if isinstance(result, Iterator) else result
 
     def state(self, known: str | None) -> SharedState | None:
         """Return the latest state; None if it is the one that is known already."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from faast.serve.access.scopes import TheClient
+from faast.serve.jobs.jobs import Jobs
 from faast.serve.problems import RequestError
 from faast.serve.tasks.folder import TaskFolder
 from faast.serve.tasks.state import TaskState
@@ -30,6 +31,17 @@ async def the_task(task: str, folder: Folder) -> Task:
     return folder.task(task)
 
 
+async def the_jobs(request: Request) -> Jobs:
+    """Return the jobs of the folder; raises a RequestError if other processes change it."""
+    jobs: Jobs | None = request.app.state.jobs
+    if jobs is None:
+        raise RequestError(
+            501, "with --ray no files are taken; upload to faast serve without it, then start it so"
+        )
+    return jobs
+
+
+TheJobs = Annotated[Jobs, Depends(the_jobs)]
 TheTask = Annotated[Task, Depends(the_task)]
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
 Position = Annotated[int, Query(ge=0, lt=2**63)]

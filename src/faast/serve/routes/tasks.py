@@ -1,10 +1,10 @@
-"""Tasks: list, create, show, delete and download them."""
+"""Tasks: list, create, show, change and delete them."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from faast.serve.fields import MAX_LABEL, Request
@@ -17,10 +17,13 @@ from faast.serve.tasks.task import Task
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"], responses=RESPONSES)
 
 
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
 class NewTask(Request):
     """A task to create; without `encoder` it gets the default one of its kind."""
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    name: Name
     kind: Kind = "texts"
     encoder: Annotated[str, Field(max_length=MAX_LABEL)] | None = None
     keep_rows: bool = True
@@ -82,19 +85,6 @@ def change_task(task: TheTask, settings: Settings, who: Who) -> TaskAnswer:
 def delete_task(task: str, folder: Folder) -> None:
     """Delete a task with its model and its log."""
     folder.delete(task)
-
-
-@router.get(
-    "/{task}/model",
-    response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}}},
-)
-def export(task: TheTask) -> Response:
-    """Download the model as a .faast file, which `faast.load` and `faast predict` take."""
-    name = f'attachment; filename="{task.name}.faast"'
-    return Response(
-        task.export(), media_type="application/octet-stream", headers={"Content-Disposition": name}
-    )
 
 
 def describe(task: Task) -> TaskAnswer:

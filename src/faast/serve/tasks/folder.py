@@ -9,8 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+from faast.core.persistence import sync_folder
 from faast.serve.problems import RequestError
 from faast.serve.tasks.kinds import Kind
+from faast.serve.tasks.state import TaskState
 from faast.serve.tasks.storage import LOG_SUFFIX, MODEL_SUFFIX, create_task
 from faast.serve.tasks.task import Task
 
@@ -83,6 +85,29 @@ class TaskFolder:
             except (OSError, sqlite3.Error) as error:
                 raise RequestError(507, f"the task could not be written: {error}") from error
             self._tasks[name] = task
+            return task
+
+    def adopt(self, name: str, model: Path) -> Task:
+        """Take a model file of this folder's disk for a new task.
+
+        Raises
+        ------
+        RequestError
+            If the name is taken, or the file is damaged, forged or cannot be served.
+        """
+        with self._changing:
+            if name in self._tasks or name in self.unserved:
+                raise RequestError(409, f"there is a task {name!r} already; choose another")
+            try:
+                TaskState.load(model)
+                model.rename(self.path / f"{name}{MODEL_SUFFIX}")
+                sync_folder(self.path)
+                task = self._tasks[name] = self._open(self.path, name)
+            except (ValueError, ImportError) as error:
+                reason = str(error).replace(str(model), "the file")
+                raise RequestError(422, f"the model cannot be served: {reason}") from error
+            except (OSError, sqlite3.Error) as error:
+                raise RequestError(507, f"the task could not be written: {error}") from error
             return task
 
     def delete(self, name: str) -> None:

@@ -49,6 +49,9 @@ ERASED = "erased"
 """Setting: position of the latest change after which something was erased."""
 
 
+_OF_JOB = "id IN (SELECT row FROM steps JOIN batches USING (position) WHERE job = ?)"
+
+
 class Log(LogReader):
     """An SQLite file (WAL, synchronous=FULL) with the changes of one task and its rows.
 
@@ -178,6 +181,8 @@ class Log(LogReader):
             write_rows(execute, position, plan)
             write_classes(execute, plan)
             write_links(execute, plan.links)
+            if plan.batch is not None:
+                execute("INSERT INTO batches VALUES (?, ?, ?)", (position, *plan.batch))
             settings = settings_of(plan)
             for name, value in settings.items():
                 execute("UPDATE settings SET value = ? WHERE name = ?", (value, name))
@@ -323,17 +328,23 @@ class Log(LogReader):
         )
         return change_of(found.fetchone())
 
-    def forgetting(self, column: Literal["id", "label", "source"], value: Any) -> list[Step]:
-        """Return the steps that forget all present rows with this number, label or source."""
+    def forgetting(self, column: Literal["id", "label", "source", "job"], value: Any) -> list[Step]:
+        """Return the steps that forget all present rows with this number, label, source or job."""
+        where = f"{column} = ?" if column != "job" else _OF_JOB
         found = self._writer.execute(
             "SELECT id, standing, label, features FROM rows JOIN contents ON row = id "
-            f"WHERE standing > 0 AND {column} = ? ORDER BY id",
+            f"WHERE standing > 0 AND {where} ORDER BY id",
             (value,),
         )
         return [
             Step(row, place_of(standing, label), ABSENT, unpack(features))
             for row, standing, label, features in found
         ]
+
+    def taught_by(self, job: str) -> int:
+        """Return up to which row of its file a job has taught."""
+        found = self._writer.execute("SELECT max(upto) FROM batches WHERE job = ?", (job,))
+        return found.fetchone()[0] or 0
 
     def has_source(self, source: str) -> bool:
         """Return whether the log holds anything of a source, also rows that were forgotten."""

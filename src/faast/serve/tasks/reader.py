@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from faast.encoders.base import Features
-from faast.serve.tasks.records import Change, Row, Standing
+from faast.serve.tasks.records import Change, NewRow, Row, Standing
 from faast.serve.tasks.schema import CHANGE, change_of, unpack
 
 BUSY_SECONDS = 10.0
@@ -73,6 +73,23 @@ class LogReader:
             -1 if limit is None else limit,
         )
         return [_row_of(line) for line in found]
+
+    def given(self, numbers: bool) -> Iterator[NewRow]:
+        """Yield the present rows of one moment as they were given, if they are kept, in order.
+
+        Parameters
+        ----------
+        numbers : bool
+            Whether rows are numbers, which are their own features.
+        """
+        with self._reading() as execute:
+            for raw, features, label, source, standing in execute(
+                "SELECT raw, features, label, source, standing FROM rows JOIN contents ON row = id "
+                "WHERE standing > 0 AND (? OR raw IS NOT NULL) ORDER BY id",
+                (numbers,),
+            ):
+                row = unpack(features).astype(float).tolist() if numbers else raw
+                yield NewRow(row, label, source, standing == Standing.CONFIRMED)
 
     def raw(self, number: int) -> str | bytes | None:
         """Return a present row as it was given; None if there is none, or it is not kept."""

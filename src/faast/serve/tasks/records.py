@@ -82,6 +82,14 @@ class NewRow(NamedTuple):
     raw: RawRow
     label: str | None = None
     source: str | None = None
+    confirmed: bool = False
+
+
+class Batch(NamedTuple):
+    """A part of an upload that is one change: of which job, and up to which row of its file."""
+
+    job: str
+    upto: int
 
 
 class Link(NamedTuple):
@@ -133,6 +141,8 @@ class Plan:
         A source of which everything is to be erased.
     links : sequence of Link
         What is known of items of other programs from then on.
+    batch : Batch or None
+        Where the rows come from, if from an upload.
     """
 
     kind: str
@@ -146,6 +156,7 @@ class Plan:
     model: str | None = None
     erase: str | None = None
     links: Sequence[Link] = ()
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True)
@@ -162,8 +173,8 @@ class Change:
         Name of the token with which it was made.
     kind : str
         "start", "teach", "add", "label", "correct", "confirm", "forget", "forget source",
-        "add class", "rename class", "merge classes", "forget class", "keep rows", "drop rows" or
-        "undo".
+        "forget upload", "add class", "rename class", "merge classes", "forget class", "keep rows",
+        "drop rows" or "undo".
     n_rows : int
         Number of rows of the log that it touched.
     undoes : int or None

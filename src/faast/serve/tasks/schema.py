@@ -44,6 +44,8 @@ CREATE TABLE links (
     row INTEGER, PRIMARY KEY (origin, key)
 );
 CREATE INDEX links_by_part ON links (origin, part_of);
+CREATE TABLE batches (position INTEGER PRIMARY KEY, job TEXT NOT NULL, upto INTEGER NOT NULL);
+CREATE INDEX batches_by_job ON batches (job, upto);
 CREATE TABLE erasures (
     source TEXT, position INTEGER NOT NULL, n_rows INTEGER NOT NULL, state_before TEXT NOT NULL
 );

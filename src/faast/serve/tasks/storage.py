@@ -99,9 +99,14 @@ class StoredTask:
         return self._state
 
     @property
+    def started(self) -> str:
+        """Time at which the log was started, in UTC, ISO 8601."""
+        return self._started
+
+    @property
     def created(self) -> int:
         """Time at which the log was started, in seconds since 1970."""
-        return self._created
+        return int(datetime.fromisoformat(self._started).timestamp())
 
     def close(self) -> None:
         """Write the model file, and give the task free for other processes."""
@@ -122,8 +127,7 @@ class StoredTask:
             create_log(self._log_path, TaskState.load(self._model_path), keep_rows=True)
         self._log = Log(self._log_path)
         opening.callback(self._log.close)
-        started = self._log.history(1, before=1)[0].at
-        self._created = int(datetime.fromisoformat(started).timestamp())
+        self._started = self._log.history(1, before=1)[0].at
         self._saved, self._state = replay(self._log, self._model_path)
         self._deleted = False
         with suppress(RequestError):  # a full disk must not keep the task from answering

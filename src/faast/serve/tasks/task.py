@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from faast.serve.tasks.planning import (
 from faast.serve.tasks.records import (
     ABSENT,
     AddedRow,
+    Batch,
     Certificate,
     Change,
     NewRow,
@@ -74,8 +75,13 @@ class Task(StoredTask):
         """Number of rows that wait for a label."""
         return self._log.count_waiting()
 
-    def teach(self, rows: Sequence[NewRow], who: str | None = None) -> tuple[Change, list[int]]:
-        """Add rows, and learn those that have a label; return the change and their numbers."""
+    def teach(
+        self, rows: Sequence[NewRow], who: str | None = None, batch: Batch | None = None
+    ) -> tuple[Change, list[int]]:
+        """Add rows, and learn those that have a label; return the change and their numbers.
+
+        If they are a batch of an upload, the log has this together with the rows.
+        """
         features = self._state.encode_to_learn([row.raw for row in rows])
         with self._changing():
             self._require_width(features)
@@ -87,11 +93,26 @@ class Task(StoredTask):
                 raw = row.raw if keep and not isinstance(row.raw, list) else None
                 label = None if row.label is None else self._state.resolve(row.label)
                 added.append(AddedRow(number, row.source, raw, vector))
-                steps.append(Step(number, ABSENT, Place(Standing.PRESENT, label), vector))
+                checked = row.confirmed and label is not None
+                standing = Standing.CONFIRMED if checked else Standing.PRESENT
+                steps.append(Step(number, ABSENT, Place(standing, label), vector))
             kind = "teach" if any(step.new.label for step in steps) else "add"
             model = self._state.describe_scaled(features)
-            change = self._change(Plan(kind, steps, added, model=model), who)
+            change = self._change(Plan(kind, steps, added, model=model, batch=batch), who)
         return change, numbers
+
+    def taught_by(self, job: str) -> int:
+        """Return up to which row of its file a job has taught this task."""
+        with self._writing:
+            return self._log.taught_by(job)
+
+    def forget_upload(self, job: str, who: str | None = None) -> Change:
+        """Forget all rows that a job has taught and that are still there."""
+        with self._changing():
+            steps = self._log.forgetting("job", job)
+            if not steps:
+                raise RequestError(409, "no row of this upload is left")
+            return self._change(Plan("forget upload", steps), who)
 
     def correct(self, number: int, label: str, who: str | None = None) -> Change:
         """Give a row a label, as if it had been added with it."""
@@ -215,6 +236,10 @@ class Task(StoredTask):
     ) -> list[Row]:
         """Return rows; see `LogReader.rows`."""
         return self._with_numbers(self._log.rows(source, label, waiting, after, limit))
+
+    def given(self) -> Iterator[NewRow]:
+        """Yield the rows of one moment as they were given; those that are not kept are left out."""
+        return self._log.given(numbers=self.kind == "numbers")
 
     def picture(self, number: int) -> bytes:
         """Return the image file of a row; raises a RequestError if there is none."""

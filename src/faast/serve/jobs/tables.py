@@ -1,0 +1,177 @@
+"""Tables of rows: CSV and JSON lines, as they are uploaded and exported.
+
+A spreadsheet runs a cell that begins with =, +, - or @ as a formula, so such a text is exported to
+CSV behind an apostrophe, which spreadsheets take for the mark of a text, and read without it. JSON
+lines hold every text as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from faast.data import DataError
+from faast.data.columns import ROW_COLUMNS, resolve_label
+from faast.data.delimited import CsvReader
+from faast.data.reader import Reader, Record
+from faast.data.text_file import TextFile
+from faast.serve.tasks.records import NewRow, RawRow
+
+Fields = Mapping[str, Any]
+"""What a row holds, by column."""
+
+NAME = "the file"
+"""What messages call an upload: its name on this disk means nothing to whoever sent it."""
+
+ABOUT = ("label", "source", "confirmed")
+"""Columns about a row, beside those of the row itself."""
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]")
+_MARKED = re.compile(r"'+[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]")
+
+
+def csv_rows(path: Path, column: str) -> Iterator[tuple[str, Fields]]:
+    """Yield the rows of a CSV file, each with its place.
+
+    Parameters
+    ----------
+    path : Path
+    column : {"text", "picture", "numbers"}
+        What a row holds. Numbers may also stand in a column each.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or it is not clear which column holds the rows.
+    """
+    file = TextFile(path)
+    file.name = NAME
+    reader = CsvReader(file)
+    chosen: dict[str, str] = {}
+    several: list[str] = []
+
+    def choose(present: Sequence[str]) -> list[str]:
+        found, numbers = _choose(reader, present, column)
+        chosen.update(found)
+        several.extend(numbers)
+        return [*found.values(), *numbers]
+
+    for record in reader.records(choose):
+        place = f"{NAME}, line {record.number}"
+        if not isinstance(record, Record):
+            raise DataError(f"{place}: {record.reason}")
+        cells = record.fields
+        fields = {name: _cell(name, cells[of]) for name, of in chosen.items()}
+        if several:
+            fields["numbers"] = [_number(cells[name], place, name) for name in several]
+        yield place, fields
+
+
+def json_rows(path: Path, column: str) -> Iterator[tuple[str, Fields]]:
+    """Yield the rows of a file of JSON lines; see `csv_rows`."""
+    file = TextFile(path)
+    file.name = NAME
+    for number, line in enumerate(file.lines(), start=1):
+        place = f"{NAME}, line {number}"
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{place}: not JSON ({error}); a line holds one object") from error
+        if not isinstance(fields, dict) or column not in fields:
+            raise DataError(f'{place}: not an object such as {{"{column}": ..., "label": ...}}')
+        label = fields.get("label")
+        if isinstance(label, bool | int | float):  # as JSON writes it: 7 and true are names too
+            fields["label"] = json.dumps(label)
+        yield place, fields
+
+
+def write_csv(rows: Iterable[NewRow], column: str) -> Iterator[str]:
+    """Yield the lines of a CSV file, each with its end, that `csv_rows` reads as these rows."""
+    header: list[str] | None = None
+    for row in rows:
+        if header is None:
+            names = [f"x{i + 1}" for i in range(len(row.raw))] if column == "numbers" else [column]
+            header = [*names, *ABOUT]
+            yield _line(header)
+        raw = row.raw if isinstance(row.raw, list) else [_mark(_readable(row.raw))]
+        confirmed = "true" if row.confirmed else "false"
+        yield _line([*raw, _mark(row.label or ""), _mark(row.source or ""), confirmed])
+    if header is None:
+        yield _line([column, *ABOUT])
+
+
+def write_json(rows: Iterable[NewRow], column: str) -> Iterator[str]:
+    """Yield JSON lines that `json_rows` reads as these rows."""
+    for row in rows:
+        about = {name: getattr(row, name) for name in ABOUT}
+        yield json.dumps({column: _readable(row.raw), **about}, ensure_ascii=False) + "\n"
+
+
+def _choose(
+    reader: Reader, present: Sequence[str], column: str
+) -> tuple[dict[str, str], list[str]]:
+    """Return which columns hold what, and those of single numbers."""
+    label = resolve_label(present, "label")
+    chosen = {
+        name: of
+        for name, of in {"label": label, "source": "source", "confirmed": "confirmed"}.items()
+        if of in present and of is not None
+    }
+    aside = {*chosen.values(), *reader.index_columns(present), "id"}
+    others = [name for name in present if name not in aside]
+    usual = [column, *(ROW_COLUMNS["text"] if column == "text" else ())]
+    found = [name for name in usual if name in others]
+    if found:
+        return chosen | {column: found[0]}, []
+    if column == "numbers" and others:
+        return chosen, others
+    if column == "text" and len(others) == 1:
+        return chosen | {column: others[0]}, []
+    raise DataError(
+        f"{NAME} has the columns {', '.join(present)}; name the one that holds the rows {column!r}"
+    )
+
+
+def _cell(name: str, cell: str) -> Any:
+    """Return what a cell stands for."""
+    if name == "confirmed":
+        return cell.strip().lower() in ("true", "1")
+    if name == "numbers":
+        try:
+            return json.loads(cell)
+        except ValueError:
+            return cell
+    if name in ABOUT and not cell.strip():
+        return None
+    return cell[1:] if _MARKED.match(cell) else cell
+
+
+def _number(cell: str, place: str, name: str) -> float:
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise DataError(f"{place}, column {name!r}: {cell[:40]!r} is no number") from error
+
+
+def _mark(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _readable(raw: RawRow) -> Any:
+    """Return a picture as base64, and everything else as it is."""
+    return base64.b64encode(raw).decode() if isinstance(raw, bytes) else raw
+
+
+def _line(cells: Sequence[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

@@ -1,0 +1,284 @@
+"""Uploads: a job reads the whole file, and teaches it batch after batch."""
+
+import io
+import json
+import resource
+import sys
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from faast.serve.jobs import upload
+from tests.serve.conftest import ROWS, serving, state_of, teach
+from tests.serve.ledger import rows_of, state_of_rows
+
+CSV = "text,label,source\n" + "".join(
+    f"{text},{label},{source or ''}\n" for text, label, source in ROWS
+)
+
+
+def uploaded(client, body, format="csv", task="mail", **query):
+    """Return the job of an upload once it has ended."""
+    answer = client.post(
+        f"/v1/tasks/{task}/uploads", params={"format": format, **query}, content=body
+    )
+    assert answer.status_code == 202, answer.text
+    return ended(client, answer.json()["id"])
+
+
+def ended(client, job):
+    while True:
+        shown = client.get(f"/v1/jobs/{job}").json()
+        if shown["status"] not in ("waiting", "running"):
+            return shown
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(upload, "BATCH_ROWS", 2)
+
+
+@pytest.fixture
+def empty(client):
+    client.post("/v1/tasks", json={"name": "mail"})
+    return client
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_an_upload_is_learned_as_if_its_rows_had_been_taught(empty, small_batches, format):
+    lines = [dict(zip(("text", "label", "source"), row, strict=True)) for row in ROWS]
+    body = CSV if format == "csv" else "\n".join(map(json.dumps, lines))
+    job = uploaded(empty, body, format)
+    assert (job["status"], job["done"], job["total"], job["detail"]) == ("done", 5, 5, None)
+    assert list(rows_of(empty).values()) == ROWS
+    assert state_of(empty) == state_of_rows(rows_of(empty))
+    history = empty.get("/v1/tasks/mail/history").json()["changes"]
+    assert [change["n_rows"] for change in history] == [1, 2, 2, 0]
+
+
+def test_rows_without_a_label_wait_for_one_and_name_the_source_of_the_upload(empty):
+    uploaded(empty, "sentence,y\nlost card,card\nmy top up failed,\n", source="ann")
+    shown = empty.get("/v1/tasks/mail").json()
+    assert (shown["rows"], shown["waiting"]) == (1, 1)
+    assert list(rows_of(empty).values()) == [
+        ("lost card", "card", "ann"),
+        ("my top up failed", None, "ann"),
+    ]
+
+
+BAD = [
+    ("csv", "text,label\nlost card,card\n  ,card\n", "line 3, column 'text'"),
+    ("csv", 'text,label\nlost card,card\n"it\'s lost",a\tb\n', "line 3, column 'label'"),
+    ("csv", "text,label\nlost card,card\nlost\n", "line 3: 1 fields, the header has 2"),
+    ("csv", 'text,label\n"lost card,card\ntop up,top up\n', "line 2: "),
+    ("csv", "text,label\nlost card,card\ncaf\xe9,card\n".encode("latin1"), "line 3, column 'text'"),
+    ("csv", "a,b\nlost card,card\n", "name the one that holds the rows 'text'"),
+    ("csv", "", "empty"),
+    ("csv", "text,label\n", "no rows"),
+    ("jsonl", '{"text": "lost card", "label": "card"}\n{"text": 7}\n', "line 2, column 'text'"),
+    ("jsonl", '{"text": "lost card"}\n{"text": \n', "line 2: not JSON"),
+    ("jsonl", '{"text": "lost card"}\n{"label": "card"}\n', "line 2: not an object such as"),
+    ("jsonl", '{"text": "a", "source": ["x"]}\n', "line 1, column 'source'"),
+    ("zip", b"PK\x03\x04", "this is a task of texts"),
+]
+
+
+@pytest.mark.parametrize(("format", "body", "named"), BAD)
+def test_a_bad_line_is_named_and_nothing_of_the_file_is_taught(
+    mail, small_batches, format, body, named
+):
+    before = state_of(mail)
+    job = uploaded(mail, body, format)
+    assert job["status"] == "failed"
+    assert job["done"] == 0
+    assert named in job["detail"]
+    assert "tmp" not in job["detail"]  # no path of this disk
+    assert state_of(mail) == before
+    assert len(rows_of(mail)) == len(ROWS)
+
+
+def picture(shade):
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.full((9, 9, 3), shade, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def zipped(files):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+@pytest.fixture
+def pictures(client):
+    client.post("/v1/tasks", json={"name": "mail", "kind": "pictures"})
+    return client
+
+
+@pytest.mark.parametrize("outer", ["", "pets/"])
+def test_an_archive_has_one_folder_per_class(pictures, outer):
+    files = {
+        f"{outer}dog/1.png": picture(9),
+        f"{outer}cat/deep/2.PNG": picture(90),
+        f"{outer}cat/3.png": picture(99),
+        f"__MACOSX/{outer}cat/3.png": b"a shadow",
+        f"{outer}cat/.hidden.png": b"hidden",
+        f"{outer}readme.txt": b"read me",
+    }
+    job = uploaded(pictures, zipped(files), "zip")
+    assert (job["status"], job["total"]) == ("done", 3)
+    assert job["detail"] == "left out: 1 files that are no pictures"
+    assert pictures.get("/v1/tasks/mail/classes").json() == {"cat": 2, "dog": 1}
+    assert pictures.get("/v1/tasks/mail/rows/3/picture").content == picture(9)
+
+
+def test_pictures_in_no_folder_wait_for_a_label(pictures):
+    assert uploaded(pictures, zipped({"1.png": picture(9)}), "zip")["status"] == "done"
+    assert pictures.get("/v1/tasks/mail").json()["waiting"] == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"a/1.png": picture(1), "a/2.png": picture(2)[:45]}, "'a/2.png'"),
+        ({"a/1.png": picture(1), "a/2.png": b"no picture"}, "'a/2.png': it is no picture"),
+        ({"a/1.png": picture(1), "b/bomb.png": bytes(6_000_000)}, "'b/bomb.png' has more than"),
+        ({"a/readme.txt": b"read me"}, "no rows"),
+    ],
+)
+def test_a_bad_picture_is_named_and_no_picture_is_taught(pictures, files, named):
+    job = uploaded(pictures, zipped(files), "zip")
+    assert job["status"] == "failed"
+    assert named in job["detail"]
+    assert pictures.get("/v1/tasks/mail").json()["rows"] == 0
+
+
+def test_an_archive_with_a_huge_table_of_contents_is_refused(pictures):
+    body = bytearray(zipped({"a/1.png": picture(1)}))
+    body[-22 + 12 : -22 + 16] = (2**31).to_bytes(4, "little")
+    job = uploaded(pictures, bytes(body), "zip")
+    assert (job["status"], job["done"]) == ("failed", 0)
+    assert "too large" in job["detail"]
+
+
+def test_numbers_stand_in_a_column_each_or_in_a_list(client):
+    client.post("/v1/tasks", json={"name": "mail", "kind": "numbers"})
+    assert uploaded(client, "a,b,label\n1,-2.5,x\n3,4,y\n")["status"] == "done"
+    assert uploaded(client, '{"numbers": [5, 6], "label": "x"}\n', "jsonl")["status"] == "done"
+    rows = client.get("/v1/tasks/mail/rows").json()["rows"]
+    assert [row["numbers"] for row in rows] == [[1, -2.5], [3, 4], [5, 6]]
+    for body, named in (
+        ("a,b,label\n1,2,x\n1,two,x\n", "line 3, column 'b': 'two' is no number"),
+        ("a,b,label\n1,2,x\n1,nan,x\n", "line 3, column 'numbers', number 2"),
+        ("a,b,c,label\n1,2,3,x\n", "rows of this task have 2 numbers, got 3"),
+    ):
+        job = uploaded(client, body)
+        assert (job["status"], job["done"]) == ("failed", 0)
+        assert named in job["detail"]
+
+
+def test_a_cancelled_job_keeps_what_it_taught_until_that_is_undone(mail, small_batches):
+    before = state_of(mail)
+    rows = "".join(f"row {i},label {i % 3}\n" for i in range(4_000))
+    job = mail.post("/v1/tasks/mail/uploads?format=csv", content=f"text,label\n{rows}").json()["id"]
+    while not mail.get(f"/v1/jobs/{job}").json()["done"]:
+        time.sleep(0.01)
+    refused = mail.post(f"/v1/jobs/{job}/undo")
+    assert refused.status_code == 409
+    assert "cancel it first" in refused.json()["detail"]
+    told = mail.delete(f"/v1/jobs/{job}").json()
+    assert told["status"] == "cancelled"
+    assert 0 < told["done"] < 4_000
+    assert told["detail"] == f"{told['done']} rows were taught and stay; undo forgets them"
+    assert mail.get("/v1/tasks/mail").json()["rows"] == len(ROWS) + told["done"]
+    assert mail.delete(f"/v1/jobs/{job}").status_code == 409
+    change = mail.post(f"/v1/jobs/{job}/undo").json()
+    assert (change["kind"], change["n_rows"]) == ("forget upload", told["done"])
+    assert state_of(mail) == before
+    assert mail.post(f"/v1/jobs/{job}/undo").status_code == 409
+    mail.post("/v1/tasks/mail/undo")
+    assert mail.get("/v1/tasks/mail").json()["rows"] == len(ROWS) + told["done"]
+
+
+def test_a_stopped_server_goes_on_with_its_jobs_at_the_next_start(tmp_path, small_batches):
+    texts = [f"row {i}" for i in range(300)]
+    with serving(tmp_path) as client:
+        client.post("/v1/tasks", json={"name": "mail"})
+        body = "text,label\n" + "".join(f"{text},label\n" for text in texts)
+        job = client.post("/v1/tasks/mail/uploads?format=csv", content=body).json()["id"]
+        while not client.get(f"/v1/jobs/{job}").json()["done"]:
+            time.sleep(0.01)
+    with serving(tmp_path) as client:
+        assert ended(client, job)["status"] == "done"
+        assert [row[0] for row in rows_of(client).values()] == texts
+        (tmp_path / "jobs" / "0.incoming").write_bytes(b"left behind by a kill")
+    with serving(tmp_path) as client:
+        assert ended(client, job)["done"] == 300
+        assert [path.suffix for path in (tmp_path / "jobs").iterdir()] == [".json"]
+
+
+def test_a_job_never_teaches_another_task_of_the_same_name(tmp_path, small_batches):
+    with serving(tmp_path) as client:
+        client.post("/v1/tasks", json={"name": "mail"})
+        body = "text,label\n" + "a row,label\n" * 1_000
+        job = client.post("/v1/tasks/mail/uploads?format=csv", content=body).json()["id"]
+        while not client.get(f"/v1/jobs/{job}").json()["done"]:
+            time.sleep(0.01)
+        client.delete("/v1/tasks/mail")
+        client.post("/v1/tasks", json={"name": "mail"})
+        assert ended(client, job)["status"] == "failed"
+        assert "deleted" in ended(client, job)["detail"]
+        assert client.get("/v1/tasks/mail").json()["rows"] == 0
+        refused = client.post(f"/v1/jobs/{job}/undo")
+        assert refused.status_code == 404
+
+
+def test_more_uploads_than_may_wait_are_refused(empty, monkeypatch):
+    monkeypatch.setattr("faast.serve.jobs.jobs.MAX_WAITING", 0)
+    refused = empty.post("/v1/tasks/mail/uploads?format=csv", content=CSV)
+    assert refused.status_code == 429
+    assert "wait until one has ended" in refused.json()["detail"]
+
+
+def test_an_unknown_task_job_or_format_is_refused(empty):
+    assert empty.post("/v1/tasks/no/uploads?format=csv", content=CSV).status_code == 404
+    assert empty.post("/v1/tasks/mail/uploads?format=exe", content=CSV).status_code == 422
+    assert empty.get("/v1/jobs/no").status_code == 404
+    assert empty.get("/v1/jobs").json() == {"jobs": []}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit of Linux")
+def test_a_job_waits_for_room_on_a_full_disk_and_goes_on(server, tmp_path):
+    body = "text,label\n" + "".join(f"row {i} {'x' * 200},label\n" for i in range(400))
+    constants = {
+        "faast.serve.jobs.upload.BATCH_ROWS": 2,
+        "faast.serve.jobs.jobs.RETRY_SECONDS": 0.05,
+    }
+    with server.running(tmp_path, constants) as http:
+        http.post("/v1/tasks", json={"name": "mail"})
+        teach(http)
+        job = http.post("/v1/tasks/mail/uploads?format=csv", content=body).json()["id"]
+        while not http.get(f"/v1/jobs/{job}").json()["done"]:
+            time.sleep(0.01)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        while not (waiting := http.get(f"/v1/jobs/{job}").json())["detail"]:
+            time.sleep(0.01)
+        assert waiting["status"] == "running"
+        assert "not acknowledged" in waiting["detail"]
+        refused = http.post("/v1/tasks/mail/uploads?format=csv", content=body)
+        assert refused.status_code == 507
+        refused = http.delete(f"/v1/jobs/{job}")
+        assert (refused.status_code, "goes on" in refused.json()["detail"]) == (507, True)
+        assert http.get("/v1/tasks/mail").json()["rows"] == len(ROWS) + waiting["done"]
+        limit = resource.RLIM_INFINITY, resource.RLIM_INFINITY
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, limit)
+        assert ended(http, job)["status"] == "done"
+        assert http.get("/v1/tasks/mail").json()["rows"] == len(ROWS) + 400
+        assert len(list((tmp_path / "jobs").iterdir())) == 1
