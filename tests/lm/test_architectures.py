@@ -38,6 +38,7 @@ ARCHITECTURES = {
     },
 }
 NATURAL = MemoryConfig()
+RECALLING = MemoryConfig(recall=True)
 EVERYWHERE = MemoryConfig("pseudoinverse", middle_layers=2, alpha=0.5, interpolation=0.5)
 
 
@@ -57,7 +58,9 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture(params=[NATURAL, EVERYWHERE], ids=["natural", "everywhere"])
+@pytest.fixture(
+    params=[NATURAL, EVERYWHERE, RECALLING], ids=["natural", "everywhere", "recalling"]
+)
 def learned(request, kind, tokens):
     model = build(kind, request.param)
     for half in tokens.split(6):

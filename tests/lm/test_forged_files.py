@@ -29,6 +29,7 @@ CONFIGS = {
     "exact": MemoryConfig("pseudoinverse", middle_layers=1),
     "paper": MemoryConfig.paper(1, block_size=40, buffer_size=120),
     "layers": MemoryConfig(output=None, middle_layers=2),
+    "recall": MemoryConfig(output=None, recall=True),
 }
 PARTS = 6
 
@@ -135,6 +136,7 @@ def change(metadata, path, value):
     return changed
 
 
+RECALL = ("memories", "default", "logits")
 PASS = ("memories", "default", "head", "natural_pass")
 
 
@@ -163,6 +165,11 @@ PASS = ("memories", "default", "head", "natural_pass")
         ("blocks", (*PASS, "online_loss"), 1e9),
         ("blocks", (*PASS, "scores"), [0.0]),
         ("blocks", (*PASS, "more"), 1),
+        ("recall", ("config", "recall"), False),
+        ("recall", (*RECALL, "n_pairs"), 10),
+        ("recall", (*RECALL, "n_pairs"), 2**50),
+        ("recall", (*RECALL, "counts", "threshold"), 0),
+        ("recall", (*RECALL, "sample", "threshold"), 1),
     ],
 )
 def test_fields_that_contradict_the_rest_are_refused(base, contents, tmp_path, kind, path, value):
@@ -190,6 +197,14 @@ def test_fields_that_contradict_the_rest_are_refused(base, contents, tmp_path, k
         ("exact", "default.last.pairs.moments.grids.key.scale", lambda t: t * 4),
         ("paper", "default.last.pairs.values", lambda t: t[:-1]),
         ("paper", "default.last.pairs.folded", lambda t: t + 1.0),
+        ("recall", "default.logits.counts.ngrams", lambda t: t[::-1].copy()),
+        ("recall", "default.logits.counts.ngrams", lambda t: t + 97),
+        ("recall", "default.logits.counts.counts", lambda t: t - 1),
+        ("recall", "default.logits.counts.counts", lambda t: t * 2**45),
+        ("recall", "default.logits.counts.counts", lambda t: t[:-1]),
+        ("recall", "default.logits.sample.tokens", lambda t: t + 1),
+        ("recall", "default.logits.sample.answers", lambda t: ~t),
+        ("recall", "default.logits.sample.lengths", lambda t: t * 2),
     ],
 )
 def test_tensors_that_contradict_the_rest_are_refused(base, contents, tmp_path, kind, name, forged):

@@ -11,14 +11,21 @@ from faast.core.moments import Moments
 from faast.core.persistence import ModelFileError
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.adapters import Adapters
+from faast.lm.document_sample import DocumentSample
 from faast.lm.exact_memory import ExactPairs
 from faast.lm.layer_memory import LayerMemory
 from faast.lm.natural import NaturalPass
+from faast.lm.ngram_counts import NgramCounts
 from faast.lm.paper_memory import PairBuffer
 from faast.lm.validation_sample import ValidationSample
 
 EXACT = MemoryConfig("pseudoinverse", middle_layers=1)
-CONFIGS = {"natural": MemoryConfig(), "exact": EXACT, "paper": MemoryConfig.paper(1)}
+CONFIGS = {
+    "natural": MemoryConfig(),
+    "exact": EXACT,
+    "paper": MemoryConfig.paper(1),
+    "recall": MemoryConfig(output=None, recall=True),
+}
 
 
 def state_of(model):
@@ -49,7 +56,7 @@ def test_nothing_that_threads_learn_is_lost(llama, tokens, often_switched, name)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda i: model.learn(tokens[i % 12 : i % 12 + 1]), range(48)))
     assert model.memory_size == 48 * 19
-    if name == "exact":
+    if name in ("exact", "recall"):
         found = state_of(model)
         model.reset().learn(tokens.repeat(4, 1))
         pairs = {
@@ -88,6 +95,9 @@ PLACES = [
     ("exact", ValidationSample, "forget"),
     ("exact", ValidationSample, "merge"),
     ("paper", PairBuffer, "learn"),
+    ("recall", NgramCounts, "learn"),
+    ("recall", DocumentSample, "forget"),
+    ("recall", DocumentSample, "merge"),
 ]
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock, RLock
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from faast.lm.batch import Names, TrainingBatch, rows_by_name
@@ -147,8 +147,9 @@ class Adapters:
     def solve(self) -> None:
         """Compute what reading the active memories needs; free where nothing has changed."""
         memories = self._memories
-        for name in set(self.active) & memories.keys():
-            memories[name].solve()
+        for name in sorted(set(self.active) & memories.keys()):
+            with self.use(name):
+                memories[name].solve()
 
     def read(self, point: HookPoint, hidden: Tensor) -> Tensor:
         """Let each row of hidden states (rows, ..., d) read its memory, if it has learned.
@@ -158,14 +159,23 @@ class Adapters:
         ValueError
             The number of rows is not a multiple of the number of active names.
         """
+        return self._by_row(hidden, lambda memory, rows: memory.read(point, hidden[rows]))
+
+    def read_logits(self, logits: Tensor, contexts: Tensor) -> Tensor:
+        """Let each row of logits (rows, ..., vocabulary) read its memory; errors as for `read`."""
+        return self._by_row(
+            logits, lambda memory, rows: memory.read_logits(logits[rows], contexts[rows])
+        )
+
+    def _by_row(self, given: Tensor, read: Callable[[Memory, Any], Tensor]) -> Tensor:
         names, memories = self.active, self._memories
         if len(set(names)) == 1:
             known = memories.get(names[0])
-            return hidden if known is None else known.read(point, hidden)
-        out = hidden.clone()
-        for name, rows in rows_by_name(names, len(hidden)).items():
+            return given if known is None else read(known, slice(None))
+        out = given.clone()
+        for name, rows in rows_by_name(names, len(given)).items():
             if name in memories:
-                out[rows] = memories[name].read(point, hidden[rows])
+                out[rows] = read(memories[name], rows)
         return out
 
     # -- files -----------------------------------------------------------------------------------

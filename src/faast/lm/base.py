@@ -78,8 +78,8 @@ class Shift(NamedTuple):
     bias: Tensor
 
 
-class HookMemory(LearnedState, ABC):
-    """A memory that learns from, and rewrites, the hidden states at one hook point.
+class LearningPart(LearnedState, ABC):
+    """A part of a memory: it learns batches beside others, and rewrites what passes at its point.
 
     Attributes
     ----------
@@ -96,10 +96,6 @@ class HookMemory(LearnedState, ABC):
     @abstractmethod
     def solve(self) -> None:
         """Compute what reading needs; free where this state has been solved before."""
-
-    @abstractmethod
-    def read(self, hidden: Tensor) -> Tensor:
-        """Return hidden states (..., d) rewritten by the memory; an empty one changes nothing."""
 
     @abstractmethod
     def learn(self, batch: TrainingBatch) -> Self:
@@ -144,3 +140,11 @@ class HookMemory(LearnedState, ABC):
     def online_perplexity(self) -> float:
         """Perplexity of learned tokens before they were learned; NaN where none was measured."""
         return math.nan
+
+
+class HookMemory(LearningPart):
+    """A part that rewrites hidden states."""
+
+    @abstractmethod
+    def read(self, hidden: Tensor) -> Tensor:
+        """Return hidden states (..., d) rewritten by the memory; an empty one changes nothing."""

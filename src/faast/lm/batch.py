@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from faast.lm.architecture import model_inputs
 from faast.lm.exceptions import UnsupportedModelError
@@ -50,6 +51,20 @@ class TokenBatch(NamedTuple):
         return TokenBatch(*moved)  # type: ignore[arg-type]
 
 
+class Document(NamedTuple):
+    """One text.
+
+    Attributes
+    ----------
+    tokens : Tensor of shape (n,), int64
+    answers : Tensor of shape (n,), bool
+        Whether each token is to be learned.
+    """
+
+    tokens: Tensor
+    answers: Tensor
+
+
 class Pairs(NamedTuple):
     """The positions t of a batch whose next token t + 1 is learned.
 
@@ -59,10 +74,13 @@ class Pairs(NamedTuple):
         Whether token t + 1 is learned from position t.
     targets : Tensor of shape (n,), integer
         The tokens to learn, in row-major order.
+    places : Tensor of shape (batch, length), int64
+        The place of each token in its document, counted from 1; 0 on padding.
     """
 
     target_mask: Tensor
     targets: Tensor
+    places: Tensor
 
     def keys(self, hidden: Tensor) -> Tensor:
         """Select the hidden states at positions t: (batch, length, d) to (n, d)."""
@@ -104,8 +122,23 @@ class TrainingBatch:
             ids, mask = self.input_ids[rows], self.pairs.target_mask[rows]
             if bool(mask.any()):
                 states = {point: hidden[rows] for point, hidden in self.states.items()}
-                parts[name] = TrainingBatch(ids, Pairs(mask, ids[:, 1:][mask]), states)
+                pairs = Pairs(mask, ids[:, 1:][mask], self.pairs.places[rows])
+                parts[name] = TrainingBatch(ids, pairs, states)
         return parts
+
+    def documents(self) -> list[Document]:
+        """Return the documents in the rows of which something is learned, on the CPU."""
+        found = []
+        rows = (self.input_ids, self.pairs.places, self.pairs.target_mask)
+        for tokens, places, targets in zip(*(part.cpu() for part in rows), strict=True):
+            answers = functional.pad(targets, (1, 0))
+            last = functional.pad(places, (0, 1))[1:] != places + 1
+            stops = (last & (places > 0)).nonzero()[:, 0] + 1
+            for stop, length in zip(stops.tolist(), places[stops - 1].tolist(), strict=True):
+                at = slice(stop - length, stop)
+                if bool(answers[at].any()):
+                    found.append(Document(tokens[at].long(), answers[at]))
+        return found
 
 
 def rows_by_name(names: Names, n_rows: int) -> dict[str, list[int]]:
@@ -213,12 +246,13 @@ def next_token_pairs(batch: TokenBatch) -> Pairs:
     document = _per_token(batch, "document_ids")
     same = document[:, :-1] == document[:, 1:]
     mask = real[:, :-1] & real[:, 1:] & answer[:, 1:] & same
+    places = (_places_in_documents(document, real) + 1) * real
     if not bool(mask.any()):
         raise ValueError(
             "there is no token to learn: no position has a real next token of its document that "
             "answer_mask selects; set answer_mask to 1 on the tokens of the answers themselves"
         )
-    return Pairs(mask, input_ids[:, 1:][mask])
+    return Pairs(mask, input_ids[:, 1:][mask], places)
 
 
 def check_finite(states: HiddenStates, pairs: Pairs) -> None:
@@ -259,13 +293,8 @@ def packed_inputs(
     positions restart, provided that no other mask is given; padding counts as one more document.
     """
     documents = document_ids.to(input_ids.device)
-    if attention_mask is not None:
-        documents = documents.masked_fill(~attention_mask.to(documents.device).bool(), -1)
-    position = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
-    begins = torch.ones_like(input_ids, dtype=torch.bool)
-    begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
-    starts = position.masked_fill(~begins, 0).cummax(dim=1).values
-    return {"input_ids": input_ids, "position_ids": position - starts}
+    real = torch.ones_like(documents) if attention_mask is None else attention_mask.to(documents)
+    return {"input_ids": input_ids, "position_ids": _places_in_documents(documents, real.bool())}
 
 
 def check_separation(backbone: Backbone, hooks: Hooks) -> None:
@@ -288,6 +317,15 @@ def check_separation(backbone: Backbone, hooks: Hooks) -> None:
         gap = (packed[point][:, half:] - expected).abs().max()
         if float(gap) > SEPARATION_TOLERANCE * float(expected.abs().max()):
             raise _inseparable(backbone)
+
+
+def _places_in_documents(documents: Tensor, real: Tensor) -> Tensor:
+    """Count the tokens of its document in front of each token; padding is one more document."""
+    documents = documents.masked_fill(~real, -1)
+    position = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
+    begins = torch.ones_like(documents, dtype=torch.bool)
+    begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    return position - position.masked_fill(~begins, 0).cummax(dim=1).values
 
 
 def _inseparable(backbone: Backbone) -> UnsupportedModelError:

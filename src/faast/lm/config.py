@@ -21,6 +21,10 @@ class MemoryConfig:
     output : "natural", "pseudoinverse" or None
         Memory behind the last block. "natural" takes natural-gradient steps on the log-likelihood
         in one pass and can be folded into the output embeddings; "pseudoinverse" is the paper's.
+    recall : bool
+        Count, beside the other memories, what followed the last 1 to 6 tokens, and mix it into the
+        prediction (an n-gram cache): names, facts and phrases, word for word. With
+        ``output=None`` it is the only memory, and forgets and merges exactly.
     middle_layers : int
         Number of memories in front of evenly spaced blocks. Their readouts start at zero, so they
         change nothing until the readouts are trained.
@@ -61,6 +65,7 @@ class MemoryConfig:
     discount: float = 0.9
     dropout: float = 0.1
     random_features: bool = False
+    recall: bool = False
 
     def __post_init__(self) -> None:
         if self.output not in ("natural", "pseudoinverse", None):
@@ -69,9 +74,10 @@ class MemoryConfig:
             )
         if self.middle_layers < 0:
             raise ValueError(f"middle_layers must not be negative, got {self.middle_layers}")
-        if self.output is None and self.middle_layers == 0:
+        if self.output is None and self.middle_layers == 0 and not self.recall:
             raise ValueError(
-                "output=None with middle_layers=0 is no memory at all; set one of the two"
+                "output=None with middle_layers=0 and recall=False is no memory at all; set one of "
+                "the three"
             )
         if self.output == "natural" and not self.exact:
             raise ValueError('exact=False averages pseudo-inverses; use output="pseudoinverse"')
@@ -141,6 +147,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "discount": (float, int),
     "dropout": (float, int),
     "random_features": (bool,),
+    "recall": (bool,),
 }
 """Types of a setting in a file; those that are not listed are optional numbers."""
 

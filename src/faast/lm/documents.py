@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice, pairwise, takewhile
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from jinja2 import TemplateError
 from torch import Tensor
 
-from faast.lm.batch import TokenBatch
+from faast.lm.batch import Document, TokenBatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,20 +22,6 @@ T = TypeVar("T")
 ASSISTANT = "assistant"
 GENERATION_TAG = re.compile(r"\{%-?\s*generation\b")
 """Tag around the assistant's turns in chat templates that mark them."""
-
-
-class Document(NamedTuple):
-    """One text.
-
-    Attributes
-    ----------
-    tokens : Tensor of shape (n,), int64
-    answers : Tensor of shape (n,), bool
-        Whether each token is to be learned.
-    """
-
-    tokens: Tensor
-    answers: Tensor
 
 
 # -- texts, and prompts with answers ---------------------------------------------------------------

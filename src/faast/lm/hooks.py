@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from faast.lm.architecture import find_architecture
+from faast.lm.generation_tokens import GenerationTokens, unwrap
+from faast.lm.model_call import ModelCall
+from faast.lm.ngrams import hash_contexts
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -24,17 +27,34 @@ HEAD = "head"
 """In front of the output embeddings, behind the final norm."""
 LAST = "last"
 """Behind the last block, in front of the final norm."""
+LOGITS = "logits"
+"""Behind the model."""
 
 HookPoint = int | str
-"""Index of a block (in front of it), `LAST` or `HEAD`."""
+"""Index of a block (in front of it), `LAST`, `HEAD` or `LOGITS`."""
 HiddenStates = dict[HookPoint, Tensor]
 """Hidden states of shape (batch, length, d) at each hook point."""
 Reader = Callable[[HookPoint, Tensor], Tensor]
 """Rewrites hidden states of shape (batch, length, d)."""
+LogitsReader = Callable[[Tensor, Tensor], Tensor]
+"""Rewrites logits (batch, n, vocabulary) that follow contexts (batch, n, k)."""
 
 _recordings: ContextVar[Mapping[int, HiddenStates]] = ContextVar(
     "faast_recordings", default=MappingProxyType({})
 )
+
+
+_before_logits: ContextVar[bool] = ContextVar("faast_before_logits", default=False)
+
+
+@contextmanager
+def logits_as_given() -> Iterator[None]:
+    """Let this thread's forward passes leave logits, and what reading needs, as they are."""
+    token = _before_logits.set(True)
+    try:
+        yield
+    finally:
+        _before_logits.reset(token)
 
 
 class _HeadReached(Exception):  # noqa: N818 - a signal, not an error
@@ -53,6 +73,9 @@ class Hooks:
     points : tuple of HookPoint
     read : callable
         From a hook point and hidden states to new hidden states.
+    read_logits : callable, optional
+        From logits and the contexts that they follow to new logits, where `LOGITS` is among the
+        points.
     prepare : callable, optional
         Called without arguments before every ordinary forward pass.
     check : callable, optional
@@ -69,6 +92,7 @@ class Hooks:
         model: PreTrainedModel,
         points: tuple[HookPoint, ...],
         read: Reader,
+        read_logits: LogitsReader | None = None,
         prepare: Callable[[], None] | None = None,
         check: Callable[[], None] | None = None,
     ) -> None:
@@ -76,6 +100,8 @@ class Hooks:
         self.model = model
         self.points = points
         self._read = read
+        self._read_logits = read_logits
+        self._generation: GenerationTokens | None = None
         self._prepare = prepare
         self._check = check
         self._handles: list[RemovableHandle] = []
@@ -99,9 +125,15 @@ class Hooks:
             elif point == LAST:
                 last = architecture.blocks[-1]
                 self._handles.append(last.register_forward_hook(self._after_last))
+            elif point == LOGITS:
+                self._generation = GenerationTokens(self.model)
+                after = self.model.register_forward_hook(self._after_model, with_kwargs=True)
+                self._handles.append(after)
 
     def remove(self) -> None:
         """Remove every hook: nothing is left in the model."""
+        if self._generation is not None:
+            self._generation.remove()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -143,7 +175,8 @@ class Hooks:
     def _before_model(self, _module: nn.Module, _args: tuple[Any, ...]) -> None:
         if self._check is not None:
             self._check()
-        if self._prepare is not None and id(self) not in _recordings.get():
+        free = id(self) not in _recordings.get() and not _before_logits.get()
+        if self._prepare is not None and free:
             self._prepare()
 
     def _before_block(
@@ -157,6 +190,18 @@ class Hooks:
         if isinstance(output, tuple):
             return (self._visit(LAST, output[0]), *output[1:])
         return self._visit(LAST, output)
+
+    def _after_model(
+        self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> Any:
+        read = self._read_logits
+        if read is None or self._generation is None or _before_logits.get():
+            return output
+        call = ModelCall.bind(self.model, args, kwargs)
+        sequences = self._generation.take(call.input_ids)
+        contexts = hash_contexts(sequences.cpu().numpy())[:, -call.input_ids.shape[1] :]
+        kept = call.keep(torch.from_numpy(contexts))
+        return call.replace_logits(output, lambda logits: read(logits, kept))
 
     def _before_head(
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -183,6 +228,7 @@ def find_hooks(model: nn.Module) -> list[Hooks]:
 
 def remove_all_hooks(model: nn.Module) -> None:
     """Remove the hooks of every `Hooks` from a model, such as a copy of one that has memories."""
+    unwrap(model)
     for module in model.modules():
         for hooks, with_options in (
             (module._forward_pre_hooks, module._forward_pre_hooks_with_kwargs),

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from faast.core.state import State
 from faast.lm.architecture import grid_scale
-from faast.lm.base import HookMemory, PairStore, Shift
+from faast.lm.base import HookMemory, LearningPart, PairStore, Shift
 from faast.lm.config import PAPER_ALPHA, MemoryConfig
 from faast.lm.exact_memory import ExactOutput, ExactPairs
-from faast.lm.hooks import HEAD, LAST, HookPoint
+from faast.lm.hooks import HEAD, LAST, LOGITS, HookPoint
 from faast.lm.layer_memory import LayerMemory, Readout
 from faast.lm.natural_memory import NaturalOutput
 from faast.lm.paper_memory import PairBuffer, PaperOutput
+from faast.lm.recall_memory import RecallMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Memory:
-    """Layer memories and an output memory that learn the same batches.
+    """Layer memories, an output memory and a recall memory that learn the same batches.
 
     Attributes
     ----------
-    parts : tuple of HookMemory
-        In the order of the model; the output memory, if there is one, is the last.
+    parts : tuple of LearningPart
+        In the order in which a forward pass reads them.
     """
 
-    parts: tuple[HookMemory, ...]
+    parts: tuple[LearningPart, ...]
 
     @classmethod
     def empty(
@@ -59,7 +60,7 @@ class Memory:
             Scales of the grid for exact sums.
         """
         d = backbone.hidden_size
-        parts: list[HookMemory] = []
+        parts: list[LearningPart] = []
         for point, readout in readouts.items():
             pairs: PairStore
             if config.exact:
@@ -75,6 +76,8 @@ class Memory:
             parts.append(ExactOutput.empty(backbone, config, scales[LAST], value_scale))
         elif config.output == "pseudoinverse":
             parts.append(PaperOutput.empty(backbone, config))
+        if config.recall:
+            parts.append(RecallMemory.empty(backbone))
         return cls(tuple(parts))
 
     @property
@@ -90,7 +93,8 @@ class Memory:
     @property
     def online_perplexity(self) -> float:
         """Perplexity of learned tokens before they were learned; NaN where none was measured."""
-        return self.parts[-1].online_perplexity
+        measured = (part.online_perplexity for part in reversed(self.parts))
+        return next((value for value in measured if not math.isnan(value)), math.nan)
 
     def solve(self) -> None:
         """Compute what reading needs; free where this state has been solved before."""
@@ -100,9 +104,18 @@ class Memory:
     def read(self, point: HookPoint, hidden: Tensor) -> Tensor:
         """Rewrite hidden states (..., d) at a hook point."""
         for part in self.parts:
-            if part.point == point:
+            if isinstance(part, HookMemory) and part.point == point:
                 hidden = part.read(hidden)
         return hidden
+
+    @property
+    def recall(self) -> RecallMemory | None:
+        """The recall memory, if there is one."""
+        return next((part for part in self.parts if isinstance(part, RecallMemory)), None)
+
+    def read_logits(self, logits: Tensor, contexts: Tensor) -> Tensor:
+        """Rewrite logits (..., vocabulary) that follow contexts (..., k)."""
+        return logits if self.recall is None else self.recall.read(logits, contexts)
 
     def learn(self, batch: TrainingBatch) -> Memory:
         """Return the memory after learning a batch."""
@@ -149,14 +162,15 @@ class Memory:
             raise ValueError(f"memories of one model have learned {counts} pairs")
         return found
 
-    def _each(self, change: Callable[[Any], HookMemory]) -> Memory:
+    def _each(self, change: Callable[[Any], LearningPart]) -> Memory:
         return Memory(tuple(change(part) for part in self.parts))
 
 
 def hook_points(config: MemoryConfig, layers: tuple[HookPoint, ...]) -> tuple[HookPoint, ...]:
     """Return every point whose hidden states memories of these settings learn from or rewrite."""
-    if config.output is None:
-        return layers
+    outputs: tuple[HookPoint, ...] = ()
     if config.output == "natural":
-        return (*layers, HEAD)
-    return (*layers, LAST, HEAD) if config.exact else (*layers, LAST)
+        outputs = (HEAD,)
+    elif config.output == "pseudoinverse":
+        outputs = (LAST, HEAD) if config.exact else (LAST,)
+    return (*layers, *outputs, *([LOGITS] if config.recall else []))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from faast.lm.folders import Source
+    from faast.lm.recall_memory import Recalled
 
 
 class FaastForCausalLM(SavedModel):
@@ -80,6 +81,7 @@ class FaastForCausalLM(SavedModel):
                 base,
                 hook_points(config, layers),
                 self._adapters.read,
+                self._adapters.read_logits,
                 self._adapters.solve,
                 backbone.check_unchanged,
             )
@@ -233,6 +235,26 @@ class FaastForCausalLM(SavedModel):
         if prompt is not None:
             check_tokens(self._backbone, prompt)
         return cast("Any", self.base).generate(inputs, **kwargs)
+
+    def recalled(self, input_ids: Tensor) -> list[Recalled]:
+        """Return the learned passages that speak for the token after a prompt, strongest first.
+
+        Parameters
+        ----------
+        input_ids : Tensor of shape (length,) or (1, length), integer
+
+        Raises
+        ------
+        ValueError
+            Memories were attached with ``recall=False``, or several adapters are in use.
+        """
+        memory = self._adapters.only.recall
+        if memory is None:
+            raise ValueError(
+                "these memories do not recall passages; attach them with MemoryConfig(recall=True)"
+            )
+        check_tokens(self._backbone, input_ids)
+        return memory.recalled(input_ids.reshape(-1).long().cpu().numpy())
 
     def fold(self) -> PreTrainedModel:
         """Return an independent plain model with the memory in use merged into its head.

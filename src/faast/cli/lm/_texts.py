@@ -17,7 +17,7 @@ from faast.evaluation.lm.prompts import Template, field_names
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from faast.lm.documents import Document
+    from faast.lm.batch import Document
 
 T = TypeVar("T")
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from faast.lm import FaastForCausalLM, MemoryConfig
-    from faast.lm.documents import Document
+    from faast.lm.batch import Document
 
 
 class MemoryKind(StrEnum):

@@ -1,0 +1,138 @@
+"""Back-off weights: how far the continuations of a known context are trusted, by its length.
+
+The prediction is built from the shortest context to the longest: p_0 is the model's, and each known
+context k turns it into p_k = (1 - w) p_(k-1) + w c / n, with c the counts of what followed it, n
+their sum, and w a weight that depends on k and on what kind of match it is. Weights are fitted by
+expectation maximisation (Dempster, Laird & Rubin 1977), as in interpolated language models
+(Jelinek & Mercer 1980), on documents that are left out of the counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from faast.lm.ngram_counts import NgramCounts
+from faast.lm.ngrams import LONGEST_CONTEXT, context_of, document_ngrams, token_of
+
+if TYPE_CHECKING:
+    from faast._utils.arrays import FloatArray, IntArray
+    from faast.lm.document_sample import SampledDocument
+
+COUNTS = (1, 2, 3, 5, 9, 17, 65)
+"""Lowest counts of matches that are trusted alike."""
+DISTINCT_SHARES = (0.25, 0.5, 0.99)
+"""Highest shares of distinct tokens, among all that followed, that are trusted alike."""
+N_KINDS = len(COUNTS) * (len(DISTINCT_SHARES) + 1)
+PRIOR_WEIGHTS = (0.01, 0.02, 0.05, 0.15, 0.3, 0.4)
+"""Weights by length of the context, before any evidence."""
+PRIOR_MATCHES = 50
+"""Matches that the prior weights count for."""
+STEPS = 30
+
+
+class Evidence(NamedTuple):
+    """What contexts of some tokens foretold, by length of the context.
+
+    Attributes
+    ----------
+    total, distinct : ndarray of shape (n, LONGEST_CONTEXT), int64
+        How often each context was learned, and with how many different continuations.
+    hits : ndarray of shape (n, LONGEST_CONTEXT), int64
+        How often the token that follows here was the one that was learned.
+    """
+
+    total: IntArray
+    distinct: IntArray
+    hits: IntArray
+
+
+@dataclass(frozen=True)
+class BackoffWeights:
+    """Weights by length of the context and kind of match.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (LONGEST_CONTEXT, N_KINDS)
+    """
+
+    weights: FloatArray
+
+    @classmethod
+    def prior(cls) -> BackoffWeights:
+        """Return the weights before any evidence."""
+        return cls(np.repeat(np.array(PRIOR_WEIGHTS)[:, None], N_KINDS, axis=1))
+
+    @classmethod
+    def fit(cls, model: FloatArray, evidence: Evidence) -> BackoffWeights:
+        """Fit weights to tokens that were left out of the counts.
+
+        Parameters
+        ----------
+        model : ndarray of shape (n,)
+            Probability that the model alone gives each token.
+        evidence : Evidence
+        """
+        found = prior = cls.prior()
+        kinds = match_kinds(evidence.total, evidence.distinct)
+        recalled = evidence.hits / np.maximum(evidence.total, 1)
+        for _ in range(STEPS):
+            weights = found._of_kinds(kinds)
+            mixed = [model]
+            for order in range(LONGEST_CONTEXT):
+                weight = weights[:, order]
+                mixed.append((1 - weight) * mixed[-1] + weight * recalled[:, order])
+            updated = np.empty_like(prior.weights)
+            reached = np.ones_like(model)  # probability that no longer context gave the token
+            for order in reversed(range(LONGEST_CONTEXT)):
+                gave = weights[:, order] * recalled[:, order] / mixed[order + 1]
+                known = kinds[:, order] >= 0
+                kind = kinds[known, order]
+                gains = np.bincount(kind, (reached * gave)[known], N_KINDS)
+                tries = np.bincount(kind, reached[known], N_KINDS)
+                updated[order] = (gains + PRIOR_MATCHES * prior.weights[order]) / (
+                    tries + PRIOR_MATCHES
+                )
+                reached = reached * (1 - gave)
+            found = cls(updated)
+        return found
+
+    def shares(self, total: IntArray, distinct: IntArray) -> FloatArray:
+        """Return the share of each context (n, LONGEST_CONTEXT) in the prediction, same shape.
+
+        The model's own share is what is left.
+        """
+        weights = self._of_kinds(match_kinds(total, distinct))
+        left = np.cumprod((1 - weights)[:, ::-1], axis=1)[:, ::-1]
+        longer = np.concatenate([left[:, 1:], np.ones((len(left), 1))], axis=1)
+        return weights * longer
+
+    def _of_kinds(self, kinds: IntArray) -> FloatArray:
+        orders = np.arange(LONGEST_CONTEXT)
+        return np.where(kinds >= 0, self.weights[orders, kinds], 0.0)
+
+
+def match_kinds(total: IntArray, distinct: IntArray) -> IntArray:
+    """Return the kind of each match, by its count and its share of distinct tokens; -1 for none."""
+    by_count = np.searchsorted(COUNTS, total, side="right") - 1
+    by_share = np.searchsorted(DISTINCT_SHARES, distinct / np.maximum(total, 1))
+    return np.where(total > 0, by_count * (len(DISTINCT_SHARES) + 1) + by_share, -1)
+
+
+def left_out_evidence(counts: NgramCounts, sampled: SampledDocument) -> Evidence:
+    """Return the evidence for the learned tokens of a document, as if it had not been learned."""
+    (document, copies) = sampled
+    ngrams = document_ngrams(document.tokens.numpy(), document.answers.numpy())
+    contexts, tokens = context_of(ngrams), token_of(ngrams)
+    matches = counts.find(contexts)
+    own, times = np.unique(ngrams, return_counts=True)
+    held = counts.count(context_of(own), token_of(own))
+    times = np.where(held > 0, copies * times, 0)
+    own_contexts, index = np.unique(context_of(own), return_inverse=True)
+    own_total = np.bincount(index, times).astype(np.int64)
+    own_distinct = np.bincount(index, (held == times) & (held > 0)).astype(np.int64)
+    at = np.searchsorted(own_contexts, contexts)
+    hits = counts.count(contexts, tokens) - times[np.searchsorted(own, ngrams)]
+    return Evidence(matches.total - own_total[at], matches.distinct - own_distinct[at], hits)

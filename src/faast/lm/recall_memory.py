@@ -1,0 +1,258 @@
+"""The recall memory: exact counts of what followed the last tokens, mixed into the logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from faast.core.state import Range
+from faast.lm.backbone import check_targets
+from faast.lm.backoff import BackoffWeights, Evidence, left_out_evidence
+from faast.lm.base import LearningPart, Shift
+from faast.lm.document_sample import DocumentSample
+from faast.lm.exceptions import FoldingError, UnsupportedModelError
+from faast.lm.hooks import LOGITS, logits_as_given
+from faast.lm.ngram_counts import NgramCounts
+from faast.lm.ngrams import LARGEST_TOKEN, LONGEST_CONTEXT, document_ngrams, hash_contexts, token_of
+from faast.lm.state import LARGEST_COUNT, SETTING, checked
+
+if TYPE_CHECKING:
+    from faast._utils.arrays import FloatArray, IntArray
+    from faast.lm.backbone import Backbone
+    from faast.lm.batch import Document, TrainingBatch
+
+LEAST_PROBABILITY = 1e-30
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A learned passage that speaks for a next token.
+
+    Attributes
+    ----------
+    context : tuple of int
+        Its tokens, which are the last ones of the prompt.
+    token : int
+        The token that followed it.
+    count, total : int
+        How often the token followed it, and how often the passage was learned.
+    probability : float
+        What the passage adds to the token's probability.
+    """
+
+    context: tuple[int, ...]
+    token: int
+    count: int
+    total: int
+    probability: float
+
+
+class Continuations(NamedTuple):
+    """Tokens that followed known contexts of one length, and what they add to the prediction.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m,), int64
+        Index of the context.
+    tokens, counts : ndarray of shape (m,), int64
+    probabilities : ndarray of shape (m,)
+    """
+
+    rows: IntArray
+    tokens: IntArray
+    counts: IntArray
+    probabilities: FloatArray
+
+
+@dataclass(frozen=True)
+class RecallMemory(LearningPart):
+    """Counts of n-grams, an n-gram cache in the terms of language modelling.
+
+    Attributes
+    ----------
+    counts : NgramCounts
+    sample : DocumentSample
+        Documents to fit the back-off weights on, left out of the counts.
+    n_pairs : int
+        Pairs learned.
+    backbone : Backbone
+    """
+
+    counts: NgramCounts
+    sample: DocumentSample
+    backbone: Backbone = field(metadata=SETTING)
+    n_pairs: int = field(default=0, metadata=checked(Range(0, LARGEST_COUNT)))
+    point = LOGITS
+
+    @classmethod
+    def empty(cls, backbone: Backbone) -> RecallMemory:
+        """Return a memory that has learned nothing.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The vocabulary is too large.
+        """
+        if backbone.head.vocabulary - 1 > LARGEST_TOKEN:
+            raise UnsupportedModelError(
+                f"a recall memory holds tokens up to {LARGEST_TOKEN}, the model has "
+                f"{backbone.head.vocabulary}; attach memories with recall=False"
+            )
+        return cls(NgramCounts.empty(), DocumentSample.empty(), backbone)
+
+    def validate(self, empty: RecallMemory) -> None:
+        """Raise ValueError where the content is not one that this model can learn."""
+        check_targets(token_of(self.counts.ngrams), empty.backbone)
+        check_targets(self.sample.tokens, empty.backbone)
+        longest = empty.backbone.architecture.n_positions
+        if longest is not None and bool((self.sample.lengths > longest).any()):
+            raise ValueError(f"documents must have at most {longest} tokens")
+        if int(self.counts.counts.sum()) > LONGEST_CONTEXT * self.n_pairs:
+            raise ValueError(f"{self.n_pairs} pairs cannot have so many n-grams")
+
+    @property
+    def count(self) -> float:
+        """Pairs learned."""
+        return float(self.n_pairs)
+
+    @cached_property
+    def weights(self) -> BackoffWeights:
+        """Back-off weights of least loss on the sample, each document left out of the counts."""
+        sampled = self.sample.draw(self.count)
+        if not sampled:
+            return BackoffWeights.prior()
+        model = [self._model_probabilities(one.document) for one in sampled]
+        parts = (left_out_evidence(self.counts, one) for one in sampled)
+        evidence = Evidence(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return BackoffWeights.fit(np.concatenate(model), evidence)
+
+    def solve(self) -> None:
+        """Fit the back-off weights."""
+        if self.n_pairs:
+            _ = self.weights
+
+    def read(self, logits: Tensor, contexts: Tensor) -> Tensor:
+        """Mix what followed the contexts into the prediction.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (..., vocabulary)
+        contexts : Tensor of shape (..., LONGEST_CONTEXT), int64, on the CPU
+            As `hash_contexts` makes them.
+
+        Returns
+        -------
+        Tensor of shape (..., vocabulary)
+            Logits of the mixed prediction; those of a row without a known context are unchanged.
+        """
+        known = contexts.reshape(-1, LONGEST_CONTEXT).numpy()
+        found = self._continuations(known)
+        if not sum(len(part.rows) for part in found):
+            return logits
+        mixed = logits.float().reshape(len(known), -1).clone()
+        left = torch.as_tensor(self._model_share(known), dtype=mixed.dtype, device=mixed.device)
+        touched = torch.nonzero(left < 1)[:, 0]
+        scale = torch.zeros_like(left)
+        scale[touched] = mixed[touched].logsumexp(dim=-1)
+        mixed[touched] += left[touched, None].log()
+        for part in found:
+            rows, tokens = (torch.as_tensor(at, device=mixed.device) for at in part[:2])
+            added = torch.as_tensor(part.probabilities, dtype=mixed.dtype, device=mixed.device)
+            mixed[rows, tokens] = torch.logaddexp(mixed[rows, tokens], added.log() + scale[rows])
+        return mixed.view(logits.shape).to(logits.dtype)
+
+    def recalled(self, tokens: IntArray) -> list[Recalled]:
+        """Return the learned passages that speak for the next token, the strongest first.
+
+        Parameters
+        ----------
+        tokens : ndarray of shape (n,), int64
+        """
+        (contexts,) = hash_contexts(tokens[None])[:, -1:]
+        total = self.counts.find(contexts).total[0]
+        passages = [
+            Recalled(tuple(tokens[-order:].tolist()), token, count, int(total[order - 1]), p)
+            for order, part in enumerate(self._continuations(contexts), start=1)
+            for token, count, p in zip(*(values.tolist() for values in part[1:]), strict=True)
+        ]
+        return sorted(passages, key=lambda one: -one.probability)
+
+    def learn(self, batch: TrainingBatch) -> RecallMemory:
+        """Return the memory after learning a batch."""
+        documents = batch.documents()
+        return replace(
+            self,
+            counts=self.counts.learn(_ngrams(documents)),
+            sample=self.sample.learn(documents),
+            n_pairs=self.n_pairs + len(batch.pairs.targets),
+        )
+
+    def forget(self, batch: TrainingBatch) -> RecallMemory:
+        """Return the memory as if a batch had never been learned; raises `ForgettingError`."""
+        documents = batch.documents()
+        return replace(
+            self,
+            counts=self.counts.forget(_ngrams(documents)),
+            sample=self.sample.forget(documents),
+            n_pairs=self.n_pairs - len(batch.pairs.targets),
+        )
+
+    def merge(self, other: RecallMemory) -> RecallMemory:
+        """Return a memory that has learned what both have."""
+        return replace(
+            self,
+            counts=self.counts.merge(other.counts),
+            sample=self.sample.merge(other.sample),
+            n_pairs=self.n_pairs + other.n_pairs,
+        )
+
+    def head_shift(self) -> Shift | None:
+        """Return None if nothing was learned; raise `FoldingError` otherwise."""
+        if not self.n_pairs:
+            return None
+        raise FoldingError(
+            "counts of n-grams are no linear map of the head's input; learn with recall=False to "
+            "fold"
+        )
+
+    def _model_share(self, contexts: IntArray) -> FloatArray:
+        """Return the share of the model in the prediction after contexts (n, k)."""
+        matches = self.counts.find(contexts)
+        return 1.0 - self.weights.shares(matches.total, matches.distinct).sum(axis=1)
+
+    def _continuations(self, contexts: IntArray) -> list[Continuations]:
+        """Return what followed contexts (n, k), by length of the context."""
+        matches = self.counts.find(contexts)
+        shares = self.weights.shares(matches.total, matches.distinct)
+        ngrams, counts = self.counts.ngrams.numpy(), self.counts.counts.numpy()
+        found = []
+        for order in range(LONGEST_CONTEXT):
+            sizes = matches.distinct[:, order]
+            rows = np.repeat(np.arange(len(sizes)), sizes)
+            within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            at = matches.start[rows, order] + within
+            each = shares[rows, order] / matches.total[rows, order]
+            found.append(Continuations(rows, token_of(ngrams[at]), counts[at], each * counts[at]))
+        return found
+
+    def _model_probabilities(self, document: Document) -> FloatArray:
+        """Return the probability of each learned token without recall; other memories take part."""
+        tokens = document.tokens.to(self.backbone.device)
+        learned = document.answers[1:].to(tokens.device)
+        with torch.no_grad(), logits_as_given():
+            logits = self.backbone.model(input_ids=tokens[None], use_cache=False).logits[0, :-1]
+        log_p = logits[learned].float().log_softmax(dim=-1)
+        found = log_p.gather(1, tokens[1:][learned, None])[:, 0].double().exp()
+        return np.maximum(found.cpu().numpy(), LEAST_PROBABILITY)
+
+
+def _ngrams(documents: list[Document]) -> IntArray:
+    """Return all n-grams of the answers of documents."""
+    parts = [document_ngrams(one.tokens.numpy(), one.answers.numpy()).ravel() for one in documents]
+    found = np.concatenate(parts)
+    return found[found >= 0]

@@ -1,0 +1,293 @@
+import time
+
+import pytest
+import torch
+from torch.nn import functional
+
+from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm.exceptions import FoldingError, ForgettingError
+from tests.lm.models import VOCABULARY, tiny
+
+RECALL = MemoryConfig(output=None, recall=True)
+KINDS = {
+    "alone": RECALL,
+    "natural": MemoryConfig(recall=True),
+    "exact": MemoryConfig("pseudoinverse", recall=True),
+    "paper": MemoryConfig.paper(1, recall=True),
+}
+
+
+@pytest.fixture
+def recalling(llama):
+    return FaastForCausalLM.from_base(llama, RECALL)
+
+
+@torch.no_grad()
+def logits(model, tokens, **inputs):
+    return model(tokens, **inputs).logits
+
+
+def loss(model, tokens):
+    with torch.no_grad():
+        return float(model(tokens, labels=tokens).loss)
+
+
+def noise(*shape, seed=0):
+    return torch.randint(2, VOCABULARY, shape, generator=torch.Generator().manual_seed(seed))
+
+
+# -- reading
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_learned_is_foretold_beside_any_other_memory(llama, tokens, kind):
+    before = loss(llama, tokens[10:])
+    model = FaastForCausalLM.from_base(llama, KINDS[kind]).learn(tokens[:10])
+    assert loss(model, tokens[10:]) < 1.5 < before
+
+
+def test_logits_are_those_of_a_mixture_of_predictions(recalling, llama, tokens):
+    recalling.learn(tokens[:8])
+    mixed = logits(recalling, tokens).log_softmax(-1)
+    plain = recalling.detach()
+    assert torch.allclose(mixed.exp().sum(-1), torch.ones(mixed.shape[:2]))
+    frozen = logits(plain, tokens).log_softmax(-1)
+    ratio = mixed - frozen
+    share = ratio.amin(-1, keepdim=True)  # tokens that no passage speaks for lose alike
+    assert torch.allclose((ratio - share).median(-1).values, torch.zeros(1), atol=1e-5)
+    next_token = mixed[:, :-1].gather(2, tokens[:, 1:, None])
+    assert (next_token[:, 6:] > frozen[:, :-1].gather(2, tokens[:, 1:, None])[:, 6:]).all()
+
+
+def test_what_is_unknown_keeps_its_logits_bit_for_bit(recalling, llama, tokens):
+    unseen = torch.tensor([[0, 1, 0, 1]])
+    before = logits(llama, unseen)
+    recalling.learn(tokens)
+    assert torch.equal(logits(recalling, unseen), before)
+
+
+def test_the_loss_is_that_of_the_logits(recalling, tokens):
+    recalling.learn(tokens[:8])
+    found = recalling(tokens, labels=tokens)
+    expected = functional.cross_entropy(
+        found.logits[:, :-1].reshape(-1, VOCABULARY), tokens[:, 1:].reshape(-1)
+    )
+    torch.testing.assert_close(found.loss, expected)
+    assert torch.equal(recalling(tokens, labels=tokens, return_dict=False)[0], found.loss)
+    assert torch.equal(recalling(tokens, return_dict=False)[0], found.logits)
+
+
+def test_only_the_logits_that_are_kept_are_mixed(recalling, tokens):
+    recalling.learn(tokens)
+    whole = logits(recalling, tokens)
+    assert torch.allclose(logits(recalling, tokens, logits_to_keep=3), whole[:, -3:], atol=1e-5)
+    chosen = torch.tensor([2, 9])
+    assert torch.allclose(
+        logits(recalling, tokens, logits_to_keep=chosen), whole[:, chosen], atol=1e-5
+    )
+    with pytest.raises(ValueError, match="give a number, or positions"):
+        logits(recalling, tokens, logits_to_keep=torch.ones(12, 20, dtype=torch.bool))
+    with pytest.raises(ValueError, match="give it input_ids"):
+        recalling(inputs_embeds=torch.zeros(1, 2, 32))
+
+
+def test_rows_recall_by_their_own_memories(recalling, tokens):
+    texts = {"forward": tokens, "backward": tokens.flip(1)}
+    for name, text in texts.items():
+        with recalling.use_adapter(name):
+            recalling.learn(text)
+    both = torch.stack([tokens[0], tokens.flip(1)[0], tokens[0]])
+    with recalling.use_adapter(["forward", "backward", "nothing"]):
+        found = logits(recalling, both)
+        written = recalling.generate(both[:, :7], max_new_tokens=5, pad_token_id=0)
+    for row, name in enumerate(["forward", "backward", "nothing"]):
+        with recalling.use_adapter(name):
+            alone = logits(recalling, both[row : row + 1])
+        torch.testing.assert_close(found[row], alone[0], rtol=1e-3, atol=1e-3)
+    assert torch.equal(written[:2], both[:2, :12])
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_passages_are_written_word_for_word_with_the_cache(recalling, tokens, beams):
+    recalling.learn(tokens)
+    prompts = tokens[:4, :5]
+    for caller in (recalling, recalling.base):
+        written = caller.generate(
+            prompts, max_new_tokens=12, num_beams=beams, do_sample=False, pad_token_id=0
+        )
+        assert torch.equal(written, tokens[:4, :17])
+
+
+def test_generation_leaves_no_tokens_behind(recalling, tokens):
+    recalling.learn(tokens)
+    ask = tokens[:1, 5:8]
+    before = logits(recalling, ask)
+    written = recalling.generate(tokens[:1, :7], max_new_tokens=1, pad_token_id=0)
+    assert torch.equal(written[:, 5:], ask)
+    assert torch.equal(logits(recalling, ask), before)
+
+
+def test_passages_that_speak_for_a_token_are_named(recalling, tokens):
+    recalling.learn(tokens)
+    prompt = tokens[0, :8]
+    passages = recalling.recalled(prompt)
+    assert passages[0].context == tuple(prompt[2:].tolist())
+    assert {one.token for one in passages} == {int(tokens[0, 8])}
+    assert all(one.count == one.total for one in passages)
+    probability = logits(recalling, prompt[None])[0, -1].softmax(-1)[tokens[0, 8]]
+    assert sum(one.probability for one in passages) == pytest.approx(float(probability), abs=0.02)
+    assert recalling.recalled(torch.tensor([0, 0])) == []
+
+
+def test_memories_without_recall_say_so(llama, tokens):
+    with pytest.raises(ValueError, match="recall=True"):
+        FaastForCausalLM.from_base(llama).recalled(tokens[0])
+
+
+# -- learning
+
+
+def state_of(model):
+    return model._adapters["default"].to_state()
+
+
+def assert_same(one, other):
+    assert one.metadata == other.metadata
+    assert one.tensors.keys() == other.tensors.keys()
+    assert all((one.tensors[name] == part).all() for name, part in other.tensors.items())
+
+
+def test_order_batching_merging_and_forgetting_give_the_same_bits(recalling, llama, tokens):
+    text = torch.cat([tokens, noise(20, 20)])
+    whole = state_of(recalling.learn(text))
+    expected = logits(recalling, text)
+    recalling.reset()
+    for batch in text.flip(0).split(5):
+        recalling.learn(batch)
+    assert_same(state_of(recalling), whole)
+    assert torch.equal(logits(recalling, text), expected)
+    recalling.learn(noise(4, 20, seed=1)).forget(noise(4, 20, seed=1))
+    assert_same(state_of(recalling), whole)
+    assert torch.equal(logits(recalling, text), expected)
+    recalling.reset()
+    other = FaastForCausalLM.from_base(tiny_copy(llama), RECALL).learn(text[7:])
+    recalling.learn(text[:7]).merge(other)
+    assert_same(state_of(recalling), whole)
+    assert torch.equal(logits(recalling, text), expected)
+
+
+def tiny_copy(llama):
+    other = tiny(
+        "llama", intermediate_size=48, num_key_value_heads=2, max_position_embeddings=64
+    )
+    other.load_state_dict(llama.state_dict())
+    return other
+
+
+def test_packed_and_padded_documents_teach_the_same_as_documents_alone(recalling, tokens):
+    alone = state_of(recalling.learn(tokens[:2]))
+    recalling.reset()
+    packed = torch.cat([tokens[0], tokens[1]])[None]
+    numbers = torch.tensor([0] * 20 + [1] * 20)[None]
+    assert_same(state_of(recalling.learn(packed, document_ids=numbers)), alone)
+    recalling.reset()
+    pad = torch.zeros(2, 3, dtype=torch.long)
+    padded = torch.cat([pad, tokens[:2], pad], 1)
+    assert_same(state_of(recalling.learn(padded, attention_mask=padded != 0)), alone)
+
+
+def test_only_answers_are_recalled(recalling, tokens):
+    answers = torch.zeros_like(tokens)
+    answers[:, 10:] = 1
+    recalling.learn(tokens[:1], answer_mask=answers[:1])
+    assert recalling.memory_size == 10
+    assert recalling.recalled(tokens[0, :9]) == []
+    assert recalling.recalled(tokens[0, :10])[0].token == int(tokens[0, 10])
+
+
+def test_what_was_never_learned_is_not_forgotten(recalling, tokens):
+    recalling.learn(tokens[:6])
+    before = state_of(recalling)
+    with pytest.raises(ForgettingError, match="not learned all of this text"):
+        recalling.forget(tokens[5:7].flip(1))
+    assert_same(state_of(recalling), before)
+
+
+def test_it_is_saved_and_goes_on_learning(recalling, llama, tokens, tmp_path):
+    recalling.learn(tokens[:6])
+    recalling.save_pretrained(tmp_path)
+    expected = logits(recalling.learn(tokens[6:]), tokens)
+    recalling.detach()
+    again = FaastForCausalLM.from_pretrained(tmp_path, base=llama).learn(tokens[6:])
+    assert torch.equal(logits(again, tokens), expected)
+
+
+def test_it_does_not_fold_and_says_how(llama, tokens):
+    model = FaastForCausalLM.from_base(llama, MemoryConfig(recall=True))
+    model.fold()
+    with pytest.raises(FoldingError, match="recall=False"):
+        model.learn(tokens).fold()
+
+
+# -- how far it is trusted
+
+
+def test_text_that_never_repeats_is_no_worse(recalling, llama):
+    learned, asked = noise(64, 30), noise(64, 30, seed=1)
+    before = loss(llama, asked)
+    recalling.learn(learned)
+    assert loss(recalling, asked) < before + 0.005
+
+
+def test_the_models_own_text_is_no_worse(recalling, llama):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        prompts = noise(64, 1)
+        own = llama.generate(prompts, max_new_tokens=40, do_sample=True, top_k=0)
+    before = loss(llama, own[40:])
+    assert loss(recalling.learn(own[:40]), own[40:]) < before + 0.005
+
+
+def test_a_text_learned_twice_is_left_out_whole(recalling, tokens):
+    text = noise(24, 30)
+    once = logits(recalling.learn(text), text[:2])
+    twice = logits(recalling.learn(text), text[:2])
+    assert (twice - once).abs().max() < 0.7
+
+
+# -- hostile texts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        torch.full((8, 60), 5),
+        torch.tensor([[5, 6]]),
+        torch.arange(2, 62)[None],
+    ],
+    ids=["one token over and over", "one pair", "one document"],
+)
+def test_odd_texts_are_learned_and_asked(recalling, text):
+    recalling.learn(text)
+    assert torch.isfinite(logits(recalling, text)).all()
+    assert recalling.recalled(text[0, :1])[0].token == int(text[0, 1])
+    recalling.generate(text[:1, :1], max_new_tokens=4, pad_token_id=0)
+    recalling.forget(text)
+    assert recalling.memory_size == 0
+
+
+def test_time_per_token_does_not_grow_with_what_was_learned(recalling):
+    ask = noise(4, 60)
+
+    def seconds():
+        logits(recalling, ask)
+        started = time.perf_counter()
+        for _ in range(5):
+            logits(recalling, ask)
+        return time.perf_counter() - started
+
+    recalling.learn(noise(64, 60, seed=1))
+    few = seconds()
+    for seed in range(2, 10):
+        recalling.learn(noise(256, 60, seed=seed))
+    assert seconds() < 6 * few
