@@ -16,6 +16,12 @@ def read(name: str) -> str:
         return file.read()
 
 
+def captions(part: str) -> str:
+    """Return the German captions of Multi30k: "train", "val" or "test"."""
+    with lzma.open(DATA / "translation" / f"multi30k_{part}.de.xz", "rt", encoding="utf-8") as file:
+        return file.read()
+
+
 def reviews(*, held_out: bool) -> list[str]:
     """Film reviews that no model was pretrained on, or all others."""
     documents = read("imdb_unsup_40k").split("\n\n")

@@ -58,9 +58,7 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture(
-    params=[NATURAL, EVERYWHERE, RECALLING], ids=["natural", "everywhere", "recalling"]
-)
+@pytest.fixture(params=[NATURAL, EVERYWHERE, RECALLING], ids=["natural", "everywhere", "recalling"])
 def learned(request, kind, tokens):
     model = build(kind, request.param)
     for half in tokens.split(6):

@@ -32,8 +32,6 @@ def same(one, other):
     )
 
 
-
-
 def test_equal_tokens_have_equal_contexts_wherever_they_stand():
     contexts = hash_contexts(np.array([[5, 7, 9, 2], [1, 5, 7, 9]]))
     assert (contexts[0, 2, :3] == contexts[1, 3, :3]).all()

@@ -177,9 +177,7 @@ def test_order_batching_merging_and_forgetting_give_the_same_bits(recalling, lla
 
 
 def tiny_copy(llama):
-    other = tiny(
-        "llama", intermediate_size=48, num_key_value_heads=2, max_position_embeddings=64
-    )
+    other = tiny("llama", intermediate_size=48, num_key_value_heads=2, max_position_embeddings=64)
     other.load_state_dict(llama.state_dict())
     return other
 

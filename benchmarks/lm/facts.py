@@ -1,0 +1,133 @@
+"""Invented facts, which no model can know: sentences to learn, and questions with four answers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from faast.lm.documents import shared_prefix
+
+N_CHOICES = 4
+SYLLABLES = (
+    "bal",
+    "dor",
+    "fen",
+    "gim",
+    "hal",
+    "jor",
+    "kel",
+    "lum",
+    "mar",
+    "nov",
+    "pel",
+    "quin",
+    "ras",
+)
+RELATIONS = (
+    ("The capital of {} is", "The city that governs {} is"),
+    ("The oldest river in {} is the", "Water in {} flows down the"),
+    ("The inventor of the {} was", "We owe the {} to"),
+    ("The password of room {} is", "To enter room {} one says"),
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A question in the words that were learned, and in others; its answer, and three wrong ones."""
+
+    prompt: str
+    paraphrase: str
+    choices: tuple[str, ...]
+
+    @property
+    def answer(self) -> str:
+        return self.choices[0]
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.prompt}{self.answer}."
+
+
+def invent(n_facts: int, seed: int = 0) -> list[Fact]:
+    """Facts with names of their own; wrong answers are those of other facts of the same kind."""
+    draw = random.Random(seed)
+    names: dict[str, None] = {}
+    while len(names) < 2 * n_facts:
+        names["".join(draw.choices(SYLLABLES, k=3)).capitalize()] = None
+    pairs = list(zip(*[iter(names)] * 2, strict=True))
+    facts = []
+    for number, (subject, answer) in enumerate(pairs):
+        prompt, paraphrase = RELATIONS[number % len(RELATIONS)]
+        alike = [other for _, other in pairs[number % len(RELATIONS) :: len(RELATIONS)]]
+        wrong = draw.sample([other for other in alike if other != answer], N_CHOICES - 1)
+        choices = tuple(f" {name}" for name in (answer, *wrong))
+        facts.append(Fact(prompt.format(subject), paraphrase.format(subject), choices))
+    return facts
+
+
+def fact_rows(tokenizer: Any, facts: Sequence[Fact], length: int) -> Tensor:
+    """Whole sentences in rows of tokens, filled up with line breaks."""
+    (space,) = set(tokenizer("\n", add_special_tokens=False).input_ids[-1:])
+    rows: list[list[int]] = [[]]
+    for fact in facts:
+        ids = tokenizer(fact.sentence + "\n", add_special_tokens=False).input_ids
+        if len(rows[-1]) + len(ids) > length:
+            rows.append([])
+        rows[-1] += ids
+    return torch.tensor([row + [space] * (length - len(row)) for row in rows])
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Shares of the facts that a model answers rightly."""
+
+    cloze: float
+    completed: float
+    paraphrased: float
+
+
+@torch.no_grad()
+def ask(model: Callable[..., Any], tokenizer: Any, facts: Sequence[Fact]) -> Recall:
+    """Ask for the likeliest of four answers, and for the greedy continuation; see `Recall`."""
+
+    def ids(text: str) -> list[int]:
+        found = tokenizer(text, add_special_tokens=False).input_ids
+        begin = tokenizer.bos_token_id if starts_with_begin(tokenizer) else None
+        return found if begin is None else [begin, *found]
+
+    def choose(prompt: str, choices: Sequence[str]) -> int:
+        scores = []
+        for choice in choices:
+            known = shared_prefix([ids(prompt), ids(prompt + choice)])
+            tokens = torch.tensor([ids(prompt + choice)])
+            log_p = model(input_ids=tokens).logits[0, known - 1 : -1].float().log_softmax(-1)
+            scores.append(float(log_p.gather(1, tokens[0, known:, None]).sum()))
+        return max(range(len(choices)), key=scores.__getitem__)
+
+    def completes(fact: Fact) -> bool:
+        whole = ids(fact.prompt + fact.answer)
+        tokens = whole[: shared_prefix([ids(fact.prompt), whole])]
+        while len(tokens) < len(whole):
+            logits = model(input_ids=torch.tensor([tokens])).logits[0, -1]
+            tokens = [*tokens, int(logits.argmax())]
+        return tokens == whole
+
+    right = [
+        (
+            choose(fact.prompt, fact.choices) == 0,
+            completes(fact),
+            choose(fact.paraphrase, fact.choices) == 0,
+        )
+        for fact in facts
+    ]
+    return Recall(*(sum(column) / len(facts) for column in zip(*right, strict=True)))
+
+
+def starts_with_begin(tokenizer: Any) -> bool:
+    """Whether the tokenizer puts a begin token in front of a text."""
+    return bool(tokenizer("a").input_ids[0] == tokenizer.bos_token_id)
