@@ -45,6 +45,7 @@ EXTREMES = {
     "int32": [0, 1, 7, 2**30, -(2**30)],
     "int64": [0, 1, 7, 2**30, 2**62, -(2**62)],
     "uint8": [0, 1, 2, 255],
+    "bool": [False, True],
 }
 
 
@@ -121,7 +122,7 @@ def forge_tensor(random, tensor):
     at = tuple(int(random.integers(n)) for n in tensor.shape)
     if kind == 4:
         with np.errstate(over="ignore"):
-            changed[at] = -changed[at] - 1
+            changed[at] = -changed[at] - 1 if tensor.dtype.kind == "f" else ~changed[at]
     elif kind == 5:
         changed[at] = random.choice(EXTREMES[tensor.dtype.name])
     elif kind == 6:

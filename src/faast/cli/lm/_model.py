@@ -76,7 +76,9 @@ def load_model(
     if not holds_memories(name):
         model = FaastForCausalLM.from_base(name, config, **loading)
     elif config is not None:
-        raise ValueError(f"{name} is a memory with settings of its own; leave --memory out")
+        raise ValueError(
+            f"{name} is a memory with settings of its own; leave --memory and --recall out"
+        )
     else:
         model = FaastForCausalLM.from_pretrained(name, **loading)
     transformers = import_optional("transformers", "lm")

@@ -17,6 +17,7 @@ EXAMPLES = {
         "faast lm learn stories/ questions.jsonl -o answers",
         f"faast lm learn stories/ reviews.csv -o critic {SENTIMENT}",
         "faast lm learn critic plays.txt -o both",
+        "faast lm learn stories/ questions.jsonl -o facts --recall",
     ],
     "perplexity": [
         "faast lm perplexity stories/ plays.txt",

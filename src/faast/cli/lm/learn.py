@@ -38,6 +38,7 @@ class MemoryKind(StrEnum):
     NATURAL = "natural"
     PSEUDOINVERSE = "pseudoinverse"
     PAPER = "paper"
+    NONE = "none"
 
 
 def learn(
@@ -51,10 +52,19 @@ def learn(
         typer.Option(
             help="How to learn. natural (the default): natural-gradient steps on the likelihood, "
             "the only kind that 'fold' can merge; pseudoinverse: exact least squares, with "
-            "settings chosen on held-out text; paper: the published method (arXiv 2605.04651).",
+            "settings chosen on held-out text; paper: the published method (arXiv 2605.04651); "
+            "none: only what --recall adds.",
             show_default=False,
         ),
     ] = None,
+    recall: Annotated[
+        bool,
+        typer.Option(
+            "--recall",
+            help="Also recall names, facts and phrases word for word: count what followed the "
+            "last tokens. With --memory none the memory forgets texts exactly.",
+        ),
+    ] = False,
     window: Window = None,
     split: Split = None,
     runtime: Runtime = RUNTIME,
@@ -69,7 +79,8 @@ def learn(
     started = time.perf_counter()
     template = parse_template(prompt, answer)
     check_output("memory", output)
-    loaded = load_model(model, runtime, None if memory is None else _memory_config(memory))
+    config = _memory_config(memory or MemoryKind.NATURAL, recall) if memory or recall else None
+    loaded = load_model(model, runtime, config)
     length = loaded.window_length(window)
     windows = read_windows(texts, loaded.tokenizer, template, split, length)
     facts = _learn_windows(loaded.model, windows, runtime.batch_size)
@@ -106,11 +117,15 @@ def _learn_windows(
     return facts if math.isnan(online) else facts | {"online_perplexity": online}
 
 
-def _memory_config(kind: MemoryKind) -> MemoryConfig:
+def _memory_config(kind: MemoryKind, recall: bool) -> MemoryConfig:
     from faast.lm import MemoryConfig
 
+    if kind is MemoryKind.NONE and not recall:
+        raise ValueError("--memory none learns nothing without --recall; add it")
+    if kind is MemoryKind.NONE:
+        return MemoryConfig(output=None, recall=recall)
     if kind is MemoryKind.NATURAL:
-        return MemoryConfig()
+        return MemoryConfig(recall=recall)
     if kind is MemoryKind.PSEUDOINVERSE:
-        return MemoryConfig(output="pseudoinverse")
-    return MemoryConfig.paper(middle_layers=0)  # middle memories need pretrained readouts
+        return MemoryConfig(output="pseudoinverse", recall=recall)
+    return MemoryConfig.paper(middle_layers=0, recall=recall)  # others need pretrained readouts
