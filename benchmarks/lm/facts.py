@@ -73,11 +73,12 @@ def invent(n_facts: int, seed: int = 0) -> list[Fact]:
 def fact_rows(tokenizer: Any, facts: Sequence[Fact], length: int) -> Tensor:
     """Whole sentences in rows of tokens, filled up with line breaks."""
     (space,) = set(tokenizer("\n", add_special_tokens=False).input_ids[-1:])
-    rows: list[list[int]] = [[]]
+    begin = [tokenizer.bos_token_id] if starts_with_begin(tokenizer) else []
+    rows: list[list[int]] = [[*begin]]
     for fact in facts:
         ids = tokenizer(fact.sentence + "\n", add_special_tokens=False).input_ids
         if len(rows[-1]) + len(ids) > length:
-            rows.append([])
+            rows.append([*begin])
         rows[-1] += ids
     return torch.tensor([row + [space] * (length - len(row)) for row in rows])
 
@@ -97,8 +98,7 @@ def ask(model: Callable[..., Any], tokenizer: Any, facts: Sequence[Fact]) -> Rec
 
     def ids(text: str) -> list[int]:
         found = tokenizer(text, add_special_tokens=False).input_ids
-        begin = tokenizer.bos_token_id if starts_with_begin(tokenizer) else None
-        return found if begin is None else [begin, *found]
+        return [tokenizer.bos_token_id, *found] if starts_with_begin(tokenizer) else found
 
     def choose(prompt: str, choices: Sequence[str]) -> int:
         scores = []

@@ -76,9 +76,7 @@ def tiny() -> Subject:
         STORE: NearestTokens(),
     }
     domains = (*DOMAINS, CAPTIONS)
-    return Subject(
-        "TinyStories-656K", MODEL, torch.float32, domains, methods, (16, 48, 192, 400), 64, 8
-    )
+    return Subject("TinyStories-656K", MODEL, torch.float32, domains, methods, (16, 48, 400), 64, 8)
 
 
 def gemma() -> Subject:

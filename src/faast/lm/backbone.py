@@ -77,6 +77,12 @@ class Backbone:
             bias = self.architecture.final_norm.bias if width == self.hidden_size else None
         return bias
 
+    @property
+    def head_name(self) -> str:
+        """Name of the head among the model's modules, such as ``lm_head``."""
+        head = self.architecture.head
+        return next(name for name, module in self.model.named_modules() if module is head)
+
     def embed(self, tokens: Tensor) -> Tensor:
         """Return the input embeddings of tokens (n,): shape (n, d), the paper's output values.
 

@@ -16,6 +16,7 @@ from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
 from faast.lm.hooks import Hooks
 from faast.lm.layer_memory import Readout
+from faast.lm.lora import HeadLora
 from faast.lm.memory import Memory, hook_points
 from faast.lm.merging import fold
 from faast.lm.saving import SavedModel
@@ -268,6 +269,30 @@ class FaastForCausalLM(SavedModel):
         """
         self._backbone.check_unchanged()
         return fold(self._backbone, self._adapters.only)
+
+    def to_lora(self, directory: Source, rank: int = 16) -> None:
+        """Write the memory in use as a LoRA adapter of the head, which PEFT and vLLM load.
+
+        Parameters
+        ----------
+        directory : path
+            A new folder, or an empty one.
+        rank : int
+            Rank of the adapter; at the width of the model nothing is lost. Servers have a limit of
+            their own, 16 by default in vLLM.
+
+        Raises
+        ------
+        FoldingError
+            The memory is not a linear map of the head's input, or has learned nothing.
+        ValueError
+            The rank is out of range, or several adapters are in use.
+        OSError
+            The folder cannot be written to, or holds something.
+        """
+        self._backbone.check_unchanged()
+        lora = HeadLora.from_memory(self._backbone, self._adapters.only, rank)
+        lora.save(directory, self._backbone)
 
     def detach(self) -> PreTrainedModel:
         """Remove the memories and return the plain model as it was."""

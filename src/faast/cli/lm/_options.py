@@ -32,6 +32,7 @@ EXAMPLES = {
         f"faast lm classify critic new.csv {SENTIMENT} --choice good --choice bad --json",
     ],
     "fold": ["faast lm fold plays -o folded"],
+    "export": ["faast lm export plays -o adapter --rank 8"],
     "pretrain": ["faast lm pretrain stories/ plays.txt -o readouts --window 16"],
 }
 """Examples by command. Tests run them in this order: later ones use what earlier ones wrote."""

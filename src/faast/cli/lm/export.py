@@ -1,0 +1,42 @@
+"""`faast lm export`: write a memory as a LoRA adapter of its model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from faast._utils.progress import spinner
+from faast.cli._options import Json
+from faast.cli._output import emit
+from faast.cli.lm._model import check_output, load_model
+
+
+def export(
+    memory: Annotated[
+        str, typer.Argument(metavar="MEMORY", help="Folder of a memory.", show_default=False)
+    ],
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="Folder to write the adapter to.", show_default=False),
+    ],
+    rank: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Rank of the adapter: the higher, the closer to the memory, and the larger."
+        ),
+    ] = 16,
+    json: Json = False,
+) -> None:
+    """Write a memory as a LoRA adapter of its model.
+
+    PEFT loads the adapter, and so do servers that hold many adapters of one model, such as vLLM.
+    Only memories of the kind 'natural' without --recall can be written so.
+    """
+    check_output("model", output)
+    loaded = load_model(memory)
+    if not loaded.model.adapters:
+        raise ValueError(f"{memory} has learned nothing that an adapter could hold")
+    with spinner("Writing the adapter"):
+        loaded.model.to_lora(output, rank)
+    emit({"adapter": output, "rank": rank, "learned_tokens": loaded.model.memory_size}, json)
