@@ -13,11 +13,7 @@ LOG = logging.getLogger("faast.serve")
 
 
 class AnswerFailures:
-    """ASGI middleware for exceptions that no handler expected.
-
-    The message of an exception often repeats the value that it is about, such as a text or a label.
-    The log therefore names the kind of the exception and the lines of code that led to it.
-    """
+    """ASGI middleware for exceptions that no handler expected."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -34,11 +30,20 @@ class AnswerFailures:
         try:
             await self.app(scope, receive, send_and_note)
         except Exception as error:
-            lines = "".join(traceback.format_tb(error.__traceback__))
-            LOG.error("%s while answering a request\n%s", type(error).__name__, lines)
+            log_failure(error, "answering a request")
             if started:
                 return  # the answer stays cut off, as its length says
             problem = RequestError(
                 500, "the server made a mistake; its log says which. Nothing was acknowledged"
             )
             await problem_response(problem)(scope, receive, send)
+
+
+def log_failure(error: Exception, doing: str) -> None:
+    """Log an exception that nobody expected.
+
+    Its message may repeat the value that it is about, such as a text or a label. The log therefore
+    names its kind and the lines of code that led to it.
+    """
+    lines = "".join(traceback.format_tb(error.__traceback__))
+    LOG.error("%s while %s\n%s", type(error).__name__, doing, lines)

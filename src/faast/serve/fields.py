@@ -99,10 +99,8 @@ Picture = Annotated[
     BeforeValidator(_picture),
     WithJsonSchema({"type": "string", "contentEncoding": "base64", "maxLength": _MAX_ENCODED}),
 ]
-Numbers = Annotated[
-    list[Annotated[float, Field(allow_inf_nan=False)]],
-    Field(min_length=1, max_length=MAX_NUMBERS),
-]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Numbers = Annotated[list[Finite], Field(min_length=1, max_length=MAX_NUMBERS)]
 Texts = Annotated[list[Text], Field(min_length=1, max_length=MAX_ROWS)]
 
 

@@ -5,18 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from faast._version import __version__
+from faast.serve.tasks.counters import COUNTERS
 from faast.serve.tasks.folder import TaskFolder
 
 NO_ROUTE = "none"
 """Stands for the route of requests that were refused before one was found."""
 
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+"""Methods that routes have; others are counted as one, so that nobody can invent metrics."""
+
+SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""Upper ends of the intervals in which times to an answer are counted."""
+
 
 class Metrics:
-    """Counts of requests, and the sizes of all tasks.
+    """Counts of requests, the sizes of all tasks, and what happens to them.
 
     Parameters
     ----------
@@ -25,39 +33,57 @@ class Metrics:
 
     def __init__(self, folder: TaskFolder) -> None:
         self._folder = folder
-        self._registry = CollectorRegistry()
+        registry = self._registry = CollectorRegistry()
         self._requests = Counter(
-            "faast_requests", "Requests answered.", ["route", "code"], registry=self._registry
+            "faast_requests", "Requests answered.", ["method", "route", "code"], registry=registry
         )
         self._seconds = Histogram(
-            "faast_request_seconds", "Time to an answer.", ["route"], registry=self._registry
+            "faast_request_duration_seconds",
+            "Time to an answer.",
+            ["route"],
+            buckets=SECONDS,
+            registry=registry,
         )
-        self._registry.register(self)
+        self.in_progress = Gauge(
+            "faast_requests_in_progress", "Requests that are being answered.", registry=registry
+        )
+        Info("faast_build", "The version of faast.", registry=registry).info(
+            {"version": __version__}
+        )
+        for counter in (self, *COUNTERS):
+            registry.register(counter)
 
-    def count(self, route: str, status: int, seconds: float) -> None:
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
-        self._requests.labels(route, str(status)).inc()
+        method = method if method in METHODS else "other"
+        self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Measure the tasks; Prometheus' registry calls it."""
-        rows = GaugeMetricFamily("faast_rows", "Rows that are learned.", labels=["task"])
-        classes = GaugeMetricFamily("faast_classes", "Classes.", labels=["task"])
-        size = GaugeMetricFamily("faast_state_bytes", "Memory of what is learned.", labels=["task"])
+        rows = _of_tasks("faast_rows", "Rows that are learned.")
+        waiting = _of_tasks("faast_waiting_rows", "Rows that wait for a label.")
+        classes = _of_tasks("faast_classes", "Classes.")
+        size = _of_tasks("faast_state_bytes", "Memory of what is learned.")
         for task in self._folder.tasks:
             state = task.state
             rows.add_metric([task.name], state.n_rows)
-            classes.add_metric([task.name], len(state.classes))
+            waiting.add_metric([task.name], task.waiting)
+            classes.add_metric([task.name], len(task.classes))
             size.add_metric([task.name], state.nbytes)
-        yield from (rows, classes, size)
+        yield from (rows, waiting, classes, size)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
+def _of_tasks(name: str, what: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, what, labels=["task"])
+
+
 class CountRequests:
-    """ASGI middleware that counts requests by their route and status."""
+    """ASGI middleware that counts requests by their method, route and status."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -73,7 +99,9 @@ class CountRequests:
         async def send_and_count(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", NO_ROUTE)
-                self.metrics.count(route, message["status"], time.perf_counter() - started)
+                seconds = time.perf_counter() - started
+                self.metrics.count(scope["method"], route, message["status"], seconds)
             await send(message)
 
-        await self.app(scope, receive, send_and_count)
+        with self.metrics.in_progress.track_inprogress():
+            await self.app(scope, receive, send_and_count)

@@ -36,6 +36,7 @@ ROUTES: dict[Scope, tuple[str, ...]] = {
         "GET /v2",
         "GET /v2/health/live",
         "GET /v2/health/ready",
+        "POST /v2/repository/index",
         "GET /v2/models/{model}",
         "GET /v2/models/{model}/ready",
         "POST /v2/models/{model}/infer",

@@ -14,6 +14,7 @@ from faast.encoders.base import Features
 from faast.serve.fields import MAX_ROWS, Numbers, Picture, Request, Texts
 from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.dependencies import TheTask, taught_state
+from faast.serve.tasks.counters import count_novelty
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.records import RawRow
 from faast.serve.tasks.state import TaskState
@@ -93,7 +94,9 @@ def ask(task: TheTask, question: Question) -> QuestionAnswer:
     """Label rows, with the probability of every class and the runner-up."""
     state = taught_state(task)
     features = encode(state, question.of_kind(task.kind))
-    return QuestionAnswer(answers=answer(state, features, question.novelty), state=state.hash)
+    answers = answer(state, features, question.novelty)
+    count_novelty(task.name, [found.novelty_p_value for found in answers])
+    return QuestionAnswer(answers=answers, state=state.hash)
 
 
 def encode(state: TaskState, rows: Sequence[RawRow]) -> Features:

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from faast.serve.fields import Text, Texts
-from faast.serve.problems import RESPONSES
+from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.dependencies import Folder, taught_state
 
 router = APIRouter(prefix="/v1", tags=["classify"], responses=RESPONSES)
@@ -54,12 +54,13 @@ class ClassifyAnswer(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """A model in the list of models."""
+    """A model in the list of models, with its classes in the order of `probs`."""
 
     id: str
     object: Literal["model"] = "model"
     created: int
     owned_by: Literal["faast"] = "faast"
+    classes: list[str]
 
 
 class ModelsAnswer(BaseModel):
@@ -73,7 +74,10 @@ class ModelsAnswer(BaseModel):
 def classify(request: Classify, folder: Folder) -> ClassifyAnswer:
     """Label one input or several; the model is the name of a task."""
     texts = [request.input] if isinstance(request.input, str) else request.input
-    state = taught_state(folder.task(request.model))
+    task = folder.task(request.model)
+    if task.kind != "texts":
+        raise RequestError(422, f"{task.name} is a task of {task.kind}; POST /v1/tasks/NAME/ask")
+    state = taught_state(task)
     classes = list(state.classes)
     shares = state.probabilities(state.encode(texts))
     return ClassifyAnswer(
@@ -96,5 +100,9 @@ def classify(request: Classify, folder: Folder) -> ClassifyAnswer:
 @router.get("/models")
 def list_models(folder: Folder) -> ModelsAnswer:
     """List the tasks as models."""
-    cards = [ModelCard(id=task.name, created=task.created) for task in folder.tasks]
-    return ModelsAnswer(data=cards)
+    return ModelsAnswer(
+        data=[
+            ModelCard(id=task.name, created=task.created, classes=list(task.state.classes))
+            for task in folder.tasks
+        ]
+    )

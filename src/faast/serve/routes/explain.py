@@ -12,6 +12,7 @@ from faast.serve.problems import RESPONSES
 from faast.serve.routes.ask import LabelAnswer, answer, encode
 from faast.serve.routes.dependencies import TheTask, taught_state
 from faast.serve.routes.rows import RawRow, RowAnswer
+from faast.serve.tasks.counters import count_novelty
 from faast.serve.tasks.task import Task
 
 router = APIRouter(prefix="/v1/tasks/{task}", tags=["ask"], responses=RESPONSES)
@@ -73,6 +74,7 @@ def explain(task: TheTask, row: RawRow, client: TheClient) -> ExplanationAnswer:
     state, raw = taught_state(task), row.of_kind(task.kind)
     features = encode(state, [raw])
     (found,) = answer(state, features, novelty=True)
+    count_novelty(task.name, [found.novelty_p_value])
     numbers = task.kind == "numbers"
     model, asked = (state.features_model, features[0]) if numbers else (state.model, raw)
     evidence = model.evidence(asked) if found.runner_up is not None else None

@@ -17,12 +17,14 @@ from faast._utils.arrays import FloatArray
 from faast.core.persistence import content_hash, load
 from faast.core.sample import ROUNDING
 from faast.core.state import State
+from faast.core.weights import FastWeights
 from faast.encoders import EncoderMismatchError
 from faast.encoders.base import Features
 from faast.estimators import FaastClassifier
 from faast.estimators.class_names import embed_names, is_name, name_classes
 from faast.estimators.novelty import Novelty
 from faast.serve.problems import RequestError
+from faast.serve.tasks.counters import SOLVE_SECONDS
 from faast.serve.tasks.kinds import (
     Kind,
     describe_model,
@@ -219,7 +221,12 @@ class TaskState:
     def solve(self) -> None:
         """Solve the weights, once; later callers find them solved."""
         with self._solving:
-            _ = self.features_model.weights_
+            _ = self._weights
+
+    @cached_property
+    def _weights(self) -> FastWeights:
+        with SOLVE_SECONDS.time():
+            return self.features_model.weights_
 
     def probabilities(self, features: Features) -> FloatArray:
         """Return the probability of each class, (n, C), for features (n, d)."""

@@ -13,6 +13,7 @@ from threading import RLock
 from faast.core.locking import exclusive
 from faast.core.persistence import sync_folder
 from faast.serve.problems import RequestError
+from faast.serve.tasks.counters import count_change
 from faast.serve.tasks.kinds import Kind, new_model
 from faast.serve.tasks.log import Log, remove_log
 from faast.serve.tasks.records import Change, Plan
@@ -146,6 +147,7 @@ class StoredTask:
             plan = replace(plan, names=names)
             change = self._log.append(plan, self._state.hash, state.hash, who)
             self._state = state
+            count_change(self.name, plan.steps)
             if change.position - self._saved >= SNAPSHOT_CHANGES:
                 with suppress(OSError):  # the log has everything
                     self._snapshot()
