@@ -1,17 +1,28 @@
 """Tokens: whoever shows none, a wrong one, or one of too small a scope, gets nothing done."""
 
+import asyncio
 import base64
 import json
 import re
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from faast.cli.main import app
 from faast.serve import create_app
 from faast.serve.access import limits
-from faast.serve.access.limits import AT_ONCE_PER_CLIENT, RATE, Places, RateLimit
+from faast.serve.access.limits import (
+    AT_ONCE_PER_CLIENT,
+    MAX_BODY,
+    MAX_UPLOAD,
+    RATE,
+    SLOWEST,
+    Places,
+    RateLimit,
+    limit_body,
+)
 from faast.serve.access.scopes import OPEN, SCOPES
 from faast.serve.access.tokens import Scope, TokenFile
 from faast.serve.page import PAGE_FILES
@@ -238,6 +249,47 @@ def test_no_client_takes_all_places():
     held[0].__exit__(None, None, None)
     with places.take("greedy"):
         pass
+
+
+@pytest.mark.parametrize(("path", "limit"), [("/v1/tasks", MAX_BODY), ("/v1/import", MAX_UPLOAD)])
+def test_a_body_comes_whole_and_in_time_or_not_at_all(monkeypatch, path, limit):
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.3)
+
+    def receive(seconds, n_bytes, parts, declared=None):
+        """Return the bytes of a body that comes in parts, each after some seconds."""
+        left = list(range(parts))
+
+        async def part():
+            await asyncio.sleep(seconds)
+            more = left.pop() > 0
+            return {"type": "http.request", "body": bytes(n_bytes), "more_body": more}
+
+        async def read():
+            headers = Headers({} if declared is None else {"content-length": str(declared)})
+            limited = limit_body(path, headers, part)
+            received = 0
+            while True:
+                message = await limited()
+                received += len(message["body"])
+                if not message["more_body"]:
+                    return received
+
+        return asyncio.run(read())
+
+    assert receive(0.0, 1_000, 10) == 10_000
+    # as slow as is allowed, for longer than the time that any body gets
+    assert receive(0.1, SLOWEST // 10, 8) == SLOWEST // 10 * 8
+    with pytest.raises(RequestError) as slow:
+        receive(0.1, 1, 8)
+    assert slow.value.status_code == 408
+    with pytest.raises(RequestError) as promised:
+        receive(0.0, 1, 1, declared=limit + 1)
+    assert promised.value.status_code == 413
+    if path == "/v1/tasks":
+        with pytest.raises(RequestError) as large:
+            receive(0.0, 2**20, limit // 2**20 + 1)
+        assert large.value.status_code == 413
+        assert receive(0.0, 2**20, limit // 2**20) == limit
 
 
 def test_a_mistake_of_the_server_is_answered_and_logs_no_text(tmp_path, caplog):
