@@ -67,7 +67,7 @@ def start(
 ) -> None:
     """Listen until Ctrl-C. 'faast serve FOLDER' is short for this.
 
-    Every model file NAME.faast of texts in the folder is a task. Each change is saved in
+    Every model file NAME.faast in the folder is a task. Each change is saved in
     NAME.faast-log before it is acknowledged. Only this machine can connect, unless --host says
     otherwise.
     """
