@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from faast.serve.access.scopes import SCOPES
+from faast.serve.page import PAGE_FILES
 from tests.serve.conftest import serving, teach
 
 schemathesis = pytest.importorskip("schemathesis")
 
 EXAMPLES = 12 if os.environ.get("FAAST_THOROUGH") else 3
-ROUTES = sorted(route for route in SCOPES if route.split()[1] not in ("/", "/page.js", "/page.css"))
+ROUTES = sorted(route for route in SCOPES if route.split()[1] not in PAGE_FILES)
 TASKS = {"mail": "texts", "shapes": "numbers"}
 schemathesis.checks.load_all_checks()
 CHECKS = [
