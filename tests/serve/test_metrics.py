@@ -22,6 +22,7 @@ def test_metrics_count_requests_and_rows_and_hold_no_text(mail):
         "faast_requests_in_progress 1.0",
         f'faast_build_info{{version="{__version__}"}} 1.0',
         'faast_requests_total{code="421",method="GET",route="none"} 1.0',
+        'faast_jobs{status="failed"} 0.0',
         'faast_waiting_rows{task="mail"} 0.0',
         'faast_rows{task="mail"} 5.0',
         'faast_classes{task="mail"} 3.0',

@@ -12,6 +12,7 @@ from faast.cli.serve.start import CONNECTIONS
 from faast.serve import fields
 from faast.serve.access import limits
 from faast.serve.access.tokens import TokenFile
+from faast.serve.jobs.jobs import MAX_WAITING
 from faast.serve.routes.dependencies import PAGE
 from tests.serve.conftest import serving, state_of, teach
 
@@ -27,6 +28,7 @@ LIMITS = {
     "pixels of a picture": fields.MAX_PIXELS,
     "numbers of a row": fields.MAX_NUMBERS,
     "rows of an answer": PAGE,
+    "uploads that wait or are being taught": MAX_WAITING,
     "requests a second of a token (`--rate`)": limits.RATE,
     "seconds of silence that are saved up for a burst": limits.BURST_SECONDS,
     "requests of a client at once": limits.AT_ONCE_PER_CLIENT,

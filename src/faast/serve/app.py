@@ -136,7 +136,7 @@ def create_app(
     app.state.jobs = running
     for subject in SUBJECTS:
         app.include_router(subject.router)
-    metrics = Metrics(served)
+    metrics = Metrics(served, running)
     app.add_api_route(
         "/metrics", _shows(metrics), tags=["metrics"], response_class=Response, responses=RESPONSES
     )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter as Counting
 from collections.abc import Iterator
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from faast._version import __version__
+from faast.serve.jobs.job import Status
+from faast.serve.jobs.jobs import Jobs
 from faast.serve.tasks.counters import COUNTERS
 from faast.serve.tasks.folder import TaskFolder
 
@@ -29,10 +33,12 @@ class Metrics:
     Parameters
     ----------
     folder : TaskFolder
+    jobs : Jobs, optional
     """
 
-    def __init__(self, folder: TaskFolder) -> None:
+    def __init__(self, folder: TaskFolder, jobs: Jobs | None = None) -> None:
         self._folder = folder
+        self._jobs = jobs
         registry = self._registry = CollectorRegistry()
         self._requests = Counter(
             "faast_requests", "Requests answered.", ["method", "route", "code"], registry=registry
@@ -60,7 +66,7 @@ class Metrics:
         self._seconds.labels(route).observe(seconds)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Measure the tasks; Prometheus' registry calls it."""
+        """Measure the tasks and count the jobs; Prometheus' registry calls it."""
         rows = _of_tasks("faast_rows", "Rows that are learned.")
         waiting = _of_tasks("faast_waiting_rows", "Rows that wait for a label.")
         classes = _of_tasks("faast_classes", "Classes.")
@@ -72,6 +78,12 @@ class Metrics:
             classes.add_metric([task.name], len(task.classes))
             size.add_metric([task.name], state.nbytes)
         yield from (rows, waiting, classes, size)
+        if self._jobs is not None:
+            found = Counting(job.status for job in self._jobs.list())
+            jobs = GaugeMetricFamily("faast_jobs", "Uploads by their status.", labels=["status"])
+            for status in get_args(Status):
+                jobs.add_metric([status], found[status])
+            yield jobs
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

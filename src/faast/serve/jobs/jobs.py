@@ -7,7 +7,6 @@ job goes on, and no row is taught twice or left out.
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from threading import Event, Lock
 
 from faast.core.persistence import sync_folder
 from faast.data import DataError
+from faast.serve.failures import log_failure
 from faast.serve.jobs.job import RECORD_SUFFIX, UPLOAD_SUFFIX, Job, Status
 from faast.serve.jobs.upload import Format, Upload
 from faast.serve.problems import RequestError
@@ -41,8 +41,6 @@ RETRY_SECONDS = 5.0
 """Seconds until a batch that could not be written is tried again."""
 
 INCOMING_SUFFIX = ".incoming"
-
-_log = logging.getLogger(__name__)
 
 
 class Jobs:
@@ -182,8 +180,8 @@ class Jobs:
                 self._settle(job, "done", others if upload.left_out else None)
         except (RequestError, DataError, OSError) as error:
             self._settle(job, "failed", str(error))
-        except Exception:
-            _log.exception("job %s failed", job.id)
+        except Exception as error:
+            log_failure(error, f"teaching the upload {job.id}")
             self._settle(job, "failed", "the server made a mistake; its log says which")
 
     def _teach(self, job: Job, task: Task, upload: Upload) -> bool:
