@@ -12,6 +12,7 @@ from PIL import Image
 from faast import FaastClassifier, ImageClassifier, TextClassifier
 from faast.serve.problems import RequestError
 from faast.serve.tasks.records import NewRow
+from faast.serve.tasks.schema import pack
 from faast.serve.tasks.state import TaskState
 from faast.serve.tasks.storage import create_task
 from faast.serve.tasks.task import Task
@@ -32,13 +33,12 @@ def picture(number, format="PNG"):
     return file.getvalue()
 
 
-RAW = {
-    "texts": [f"text {i} of a customer" for i in range(6)],
-    "pictures": [picture(i) for i in range(6)],
-    "numbers": np.random.default_rng(0)
-    .normal(scale=[1, 10, 1e-3], size=(6, 3))
-    .astype(np.float32)
-    .tolist(),
+MAKE = {
+    "texts": lambda number: f"text {number} of a customer",
+    "pictures": picture,
+    "numbers": lambda number: (
+        np.random.default_rng(number).normal(scale=[1, 10, 1e-3]).astype(np.float32).tolist()
+    ),
 }
 MODELS = {"texts": TextClassifier, "pictures": ImageClassifier, "numbers": FaastClassifier}
 
@@ -53,6 +53,7 @@ class Book:
         self.past = []
         self.next = 1
         self.scale = None
+        self.erased = []  # bytes of rows and features that no file may hold
 
     def classes(self):
         found = dict.fromkeys(self.added, 0)
@@ -87,7 +88,7 @@ def change(task, book, kind, first, second):
     own = classes[second % len(classes)] if classes else None
     if kind in ("teach", "add"):
         given = label if kind == "teach" else None
-        raw = RAW[book.kind][(first + second) % 6]
+        raw = MAKE[book.kind](book.next)
         task.teach([NewRow(raw, given, source)])
         book.changes()
         book.rows[book.next] = raw, given, source, False
@@ -107,6 +108,9 @@ def change(task, book, kind, first, second):
     elif own is not None and kind in ("rename", "merge", "forget class"):
         change_class(task, book, kind, own, label)
     elif kind == "forget source" and source in {row[2] for row in book.rows.values()} - {None}:
+        theirs = [number for number, row in book.rows.items() if row[2] == source]
+        book.erased += list(task._log.features(theirs))
+        book.erased += [row[0] for row in book.rows.values() if row[2] == source]
         task.forget_source(source)
         book.rows = {n: row for n, row in book.rows.items() if row[2] != source}
         book.past = []
@@ -159,6 +163,16 @@ SETTINGS = settings(
 )
 
 
+def assert_erased(folder, book):
+    files = b"".join(path.read_bytes() for path in folder.iterdir())
+    for content in book.erased:
+        if isinstance(content, np.ndarray):
+            assert content.tobytes() not in files
+            assert pack(content) not in files
+        elif not isinstance(content, list):
+            assert (content.encode() if isinstance(content, str) else content) not in files
+
+
 def assert_agrees(task, book):
     assert task.state.hash == book.hash()
     assert task.classes == dict(sorted(book.classes().items()))
@@ -180,6 +194,7 @@ def test_any_history_is_a_batch_of_the_present_rows_also_after_a_start(
         book.scale = task.state.model.key_scale  # numbers: that of the first rows
         assert task.state.hash == book.hash(), each
     assert_agrees(task, book)
+    assert_erased(folder, book)
     task._closing.close() if crash else task.close()  # a crash leaves no snapshot
     task = Task(folder, "task")
     assert_agrees(task, book)
