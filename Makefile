@@ -57,6 +57,8 @@ bench-long: .venv/full ## regenerate the others: hours
 	$(BIN)/python -m benchmarks.scale.scale_out
 	$(BIN)/python -m benchmarks.lm.adaptation
 	$(BIN)/python -m benchmarks.lm.tasks
+	$(BIN)/python -m benchmarks.lm.recall
+	$(BIN)/python -m benchmarks.lm.lora_export
 	$(BIN)/python -m benchmarks.pages
 
 bench-quick: .venv/full ## minutes: less of everything in results/quick, held to docs/claims.md

@@ -73,10 +73,9 @@ def tiny() -> Subject:
         RECALL: Memory(MemoryConfig(output=None, recall=True)),
         NATURAL: Memory(MemoryConfig()),
         BOTH: Memory(MemoryConfig(recall=True)),
-        STORE: NearestTokens(),
     }
     domains = (*DOMAINS, CAPTIONS)
-    return Subject("TinyStories-656K", MODEL, torch.float32, domains, methods, (16, 48, 400), 64, 8)
+    return Subject("TinyStories-656K", MODEL, torch.float32, domains, methods, (48, 400), 64, 8)
 
 
 def gemma() -> Subject:
@@ -112,10 +111,8 @@ def facts(subject: Subject, tokenizer: Any) -> Iterator[list[str]]:
     """Rows of the table: shares of facts that each method answers."""
     known = invent(N_FACTS)
     rows = fact_rows(tokenizer, known, subject.window)
-    methods = {name: method for name, method in subject.methods.items() if name != STORE}
+    methods = subject.methods | {"in-context learning": InContext(), STORE: NearestTokens()}
     budget = 0
-    if STORE in subject.methods:
-        methods |= {"in-context learning": InContext(), STORE: NearestTokens()}
     for name, method in methods.items():
         adapted = method(subject.fresh(), rows)
         budget = adapted.extra_bytes if name == RECALL else budget

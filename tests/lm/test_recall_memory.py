@@ -144,6 +144,13 @@ def test_memories_without_recall_say_so(llama, tokens):
         FaastForCausalLM.from_base(llama).recalled(tokens[0])
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (0,), (1, 0)])
+def test_passages_are_asked_for_one_prompt(recalling, tokens, shape):
+    recalling.learn(tokens)
+    with pytest.raises(ValueError, match="tokens of one prompt"):
+        recalling.recalled(torch.ones(shape, dtype=torch.long))
+
+
 # -- learning
 
 

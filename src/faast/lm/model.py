@@ -246,8 +246,9 @@ class FaastForCausalLM(SavedModel):
 
         Raises
         ------
-        ValueError
-            Memories were attached with ``recall=False``, or several adapters are in use.
+        TypeError, ValueError
+            These are not the tokens of one prompt, memories were attached with ``recall=False``,
+            or several adapters are in use.
         """
         memory = self._adapters.only.recall
         if memory is None:
@@ -255,6 +256,10 @@ class FaastForCausalLM(SavedModel):
                 "these memories do not recall passages; attach them with MemoryConfig(recall=True)"
             )
         check_tokens(self._backbone, input_ids)
+        if input_ids.numel() != input_ids.shape[-1] or not input_ids.numel():
+            raise ValueError(
+                f"expected the tokens of one prompt, got shape {tuple(input_ids.shape)}"
+            )
         return memory.recalled(input_ids.reshape(-1).long().cpu().numpy())
 
     def fold(self) -> PreTrainedModel:
@@ -270,16 +275,16 @@ class FaastForCausalLM(SavedModel):
         self._backbone.check_unchanged()
         return fold(self._backbone, self._adapters.only)
 
-    def to_lora(self, directory: Source, rank: int = 16) -> None:
+    def to_lora(self, directory: Source, rank: int | None = None) -> None:
         """Write the memory in use as a LoRA adapter of the head, which PEFT and vLLM load.
 
         Parameters
         ----------
         directory : path
             A new folder, or an empty one.
-        rank : int
-            Rank of the adapter; at the width of the model nothing is lost. Servers have a limit of
-            their own, 16 by default in vLLM.
+        rank : int, optional
+            Rank of the adapter. By default it is the width of the model, and nothing is lost.
+            Servers have a limit of their own, 16 by default in vLLM.
 
         Raises
         ------
@@ -291,6 +296,7 @@ class FaastForCausalLM(SavedModel):
             The folder cannot be written to, or holds something.
         """
         self._backbone.check_unchanged()
+        rank = self._backbone.head.weight.shape[1] if rank is None else rank
         lora = HeadLora.from_memory(self._backbone, self._adapters.only, rank)
         lora.save(directory, self._backbone)
 

@@ -15,9 +15,9 @@ from faast.lm.backbone import check_targets
 from faast.lm.backoff import BackoffWeights, Evidence, left_out_evidence
 from faast.lm.base import LearningPart, Shift
 from faast.lm.document_sample import DocumentSample
-from faast.lm.exceptions import FoldingError, UnsupportedModelError
+from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
 from faast.lm.hooks import LOGITS, logits_as_given
-from faast.lm.ngram_counts import NgramCounts
+from faast.lm.ngram_counts import Matches, NgramCounts
 from faast.lm.ngrams import LARGEST_TOKEN, LONGEST_CONTEXT, document_ngrams, hash_contexts, token_of
 from faast.lm.state import LARGEST_COUNT, SETTING, checked
 
@@ -151,16 +151,17 @@ class RecallMemory(LearningPart):
             Logits of the mixed prediction; those of a row without a known context are unchanged.
         """
         known = contexts.reshape(-1, LONGEST_CONTEXT).numpy()
-        found = self._continuations(known)
-        if not sum(len(part.rows) for part in found):
+        matches = self.counts.find(known)
+        shares = self.weights.shares(matches.total, matches.distinct)
+        if not shares.any():
             return logits
         mixed = logits.float().reshape(len(known), -1).clone()
-        left = torch.as_tensor(self._model_share(known), dtype=mixed.dtype, device=mixed.device)
+        left = torch.as_tensor(1.0 - shares.sum(axis=1), dtype=mixed.dtype, device=mixed.device)
         touched = torch.nonzero(left < 1)[:, 0]
         scale = torch.zeros_like(left)
         scale[touched] = mixed[touched].logsumexp(dim=-1)
         mixed[touched] += left[touched, None].log()
-        for part in found:
+        for part in self._continuations(matches, shares):
             rows, tokens = (torch.as_tensor(at, device=mixed.device) for at in part[:2])
             added = torch.as_tensor(part.probabilities, dtype=mixed.dtype, device=mixed.device)
             mixed[rows, tokens] = torch.logaddexp(mixed[rows, tokens], added.log() + scale[rows])
@@ -173,11 +174,12 @@ class RecallMemory(LearningPart):
         ----------
         tokens : ndarray of shape (n,), int64
         """
-        (contexts,) = hash_contexts(tokens[None])[:, -1:]
-        total = self.counts.find(contexts).total[0]
+        matches = self.counts.find(hash_contexts(tokens)[-1:])
+        shares = self.weights.shares(matches.total, matches.distinct)
+        totals = matches.total[0].tolist()
         passages = [
-            Recalled(tuple(tokens[-order:].tolist()), token, count, int(total[order - 1]), p)
-            for order, part in enumerate(self._continuations(contexts), start=1)
+            Recalled(tuple(tokens[-order:].tolist()), token, count, totals[order - 1], p)
+            for order, part in enumerate(self._continuations(matches, shares), start=1)
             for token, count, p in zip(*(values.tolist() for values in part[1:]), strict=True)
         ]
         return sorted(passages, key=lambda one: -one.probability)
@@ -195,11 +197,16 @@ class RecallMemory(LearningPart):
     def forget(self, batch: TrainingBatch) -> RecallMemory:
         """Return the memory as if a batch had never been learned; raises `ForgettingError`."""
         documents = batch.documents()
+        n_pairs = self.n_pairs - len(batch.pairs.targets)
+        if n_pairs < 0:
+            raise ForgettingError(
+                f"the memory has learned {self.n_pairs} pairs, fewer than there are to forget"
+            )
         return replace(
             self,
             counts=self.counts.forget(_ngrams(documents)),
             sample=self.sample.forget(documents),
-            n_pairs=self.n_pairs - len(batch.pairs.targets),
+            n_pairs=n_pairs,
         )
 
     def merge(self, other: RecallMemory) -> RecallMemory:
@@ -220,15 +227,8 @@ class RecallMemory(LearningPart):
             "fold"
         )
 
-    def _model_share(self, contexts: IntArray) -> FloatArray:
-        """Return the share of the model in the prediction after contexts (n, k)."""
-        matches = self.counts.find(contexts)
-        return 1.0 - self.weights.shares(matches.total, matches.distinct).sum(axis=1)
-
-    def _continuations(self, contexts: IntArray) -> list[Continuations]:
-        """Return what followed contexts (n, k), by length of the context."""
-        matches = self.counts.find(contexts)
-        shares = self.weights.shares(matches.total, matches.distinct)
+    def _continuations(self, matches: Matches, shares: FloatArray) -> list[Continuations]:
+        """Return what followed known contexts (n, k) of given shares, by length of the context."""
         ngrams, counts = self.counts.ngrams.numpy(), self.counts.counts.numpy()
         found = []
         for order in range(LONGEST_CONTEXT):

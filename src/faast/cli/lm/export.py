@@ -21,11 +21,14 @@ def export(
         typer.Option("--output", "-o", help="Folder to write the adapter to.", show_default=False),
     ],
     rank: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Rank of the adapter: the higher, the closer to the memory, and the larger."
+            min=1,
+            help="Rank of the adapter: the lower, the smaller, and the less of the memory is kept. "
+            "Default: the width of the model, which keeps all.",
+            show_default=False,
         ),
-    ] = 16,
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a memory as a LoRA adapter of its model.
@@ -39,4 +42,4 @@ def export(
         raise ValueError(f"{memory} has learned nothing that an adapter could hold")
     with spinner("Writing the adapter"):
         loaded.model.to_lora(output, rank)
-    emit({"adapter": output, "rank": rank, "learned_tokens": loaded.model.memory_size}, json)
+    emit({"adapter": output, "learned_tokens": loaded.model.memory_size}, json)
