@@ -129,3 +129,18 @@ def test_grids_out_of_range_are_refused(bad):
 def test_scales_that_are_no_powers_of_two_are_refused():
     with pytest.raises(ValueError, match="power of two"):
         Moments(2, 2, key_scale=3.0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_columns_of_zeros_are_left_out_of_products_and_change_no_bit(weighted, rng):
+    X = rng.integers(-(2**20), 2**20, (300, 7)) / 2**20
+    labels = rng.permutation(np.arange(300) % 211)
+    values = np.zeros((300, 400))
+    values[np.arange(300), labels] = 1.0
+    values[::50, 399] = 3.0
+    weights = rng.integers(0, 4, 300) if weighted else np.ones(300)
+    moments = Moments(7, 400)
+    for part in (slice(120), slice(120, None)):
+        moments.add(X[part], values[part], weights[part] if weighted else None)
+    assert np.array_equal(moments.cross, X.T @ (values * weights[:, None]))
+    assert moments.exact

@@ -10,6 +10,9 @@ from faast.core.gram import Gram, WaitingRows
 from faast.core.grid import EXACT_LIMIT
 from faast.core.sums import INT64_LIMIT, Sums, add_sums, check_room, diagonals, empty_sums
 
+MANY_COLUMNS = 128
+"""With fewer columns of values, or fewer per value that is not 0, dense products are faster."""
+
 
 class BlockSums:
     """Adds up the sums and products of blocks of rounded rows.
@@ -112,12 +115,11 @@ class BlockSums:
 
     def _accumulate(self, keys: FloatArray, values: FloatArray, weights: FloatArray | None) -> None:
         running = self._running
-        # BLAS sees the C-ordered sums as their transposes and adds in place
-        cross = running["cross"].T
         if weights is None:
             weights = np.ones(len(keys))
             weighted_keys, weighted_values = keys, values
             if not self._waits:
+                # BLAS sees the C-ordered sums as their transposes and adds in place
                 dsyrk(1.0, keys.T, beta=1.0, c=running["gram"].T, overwrite_c=1)
         else:
             weighted_keys, weighted_values = keys * weights[:, None], values * weights[:, None]
@@ -128,7 +130,7 @@ class BlockSums:
         running["key_square_sum"] += np.einsum("ij,ij->j", keys, weighted_keys)
         if not values.shape[1]:  # BLAS takes no empty matrix
             return
-        dgemm(1.0, weighted_values.T, keys.T, beta=1.0, c=cross, trans_b=1, overwrite_c=1)
+        add_cross(running["cross"], keys, weighted_values, self.exact)
         running["value_sum"] += dgemv(1.0, values.T, weights)
         running["value_square_sum"] += np.einsum("ij,ij->j", values, weighted_values)
 
@@ -171,3 +173,21 @@ class BlockSums:
                 np.add(self._total[name], s, out=self._total[name], dtype=dtype, casting="unsafe")
         for s in self._running.values():
             s.fill(0.0)
+
+
+def add_cross(cross: FloatArray, keys: FloatArray, values: FloatArray, exact: bool) -> None:
+    """Add keysᵀ values to `cross` (d, m) in place.
+
+    Where almost all values are 0, as those of many classes are, only the others are multiplied.
+    Sums of integers are the same either way.
+    """
+    n_columns = values.shape[1]
+    rows, columns = np.nonzero(values) if exact and n_columns >= MANY_COLUMNS else ((), ())
+    if not len(rows) or len(rows) * MANY_COLUMNS > values.size:
+        dgemm(1.0, values.T, keys.T, beta=1.0, c=cross.T, trans_b=1, overwrite_c=1)
+        return
+    order = np.argsort(columns, kind="stable")
+    rows, columns = rows[order], columns[order]
+    starts = np.flatnonzero(np.diff(columns, prepend=-1))
+    products = keys[rows] * values[rows, columns][:, None]
+    cross[:, columns[starts]] += np.add.reduceat(products, starts, axis=0).T
