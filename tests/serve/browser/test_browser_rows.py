@@ -2,6 +2,7 @@
 
 import colorsys
 import random
+import shutil
 
 import httpx
 import pytest
@@ -14,6 +15,31 @@ def make_task(address, name, kind):
 
 def described(address, name):
     return httpx.get(f"{address}v1/tasks/{name}").json()
+
+
+def test_a_file_is_read_as_a_job_and_what_it_gave_is_told(visitor, address, tmp_path):
+    make_task(address, "table", "texts")
+    file = tmp_path / "mail.csv"
+    file.write_text("text,label\nI lost my card,card\nmy top up failed,top up\nwho knows,\n")
+    visitor.open("table/add")
+    visitor.page.get_by_label("Who they are from (optional)").fill("mail.csv")
+    visitor.page.locator("input[type=file]").first.set_input_files(file)
+    visitor.shows("Done: 3 rows.")
+    task = described(address, "table")
+    assert (task["classes"], task["waiting"]) == ({"card": 1, "top up": 1}, 1)
+    assert httpx.get(f"{address}v1/tasks/table/sources").json() == {"mail.csv": 3}
+    visitor.button("Forget these rows again").click()
+    visitor.shows("The rows of the file are forgotten")
+    assert described(address, "table")["rows"] == 0
+
+
+def test_a_file_of_another_kind_is_refused_with_advice(visitor, address, tmp_path):
+    make_task(address, "wrongfile", "texts")
+    file = tmp_path / "mail.docx"
+    file.write_bytes(b"PK")
+    visitor.open("wrongfile/add")
+    visitor.page.locator("input[type=file]").first.set_input_files(file)
+    visitor.shows("mail.docx is none of .csv, .jsonl and .zip.")
 
 
 @pytest.fixture
@@ -65,6 +91,42 @@ def test_the_camera_takes_a_shot_a_press_and_more_while_it_is_held(visitor, addr
     visitor.button("Turn the camera off").click()
     visitor.button("Use the camera").wait_for()
     assert described(address, "camera")["rows"] >= 3
+
+
+def test_a_zip_of_pictures_is_learned(visitor, address, painted, tmp_path):
+    make_task(address, "zipped", "pictures")
+    visitor.open("zipped/add")
+    archive = shutil.make_archive(tmp_path / "colours", "zip", painted)
+    visitor.page.locator("input[accept*=zip]").set_input_files(archive)
+    visitor.shows("Done: 8 rows.")
+    assert described(address, "zipped")["classes"] == {"blue": 4, "red": 4}
+
+
+def test_everything_that_can_be_taken_away_is(visiting, address):
+    make_task(address, "taken", "texts")
+    rows = [
+        {"text": f"{label} {n}", "label": label} for label in ("a cat", "a dog") for n in range(3)
+    ]
+    httpx.post(f"{address}v1/tasks/taken/rows", json={"rows": rows})
+    visitor = visiting(address, accept_downloads=True)
+    visitor.open("taken/take")
+    taken = {}
+    for name in ("Download the model", "Download the graph", "Download as CSV"):
+        with visitor.page.expect_download() as download:
+            visitor.button(name).click()
+        taken[download.value.suggested_filename] = download.value.path()
+    assert set(taken) == {"taken.faast", "taken.onnx", "taken.csv"}
+    assert "a cat 0,a cat" in taken["taken.csv"].read_text()
+    visitor.open()
+    visitor.page.locator("input[accept='.faast']").set_input_files(
+        {
+            "name": "brought.faast",
+            "mimeType": "application/octet-stream",
+            "buffer": taken["taken.faast"].read_bytes(),
+        }
+    )
+    visitor.page.get_by_label("A text").wait_for()
+    assert described(address, "brought")["classes"] == {"a cat": 3, "a dog": 3}
 
 
 def test_numbers_are_pasted_and_asked_and_a_bad_line_is_named(visitor, address):

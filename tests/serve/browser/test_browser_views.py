@@ -113,7 +113,7 @@ def _show(visitor, view):
         visitor.press("Control+Enter")
         visitor.shows("Why")
     if view == "support/accuracy":
-        visitor.page.locator(".confusion .off button, .confusion button").first.click()
+        visitor.page.locator(".confusion .off button").first.click()
         visitor.page.locator("#behind").wait_for()
     if view == "support/label":
         visitor.page.locator(".figure").wait_for()

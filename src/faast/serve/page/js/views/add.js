@@ -26,6 +26,10 @@ export async function show(context) {
   const label = classInput(task);
   const about = () => ({ label: label.value.trim() || null, source: source.value.trim() || null });
   const given = { ...context, jobs, about };
+  const running = (await get("/v1/jobs", signal)).jobs.filter(
+    (job) => job.task === task.name && ["waiting", "running"].includes(job.status),
+  );
+  jobs.append(...running.map((job) => follow(job, signal, () => ended(given))));
   return [
     make(
       "p",
@@ -58,6 +62,7 @@ export async function show(context) {
       ),
       jobs,
       task.kind === "pictures" ? pictures(given) : written(given),
+      task.kind === "pictures" ? null : tables(given),
     ),
   ];
 }
@@ -242,8 +247,6 @@ async function send(given, file) {
   jobs.append(follow(job, signal, () => ended(given)));
 }
 
-async function ended({ refresh, signal, task }) {
-  if (signal.aborted) return;
-  await refresh();
-  say(`The file was read. ${task.name} has been brought up to date.`);
+async function ended({ refresh, signal }) {
+  if (!signal.aborted) await refresh();
 }
