@@ -85,7 +85,7 @@ function strongest(columns) {
   const most = [...columns].sort((one, other) => size(other) - size(one)).slice(0, COLUMNS);
   return shares(
     most.map((column) => [
-      column.name,
+      /^\d+$/.test(column.name) ? `number ${Number(column.name) + 1}` : column.name,
       size(column),
       `${percent(size(column))} ${column.share < 0 ? "against it" : "for it"}`,
     ]),

@@ -60,7 +60,8 @@ export async function show({ at, task }) {
 const EXAMPLE = { texts: "some text", pictures: "picture.png", numbers: "0.5,1.5,2.5" };
 
 function command({ name, kind }) {
-  return `pip install faast\nfaast predict ${name}.faast --row "${EXAMPLE[kind]}"`;
+  const parts = kind === "pictures" ? '"faast[image]"' : "faast";
+  return `pip install ${parts}\nfaast predict ${name}.faast --row "${EXAMPLE[kind]}"`;
 }
 
 function python({ name, kind }) {

@@ -122,7 +122,7 @@ async function answered(context, row, place) {
           why,
         )
       : null,
-    answer.rows?.length ? speakers(context, answer) : null,
+    answer.rows?.length ? alike(context, answer) : null,
   ].filter(Boolean);
 }
 
@@ -144,12 +144,11 @@ function teaching(context, row, answer, place) {
   );
 }
 
-function speakers({ at, task, signal }, answer) {
-  const address = (row) => (task.kind === "pictures" ? at(`/rows/${row.id}/picture`) : null);
+function alike({ signal }, answer) {
   return make(
     "section",
-    { class: "card stack", "aria-labelledby": "speakers" },
-    make("h2", { id: "speakers" }, "Learned rows most like it"),
+    { class: "card stack", "aria-labelledby": "alike" },
+    make("h2", { id: "alike" }, "Learned rows most like it"),
     make(
       "ul",
       { class: "list" },
@@ -157,7 +156,7 @@ function speakers({ at, task, signal }, answer) {
         make(
           "li",
           { class: "row" },
-          content({ picture: address(row), ...row }, "short", signal),
+          content(row, "short", signal),
           make(
             "div",
             { class: "line" },
