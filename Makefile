@@ -2,10 +2,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test attack browser pictures check cover docs wheel bench bench-long bench-quick clean
+.PHONY: demo serve test attack browser pictures check cover docs wheel bench bench-long bench-quick clean
 
 demo: .venv/light ## watch labelled rows being learned in one pass (light core only)
 	$(BIN)/faast demo
+
+serve: .venv/serve ## teach and ask on a page, with an example task
+	$(BIN)/python examples/serve.py build/tasks
+	$(BIN)/faast serve build/tasks
 
 test: .venv/full ## run every test
 	$(BIN)/python -m pytest
@@ -76,6 +80,10 @@ clean:
 .venv/light: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable .
+	touch $@
+
+.venv/serve: .venv/light
+	$(INSTALL) --editable '.[image,onnx,serve]'
 	touch $@
 
 .venv/full: .venv/light

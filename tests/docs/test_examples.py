@@ -10,9 +10,10 @@ SAYS = {
     "features": ["the same forgotten:   True"],
     "texts": ["answer: card", "new:    account", "same file after forgetting: True"],
     "images": ["columns: columns", "rows: rows"],
+    "serve": ["24 rows learned, 7 wait for a label", "faast serve "],
     "language_model": ["continued:         the ki", "folded, the same:  True"],
 }
-NEEDS = {"images": ["PIL"], "language_model": ["torch", "transformers"]}
+NEEDS = {"images": ["PIL"], "serve": ["fastapi"], "language_model": ["torch", "transformers"]}
 
 
 def test_every_example_is_tested():
