@@ -83,7 +83,7 @@ clean:
 	touch $@
 
 .venv/serve: .venv/light
-	$(INSTALL) --editable '.[image,onnx,serve]'
+	$(INSTALL) --editable '.[onnx,serve]'
 	touch $@
 
 .venv/full: .venv/light

@@ -59,9 +59,15 @@ export async function show({ at, task }) {
 
 const EXAMPLE = { texts: "some text", pictures: "picture.png", numbers: "0.5,1.5,2.5" };
 
-function command({ name, kind }) {
-  const parts = kind === "pictures" ? '"faast[image]"' : "faast";
-  return `pip install ${parts}\nfaast predict ${name}.faast --row "${EXAMPLE[kind]}"`;
+function command({ name, kind, encoder }) {
+  return `pip install ${needed(kind, encoder)}\nfaast predict ${name}.faast --row "${EXAMPLE[kind]}"`;
+}
+
+/** What the model needs to be installed: faast, and what its encoder is made of. */
+function needed(kind, encoder) {
+  if (encoder === null || encoder === "hashing") return "faast";
+  if (encoder === "pixels") return "faast pillow";
+  return kind === "texts" ? '"faast[text]"' : '"faast[image]"';
 }
 
 function python({ name, kind }) {
