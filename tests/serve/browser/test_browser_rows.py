@@ -3,6 +3,8 @@
 import colorsys
 import random
 import shutil
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -127,6 +129,38 @@ def test_everything_that_can_be_taken_away_is(visiting, address):
     )
     visitor.page.get_by_label("A text").wait_for()
     assert described(address, "brought")["classes"] == {"a cat": 3, "a dog": 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        ("texts", [{"text": f'it\'s "{word}"', "label": word} for word in ("cat", "dog")]),
+        ("numbers", [{"numbers": [n, 2.5], "label": f"about {n}"} for n in (1, 20)]),
+    ],
+)
+def test_what_the_page_says_to_type_works_as_it_stands(visiting, address, tmp_path, kind, rows):
+    make_task(address, f"typed-{kind}", kind)
+    httpx.post(f"{address}v1/tasks/typed-{kind}/rows", json={"rows": rows}).raise_for_status()
+    visitor = visiting(address, accept_downloads=True)
+    visitor.open(f"typed-{kind}/take")
+    with visitor.page.expect_download() as download:
+        visitor.button("Download the model").click()
+    download.value.save_as(tmp_path / f"typed-{kind}.faast")
+    written = {
+        name: visitor.page.locator(f"div:has(> div > h3:text-is('{name}')) > pre").inner_text()
+        for name in ("On the command line", "In Python", "With curl")
+    }
+    _, _, command = written["On the command line"].partition("\n")
+    command = command.replace("faast", f"{sys.executable} -m faast", 1)
+    for typed in (command, written["With curl"]):
+        assert rows[0]["label"] in _run(typed, tmp_path, shell=True)
+    assert rows[0]["label"] in _run([sys.executable, "-c", written["In Python"]], tmp_path)
+
+
+def _run(command, folder, **options):
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_numbers_are_pasted_and_asked_and_a_bad_line_is_named(visitor, address):

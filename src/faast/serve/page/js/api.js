@@ -10,6 +10,9 @@ export class RequestError extends Error {
   }
 }
 
+/** Whether requests are sent with a token. */
+export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
+
 let askForToken = null;
 
 /** Set what is called when the server wants a token; it resolves to the token. */

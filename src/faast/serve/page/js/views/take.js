@@ -1,11 +1,12 @@
 // Take it away: the model, its graph, its rows, and what to write to use them.
 
-import { blob, save } from "../api.js";
+import { blob, get, hasToken, save } from "../api.js";
 import { button, make, say } from "../dom.js";
 
 export const title = "Take it away";
 
-export async function show({ at, task }) {
+export async function show(context) {
+  const { at, task } = context;
   const { name } = task;
   if (!task.rows) {
     return make(
@@ -15,6 +16,7 @@ export async function show({ at, task }) {
       make("a", { class: "button", href: `#/${name}/add` }, "Add rows"),
     );
   }
+  const example = await exampleOf(context);
   const file = (words, path, saved) =>
     button(words, async () => save(await blob(at(path)), saved), { class: "download" });
   return [
@@ -26,7 +28,10 @@ export async function show({ at, task }) {
         "Model",
         "All that it has learned, in one file. It predicts, and can be taught further.",
         [file("Download the model", "/model", `${name}.faast`)],
-        [snippet("On the command line", command(task)), snippet("In Python", python(task))],
+        [
+          snippet("On the command line", command(task, example)),
+          snippet("In Python", python(task, example)),
+        ],
       ),
       card(
         "For other languages and devices",
@@ -51,16 +56,48 @@ export async function show({ at, task }) {
         "Ask this server",
         "From any program on this machine.",
         [],
-        [snippet("With curl", curl(task))],
+        [snippet("With curl", curl(task, example))],
       ),
     ),
   ];
 }
 
-const EXAMPLE = { texts: "some text", pictures: "picture.png", numbers: "0.5,1.5,2.5" };
+const LONG = 60; // letters of an example that are shown
+const MANY = 12; // numbers of an example that are shown
 
-function command({ name, kind, encoder }) {
-  return `pip install ${needed(kind, encoder)}\nfaast predict ${name}.faast --row "${EXAMPLE[kind]}"`;
+/** Return a learned row as an example, as a shell, Python and JSON write it. */
+async function exampleOf({ at, task, signal }) {
+  const { rows } = await get(at("/rows?waiting=false&limit=1"), signal);
+  if (task.kind === "pictures") {
+    return {
+      shell: "--row picture.png",
+      python: '["picture.png"]',
+      json: '{"pictures": ["BASE64"]}',
+    };
+  }
+  if (task.kind === "numbers") {
+    const { numbers } = rows[0];
+    const few = numbers.length <= MANY;
+    return {
+      shell: few ? `--row "${numbers}"` : "rows.csv",
+      python: few ? JSON.stringify([numbers]) : `[[0.0] * ${numbers.length}]`,
+      json: JSON.stringify({ numbers: [few ? numbers : ["..."]] }),
+    };
+  }
+  const kept = rows[0]?.text;
+  const text = kept && kept.length <= LONG && !kept.includes("\n") ? kept : "some text";
+  return {
+    shell: `--row ${quoted(text)}`,
+    python: JSON.stringify([text]),
+    json: JSON.stringify({ texts: [text] }),
+  };
+}
+
+/** A text as one word of a shell. */
+const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+function command({ name, kind, encoder }, { shell }) {
+  return `pip install ${needed(kind, encoder)}\nfaast predict ${name}.faast ${shell}`;
 }
 
 /** What the model needs to be installed: faast, and what its encoder is made of. */
@@ -70,23 +107,14 @@ function needed(kind, encoder) {
   return kind === "texts" ? '"faast[text]"' : '"faast[image]"';
 }
 
-function python({ name, kind }) {
-  const row = { texts: '["some text"]', pictures: '["picture.png"]', numbers: "[[0.5, 1.5, 2.5]]" }[
-    kind
-  ];
+function python({ name }, { python: row }) {
   return `import faast\n\nmodel = faast.load("${name}.faast")\nprint(model.predict(${row}))`;
 }
 
-function curl({ name, kind }) {
-  const row = {
-    texts: '{"texts": ["some text"]}',
-    pictures: '{"pictures": ["BASE64"]}',
-    numbers: '{"numbers": [[0.5, 1.5, 2.5]]}',
-  }[kind];
-  const token = sessionStorage.getItem("faast token")
-    ? ' \\\n  -H "Authorization: Bearer YOUR_TOKEN"'
-    : "";
-  return `curl ${location.origin}/v1/tasks/${name}/ask \\\n  -H "Content-Type: application/json"${token} \\\n  -d '${row}'`;
+function curl({ name }, { json }) {
+  const token = hasToken() ? ' \\\n  -H "Authorization: Bearer YOUR_TOKEN"' : "";
+  const content = '-H "Content-Type: application/json"';
+  return `curl ${location.origin}/v1/tasks/${name}/ask${token} \\\n  ${content} \\\n  -d ${quoted(json)}`;
 }
 
 function card(heading, words, files, snippets = []) {
