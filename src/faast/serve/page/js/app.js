@@ -48,7 +48,8 @@ async function show() {
     if (!signal.aborted) display(module.title, task, view, content);
   } catch (error) {
     if (signal.aborted) return;
-    display("That did not work", task, view, [
+    // 409: the task is not that far yet, which is no failure
+    display(error.status === 409 ? module.title : "That did not work", task, view, [
       make("p", {}, error.message),
       make("p", {}, make("a", { href: "#/" }, "All tasks")),
     ]);

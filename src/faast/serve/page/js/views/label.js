@@ -12,7 +12,6 @@ export const title = "Label";
 const KEYS = 9; // classes with a key of their own
 const AHEAD = 5; // rows read ahead of the one on the page
 const MOST = 50; // rows read at once
-const PAUSE = 500; // milliseconds without an answer before the accuracy is measured anew
 
 export async function show(context) {
   const { at, signal, keys, refresh } = context;
@@ -25,7 +24,8 @@ export async function show(context) {
   let waiting = 0;
   let order = []; // classes as the keys have them: a new one goes last, so that no key changes
   let latest = 0; // number of the latest reading; older ones come too late
-  let measuring;
+  let measuring = false;
+  let outdated = false; // whether rows were labelled since the measuring began
 
   /** Read the rows most worth labelling, but for the one on the page and those skipped. */
   async function refill() {
@@ -182,8 +182,22 @@ export async function show(context) {
     await refresh();
     waiting = context.task.waiting;
     await next();
-    clearTimeout(measuring);
-    measuring = setTimeout(() => attempt(() => quality(context, beside)), PAUSE);
+    attempt(measure);
+  }
+
+  /** Measure the accuracy, one time after the other: with many rows it takes longer than an answer. */
+  async function measure() {
+    outdated = true;
+    if (measuring) return;
+    measuring = true;
+    try {
+      while (outdated && !signal.aborted) {
+        outdated = false;
+        await quality(context, beside);
+      }
+    } finally {
+      measuring = false;
+    }
   }
 
   keys({
@@ -202,7 +216,7 @@ export async function show(context) {
     u: undo,
   });
   await next();
-  attempt(() => quality(context, beside));
+  attempt(measure);
   return make("div", { class: "two" }, question, beside);
 }
 
@@ -228,10 +242,15 @@ async function quality({ at, task, signal }, place) {
     );
     return;
   }
-  const [measured, { points }] = await Promise.all([
-    get(at("/evaluation"), signal),
-    get(at("/evaluation/curve"), signal),
-  ]);
+  let measured, points;
+  try {
+    measured = await get(at("/evaluation"), signal);
+    ({ points } = await get(at("/evaluation/curve"), signal));
+  } catch (error) {
+    if (error.status !== 409) throw error;
+    place.replaceChildren(heading, make("p", { class: "small" }, error.message));
+    return;
+  }
   const [low, high] = measured.interval.map((share) => percent(share));
   const own = Object.entries(measured.classes);
   place.replaceChildren(
