@@ -80,6 +80,9 @@ def test_skipped_rows_come_again_and_undo_takes_an_answer_back(visitor, address)
         page.locator(".text.large", has_text=first).wait_for()
         visitor.press("1")
         page.get_by_text("1 row waits").wait_for()
+        # a screen reader reads what has the focus: the row that comes next
+        other = {"very good": "very bad", "very bad": "very good"}[first]
+        assert page.get_by_role("region", name=other).evaluate("region => region.matches(':focus')")
         assert client.get("/v1/tasks/skips").json()["state"] != state
         visitor.press("u")
         page.get_by_text("2 rows wait").wait_for()

@@ -35,6 +35,21 @@ def test_a_file_is_read_as_a_job_and_what_it_gave_is_told(visitor, address, tmp_
     assert described(address, "table")["rows"] == 0
 
 
+def test_a_file_is_dropped(visitor, address):
+    make_task(address, "dropped", "texts")
+    visitor.open("dropped/add")
+    carried = visitor.page.evaluate_handle(
+        """() => {
+          const carried = new DataTransfer();
+          carried.items.add(new File(["text,label\\na cat,cat\\n"], "cats.csv"));
+          return carried;
+        }"""
+    )
+    visitor.page.locator(".drop").dispatch_event("drop", {"dataTransfer": carried})
+    visitor.shows("Done: 1 row.")
+    assert described(address, "dropped")["classes"] == {"cat": 1}
+
+
 def test_a_file_of_another_kind_is_refused_with_advice(visitor, address, tmp_path):
     make_task(address, "wrongfile", "texts")
     file = tmp_path / "mail.docx"

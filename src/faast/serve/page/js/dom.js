@@ -86,6 +86,12 @@ export function level(share) {
   return make("span", { class: "level-line", "aria-hidden": "true" }, filled);
 }
 
+/** Show something else in a place and move the focus there, so that a screen reader reads it. */
+export function present(place, children) {
+  place.replaceChildren(...children);
+  place.focus({ preventScroll: true });
+}
+
 let numbered = 0;
 
 /** A field with its label. */

@@ -1,7 +1,18 @@
 // The loop: the row most worth labelling, its label by one key, and how good the model is by now.
 
 import { get, post, send } from "../api.js";
-import { attempt, button, count, level, make, name, oneAtATime, percent, say } from "../dom.js";
+import {
+  attempt,
+  button,
+  count,
+  level,
+  make,
+  name,
+  oneAtATime,
+  percent,
+  present,
+  say,
+} from "../dom.js";
 import { curve } from "../parts/chart.js";
 import { chooseClass } from "../parts/choose.js";
 import { called, content } from "../parts/row.js";
@@ -15,7 +26,11 @@ const MOST = 50; // rows read at once
 
 export async function show(context) {
   const { at, signal, keys, refresh } = context;
-  const question = make("section", { class: "card stack", "aria-label": "The row to label" });
+  const question = make("section", {
+    class: "card stack",
+    "aria-labelledby": "offered",
+    tabindex: "-1",
+  });
   const beside = make("section", { class: "card stack", "aria-labelledby": "quality" });
   const once = oneAtATime();
   const skipped = new Set();
@@ -45,14 +60,18 @@ export async function show(context) {
     offered = null;
     if (!queue.length) await refill();
     offered = queue.shift() ?? null;
-    question.replaceChildren(...(offered ? asked() : nothing()));
+    present(question, offered ? asked() : nothing());
     if (offered) attempt(refill);
   }
 
   function nothing() {
     const { rows, name: task } = context.task;
     return [
-      make("h2", {}, rows ? "Every row has a label" : "There is nothing to label yet"),
+      make(
+        "h2",
+        { id: "offered" },
+        rows ? "Every row has a label" : "There is nothing to label yet",
+      ),
       make(
         "p",
         {},
@@ -92,7 +111,7 @@ export async function show(context) {
         ),
         row.source ? make("span", {}, "from ", name(row.source)) : null,
       ),
-      content(row, "large", signal),
+      make("div", { id: "offered" }, content(row, "large", signal)),
       guess
         ? make(
             "p",

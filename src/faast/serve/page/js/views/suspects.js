@@ -1,7 +1,7 @@
 // Rows whose label the others contradict: one key corrects a label or keeps it.
 
 import { get, post, send } from "../api.js";
-import { count, make, name, oneAtATime, percent, say } from "../dom.js";
+import { count, make, name, oneAtATime, percent, present, say } from "../dom.js";
 import { chooseClass } from "../parts/choose.js";
 import { called, content } from "../parts/row.js";
 import { keyed } from "./label.js";
@@ -12,7 +12,11 @@ const AT_ONCE = 50;
 
 export async function show(context) {
   const { at, task, signal, keys, refresh } = context;
-  const place = make("section", { class: "card stack", "aria-label": "The label in doubt" });
+  const place = make("section", {
+    class: "card stack",
+    "aria-labelledby": "doubted",
+    tabindex: "-1",
+  });
   const lead = make("p", { class: "lead" });
   const once = oneAtATime();
   let waiting = [];
@@ -32,12 +36,12 @@ export async function show(context) {
 
   function display() {
     const suspect = waiting[passed];
-    place.replaceChildren(...(suspect ? doubt(suspect) : nothing()));
+    present(place, suspect ? doubt(suspect) : nothing());
   }
 
   function nothing() {
     return [
-      make("h2", {}, passed ? "You have seen them all" : "No label is in doubt"),
+      make("h2", { id: "doubted" }, passed ? "You have seen them all" : "No label is in doubt"),
       make(
         "p",
         {},
@@ -63,7 +67,7 @@ export async function show(context) {
         `${passed + 1} of ${waiting.length}`,
         row.source ? [" · from ", name(row.source)] : null,
       ),
-      content(row, "large", signal),
+      make("div", { id: "doubted" }, content(row, "large", signal)),
       make(
         "p",
         {},
