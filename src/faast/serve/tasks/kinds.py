@@ -48,8 +48,8 @@ def new_model(kind: Kind, encoder: str | None) -> FaastClassifier:
     if kind == "numbers":
         if encoder is not None:
             raise ValueError(f"numbers need no encoder; leave out {encoder!r}")
-        return FaastClassifier(novelty=True)
-    model = CLASSIFIERS[MODALITIES[kind]](encoder=encoder, novelty=True)
+        return FaastClassifier()
+    model = CLASSIFIERS[MODALITIES[kind]](encoder=encoder)
     model.set_params(class_names=model.uses_class_names)  # so that it is known without the encoder
     return model
 
@@ -77,7 +77,7 @@ def model_from(described: str) -> FaastClassifier:
     kind: Kind = found["kind"]
     scale = found["scale"]
     model = CLASSIFIERS[MODALITIES[kind]](
-        novelty=True, key_scale=np.array(scale) if isinstance(scale, list) else scale
+        key_scale=np.array(scale) if isinstance(scale, list) else scale
     )
     if found["encoder"] is not None:
         model.set_params(class_names=found["names"])

@@ -234,11 +234,16 @@ class TaskState:
         return self.features_model.predict_proba(features)
 
     def novelty_p_values(self, features: Features) -> FloatArray | None:
-        """Return how often a learned row is as unusual as each of these, (n,); None if unknown."""
+        """Return how often a learned row is as unusual as each of these, (n,); None if unknown.
+
+        What is usual is measured when it is first asked for, which takes longer than solving.
+        """
         self.solve()
-        if self._novelty is None:
+        with self._solving:
+            novelty = self._novelty
+        if novelty is None:
             return None
-        return self._novelty.p_values(features, self.features_model.predict_log_proba(features))
+        return novelty.p_values(features, self.features_model.predict_log_proba(features))
 
     @cached_property
     def _novelty(self) -> Novelty | None:
