@@ -59,6 +59,7 @@ bench-long: .venv/full ## regenerate the others: hours
 	$(BIN)/python -m benchmarks.scale.efficiency
 	$(BIN)/python -m benchmarks.scale.raw
 	$(BIN)/python -m benchmarks.scale.scale_out
+	$(BIN)/python -m benchmarks.serve.review
 	$(BIN)/python -m benchmarks.lm.adaptation
 	$(BIN)/python -m benchmarks.lm.tasks
 	$(BIN)/python -m benchmarks.lm.recall
