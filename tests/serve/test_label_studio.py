@@ -161,6 +161,43 @@ def test_several_annotations_at_once(task):
     assert state_of(task) == learned((RIVER, "location"), (RIVER, "human"))
 
 
+def test_one_message_may_name_an_annotation_twice(task):
+    old, new = annotation(minute=0), annotation(minute=1, label="human")
+    several = copy.deepcopy(new) | {"action": "ANNOTATIONS_CREATED"}
+    several["annotation"] = [new["annotation"], old["annotation"]]
+    several["task"] = [new["task"], old["task"]]
+    tell(task, several)
+    assert state_of(task) == learned((RIVER, "human"))
+    gone = payload("annotations_deleted")
+    gone["annotations"] *= 2
+    gone["tasks"] = [{"id": old["task"]["id"]}]
+    tell(task, gone)
+    assert state_of(task) == EMPTY
+
+
+def test_messages_of_another_shape_change_nothing(task):
+    good = annotation()
+    for change in (
+        {"task": None},
+        {"task": [good["task"]] * 2},
+        {"annotation": good["annotation"] | {"updated_at": "0001-01-01T00:00:00+14:00"}},
+        {"annotation": good["annotation"] | {"updated_at": "9999-12-31T23:59:59-14:00"}},
+        {"annotation": good["annotation"] | {"id": 2**63}},
+        {"project": good["project"] | {"created_at": "not a time"}},
+        {"annotations": 3},
+    ):
+        answer = task.post("/labelstudio/mail/webhook", json=good | change)
+        assert answer.status_code == 422, (change, answer.text)
+    assert (
+        task.post(
+            "/labelstudio/mail/webhook",
+            json={"action": "ANNOTATION_CREATED", "project": good["project"]},
+        ).json()["position"]
+        is None
+    )
+    assert state_of(task) == EMPTY
+
+
 def test_a_person_is_forgotten_with_all_annotations(task):
     tell(task, annotation(minute=0, completed_by=4))
     tell(task, annotation(minute=0, completed_by=5, id=7, label="human"))

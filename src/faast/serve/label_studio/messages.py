@@ -6,13 +6,19 @@ Source: HumanSignal/label-studio, label_studio/ml/api_connector.py and label_stu
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from faast.serve.fields import MAX_ROWS
 
 Id = Annotated[int, Field(ge=0, lt=2**63)]
+
+Time = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC)),
+]
+"""A time that can be told in any zone."""
 
 
 class Item(BaseModel):
@@ -48,7 +54,7 @@ class Annotation(BaseModel):
     task: Id
     result: list[Part]
     was_cancelled: bool = False
-    updated_at: datetime
+    updated_at: Time
     completed_by: Id | None = None
 
     @property
@@ -66,7 +72,7 @@ class Project(BaseModel):
     """The project that a message comes from."""
 
     id: Id
-    created_at: datetime
+    created_at: Time
     label_config: str
 
     @property
@@ -98,9 +104,19 @@ class Event(BaseModel):
     annotations: Annotated[list[Numbered], Field(max_length=MAX_ROWS)] = []
     tasks: list[Numbered] = []
 
+    @model_validator(mode="after")
+    def _in_pairs(self) -> Self:
+        if len(_listed(self.annotation)) != len(_listed(self.task)):
+            raise ValueError(
+                "each annotation comes with its task, and each task with its annotation"
+            )
+        return self
+
     def annotated(self) -> list[tuple[Annotation, Item]]:
-        """Return new annotations, each with its item."""
-        return list(zip(_listed(self.annotation), _listed(self.task), strict=True))
+        """Return annotations with their items; of each annotation the latest version."""
+        pairs = zip(_listed(self.annotation), _listed(self.task), strict=True)
+        in_time = sorted(pairs, key=lambda pair: pair[0].version)
+        return list({annotation.id: (annotation, item) for annotation, item in in_time}.values())
 
 
 def _listed(found: Any) -> list[Any]:

@@ -123,9 +123,9 @@ def plan_unfollowing(
     found = [log.link(origin, key) or Link(origin, key, "", GONE, None) for key in keys]
     for part in parts:
         found += [*log.links_of(origin, part), Link(origin, part, "", GONE, None)]
-    links = [link._replace(version=GONE) for link in found]
-    steps = [step for link in links for step in _forgetting(log, link.row)]
-    return Plan("forget", steps, links=links)
+    links = {link.key: link._replace(version=GONE) for link in found}
+    steps = [step for link in links.values() for step in _forgetting(log, link.row)]
+    return Plan("forget", steps, links=list(links.values()))
 
 
 def _forgetting(log: Log, row: int | None) -> list[Step]:
