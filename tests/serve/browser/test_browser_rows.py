@@ -10,6 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
+FAAST = f"{sys.executable} -m faast"
+
 
 def make_task(address, name, kind):
     httpx.post(f"{address}v1/tasks", json={"name": name, "kind": kind}).raise_for_status()
@@ -152,7 +154,7 @@ def test_everything_that_can_be_taken_away_is(visiting, address):
 @pytest.mark.parametrize(
     ("kind", "rows"),
     [
-        ("texts", [{"text": f'it\'s "{word}"', "label": word} for word in ("cat", "dog")]),
+        ("texts", [{"text": f'it\'s "{word}"', "label": word} for word in ("cat", "dog", None)]),
         ("numbers", [{"numbers": [n, 2.5], "label": f"about {n}"} for n in (1, 20)]),
     ],
 )
@@ -164,12 +166,18 @@ def test_what_the_page_says_to_type_works_as_it_stands(visiting, address, tmp_pa
     with visitor.page.expect_download() as download:
         visitor.button("Download the model").click()
     download.value.save_as(tmp_path / f"typed-{kind}.faast")
+    if kind == "texts":
+        with visitor.page.expect_download() as download:
+            visitor.button("Download as CSV").click()
+        download.value.save_as(tmp_path / "typed-texts.csv")
+        relearn = visitor.page.get_by_text("faast learn").inner_text()
+        _run(relearn.replace("faast", FAAST, 1), tmp_path, shell=True)
     written = {
         name: visitor.page.locator(f"div:has(> div > h3:text-is('{name}')) > pre").inner_text()
         for name in ("On the command line", "In Python", "With curl")
     }
     _, _, command = written["On the command line"].partition("\n")
-    command = command.replace("faast", f"{sys.executable} -m faast", 1)
+    command = command.replace("faast", FAAST, 1)
     for typed in (command, written["With curl"]):
         assert rows[0]["label"] in _run(typed, tmp_path, shell=True)
     assert rows[0]["label"] in _run([sys.executable, "-c", written["In Python"]], tmp_path)

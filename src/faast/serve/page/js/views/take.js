@@ -46,11 +46,7 @@ export async function show(context) {
             file("Download as CSV", "/export?format=csv", `${name}.csv`),
             file("Download as JSON Lines", "/export?format=jsonl", `${name}.jsonl`),
           ],
-          [
-            task.kind === "texts"
-              ? snippet("Learn them elsewhere", `faast learn ${name}.csv --out ${name}.faast`)
-              : null,
-          ],
+          [task.kind === "texts" ? snippet("Learn them elsewhere", relearn(task)) : null],
         ),
       card(
         "Ask this server",
@@ -105,6 +101,11 @@ function needed(kind, encoder) {
   if (encoder === null || encoder === "hashing") return "faast";
   if (encoder === "pixels") return "faast pillow";
   return kind === "texts" ? '"faast[text]"' : '"faast[image]"';
+}
+
+function relearn({ name, waiting }) {
+  const unlabelled = waiting ? " --on-error skip" : "";
+  return `faast learn ${name}.csv --output ${name}.faast${unlabelled}`;
 }
 
 function python({ name }, { python: row }) {
