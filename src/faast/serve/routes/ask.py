@@ -7,9 +7,10 @@ from typing import Annotated, Self
 
 import numpy as np
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
+from starlette.responses import JSONResponse
+from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
-from faast._utils.arrays import FloatArray
 from faast.encoders.base import Features
 from faast.serve.fields import MAX_ROWS, Numbers, Picture, Request, Texts
 from faast.serve.problems import RESPONSES, RequestError
@@ -52,7 +53,7 @@ class Question(Request):
         return rows
 
 
-class LabelAnswer(BaseModel):
+class LabelAnswer(TypedDict):
     """The answer for one row.
 
     `novelty_p_value` is how often a learned row, left out, is as unusual as this one; it is null if
@@ -64,39 +65,24 @@ class LabelAnswer(BaseModel):
     runner_up: str | None
     runner_up_probability: float | None
     probabilities: dict[str, float]
-    novelty_p_value: float | None = None
-
-    @classmethod
-    def of(cls, classes: list[str], shares: FloatArray, novelty: float | None = None) -> Self:
-        """Build from the probability of each class, (C,)."""
-        first, *others = np.argsort(-shares, kind="stable").tolist()
-        second = others[0] if others else None
-        probabilities = shares.tolist()
-        return cls(
-            label=classes[first],
-            probability=probabilities[first],
-            runner_up=None if second is None else classes[second],
-            runner_up_probability=None if second is None else probabilities[second],
-            probabilities=dict(zip(classes, probabilities, strict=True)),
-            novelty_p_value=novelty,
-        )
+    novelty_p_value: float | None
 
 
-class QuestionAnswer(BaseModel):
+class QuestionAnswer(TypedDict):
     """One answer per row; `state` is the hash of the state that gave them all."""
 
     answers: list[LabelAnswer]
     state: str
 
 
-@router.post("/ask")
-def ask(task: TheTask, question: Question) -> QuestionAnswer:
+@router.post("/ask", response_model=QuestionAnswer)
+def ask(task: TheTask, question: Question) -> JSONResponse:
     """Label rows, with the probability of every class and the runner-up."""
     state = taught_state(task)
     features = encode(state, question.of_kind(task.kind))
     answers = answer(state, features, question.novelty)
-    count_novelty(task.name, [found.novelty_p_value for found in answers])
-    return QuestionAnswer(answers=answers, state=state.hash)
+    count_novelty(task.name, [found["novelty_p_value"] for found in answers])
+    return JSONResponse(QuestionAnswer(answers=answers, state=state.hash))
 
 
 def encode(state: TaskState, rows: Sequence[RawRow]) -> Features:
@@ -110,8 +96,16 @@ def encode(state: TaskState, rows: Sequence[RawRow]) -> Features:
 def answer(state: TaskState, features: Features, novelty: bool = False) -> list[LabelAnswer]:
     """Return the answers for features (n, d), with their novelty if it is wanted."""
     classes, shares = list(state.classes), state.probabilities(features)
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :2].tolist()
     unusual = state.novelty_p_values(features) if novelty else None
     return [
-        LabelAnswer.of(classes, row, None if unusual is None else float(unusual[i]))
-        for i, row in enumerate(shares)
+        LabelAnswer(
+            label=classes[first],
+            probability=row[first],
+            runner_up=classes[others[0]] if others else None,
+            runner_up_probability=row[others[0]] if others else None,
+            probabilities=dict(zip(classes, row, strict=True)),
+            novelty_p_value=None if unusual is None else float(unusual[i]),
+        )
+        for i, (row, (first, *others)) in enumerate(zip(shares.tolist(), order, strict=True))
     ]

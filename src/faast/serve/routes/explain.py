@@ -60,9 +60,9 @@ class ExplanationAnswer(LabelAnswer):
     """
 
     against: str | None
-    words: list[Word] | None = None
-    regions: list[Region] | None = None
-    columns: list[Column] | None = None
+    words: list[Word] | None
+    regions: list[Region] | None
+    columns: list[Column] | None
     prior_share: float
     rows: list[SimilarRow]
     state: str
@@ -77,22 +77,20 @@ def explain(task: TheTask, row: RawRow, client: TheClient) -> ExplanationAnswer:
     count_novelty(task.name, [found.novelty_p_value])
     numbers = task.kind == "numbers"
     model, asked = (state.features_model, features[0]) if numbers else (state.model, raw)
-    evidence = model.evidence(asked) if found.runner_up is not None else None
+    evidence = model.evidence(asked) if found["runner_up"] is not None else None
     shares = [] if evidence is None else _shares(evidence)
-    answered = ExplanationAnswer(
-        **vars(found),
-        against=found.runner_up,
+    return ExplanationAnswer(
+        **found,
+        against=found["runner_up"],
+        words=[Word(text=name, share=share) for name, share in shares]
+        if task.kind == "texts"
+        else None,
+        columns=[Column(name=name, share=share) for name, share in shares] if numbers else None,
+        regions=_regions(shares, evidence) if task.kind == "pictures" else None,
         prior_share=model.explain(asked).prior_share,
         rows=_similar(task, features) if may_see_rows(client) else [],
         state=state.hash,
     )
-    if task.kind == "texts":
-        answered.words = [Word(text=name, share=share) for name, share in shares]
-    elif task.kind == "numbers":
-        answered.columns = [Column(name=name, share=share) for name, share in shares]
-    else:
-        answered.regions = [] if evidence is None else _regions(shares, *evidence.shape)
-    return answered
 
 
 def _shares(evidence: Evidence) -> list[tuple[str, float]]:
@@ -101,8 +99,11 @@ def _shares(evidence: Evidence) -> list[tuple[str, float]]:
     return [(part.name, part.effect / whole) for part in evidence.parts]
 
 
-def _regions(shares: list[tuple[str, float]], down: int, across: int) -> list[Region]:
+def _regions(shares: list[tuple[str, float]], evidence: Evidence | None) -> list[Region]:
     """Return regions, which are given row by row."""
+    if evidence is None:
+        return []
+    down, across = evidence.shape
     return [
         Region(
             x=place % across / across,
