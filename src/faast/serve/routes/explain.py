@@ -74,7 +74,7 @@ def explain(task: TheTask, row: RawRow, client: TheClient) -> ExplanationAnswer:
     state, raw = taught_state(task), row.of_kind(task.kind)
     features = encode(state, [raw])
     (found,) = answer(state, features, novelty=True)
-    count_novelty(task.name, [found.novelty_p_value])
+    count_novelty(task.name, [found["novelty_p_value"]])
     numbers = task.kind == "numbers"
     model, asked = (state.features_model, features[0]) if numbers else (state.model, raw)
     evidence = model.evidence(asked) if found["runner_up"] is not None else None
