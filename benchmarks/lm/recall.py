@@ -185,8 +185,7 @@ def main() -> None:
         "",
         f"{N_FACTS} sentences about invented names are read once. Share of them whose right answer is "
         "the likeliest of four (one in four by chance), is written by greedy decoding, and is the "
-        "likeliest of four after the same question in other words, which the recall memory cannot "
-        "match.",
+        "likeliest of four after the same question in other words.",
         "",
         *table(["method", "of four", "written", "of four, in other words", "bytes"], answered),
         "## Cost",
