@@ -56,7 +56,7 @@ MISSES = {("correct", 409), ("ask", 409)}
 
 
 def test_sixteen_clients_at_once_lose_no_update_and_see_their_own(
-    server, tmp_path, record_property
+    server, tmp_path, record_testsuite_property
 ):
     with server.running(tmp_path) as http:
         for task in TASKS:
@@ -68,8 +68,8 @@ def test_sixteen_clients_at_once_lose_no_update_and_see_their_own(
                 done.result()
         for task in TASKS:
             check(http, task, [client for client in clients if client.task == task])
-    record_property("changes", sum(len(client.acknowledged) for client in clients))
-    record_property("answers", sum(len(client.answers) for client in clients))
+    record_testsuite_property("changes", sum(len(client.acknowledged) for client in clients))
+    record_testsuite_property("answers", sum(len(client.answers) for client in clients))
 
 
 def check(http, task, clients):
