@@ -49,7 +49,9 @@ class TaskFolder:
                 if not re.fullmatch(NAME_PATTERN, name):
                     raise ValueError("a task is named in letters, digits, - and _, up to 64")
                 self._tasks[name] = open_task(path, name)
-            except (ValueError, OSError, ImportError) as error:
+            except OSError as error:
+                self.unserved[name] = f"{error}; faast serve must be able to write in its folder"
+            except (ValueError, ImportError) as error:
                 self.unserved[name] = str(error)
 
     @property
