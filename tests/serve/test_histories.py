@@ -181,11 +181,20 @@ def assert_agrees(task, book):
     assert task.waiting == sum(row[1] is None for row in book.rows.values())
 
 
+@pytest.fixture(params=["all rows held", "two rows held"])
+def held(request, monkeypatch):
+    """Let models hold few rows, so that short histories have more."""
+    if request.param == "two rows held":
+        monkeypatch.setattr("faast.core.feature_moments.WAITING_ROWS", 2)
+        for model in MODELS.values():
+            monkeypatch.setitem(model.__init__.__kwdefaults__, "selection_rows", 2)
+
+
 @pytest.mark.parametrize("kind", MODELS)
 @SETTINGS
 @given(changes=CHANGES, crash=st.booleans())
 def test_any_history_is_a_batch_of_the_present_rows_also_after_a_start(
-    kind, changes, crash, tmp_path_factory
+    kind, held, changes, crash, tmp_path_factory
 ):
     folder, book = tmp_path_factory.mktemp("tasks"), Book(kind)
     task = created(folder, "task", kind)

@@ -51,6 +51,11 @@ class Step:
     new: Place
     features: Features | None = field(default=None, repr=False)
 
+    @property
+    def changes_label(self) -> bool:
+        """Whether the model learns or forgets something by it."""
+        return self.old.label != self.new.label
+
     def inverse(self) -> Step:
         """Return the step that takes this one back."""
         return replace(self, old=self.new, new=self.old)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from faast.serve.tasks.kinds import describe_model, model_from
 from faast.serve.tasks.log import Log
+from faast.serve.tasks.relearning import relearned
 from faast.serve.tasks.state import TaskState
 from faast.serve.tasks.writing import KEEP_ROWS, MODEL
 
@@ -49,7 +50,7 @@ def replay(log: Log, model_path: Path) -> tuple[int, TaskState]:
     state = state.with_classes(classes, names)
     for steps, class_steps in log.changes_after(start):
         state = state.apply(steps, class_steps)
-    state = state.with_classes(classes, names)
+    state = relearned(state.with_classes(classes, names), log)
     if state.hash != log.last().state:
         raise LogMismatchError(
             f"replaying {log.path.name} after {model_path} does not give the state that the log "

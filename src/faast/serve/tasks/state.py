@@ -98,6 +98,11 @@ class TaskState:
         return hasattr(self.model, "learned_")
 
     @property
+    def is_exact(self) -> bool:
+        """Whether it is, bit for bit, the state that learns the present rows at once."""
+        return not self.can_answer or self.model.is_exact_
+
+    @property
     def n_rows(self) -> int:
         """Number of learned rows."""
         return int(self.model.n_rows_) if self.can_answer else 0
@@ -176,7 +181,7 @@ class TaskState:
         ValueError
             If a row to forget was never learned, or classes cannot become one.
         """
-        if not (class_steps or names or any(_changes_label(step) for step in steps)):
+        if not (class_steps or names or any(step.changes_label for step in steps)):
             return copy.copy(self)
         twin = _on_features(self.model)
         moved = {step.old: step.new for step in class_steps if step.old and step.new}
@@ -197,6 +202,22 @@ class TaskState:
         """Return the state with other classes that are there without rows, and other names."""
         changed = replace(self, added=tuple(sorted(added)), names=names)
         return changed._with_learned(_on_features(self.model))
+
+    def relearn(self, features: Features, labels: Sequence[str]) -> TaskState:
+        """Return the state that learns rows (n, d) at once, if these are all that it learned.
+
+        Otherwise, which the sums of all rows tell, it stays as it is.
+        """
+        if not self.can_answer or self.n_rows != len(labels):
+            return self
+        twin = _without_rows(self.model, {})
+        twin.partial_fit(features, list(labels))
+        changed = self._with_learned(twin)
+        return changed if changed._has_learned_like(self) else self
+
+    def _has_learned_like(self, other: TaskState) -> bool:
+        mine, theirs = self.model.statistics_, other.model.statistics_
+        return mine is not None and theirs is not None and mine.moments == theirs.moments
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_solving"}
@@ -296,7 +317,7 @@ def _has_rows(model: FaastClassifier) -> bool:
 
 def _learn(twin: FaastClassifier, steps: Sequence[Step]) -> None:
     """Learn, relabel and forget the rows of steps."""
-    changed = [step for step in steps if _changes_label(step)]
+    changed = [step for step in steps if step.changes_label]
     learned = [step for step in changed if step.old.label is None]
     forgotten = [step for step in changed if step.new.label is None]
     corrected = [step for step in changed if step.old.label and step.new.label]
@@ -307,10 +328,6 @@ def _learn(twin: FaastClassifier, steps: Sequence[Step]) -> None:
         twin.relabel(_features(corrected), list(old), list(new))
     if forgotten:
         twin.forget(_features(forgotten), [step.old.label for step in forgotten])
-
-
-def _changes_label(step: Step) -> bool:
-    return step.old.label != step.new.label
 
 
 def _features(steps: Sequence[Step]) -> Features:

@@ -17,6 +17,7 @@ from faast.serve.tasks.counters import count_change
 from faast.serve.tasks.kinds import Kind, new_model
 from faast.serve.tasks.log import Log, remove_log
 from faast.serve.tasks.records import Change, Plan
+from faast.serve.tasks.relearning import relearned
 from faast.serve.tasks.replay import create_log, replay
 from faast.serve.tasks.state import TaskState
 
@@ -142,6 +143,7 @@ class StoredTask:
             start = self._state.with_model(plan.model)
             try:
                 state = start.apply(plan.steps, plan.classes, names)
+                state = relearned(state, self._log, plan.steps)
             except ValueError as error:
                 raise RequestError(422, f"the model refused the change: {error}") from error
             plan = replace(plan, names=names)
