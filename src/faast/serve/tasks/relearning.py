@@ -32,6 +32,6 @@ def relearned(state: TaskState, log: Log, steps: Sequence[Step] = ()) -> TaskSta
     numbers, labels, _, features = log.labelled()
     stay = [place for place, number in enumerate(numbers) if number not in changed]
     return state.relearn(
-        np.array([*features[stay], *(step.features for step in learned)]),
+        np.array([*(features[place] for place in stay), *(step.features for step in learned)]),
         [*(labels[place] for place in stay), *(str(step.new.label) for step in learned)],
     )
