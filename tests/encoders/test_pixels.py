@@ -1,5 +1,8 @@
 """The image encoder without weights."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -91,3 +94,19 @@ def test_damaged_files_are_named_and_nothing_else_is_said(tmp_path, monkeypatch,
         with pytest.raises(ValueError, match=r"the image .*a\.ppm is too large: .*; scale it"):
             load_encoder("pixels").encode([path])
     assert not recwarn.list
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the module resource")
+def test_large_images_are_in_memory_one_after_the_other(tmp_path):
+    image.new("1", (6000, 6000)).save(tmp_path / "a.png")
+    code = (
+        "import resource, sys; from faast.encoders import load_encoder\n"
+        "encoder = load_encoder('pixels'); peak = []\n"
+        "for n in (1, 6):\n"
+        "    encoder.encode([sys.argv[1]] * n)\n"
+        "    peak.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print(peak[1] / peak[0])"
+    )
+    path = str(tmp_path / "a.png")
+    ran = subprocess.run([sys.executable, "-c", code, path], capture_output=True, check=True)
+    assert float(ran.stdout) < 1.2

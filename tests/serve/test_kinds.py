@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faast import FaastClassifier, ImageClassifier, TextClassifier
-from faast.serve.fields import MAX_PICTURE, MAX_PIXELS
+from faast.serve.fields import MAX_PICTURE, MAX_PIXELS, MAX_REQUEST_PIXELS
 from faast.serve.problems import RequestError
 from faast.serve.tasks.folder import TaskFolder
 from faast.serve.tasks.records import NewRow
@@ -98,6 +98,20 @@ def test_pictures_that_must_not_be_decoded_are_refused(animals, content, why):
     answer = post_rows(animals, "animals", {"picture": encoded(content), "label": "cat"})
     assert answer.status_code == 422
     assert why in answer.json()["detail"]
+    assert state_of(animals, "animals") == before
+
+
+def test_pictures_that_fill_the_memory_together_are_refused(animals):
+    large = encoded(png_of(10_000, MAX_PIXELS // 10_000))
+    several = [large] * (MAX_REQUEST_PIXELS // MAX_PIXELS + 1)
+    before = state_of(animals, "animals")
+    taught = post_rows(animals, "animals", *({"picture": one, "label": "cat"} for one in several))
+    asked = animals.post("/v1/tasks/animals/ask", json={"pictures": several})
+    tensor = {"name": "picture", "shape": [len(several)], "datatype": "BYTES", "data": several}
+    inferred = animals.post("/v2/models/animals/infer", json={"inputs": [tensor]})
+    for answer in (taught, asked, inferred):
+        assert answer.status_code == 422
+        assert "pixels together; send them in several requests" in answer.json()["detail"]
     assert state_of(animals, "animals") == before
 
 

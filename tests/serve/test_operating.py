@@ -26,6 +26,7 @@ LIMITS = {
     "characters of a label or source": fields.MAX_LABEL,
     "bytes of a picture": fields.MAX_PICTURE,
     "pixels of a picture": fields.MAX_PIXELS,
+    "pixels of all pictures of a request": fields.MAX_REQUEST_PIXELS,
     "numbers of a row": fields.MAX_NUMBERS,
     "rows of an answer": PAGE,
     "uploads that wait or are being taught": MAX_WAITING,

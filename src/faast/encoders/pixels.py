@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import BoundedSemaphore
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ _STEPS = 1024
 
 _COLOUR_SHARE = 0.5
 """Largest norm of the colour features; that of the gradient features is 1."""
+
+_DECODING = BoundedSemaphore(4)
+"""Taken while an image is decoded: it may fill hundreds of megabytes until it is scaled."""
 
 _CELLS = _SIDE // _CELL
 _BLOCKS = _CELLS - 1
@@ -80,7 +84,9 @@ class PixelsEncoder(Encoder):
         """See `Encoder.encode_window`."""
         if not len(rows):
             return np.empty((0, _N_FEATURES), np.float32)
-        images = np.stack([_scale(image) for image in read_images(rows, numbers)])
+        images = np.stack(
+            [_read_scaled(row, number) for row, number in zip(rows, numbers, strict=True)]
+        )
         parts = np.concatenate([_gradients(images), _COLOUR_SHARE * _colours(images)], axis=1)
         steps = np.rint(_STEPS * parts)
         steps[~steps.any(axis=1), 0] = 1.0  # an image of a single colour: use a fixed unit vector
@@ -88,10 +94,12 @@ class PixelsEncoder(Encoder):
         return np.asarray(steps / np.sqrt(squares)[:, None], np.float32)
 
 
-def _scale(image: Any) -> NDArray[np.int32]:
-    """Return a PIL image as integers of shape (_SIDE, _SIDE, 3)."""
+def _read_scaled(row: Any, number: int) -> NDArray[np.int32]:
+    """Read an image as integers of shape (_SIDE, _SIDE, 3), and keep none of its own pixels."""
     bilinear = import_optional("PIL.Image", "image").Resampling.BILINEAR
-    return np.asarray(image.resize((_SIDE, _SIDE), bilinear), dtype=np.int32)
+    with _DECODING:
+        (image,) = read_images([row], [number])
+        return np.asarray(image.resize((_SIDE, _SIDE), bilinear), dtype=np.int32)
 
 
 def _gradients(images: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import (
@@ -31,6 +32,9 @@ MAX_PICTURE = 5_000_000
 
 MAX_PIXELS = 50_000_000
 """Pixels that a picture may have."""
+
+MAX_REQUEST_PIXELS = 200_000_000
+"""Pixels that all pictures of a request may have together."""
 
 MAX_NUMBERS = 16_384
 """Numbers that a row may have."""
@@ -60,6 +64,16 @@ def check_picture(content: bytes) -> bytes:
     if width * height > MAX_PIXELS:
         raise ValueError(f"it has more than {MAX_PIXELS} pixels; make the picture smaller")
     return content
+
+
+def check_pixels(pictures: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the pictures of a request; raise ValueError if they have too many pixels together."""
+    if sum(width * height for width, height in map(image_size, pictures)) > MAX_REQUEST_PIXELS:
+        raise ValueError(
+            f"the pictures have more than {MAX_REQUEST_PIXELS} pixels together; send them in "
+            "several requests"
+        )
+    return pictures
 
 
 def _picture(encoded: Any) -> bytes:
@@ -98,6 +112,9 @@ Picture = Annotated[
     bytes,
     BeforeValidator(_picture),
     WithJsonSchema({"type": "string", "contentEncoding": "base64", "maxLength": _MAX_ENCODED}),
+]
+Pictures = Annotated[
+    list[Picture], Field(min_length=1, max_length=MAX_ROWS), AfterValidator(check_pixels)
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Numbers = Annotated[list[Finite], Field(min_length=1, max_length=MAX_NUMBERS)]

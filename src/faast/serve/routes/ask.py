@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from faast.encoders.base import Features
-from faast.serve.fields import MAX_ROWS, Numbers, Picture, Request, Texts
+from faast.serve.fields import MAX_ROWS, Numbers, Pictures, Request, Texts
 from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.dependencies import TheTask, taught_state
 from faast.serve.tasks.counters import count_novelty
@@ -27,7 +27,7 @@ class Question(Request):
     """Rows to label, of the kind of the task."""
 
     texts: Texts | None = None
-    pictures: Annotated[list[Picture], Field(min_length=1, max_length=MAX_ROWS)] | None = None
+    pictures: Pictures | None = None
     numbers: Annotated[list[Numbers], Field(min_length=1, max_length=MAX_ROWS)] | None = None
     novelty: bool = False
 

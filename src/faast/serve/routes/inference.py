@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from faast._version import __version__
 from faast.encoders.base import Features
-from faast.serve.fields import MAX_LABEL, MAX_ROWS, Finite, Picture, Texts
+from faast.serve.fields import MAX_LABEL, MAX_ROWS, Finite, Pictures, Texts
 from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.ask import encode
 from faast.serve.routes.dependencies import Folder, taught_state
@@ -52,7 +52,7 @@ class PictureInput(Strict):
     name: Literal["picture"]
     shape: Shape
     datatype: Literal["BYTES"]
-    data: Annotated[list[Picture], Field(min_length=1, max_length=MAX_ROWS)]
+    data: Pictures
 
 
 class FeaturesInput(Strict):

@@ -16,6 +16,7 @@ from faast.serve.fields import (
     Picture,
     Request,
     Text,
+    check_pixels,
     picture_type,
 )
 from faast.serve.problems import RESPONSES, RequestError
@@ -73,6 +74,11 @@ class Teaching(Request):
     """Rows to add."""
 
     rows: Annotated[list[NewRow], Field(min_length=1, max_length=MAX_ROWS)]
+
+    @model_validator(mode="after")
+    def _few_pixels(self) -> Self:
+        check_pixels([row.picture for row in self.rows if row.picture is not None])
+        return self
 
 
 class Correction(Request):
