@@ -20,7 +20,6 @@ import pytest
 from faast import TextClassifier
 from faast.serve.problems import RequestError
 from faast.serve.tasks.folder import TaskFolder
-from faast.serve.tasks.log import Log
 from faast.serve.tasks.records import NewRow, Plan
 from faast.serve.tasks.replay import LogMismatchError
 from faast.serve.tasks.state import TaskState
@@ -224,12 +223,22 @@ def test_a_full_disk_after_the_change_leaves_the_erasure_for_later(task, tmp_pat
     assert b"lost" not in files
 
 
-def test_a_source_is_to_be_erased_until_no_file_has_copies(task, monkeypatch):
-    def busy(log):
-        raise sqlite3.OperationalError("another process is reading the log")
+@contextlib.contextmanager
+def held(task, folder):
+    """Read the log of a task for longer than it waits."""
+    task._log._writer.execute("PRAGMA busy_timeout = 20")
+    reader = sqlite3.connect(folder / "mail.faast-log", isolation_level=None)
+    with contextlib.closing(reader):
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM rows").fetchall()
+        yield
 
-    monkeypatch.setattr(Log, "_empty_wal", busy)
-    with pytest.raises(RequestError, match="could not be erased yet"):
+
+def test_a_source_is_to_be_erased_until_no_file_has_copies(task, tmp_path):
+    with (
+        held(task, tmp_path),
+        pytest.raises(RequestError, match="could not be erased yet"),
+    ):
         task.forget_source("bob")
     assert task._log.is_erasing
 

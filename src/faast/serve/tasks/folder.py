@@ -12,8 +12,9 @@ from threading import Lock
 from faast.core.persistence import sync_folder
 from faast.serve.problems import RequestError
 from faast.serve.tasks.kinds import Kind
+from faast.serve.tasks.log import remove_orphans
 from faast.serve.tasks.state import TaskState
-from faast.serve.tasks.storage import LOG_SUFFIX, MODEL_SUFFIX, create_task
+from faast.serve.tasks.storage import LOG_SUFFIX, MODEL_SUFFIX, create_task, delete_files
 from faast.serve.tasks.task import Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -43,6 +44,7 @@ class TaskFolder:
         self._open = open_task
         self._changing = Lock()
         self._tasks: dict[str, Task] = {}
+        remove_orphans(path, LOG_SUFFIX)
         files = [*path.glob(f"*{MODEL_SUFFIX}"), *path.glob(f"*{LOG_SUFFIX}")]
         for name in sorted({file.stem for file in files}):
             try:
@@ -79,12 +81,12 @@ class TaskFolder:
         with self._changing:
             try:
                 create_task(self.path, name, kind, encoder, keep_rows)
-                task = self._open(self.path, name)
+                task = self._open_new(name)
             except FileExistsError as error:
                 raise RequestError(
                     409, f"there is a task {name!r} already; choose another"
                 ) from error
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, sqlite3.Error, ValueError) as error:
                 raise RequestError(507, f"the task could not be written: {error}") from error
             self._tasks[name] = task
             return task
@@ -104,7 +106,7 @@ class TaskFolder:
                 TaskState.load(model)
                 model.rename(self.path / f"{name}{MODEL_SUFFIX}")
                 sync_folder(self.path)
-                task = self._tasks[name] = self._open(self.path, name)
+                task = self._tasks[name] = self._open_new(name)
             except (ValueError, ImportError) as error:
                 reason = str(error).replace(str(model), "the file")
                 raise RequestError(422, f"the model cannot be served: {reason}") from error
@@ -113,10 +115,34 @@ class TaskFolder:
             return task
 
     def delete(self, name: str) -> None:
-        """Delete a task with its files; raises a RequestError if there is none."""
+        """Delete a task with its files, also one that is not served.
+
+        Raises
+        ------
+        RequestError
+            If there is none, or its files cannot be deleted.
+        """
         with self._changing:
-            self.task(name).delete()
-            del self._tasks[name]
+            if name not in self.unserved:
+                self.task(name).delete()
+                del self._tasks[name]
+                return
+            try:
+                delete_files(self.path, name)
+            except ValueError as error:
+                raise RequestError(409, str(error)) from error
+            except OSError as error:
+                raise RequestError(507, f"the task could not be deleted: {error}") from error
+            del self.unserved[name]
+
+    def _open_new(self, name: str) -> Task:
+        """Open a task of files that were just written; remove them if that fails."""
+        try:
+            return self._open(self.path, name)
+        except BaseException:
+            with suppress(OSError, ValueError):
+                delete_files(self.path, name)
+            raise
 
     def close(self) -> None:
         """Write all model files, and give the tasks free for other processes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +48,8 @@ from faast.serve.tasks.writing import (
 ERASED = "erased"
 """Setting: position of the latest change after which something was erased."""
 
+BESIDE = ("-wal", "-shm")
+"""What SQLite adds to the name of a file for those that it keeps beside it."""
 
 _OF_JOB = "id IN (SELECT row FROM steps JOIN batches USING (position) WHERE job = ?)"
 
@@ -89,15 +91,14 @@ class Log(LogReader):
                 "the model file"
             )
 
-    @classmethod
+    @staticmethod
     def create(
-        cls,
         path: Path,
         state: str,
         settings: Mapping[str, str],
         classes: Iterable[str] = (),
         names: Mapping[str, FloatArray] | None = None,
-    ) -> Log:
+    ) -> None:
         """Create a log that starts with a state.
 
         Parameters
@@ -130,11 +131,12 @@ class Log(LogReader):
                     execute("INSERT INTO classes VALUES (?)", (label,))
                 write_names(execute, names or {})
                 execute("COMMIT")
+                _empty_wal(connection)  # closing says nothing if the disk is full
+            _remove_beside(path)  # what a deleted log of this name may have left
             new.rename(path)
             sync_folder(path.parent)
         finally:
             remove_log(new)
-        return cls(path)
 
     @property
     def keeps_rows(self) -> bool:
@@ -252,10 +254,10 @@ class Log(LogReader):
             erased = str(max(self.erased, erased))
             execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (ERASED, erased))
         self.settings[ERASED] = erased
-        self._empty_wal()
+        _empty_wal(self._writer)
         with self._transaction() as execute:
             execute("DELETE FROM erasures")
-        self._empty_wal()
+        _empty_wal(self._writer)
 
     @property
     def is_erasing(self) -> bool:
@@ -369,7 +371,9 @@ class Log(LogReader):
         return {label: np.frombuffer(vector) for label, vector in found}
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, which then holds all changes, unless another process is reading it."""
+        with suppress(sqlite3.Error):
+            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # waits for nobody
         self._writer.close()
 
     @contextmanager
@@ -384,16 +388,31 @@ class Log(LogReader):
                 execute("ROLLBACK")
             raise
 
-    def _empty_wal(self) -> None:
-        busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
-            raise sqlite3.OperationalError("another process is reading the log")
-
 
 def remove_log(path: Path) -> None:
-    """Remove a log with the files that SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    """Remove a log with the files that SQLite keeps beside it; the log goes last."""
+    _remove_beside(path)
+    path.unlink(missing_ok=True)
+
+
+def remove_orphans(folder: Path, suffix: str) -> None:
+    """Remove what SQLite kept beside logs that are gone."""
+    for beside in BESIDE:
+        for path in folder.glob(f"*{suffix}{beside}"):
+            if not path.with_name(path.name.removesuffix(beside)).exists():
+                with suppress(OSError):  # a folder may only be read
+                    path.unlink()
+
+
+def _remove_beside(path: Path) -> None:
+    for beside in BESIDE:
+        path.with_name(path.name + beside).unlink(missing_ok=True)
+
+
+def _empty_wal(connection: sqlite3.Connection) -> None:
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if busy:
+        raise sqlite3.OperationalError("another process is reading the log")
 
 
 def _now() -> str:

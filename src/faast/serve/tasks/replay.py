@@ -18,7 +18,7 @@ class LogMismatchError(ValueError):
 def create_log(path: Path, state: TaskState, keep_rows: bool) -> None:
     """Write a log that starts with a state."""
     settings = {MODEL: describe_model(state.model), KEEP_ROWS: "01"[keep_rows]}
-    Log.create(path, state.hash, settings, state.added, state.names).close()
+    Log.create(path, state.hash, settings, state.added, state.names)
 
 
 def replay(log: Log, model_path: Path) -> tuple[int, TaskState]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import RLock
 
 from faast.core.locking import exclusive
-from faast.core.persistence import sync_folder
+from faast.core.persistence import remove_leftovers, sync_folder
 from faast.serve.problems import RequestError
 from faast.serve.tasks.counters import count_change
 from faast.serve.tasks.kinds import Kind, new_model
@@ -63,6 +63,21 @@ def create_task(
     create_log(folder / f"{name}{LOG_SUFFIX}", TaskState(model), keep_rows)
 
 
+def delete_files(folder: Path, name: str) -> None:
+    """Delete the files of a task that is not open.
+
+    Raises
+    ------
+    ValueError
+        If another process uses them.
+    OSError
+        If one cannot be deleted.
+    """
+    model_path = folder / f"{name}{MODEL_SUFFIX}"
+    with exclusive(model_path, lambda: _refuse_to_wait(model_path)):
+        _remove_files(model_path, folder / f"{name}{LOG_SUFFIX}")
+
+
 class StoredTask:
     """A model file in a folder, with a log beside it; subclasses plan the changes.
 
@@ -91,7 +106,8 @@ class StoredTask:
         self._writing = RLock()
         self._closing = ExitStack()
         with ExitStack() as opening:
-            opening.enter_context(exclusive(self._model_path, self._refuse_to_wait))
+            path = self._model_path
+            opening.enter_context(exclusive(path, lambda: _refuse_to_wait(path)))
             self._open_log(opening)
             self._closing = opening.pop_all()
 
@@ -117,12 +133,20 @@ class StoredTask:
                 self._snapshot()
 
     def delete(self) -> None:
-        """Delete the model file and the log."""
-        with self._writing, self._closing:
-            self._model_path.unlink(missing_ok=True)
-            remove_log(self._log_path)
-            sync_folder(self._log_path.parent)
+        """Delete the model file and the log; if that fails, the task goes on with what is left."""
+        with self._changing():
+            self._log.close()
+            try:
+                _remove_files(self._model_path, self._log_path)
+            except OSError as error:
+                self._open_log(self._closing)
+                raise RequestError(
+                    507,
+                    f"the task could not be deleted ({error}). Allow deleting files in the folder, "
+                    "and try again",
+                ) from error
             self._deleted = True
+            self._closing.close()
 
     def _open_log(self, opening: ExitStack) -> None:
         if self._model_path.exists() and not self._log_path.exists():
@@ -175,6 +199,7 @@ class StoredTask:
         if self._state.can_answer:
             self._state.model.save(self._model_path)
         else:
+            remove_leftovers(self._model_path)
             self._model_path.unlink(missing_ok=True)
             sync_folder(self._model_path.parent)
         self._saved = position
@@ -194,8 +219,17 @@ class StoredTask:
                 f"({error}). Make room on the disk and ask again; the next start does it too",
             ) from error
 
-    def _refuse_to_wait(self) -> None:
-        raise ValueError(
-            f"{self._model_path} is in use by another process, such as another faast serve; stop "
-            "that one first"
-        )
+
+def _refuse_to_wait(model_path: Path) -> None:
+    raise ValueError(
+        f"{model_path} is in use by another process, such as another faast serve; stop that one "
+        "first"
+    )
+
+
+def _remove_files(model_path: Path, log_path: Path) -> None:
+    """Remove the log first: a model file alone is a task, but not a log of rows it never had."""
+    remove_log(log_path)
+    remove_leftovers(model_path)
+    model_path.unlink(missing_ok=True)
+    sync_folder(model_path.parent)
