@@ -200,7 +200,7 @@ def test_any_history_is_a_batch_of_the_present_rows_also_after_a_start(
     task = created(folder, "task", kind)
     for each in changes:
         change(task, book, *each)
-        book.scale = task.state.model.key_scale  # numbers: that of the first rows
+        book.scale = task.state.model.key_scale  # numbers: that of the first learned rows
         assert task.state.hash == book.hash(), each
     assert_agrees(task, book)
     assert_erased(folder, book)
@@ -210,6 +210,7 @@ def test_any_history_is_a_batch_of_the_present_rows_also_after_a_start(
     while book.past:
         task.undo()
         book.rows, book.added = book.past.pop()
+        book.scale = task.state.model.key_scale
         assert_agrees(task, book)
     with pytest.raises(RequestError, match="undone"):
         task.undo()

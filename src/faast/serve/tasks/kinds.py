@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from faast._utils.arrays import FloatArray
-from faast.core.grid import grid_for
+from faast.core.grid import EXACT_LIMIT, Grid, grid_for
 from faast.data.reader import Modality
 from faast.encoders.base import Features
 from faast.estimators import FaastClassifier
@@ -57,6 +57,22 @@ def new_model(kind: Kind, encoder: str | None) -> FaastClassifier:
 def scale_for(features: Features) -> float | FloatArray:
     """Return the scale, one for all columns or one per column, that suits rows (n, d)."""
     return grid_for(features, GRID_BITS).scale
+
+
+def require_scale(features: Features, scale: float | FloatArray) -> None:
+    """Raise a ValueError if a row (n, d) is too large for a scale, or so small that it is lost."""
+    units = np.rint(np.abs(features) * Grid(GRID_BITS, scale).per_unit).max(axis=1)
+    lost = (units == 0) & features.any(axis=1)
+    wrong = lost | (units > np.sqrt(EXACT_LIMIT))
+    if not wrong.any():
+        return
+    row = int(np.argmax(wrong))
+    size = "small" if lost[row] else "large"
+    raise ValueError(
+        f"row {row} holds {np.abs(features[row]).max():.4g}, too {size} beside the rows that were "
+        f"learned first: they fixed how numbers are rounded, by a scale of {np.max(scale):.4g}. "
+        "Bring all numbers to a similar size, or forget all learned rows: the next ones fix it anew"
+    )
 
 
 def describe_model(model: FaastClassifier) -> str:

@@ -140,8 +140,6 @@ class Plan:
         Whether the change can be taken back.
     keep_rows : bool or None
         New value of this setting; None leaves it as it is.
-    model : str or None
-        New description of the model, see `describe_model`; None leaves it as it is.
     erase : str or None
         A source of which everything is to be erased.
     links : sequence of Link
@@ -158,7 +156,6 @@ class Plan:
     undoes: int | None = None
     undoable: bool = True
     keep_rows: bool | None = None
-    model: str | None = None
     erase: str | None = None
     links: Sequence[Link] = ()
     batch: Batch | None = None

@@ -11,7 +11,6 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from faast._utils.arrays import FloatArray
 from faast.core.persistence import content_hash, load
@@ -27,9 +26,8 @@ from faast.serve.problems import RequestError
 from faast.serve.tasks.counters import SOLVE_SECONDS
 from faast.serve.tasks.kinds import (
     Kind,
-    describe_model,
     kind_of,
-    model_from,
+    require_scale,
     require_served,
     scale_for,
 )
@@ -179,7 +177,8 @@ class TaskState:
         Raises
         ------
         ValueError
-            If a row to forget was never learned, or classes cannot become one.
+            If a row to forget was never learned, or classes cannot become one, or numbers do not
+            fit the scale of those that were learned first.
         """
         if not (class_steps or names or any(step.changes_label for step in steps)):
             return copy.copy(self)
@@ -188,6 +187,8 @@ class TaskState:
         if moved:
             _move_classes(twin, moved)
         else:
+            if self.kind == "numbers":
+                _fix_scale(twin, steps)
             _learn(twin, steps)
         added = set(self.added)
         for old, new in class_steps:
@@ -224,20 +225,6 @@ class TaskState:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _solving=Lock())
-
-    def with_model(self, described: str | None) -> TaskState:
-        """Return the state with a model that was described anew, if it is not None."""
-        return self if described is None else replace(self, model=model_from(described))
-
-    def describe_scaled(self, features: Features) -> str | None:
-        """Describe the model with a scale that suits the first rows (n, d) of numbers.
-
-        Returns None if a scale is not needed or fixed already. The scale stays, so that the same
-        rows give the same bits, whichever of them was learned first.
-        """
-        if self.kind != "numbers" or self.can_answer or self.model.key_scale is not None:
-            return None
-        return describe_model(clone(self.model).set_params(key_scale=scale_for(features)))
 
     def solve(self) -> None:
         """Solve the weights, once; later callers find them solved."""
@@ -287,8 +274,10 @@ class TaskState:
             twin.learned_ = name_classes(twin.learned_, named, uses, dict(self.names.items()))
         else:
             twin = _without_rows(self.model, {label: self.names[label] for label in named})
+            if self.kind == "numbers":
+                twin.set_params(key_scale=None)  # the next rows fix it, as in a new task
         model = self.model.with_learned(twin)
-        model.set_params(labels=tuple(named))
+        model.set_params(labels=tuple(named), key_scale=twin.key_scale)
         return replace(self, model=model)
 
     def _require_encoder(self) -> None:
@@ -313,6 +302,23 @@ def _on_features(model: FaastClassifier) -> FaastClassifier:
 
 def _has_rows(model: FaastClassifier) -> bool:
     return hasattr(model, "learned_") and model.n_rows_ > ROUNDING
+
+
+def _fix_scale(twin: FaastClassifier, steps: Sequence[Step]) -> None:
+    """Let the first rows of numbers fix the scale; later ones must fit it.
+
+    The scale stays as long as there are rows, so that the same rows give the same bits.
+    """
+    learned = [step for step in steps if step.changes_label and step.old.label is None]
+    if not learned:
+        return
+    features = _features(learned)
+    if _has_rows(twin) and twin.statistics_ is not None:
+        require_scale(features, twin.statistics_.moments.key_scale)
+    else:
+        scale = scale_for(features)
+        require_scale(features, scale)
+        twin.set_params(key_scale=scale)
 
 
 def _learn(twin: FaastClassifier, steps: Sequence[Step]) -> None:

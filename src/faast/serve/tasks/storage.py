@@ -164,9 +164,8 @@ class StoredTask:
         with self._changing():
             labels = [step.new.label for step in plan.steps] + [new for _, new in plan.classes]
             names = self._state.new_names({label for label in labels if label is not None})
-            start = self._state.with_model(plan.model)
             try:
-                state = start.apply(plan.steps, plan.classes, names)
+                state = self._state.apply(plan.steps, plan.classes, names)
                 state = relearned(state, self._log, plan.steps)
             except ValueError as error:
                 raise RequestError(422, f"the model refused the change: {error}") from error

@@ -97,8 +97,7 @@ class Task(StoredTask):
                 standing = Standing.CONFIRMED if checked else Standing.PRESENT
                 steps.append(Step(number, ABSENT, Place(standing, label), vector))
             kind = "teach" if any(step.new.label for step in steps) else "add"
-            model = self._state.describe_scaled(features)
-            change = self._change(Plan(kind, steps, added, model=model, batch=batch), who)
+            change = self._change(Plan(kind, steps, added, batch=batch), who)
         return change, numbers
 
     def taught_by(self, job: str) -> int:

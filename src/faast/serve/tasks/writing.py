@@ -19,10 +19,7 @@ MODEL = "model"
 
 def settings_of(plan: Plan) -> dict[str, str]:
     """Return the settings that a change sets."""
-    settings = {} if plan.model is None else {MODEL: plan.model}
-    if plan.keep_rows is not None:
-        settings[KEEP_ROWS] = str(int(plan.keep_rows))
-    return settings
+    return {} if plan.keep_rows is None else {KEEP_ROWS: str(int(plan.keep_rows))}
 
 
 def write_rows(execute: Any, position: int, plan: Plan) -> None:
