@@ -243,6 +243,67 @@ def test_a_source_is_to_be_erased_until_no_file_has_copies(task, tmp_path):
     assert task._log.is_erasing
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_row_that_comes_before_its_source_is_erased_is_lost_from_neither(
+    task, tmp_path, restarted
+):
+    with held(task, tmp_path):
+        with pytest.raises(RequestError, match="could not be erased yet"):
+            task.forget_source("bob")
+        task.teach([NewRow("a second row", "top up", "bob")])
+    if restarted:
+        task = reopened(task, tmp_path)
+        assert [row.text for row in task.rows()] == ["lost card", "a second row"]
+        assert task.state.hash == fitted([("lost card", "card"), ("a second row", "top up")])
+    certificate = task.forget_source("bob")
+    assert certificate.rows_forgotten == 1
+    assert certificate.state_after == task.state.hash == fitted([("lost card", "card")])
+    assert [row.text for row in task.rows()] == ["lost card"]
+    with pytest.raises(RequestError, match="no row has the source"):
+        task.forget_source("bob")
+    task = reopened(task, tmp_path)
+    assert task.state.hash == certificate.state_after
+    task._closing.close()
+
+
+def test_rows_that_are_kept_again_stay_when_those_before_are_erased(task, tmp_path):
+    with held(task, tmp_path):
+        for keep in (False, True):
+            with pytest.raises(RequestError, match="could not be erased yet"):
+                task.set_keep_rows(keep)
+        task.teach([NewRow("refund", "refund")])
+    task = reopened(task, tmp_path)
+    assert [row.text for row in task.rows()] == [None, None, "refund"]
+    task._closing.close()
+
+
+def test_an_erasure_that_was_late_has_the_certificate_of_its_change(task, tmp_path):
+    before = task.state.hash
+    with held(task, tmp_path):
+        for source in ("bob", "ann"):
+            with pytest.raises(RequestError, match="could not be erased yet"):
+                task.forget_source(source)
+    between = fitted([("lost card", "card")])
+    assert task.forget_source("bob")[2:] == (1, before, between)
+    hashes = [before.encode(), between.encode()]
+    task.close()
+    files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert not any(found in files for found in hashes)
+
+
+def test_neither_the_history_nor_the_model_tells_of_a_forgotten_source(task, tmp_path):
+    before = task.state.hash
+    task.rename_class("top up", "money")
+    after = task.forget_source("bob").state_after
+    assert [change.state for change in task.history(9)] == [after, "", "", ""]
+    assert before.encode() not in (tmp_path / "mail.faast-log").read_bytes()
+    assert task.state.model.class_history_ == ()
+    assert b"money" not in task.export() + (tmp_path / "mail.faast").read_bytes()
+    task.rename_class("card", "cards")
+    state = task.state.hash
+    assert reopened(task, tmp_path).state.hash == state
+
+
 def test_a_deleted_task_takes_no_change_and_leaves_no_file(task, tmp_path):
     task.delete()
     with pytest.raises(RequestError, match="deleted"):

@@ -185,6 +185,11 @@ class ChangingClassifier(ExplainedClassifier):
         """All changes of the classes since `fit`, the oldest first; saved with the model."""
         return self._record.history
 
+    def clear_class_history(self) -> Self:
+        """Empty `class_history_`, which may name labels that are gone; nothing else changes."""
+        self._record = replace(self._record, history=())
+        return self
+
     @property
     def class_aliases_(self) -> dict[Hashable, Hashable]:
         """Each alias and the class that it stands for."""

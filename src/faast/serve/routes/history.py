@@ -13,7 +13,10 @@ router = APIRouter(prefix="/v1/tasks/{task}", tags=["history"], responses=RESPON
 
 
 class ChangeAnswer(BaseModel):
-    """An acknowledged change; `state` is the hash of all that is learned after it."""
+    """An acknowledged change; `state` is the hash of all that is learned after it.
+
+    It is empty if a source was forgotten later: a guess at a forgotten row could be checked by it.
+    """
 
     position: int
     at: str

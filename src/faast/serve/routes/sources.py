@@ -19,7 +19,10 @@ class Source(Request):
 
 
 class CertificateAnswer(BaseModel):
-    """Proof that a source was forgotten."""
+    """Proof that a source was forgotten. Keep it confidential.
+
+    Whoever has all other rows can check a guess at a forgotten one by `state_before`.
+    """
 
     position: int
     at: str

@@ -36,7 +36,7 @@ from faast.serve.tasks.schema import (
 )
 from faast.serve.tasks.writing import (
     KEEP_ROWS,
-    erase_sources,
+    erase_rows,
     marks,
     settings_of,
     write_classes,
@@ -243,11 +243,7 @@ class Log(LogReader):
             If it cannot be done now; `is_erasing` remains true.
         """
         with self._transaction() as execute:
-            erase_sources(execute, labels)
-            execute(
-                "UPDATE contents SET raw = NULL WHERE raw IS NOT NULL "
-                "AND EXISTS (SELECT 1 FROM erasures WHERE source IS NULL)"
-            )
+            erase_rows(execute, labels)
             (erased,) = execute(
                 "SELECT coalesce(max(position), 0) FROM erasures WHERE source IS NOT NULL"
             ).fetchone()
@@ -257,6 +253,8 @@ class Log(LogReader):
         _empty_wal(self._writer)
         with self._transaction() as execute:
             execute("DELETE FROM erasures")
+            # the hash of a state would tell whoever has the other rows which guess was right
+            execute("UPDATE changes SET state = '' WHERE position < ?", (self.erased,))
         _empty_wal(self._writer)
 
     @property

@@ -184,7 +184,7 @@ class Change:
     undoable : bool
         Whether it can be taken back.
     state : str
-        Hash of the state after the change.
+        Hash of the state after the change; empty if a source was forgotten later.
     """
 
     position: int
@@ -228,7 +228,10 @@ class Row:
 
 
 class Certificate(NamedTuple):
-    """Proof that a source was forgotten: the state before and after, and the number of rows."""
+    """Proof that a source was forgotten: the state before and after, and the number of rows.
+
+    Whoever has all other rows can try guesses at a forgotten one against the state before.
+    """
 
     position: int
     at: str

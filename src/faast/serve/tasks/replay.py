@@ -36,15 +36,16 @@ def replay(log: Log, model_path: Path) -> tuple[int, TaskState]:
     else:
         state = TaskState(model_from(log.settings[MODEL]))
     start = log.position_of(state.hash)
+    if log.erased and (start is None or start < log.erased):
+        raise LogMismatchError(
+            f"{model_path} is older than a forgotten source, of which {log.path.name} no longer "
+            "has the rows, or was changed by another program. Restore the model file and the log "
+            "of one time together"
+        )
     if start is None:
         raise LogMismatchError(
             f"{model_path} is in no state that {log.path.name} knows: it was changed by another "
             "program. Restore the file, or move the log away to start anew from the file"
-        )
-    if start < log.erased:
-        raise LogMismatchError(
-            f"{model_path} is older than a forgotten source: the log no longer has the rows "
-            "between. Restore the model file and the log of one time together"
         )
     classes, names = log.classes(), log.names()
     state = state.with_classes(classes, names)

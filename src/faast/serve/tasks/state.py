@@ -204,6 +204,10 @@ class TaskState:
         changed = replace(self, added=tuple(sorted(added)), names=names)
         return changed._with_learned(_on_features(self.model))
 
+    def without_history(self) -> TaskState:
+        """Return the state with a model that does not tell which labels its classes had before."""
+        return replace(self, model=copy.copy(self.model).clear_class_history())
+
     def relearn(self, features: Features, labels: Sequence[str]) -> TaskState:
         """Return the state that learns rows (n, d) at once, if these are all that it learned.
 

@@ -208,6 +208,7 @@ class StoredTask:
         if not self._log.is_erasing:
             return
         try:
+            self._state = self._state.without_history()
             self._snapshot()
             self._log.erase([*self._state.classes, *self._state.added])
             self._state = self._state.with_classes(self._log.classes(), self._log.names())

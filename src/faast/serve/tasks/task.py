@@ -144,22 +144,25 @@ class Task(StoredTask):
 
         The model file is written without them before they are erased from the log. This cannot be
         undone, and neither can changes before it. If the disk is full, ask again: what is left to
-        erase will be, and the certificate is the same.
+        erase will be, and the certificate is the same, unless the source has given rows since.
         """
         with self._changing():
             certificate = self._log.certificate(source)
-            if certificate is None:
-                if not self._log.has_source(source):
-                    raise RequestError(
-                        404, f"no row has the source {source!r}; see the list of sources"
-                    )
+            if certificate is not None:
+                self._erase()
+            elif not self._log.has_source(source):
+                raise RequestError(
+                    404, f"no row has the source {source!r}; see the list of sources"
+                )
+            if self._log.has_source(source):
                 before, steps = self._state.hash, self._log.forgetting("source", source)
                 plan = Plan("forget source", steps, undoable=False, erase=source)
                 change = self._change(plan, who)
                 certificate = Certificate(
                     change.position, change.at, len(steps), before, change.state
                 )
-            self._erase()
+                self._erase()
+        assert certificate is not None
         return certificate
 
     def add_class(self, label: str, who: str | None = None) -> Change:

@@ -44,20 +44,28 @@ def write_classes(execute: Any, plan: Plan) -> None:
     write_names(execute, plan.names)
 
 
-def erase_sources(execute: Any, labels: Iterable[str]) -> None:
-    """Delete all rows of the sources that are to be erased, and names of classes that they had."""
-    (last,) = execute("SELECT max(position) FROM erasures WHERE source IS NOT NULL").fetchone()
-    if last is None:
-        return
-    theirs = "(SELECT id FROM rows WHERE source IN (SELECT source FROM erasures))"
-    execute(f"DELETE FROM steps WHERE row IN {theirs}")
-    execute(f"DELETE FROM contents WHERE row IN {theirs}")
-    execute(f"DELETE FROM rows WHERE id IN {theirs}")
-    execute("UPDATE changes SET classes = '[]' WHERE position <= ?", (last,))
-    execute(
-        "DELETE FROM names WHERE label NOT IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(labels)),),
-    )
+def erase_rows(execute: Any, labels: Iterable[str]) -> None:
+    """Delete rows of sources, names of classes that they had, and raw rows, as erasures say.
+
+    Rows that were added after the change that asks for an erasure have larger numbers, and stay.
+    """
+    erasures = execute(
+        "SELECT source, position, (SELECT max(row) FROM steps "
+        "WHERE steps.position <= erasures.position) FROM erasures"
+    ).fetchall()
+    for source, position, last in erasures:
+        if source is None:
+            execute("UPDATE contents SET raw = NULL WHERE raw IS NOT NULL AND row <= ?", (last,))
+            continue
+        theirs = "(SELECT id FROM rows WHERE source = ? AND id <= ?)"
+        execute(f"DELETE FROM steps WHERE row IN {theirs}", (source, last))
+        execute(f"DELETE FROM contents WHERE row IN {theirs}", (source, last))
+        execute(f"DELETE FROM rows WHERE id IN {theirs}", (source, last))
+        execute("UPDATE changes SET classes = '[]' WHERE position <= ?", (position,))
+        execute(
+            "DELETE FROM names WHERE label NOT IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(labels)),),
+        )
 
 
 def write_links(execute: Any, links: Iterable[Link]) -> None:
