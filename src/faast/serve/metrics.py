@@ -15,7 +15,8 @@ from faast._version import __version__
 from faast.serve.jobs.job import Status
 from faast.serve.jobs.jobs import Jobs
 from faast.serve.tasks.counters import COUNTERS
-from faast.serve.tasks.folder import TaskFolder
+from faast.serve.tasks.folder import TaskFolder, look_at
+from faast.serve.tasks.task import Task
 
 NO_ROUTE = "none"
 """Stands for the route of requests that were refused before one was found."""
@@ -71,13 +72,11 @@ class Metrics:
         waiting = _of_tasks("faast_waiting_rows", "Rows that wait for a label.")
         classes = _of_tasks("faast_classes", "Classes.")
         size = _of_tasks("faast_state_bytes", "Memory of what is learned.")
-        for task in self._folder.tasks:
-            state = task.state
-            rows.add_metric([task.name], state.n_rows)
-            waiting.add_metric([task.name], task.waiting)
-            classes.add_metric([task.name], len(task.classes))
-            size.add_metric([task.name], state.nbytes)
-        yield from (rows, waiting, classes, size)
+        families = rows, waiting, classes, size
+        for name, *values in look_at(self._folder.tasks, _sizes):
+            for family, value in zip(families, values, strict=True):
+                family.add_metric([name], value)
+        yield from families
         if self._jobs is not None:
             found = Counting(job.status for job in self._jobs.list())
             jobs = GaugeMetricFamily("faast_jobs", "Uploads by their status.", labels=["status"])
@@ -88,6 +87,12 @@ class Metrics:
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _sizes(task: Task) -> tuple[str, int, int, int, int]:
+    """Return the name of a task, and its numbers of rows, waiting rows, classes and bytes."""
+    state = task.state
+    return task.name, state.n_rows, task.waiting, len(task.classes), state.nbytes
 
 
 def _of_tasks(name: str, what: str) -> GaugeMetricFamily:

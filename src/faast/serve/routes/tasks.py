@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from faast.serve.fields import MAX_LABEL, Request
 from faast.serve.problems import RESPONSES
 from faast.serve.routes.dependencies import Folder, TheTask, Who
-from faast.serve.tasks.folder import NAME_PATTERN
+from faast.serve.tasks.folder import NAME_PATTERN, look_at
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.task import Task
 
@@ -58,8 +58,7 @@ class TasksAnswer(BaseModel):
 @router.get("")
 def list_tasks(folder: Folder) -> TasksAnswer:
     """List the tasks."""
-    tasks = [describe(task) for task in folder.tasks]
-    return TasksAnswer(tasks=tasks, unserved=folder.unserved)
+    return TasksAnswer(tasks=look_at(folder.tasks, describe), unserved=folder.unserved)
 
 
 @router.post("", status_code=201)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from faast.core.persistence import sync_folder
 from faast.serve.problems import RequestError
@@ -16,6 +18,8 @@ from faast.serve.tasks.log import remove_orphans
 from faast.serve.tasks.state import TaskState
 from faast.serve.tasks.storage import LOG_SUFFIX, MODEL_SUFFIX, create_task, delete_files
 from faast.serve.tasks.task import Task
+
+Found = TypeVar("Found")
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """Names of tasks: no dots or slashes, so that a name is never a path."""
@@ -52,9 +56,10 @@ class TaskFolder:
                     raise ValueError("a task is named in letters, digits, - and _, up to 64")
                 self._tasks[name] = open_task(path, name)
             except OSError as error:
-                self.unserved[name] = f"{error}; faast serve must be able to write in its folder"
+                why = f"{error}; faast serve must be able to write in its folder"
+                self.unserved[name] = self._without_path(why)
             except (ValueError, ImportError) as error:
-                self.unserved[name] = str(error)
+                self.unserved[name] = self._without_path(str(error))
 
     @property
     def tasks(self) -> list[Task]:
@@ -144,8 +149,24 @@ class TaskFolder:
                 delete_files(self.path, name)
             raise
 
+    def _without_path(self, why: str) -> str:
+        """Return a message without the place of the folder, which clients need not know."""
+        return why.replace(f"{self.path}{os.sep}", "").replace(str(self.path), "the folder")
+
     def close(self) -> None:
         """Write all model files, and give the tasks free for other processes."""
         for task in self.tasks:
             with suppress(OSError):  # the log has everything
                 task.close()
+
+
+def look_at(tasks: Iterable[Task], look: Callable[[Task], Found]) -> list[Found]:
+    """Return what a function finds in each task; those deleted meanwhile are left out."""
+    found = []
+    for task in tasks:
+        try:
+            found.append(look(task))
+        except RequestError as error:
+            if error.status_code != 404:
+                raise
+    return found

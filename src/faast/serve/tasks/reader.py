@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from faast.encoders.base import Features
+from faast.serve.problems import RequestError
 from faast.serve.tasks.records import Change, NewRow, Row, Standing
 from faast.serve.tasks.schema import CHANGE, change_of, unpack
 
@@ -169,8 +170,13 @@ class LogReader:
 
     @contextmanager
     def _reading(self) -> Iterator[Any]:
-        with closing(self._connect()) as connection:
-            yield connection.execute
+        try:
+            with closing(self._connect()) as connection:
+                yield connection.execute
+        except sqlite3.Error as error:
+            if self.path.exists():
+                raise
+            raise RequestError(404, f"the task {self.path.stem} was deleted") from error
 
 
 def _row_of(line: Sequence[Any]) -> Row:
