@@ -131,10 +131,18 @@ class GaussianClasses:
 
     def solve(self, metric: Metric) -> SolvedClasses:
         """Factorise A for a metric."""
+        triangle = self._factorise(metric)
+        return SolvedClasses(self, metric, triangle, triangle.divide(self.means))
+
+    def _factorise(self, metric: Metric) -> Triangle:
         A = metric.gain * self.scatter
         A[np.diag_indices(len(A))] += metric.floor
-        triangle = Triangle.of(A)
-        return SolvedClasses(self, metric, triangle, triangle.divide(self.means))
+        try:
+            return Triangle.of(A)
+        except np.linalg.LinAlgError:  # no rows have such sums: a forged file, or much rounding
+            values, vectors = np.linalg.eigh(self.scatter)
+            root = vectors * np.sqrt(metric.gain * np.maximum(values, 0.0) + metric.floor)
+            return Triangle(np.linalg.qr(root.T, mode="r").T)
 
     def left_out(self, rows: RowArrays) -> ClassesLeftOut:
         """Prepare leave-one-out scores of rows, which must be among the learned ones."""

@@ -11,6 +11,9 @@ from scipy.linalg.lapack import dpocon, dpotrf
 from faast._utils.arrays import FloatArray
 
 
+TINY = 1e-300
+
+
 @dataclass(frozen=True, eq=False)
 class Triangle:
     """A lower triangular matrix L (r, r); LAPACK sees C-ordered arrays as their transposes."""
@@ -45,7 +48,8 @@ class Triangle:
         """Estimate the condition of L Lᵀ, whose largest column sum of absolute entries is known."""
         if not self.lower.size:
             return 1.0
-        return 1.0 / float(dpocon(self.lower.T, norm, uplo="U")[0])
+        reciprocal = float(dpocon(self.lower.T, norm, uplo="U")[0])  # 0 where it is too small
+        return 1.0 / max(reciprocal, TINY)
 
     def _solve(self, rows: FloatArray, transposed: int) -> FloatArray:
         if not rows.size:
