@@ -11,8 +11,8 @@ serve: .venv/serve ## teach and ask on a page, with an example task
 	$(BIN)/python examples/serve.py build/tasks
 	$(BIN)/faast serve build/tasks
 
-test: .venv/full ## run every test
-	$(BIN)/python -m pytest
+test: .venv/full ## run every test, on all processors
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 attack: .venv/full ## hours: the randomised tests, many times longer than elsewhere
 	FAAST_HISTORIES=50000 FAAST_FORGERIES=20000 FAAST_KILLS=1000 $(BIN)/python -m pytest \

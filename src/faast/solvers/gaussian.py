@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import qr
 
 from faast._utils.arrays import FloatArray, IntArray
 from faast.core.moments import Moments
@@ -113,6 +114,11 @@ class GaussianClasses:
         scatter /= scale
         scatter /= scale[:, None]
         scatter[np.diag_indices(len(scatter))] += rounding.max()
+        if (
+            scatter.diagonal().min() < 0.0
+        ):  # no rows have such sums: they are those of a forged file
+            root = _root(scatter)
+            scatter = root @ root.T
         frame = Frame(centre, scale)
         means = frame.coordinates(means)
         means[~seen] = 0.0
@@ -140,9 +146,9 @@ class GaussianClasses:
         try:
             return Triangle.of(A)
         except np.linalg.LinAlgError:  # no rows have such sums: a forged file, or much rounding
-            values, vectors = np.linalg.eigh(self.scatter)
-            root = vectors * np.sqrt(metric.gain * np.maximum(values, 0.0) + metric.floor)
-            return Triangle(np.linalg.qr(root.T, mode="r").T)
+            root = _root(self.scatter, metric.gain, metric.floor)
+            upper: FloatArray = qr(root.T, mode="r")[0]
+            return Triangle(upper.T)
 
     def left_out(self, rows: RowArrays) -> ClassesLeftOut:
         """Prepare leave-one-out scores of rows, which must be among the learned ones."""
@@ -282,6 +288,12 @@ class ClassesLeftOut:
         """Return zᵀA⁻¹z, shape (n,), and zᵀA⁻¹m_c, shape (n, C), with no row left out."""
         rows = solved.triangle.divide(self.coordinates)
         return np.einsum("ij,ij->i", rows, rows), rows @ solved.means.T
+
+
+def _root(matrix: FloatArray, gain: float = 1.0, floor: float = 0.0) -> FloatArray:
+    """Return R with R Rᵀ = gain · S + floor · I, where S is a matrix with 0 for eigenvalues < 0."""
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * np.sqrt(gain * np.maximum(values, 0.0) + floor)
 
 
 def walk_downhill(loss: Callable[[int], float], n: int) -> int:

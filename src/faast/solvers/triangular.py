@@ -10,7 +10,6 @@ from scipy.linalg.lapack import dpocon, dpotrf
 
 from faast._utils.arrays import FloatArray
 
-
 TINY = 1e-300
 
 
