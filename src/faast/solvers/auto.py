@@ -310,6 +310,11 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     """Take the half-steps along the gradient of the leave-one-out log-loss."""
     classes, Z, weights = view.classes, view.left_out.coordinates, rows.weights
     own, n_classes = (np.arange(len(Z)), view.left_out.codes), len(classes.counts)
+    size = float(np.vdot(Z, Z))
+    if size < TINY:
+        return scored  # all rows are equal, and no step leads anywhere
+    unit = 2.0 ** round(0.5 * np.log2(size))  # changes no digit, and float32 does not overflow
+    Z = Z / unit
     energy = np.einsum("ij,ij->i", Z, Z)
     rough = Z.astype(np.float32)  # a direction needs few digits
     scores, pulls = scored.loo_scores.copy(), np.zeros(scored.loo_scores.shape)
@@ -331,7 +336,7 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     scores += scored.loo_scores
     scores -= pulls
     found, frame = scored.weights, classes.frame
-    total = (frame.lift(total.T) / frame.scale).T
+    total = (frame.lift(total.T) / (unit * frame.scale)).T
     moved = replace(found, matrix=found.matrix + total, bias=found.bias - frame.centre @ total)
 
     def leave_out(left: RowArrays) -> FloatArray:

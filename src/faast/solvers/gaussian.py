@@ -147,8 +147,7 @@ class GaussianClasses:
             return Triangle.of(A)
         except np.linalg.LinAlgError:  # no rows have such sums: a forged file, or much rounding
             root = _root(self.scatter, metric.gain, metric.floor)
-            upper: FloatArray = qr(root.T, mode="r")[0]
-            return Triangle(upper.T)
+            return Triangle(np.asarray(qr(root.T, mode="r")[0].T, dtype=np.float64))
 
     def left_out(self, rows: RowArrays) -> ClassesLeftOut:
         """Prepare leave-one-out scores of rows, which must be among the learned ones."""
