@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+import time
 
 import pytest
 from starlette.datastructures import Headers
@@ -158,6 +159,27 @@ def test_tokens_are_made_and_revoked_while_the_server_runs(mail, tmp_path):
     assert_problem(mail.get("/v1/tasks", headers=bearing(secret)), 401)
     (tmp_path / "tokens.json").unlink()  # nobody gets in because the file is gone
     assert_problem(mail.get("/v1/tasks"), 401)
+
+
+def test_a_token_that_is_revoked_while_a_body_comes_teaches_nothing(server, tmp_path):
+    tokens = TokenFile(tmp_path)
+    boss, late = tokens.create("boss", "admin"), tokens.create("late", "teach")
+
+    def body():
+        yield b"text,label\nlost card,"
+        while not list(tmp_path.glob("jobs/*")):
+            time.sleep(0.01)
+        tokens.revoke("late")
+        yield b"card\n"
+
+    with server.running(tmp_path) as http:
+        http.post("/v1/tasks", json={"name": "mail"}, headers=bearing(boss))
+        answer = http.post(
+            "/v1/tasks/mail/uploads?format=csv", content=body(), headers=bearing(late)
+        )
+        assert_problem(answer, 401)
+        assert http.get("/v1/jobs", headers=bearing(boss)).json() == {"jobs": []}
+        assert not list(tmp_path.glob("jobs/*"))
 
 
 def test_the_folder_keeps_a_hash_that_only_its_owner_reads(tmp_path):

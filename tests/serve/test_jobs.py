@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from faast.serve.fields import MAX_PICTURE
 from faast.serve.jobs import upload
 from tests.serve.conftest import ROWS, serving, state_of, teach
 from tests.serve.ledger import rows_of, state_of_rows
@@ -168,6 +169,22 @@ def test_an_archive_with_a_huge_table_of_contents_is_refused(pictures):
     assert "too large" in job["detail"]
 
 
+def test_an_archive_of_too_many_files_is_refused(pictures, monkeypatch):
+    monkeypatch.setattr("faast.serve.jobs.pictures.MAX_FILES", 2)
+    job = uploaded(pictures, zipped({f"a/{i}.png": picture(i) for i in range(3)}), "zip")
+    assert (job["status"], job["done"]) == ("failed", 0)
+    assert "it may hold 2 files" in job["detail"]
+
+
+def test_an_archive_that_unpacks_to_far_more_than_itself_is_refused(pictures):
+    padded = picture(1) + bytes(MAX_PICTURE - 1_000)
+    job = uploaded(pictures, zipped({f"a/{i}.png": padded for i in range(3)}), "zip")
+    assert (job["status"], job["done"]) == ("failed", 0)
+    assert "'a/1.png', the pictures have more than 10 times the bytes of" in job["detail"]
+    assert pictures.get("/v1/tasks/mail").json()["rows"] == 0
+    assert uploaded(pictures, zipped({"a/0.png": padded}), "zip")["status"] == "done"
+
+
 def test_numbers_stand_in_a_column_each_or_in_a_list(client):
     client.post("/v1/tasks", json={"name": "mail", "kind": "numbers"})
     assert uploaded(client, "a,b,label\n1,-2.5,x\n3,4,y\n")["status"] == "done"
@@ -175,7 +192,8 @@ def test_numbers_stand_in_a_column_each_or_in_a_list(client):
     rows = client.get("/v1/tasks/mail/rows").json()["rows"]
     assert [row["numbers"] for row in rows] == [[1, -2.5], [3, 4], [5, 6]]
     for body, named in (
-        ("a,b,label\n1,2,x\n1,two,x\n", "line 3, column 'b': 'two' is no number"),
+        ("a,b,label\n1,2,x\n1,two,x\n", "line 3, column 'b': it is no number"),
+        ('numbers,label\n"' + "[" * 100_000 + '",x\n', "line 2, column 'numbers'"),
         ("a,b,label\n1,2,x\n1,nan,x\n", "line 3, column 'numbers', number 2"),
         ("a,b,c,label\n1,2,3,x\n", "rows of this task have 2 numbers, got 3"),
     ):
@@ -207,6 +225,40 @@ def test_a_cancelled_job_keeps_what_it_taught_until_that_is_undone(mail, small_b
     assert mail.get("/v1/tasks/mail").json()["rows"] == len(ROWS) + told["done"]
 
 
+def test_a_job_that_was_cancelled_while_it_waited_stays_so(empty, small_batches):
+    body = "text,label\n" + "".join(f"row {i},label\n" for i in range(4_000))
+    jobs = [
+        empty.post("/v1/tasks/mail/uploads?format=csv", content=body).json()["id"] for _ in range(3)
+    ]
+    for job in reversed(jobs):
+        assert empty.delete(f"/v1/jobs/{job}").json()["status"] == "cancelled"
+    assert uploaded(empty, CSV)["status"] == "done"  # so the job before it had its turn
+    assert ended(empty, jobs[2])["status"] == "cancelled"
+
+
+def test_a_source_is_forgotten_with_all_of_its_uploads(empty, small_batches, tmp_path):
+    rows = "".join(f"row {i},label,secret person\n" for i in range(4_000))
+    assert uploaded(empty, "text\n\n", source="secret person")["status"] == "failed"
+    assert uploaded(empty, "secret person,a\nx,y\n")["status"] == "failed"
+    running = empty.post(
+        "/v1/tasks/mail/uploads?format=csv", content=f"text,label,source\n{rows}"
+    ).json()["id"]
+    while not empty.get(f"/v1/jobs/{running}").json()["done"]:
+        time.sleep(0.01)
+    wanted = {"source": "secret person"}
+    refused = empty.post("/v1/tasks/mail/forget-source", json=wanted)
+    assert refused.status_code == 409
+    assert "or cancel it" in refused.json()["detail"]
+    empty.delete(f"/v1/jobs/{running}")
+    taught = empty.get("/v1/tasks/mail").json()["rows"]
+    certificate = empty.post("/v1/tasks/mail/forget-source", json=wanted).json()
+    assert certificate["rows_forgotten"] == taught
+    assert empty.get("/v1/tasks/mail").json()["rows"] == 0
+    assert "secret" not in empty.get("/v1/jobs").text
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in files if b"secret person" in path.read_bytes()] == []
+
+
 def test_a_stopped_server_goes_on_with_its_jobs_at_the_next_start(tmp_path, small_batches):
     texts = [f"row {i}" for i in range(300)]
     with serving(tmp_path) as client:
@@ -222,6 +274,20 @@ def test_a_stopped_server_goes_on_with_its_jobs_at_the_next_start(tmp_path, smal
     with serving(tmp_path) as client:
         assert ended(client, job)["done"] == 300
         assert [path.suffix for path in (tmp_path / "jobs").iterdir()] == [".json"]
+
+
+@pytest.mark.parametrize("record", ['{"id": "x", "new_member": 1}', "{", "[]", '{"id": "x"}', "7"])
+def test_a_record_of_a_job_that_cannot_be_read_is_left_alone(tmp_path, caplog, record):
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "x.json").write_text(record)
+    (tmp_path / "jobs" / "x.upload").write_text(CSV)
+    with serving(tmp_path) as client:
+        assert client.get("/v1/jobs").json() == {"jobs": []}
+        client.post("/v1/tasks", json={"name": "mail"})
+        assert uploaded(client, CSV)["status"] == "done"
+    assert "x.json" in caplog.text
+    assert (tmp_path / "jobs" / "x.json").read_text() == record
+    assert (tmp_path / "jobs" / "x.upload").read_text() == CSV
 
 
 def test_a_job_never_teaches_another_task_of_the_same_name(tmp_path, small_batches):

@@ -83,7 +83,10 @@ class Guard:
                 await problem_response(problem)(scope, receive, send_with_headers)
                 return
             scope.setdefault("state", {})["client"] = client
-            await self.app(scope, limit_body(scope["path"], headers, receive), send_with_headers)
+            receive = limit_body(scope["path"], headers, receive)
+            if client is not None and client is not LOCAL:
+                receive = self._require_still_known(headers, receive)
+            await self.app(scope, receive, send_with_headers)
 
     def _require_own(self, scheme: str, headers: Headers) -> None:
         host = ", ".join(headers.getlist("host"))  # of several, a proxy may take another one
@@ -113,13 +116,29 @@ class Guard:
             return Client(token.name, token.scope)
         if secret is None and path in OPEN:
             return None
+        if secret is not None:
+            raise _unknown()
         raise RequestError(
             401,
-            "the token is not known; it may have been revoked"
-            if secret is not None
-            else "a token is needed: send it in the header Authorization: Bearer TOKEN",
+            "a token is needed: send it in the header Authorization: Bearer TOKEN",
             CHALLENGE,
         )
+
+    def _require_still_known(self, headers: Headers, receive: Receive) -> Receive:
+        """Return a `receive` that raises a RequestError if the token is revoked before the end."""
+
+        async def receive_of_known() -> Message:
+            message = await receive()
+            last = message["type"] == "http.request" and not message.get("more_body", False)
+            if last and self.tokens.find(_secret(headers) or "") is None:
+                raise _unknown()
+            return message
+
+        return receive_of_known
+
+
+def _unknown() -> RequestError:
+    return RequestError(401, "the token is not known; it may have been revoked", CHALLENGE)
 
 
 def _secret(headers: Headers) -> str | None:

@@ -41,6 +41,19 @@ def hostile(address):
     return address
 
 
+def test_a_command_to_copy_has_no_control_character(visiting, address):
+    with httpx.Client(base_url=address) as client:
+        for name, text in {"plain": "lost card", "control": "lost\x03touch /tmp/owned\r"}.items():
+            client.post("/v1/tasks", json={"name": name}).raise_for_status()
+            rows = [{"text": text, "label": "card"}]
+            client.post(f"/v1/tasks/{name}/rows", json={"rows": rows}).raise_for_status()
+    for name, shown in {"plain": "--row 'lost card'", "control": "--row 'some text'"}.items():
+        visitor = visiting(address)
+        visitor.open(f"{name}/take")
+        visitor.shows(shown)
+        assert "owned" not in visitor.page.content()
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_nothing_that_people_write_is_run_or_breaks_the_page(visiting, hostile, view):
     visitor = visiting(hostile, viewport={"width": 390, "height": 844})

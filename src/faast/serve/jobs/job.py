@@ -76,8 +76,16 @@ class Job:
 
     @classmethod
     def load(cls, path: Path) -> Job:
-        """Return the job of a record."""
-        return cls(**json.loads(path.read_bytes()))
+        """Return the job of a record; raises a ValueError if it is none that this version wrote."""
+        try:
+            job = cls(**json.loads(path.read_bytes()))
+            if job.status not in ("waiting", *ENDED):
+                raise ValueError(f"its status is {job.status!r}")
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{path} is no record of an upload that this version wrote ({error})"
+            ) from error
+        return job
 
     def upload(self, folder: Path) -> Path:
         """Return the path of the uploaded file."""

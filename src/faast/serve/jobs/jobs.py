@@ -17,12 +17,12 @@ from threading import Event, Lock
 
 from faast.core.persistence import sync_folder
 from faast.data import DataError
-from faast.serve.failures import log_failure
+from faast.serve.failures import LOG, log_failure
 from faast.serve.jobs.job import RECORD_SUFFIX, UPLOAD_SUFFIX, Job, Status
 from faast.serve.jobs.upload import Format, Upload
 from faast.serve.problems import RequestError
 from faast.serve.tasks.folder import TaskFolder
-from faast.serve.tasks.records import Batch, Change
+from faast.serve.tasks.records import Batch, Certificate, Change
 from faast.serve.tasks.task import Task
 
 FOLDER = "jobs"
@@ -55,16 +55,24 @@ class Jobs:
         self._tasks = tasks
         self.path = tasks.path / FOLDER
         self._changing = Lock()
+        self._registering = Lock()
         self._stopping = Event()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
-        records = [Job.load(path) for path in self.path.glob(f"*{RECORD_SUFFIX}")]
+        records: list[Job] = []
+        self._unread: set[Path] = set()
+        for path in self.path.glob(f"*{RECORD_SUFFIX}"):
+            try:
+                records.append(Job.load(path))
+            except (ValueError, OSError) as error:
+                LOG.warning("%s; the upload is left where it is", error)
+                self._unread.add(path.with_suffix(UPLOAD_SUFFIX))
         self._jobs = {job.id: job for job in sorted(records, key=lambda job: job.created)}
 
     def start(self) -> None:
         """Go on with all jobs that have not ended, and remove what a crash left behind."""
         known = {job.upload(self.path) for job in self._jobs.values() if not job.ended}
         for suffix in (UPLOAD_SUFFIX, INCOMING_SUFFIX):
-            for path in set(self.path.glob(f"*{suffix}")) - known:
+            for path in set(self.path.glob(f"*{suffix}")) - known - self._unread:
                 path.unlink()
         for job in self._jobs.values():
             if not job.ended:
@@ -115,7 +123,7 @@ class Jobs:
         except OSError:
             job.remove(self.path, record=True)
             raise
-        with self._changing:
+        with self._registering, self._changing:
             self._jobs[job.id] = job
         self._threads.submit(self._run, job)
         return job
@@ -155,6 +163,37 @@ class Jobs:
             raise RequestError(409, "the job is not at its end; cancel it first")
         return self._task(job).forget_upload(job.id, who)
 
+    def forget_source(self, task: Task, source: str, who: str | None) -> Certificate:
+        """Forget a source of a task, in the records of its jobs too; see `Task.forget_source`.
+
+        Raises a RequestError if an upload to the task is not at its end: it may hold more rows.
+        """
+        with self._registering:
+            jobs = [job for job in self.list() if job.task == task.name]
+            if not all(job.ended for job in jobs):
+                raise RequestError(
+                    409,
+                    "an upload to this task is not at its end and may hold rows of the source; "
+                    "wait until it is, or cancel it",
+                )
+            try:
+                for job in jobs:
+                    self._forget_source(job, source)
+            except OSError as error:
+                raise RequestError(
+                    507, f"the record of an upload could not be written ({error}); make room"
+                ) from error
+            return task.forget_source(source, who)
+
+    def _forget_source(self, job: Job, source: str) -> None:
+        """Erase a source, and what may repeat one of its rows, from the record of an ended job."""
+        if job.source == source:
+            job.source = None
+        if job.status == "failed":
+            job.detail = "a source was forgotten, so what went wrong is no longer known"
+        job.save(self.path)
+        job.remove(self.path, record=False)
+
     def _task(self, job: Job) -> Task:
         task = self._tasks.task(job.task)
         if task.started != job.started:
@@ -163,7 +202,8 @@ class Jobs:
 
     def _run(self, job: Job) -> None:
         """Check the whole file, so that a bad one changes nothing; then teach it."""
-        job.status = "running"
+        if not self._begin(job):
+            return
         try:
             task = self._task(job)
             job.done = task.taught_by(job.id)
@@ -183,6 +223,14 @@ class Jobs:
         except Exception as error:
             log_failure(error, f"teaching the upload {job.id}")
             self._settle(job, "failed", "the server made a mistake; its log says which")
+
+    def _begin(self, job: Job) -> bool:
+        """Return whether a job runs from now on; not if it was cancelled while it waited."""
+        with job.lock:
+            if job.ended:
+                return False
+            job.status = "running"
+            return True
 
     def _teach(self, job: Job, task: Task, upload: Upload) -> bool:
         """Teach what is left of a file; return whether all of it was taught."""

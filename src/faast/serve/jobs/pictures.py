@@ -15,8 +15,11 @@ from faast.data.images import SUFFIXES
 MAX_FILES = 65_535
 """Files that an archive may hold: as many as zip archives without extensions can."""
 
-MAX_DIRECTORY = 64 * 2**20
+MAX_DIRECTORY = 16 * 2**20
 """Bytes of the table of contents of an archive, which is read into memory."""
+
+MAX_GROWTH = 10
+"""Bytes that pictures may have for each byte of their archive: their formats are compressed."""
 
 _END = b"PK\x05\x06"
 _END_ZIP64 = b"PK\x06\x07"
@@ -52,10 +55,12 @@ class Pictures:
         self._path, self._max_bytes = path, max_bytes
         try:
             with zipfile.ZipFile(path) as archive:
-                files = [entry for entry in archive.infolist() if not entry.is_dir()]
+                entries = archive.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise DataError(f"the file is no zip archive: {error}") from error
-        shown = [(entry, _parts(entry.filename)) for entry in files]
+        if len(entries) > MAX_FILES:
+            raise _too_many()
+        shown = [(entry, _parts(entry.filename)) for entry in entries if not entry.is_dir()]
         shown = [(entry, parts) for entry, parts in shown if parts]
         found = [(e, parts) for e, parts in shown if parts[-1].lower().endswith(SUFFIXES)]
         self.left_out = len(shown) - len(found)
@@ -71,11 +76,19 @@ class Pictures:
         )
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        left = self._max_bytes + MAX_GROWTH * self._path.stat().st_size
         with zipfile.ZipFile(self._path) as archive:
             for entry, parts in self._pictures:
                 place = f"the picture {'/'.join(parts)!r}"
                 label = parts[0] if len(parts) > 1 else None
-                yield place, {"picture": self._unpack(archive, entry, place), "label": label}
+                picture = self._unpack(archive, entry, place)
+                left -= len(picture)
+                if left < 0:
+                    raise DataError(
+                        f"up to {place}, the pictures have more than {MAX_GROWTH} times the bytes "
+                        "of the archive; store them in it without compression"
+                    )
+                yield place, {"picture": picture, "label": label}
 
     def _unpack(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: str) -> bytes:
         """Return a file, of which no more is unpacked than a picture may have."""
@@ -113,6 +126,10 @@ def _require_small_directory(path: Path) -> None:
         raise DataError("the file is no zip archive, or was cut off; upload it again")
     (size,) = struct.unpack_from("<L", tail, at + 12)
     if tail[max(0, at - 20) : at].startswith(_END_ZIP64) or size > MAX_DIRECTORY:
-        raise DataError(
-            f"the archive is too large: it may hold {MAX_FILES} files; upload several archives"
-        )
+        raise _too_many()
+
+
+def _too_many() -> DataError:
+    return DataError(
+        f"the archive is too large: it may hold {MAX_FILES} files; upload several archives"
+    )

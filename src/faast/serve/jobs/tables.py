@@ -147,7 +147,7 @@ def _cell(name: str, cell: str) -> Any:
     if name == "numbers":
         try:
             return json.loads(cell)
-        except ValueError:
+        except (ValueError, RecursionError):
             return cell
     if name in ABOUT and not cell.strip():
         return None
@@ -158,7 +158,7 @@ def _number(cell: str, place: str, name: str) -> float:
     try:
         return float(cell)
     except ValueError as error:
-        raise DataError(f"{place}, column {name!r}: {cell[:40]!r} is no number") from error
+        raise DataError(f"{place}, column {name!r}: it is no number") from error
 
 
 def _mark(text: str) -> str:

@@ -31,9 +31,17 @@ async def the_task(task: str, folder: Folder) -> Task:
     return folder.task(task)
 
 
-async def the_jobs(request: Request) -> Jobs:
-    """Return the jobs of the folder; raises a RequestError if other processes change it."""
+async def the_jobs_if_any(request: Request) -> Jobs | None:
+    """Return the jobs of the folder; None if other processes change it."""
     jobs: Jobs | None = request.app.state.jobs
+    return jobs
+
+
+JobsIfAny = Annotated[Jobs | None, Depends(the_jobs_if_any)]
+
+
+async def the_jobs(jobs: JobsIfAny) -> Jobs:
+    """Return the jobs of the folder; raises a RequestError if other processes change it."""
     if jobs is None:
         raise RequestError(
             501, "with --ray no files are taken; upload to faast serve without it, then start it so"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from faast.serve.fields import Label, Request
 from faast.serve.problems import RESPONSES
-from faast.serve.routes.dependencies import TheTask, Who
+from faast.serve.routes.dependencies import JobsIfAny, TheTask, Who
 
 router = APIRouter(prefix="/v1/tasks/{task}", tags=["sources"], responses=RESPONSES)
 
@@ -38,6 +40,10 @@ def list_sources(task: TheTask) -> dict[str, int]:
 
 
 @router.post("/forget-source")
-def forget_source(task: TheTask, given: Source, who: Who) -> CertificateAnswer:
-    """Forget all rows of a source exactly, and erase them from the log. This cannot be undone."""
-    return CertificateAnswer(**task.forget_source(given.source, who)._asdict())
+def forget_source(task: TheTask, given: Source, who: Who, jobs: JobsIfAny) -> CertificateAnswer:
+    """Forget all rows of a source exactly, and erase them from the log. This cannot be undone.
+
+    It is refused while an upload to the task is being taught.
+    """
+    forget = task.forget_source if jobs is None else partial(jobs.forget_source, task)
+    return CertificateAnswer(**forget(given.source, who)._asdict())

@@ -59,6 +59,7 @@ export async function show(context) {
 }
 
 const LONG = 60; // letters of an example that are shown
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/u; // a terminal would obey control characters
 const MANY = 12; // numbers of an example that are shown
 
 /** Return a learned row as an example, as a shell, Python and JSON write it. */
@@ -81,7 +82,7 @@ async function exampleOf({ at, task, signal }) {
     };
   }
   const kept = rows[0]?.text;
-  const text = kept && kept.length <= LONG && !kept.includes("\n") ? kept : "some text";
+  const text = kept && kept.length <= LONG && !UNSEEN.test(kept) ? kept : "some text";
   return {
     shell: `--row ${quoted(text)}`,
     python: JSON.stringify([text]),
