@@ -70,13 +70,26 @@ def test_rows_without_a_label_wait_for_one_and_name_the_source_of_the_upload(emp
     ]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_with_other_separators_is_read_by_its_header(empty, separator):
+    rows = [("text", "label"), ('"lost, or stolen"', "card"), ("top up, please", "top up")]
+    body = "\ufeff" + "".join(separator.join(row) + "\r\n" for row in rows)
+    assert uploaded(empty, body.encode())["status"] == "done"
+    assert list(rows_of(empty).values()) == [
+        ("lost, or stolen", "card", None),
+        ("top up, please", "top up", None),
+    ]
+
+
 BAD = [
     ("csv", "text,label\nlost card,card\n  ,card\n", "line 3, column 'text'"),
     ("csv", 'text,label\nlost card,card\n"it\'s lost",a\tb\n', "line 3, column 'label'"),
     ("csv", "text,label\nlost card,card\nlost\n", "line 3: 1 fields, the header has 2"),
     ("csv", 'text,label\n"lost card,card\ntop up,top up\n', "line 2: "),
     ("csv", "text,label\nlost card,card\ncaf\xe9,card\n".encode("latin1"), "line 3, column 'text'"),
-    ("csv", "a,b\nlost card,card\n", "name the one that holds the rows 'text'"),
+    ("csv", "a,b,label\nlost,card,card\n", "name the one that holds the rows 'text'"),
+    ("csv", "a,b\nlost card,card\n", "begins with 'a,b', which names no known column"),
+    ("csv", "lost card;card\n", "must name the columns, such as text,label"),
     ("csv", "", "empty"),
     ("csv", "text,label\n", "no rows"),
     ("jsonl", '{"text": "lost card", "label": "card"}\n{"text": 7}\n', "line 2, column 'text'"),

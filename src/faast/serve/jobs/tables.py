@@ -1,5 +1,8 @@
 """Tables of rows: CSV and JSON lines, as they are uploaded and exported.
 
+Spreadsheets in much of Europe write CSV with semicolons, and some programs with tabs. The header
+tells which: the separator that finds known names of columns in it.
+
 A spreadsheet runs a cell that begins with =, +, - or @ as a formula, so such a text is exported to
 CSV behind an apostrophe, which spreadsheets take for the mark of a text, and read without it. JSON
 lines hold every text as it is.
@@ -17,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from faast.data import DataError
-from faast.data.columns import ROW_COLUMNS, resolve_label
+from faast.data.columns import LABEL_COLUMNS, ROW_COLUMNS, resolve_label
 from faast.data.delimited import CsvReader
 from faast.data.reader import Reader, Record
 from faast.data.text_file import TextFile
@@ -31,6 +34,23 @@ NAME = "the file"
 
 ABOUT = ("label", "source", "confirmed")
 """Columns about a row, beside those of the row itself."""
+
+KNOWN = frozenset(
+    ("text", "picture", "numbers", "id", *ROW_COLUMNS["text"], *LABEL_COLUMNS, *ABOUT)
+)
+"""Names of columns that a header of CSV is recognised by."""
+
+
+class _Semicolons(CsvReader):
+    delimiter = ";"
+
+
+class _Tabs(CsvReader):
+    delimiter = "\t"
+
+
+READERS = (CsvReader, _Semicolons, _Tabs)
+"""By the separator; the first is taken where several find as many columns."""
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]")
 _MARKED = re.compile(r"'+[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]")
@@ -48,11 +68,12 @@ def csv_rows(path: Path, column: str) -> Iterator[tuple[str, Fields]]:
     Raises
     ------
     DataError
-        If the file cannot be read, or it is not clear which column holds the rows.
+        If the file cannot be read, no column has a known name, or it is not clear which column
+        holds the rows.
     """
     file = TextFile(path)
     file.name = NAME
-    reader = CsvReader(file)
+    reader = _recognise(file, column)
     chosen: dict[str, str] = {}
     several: list[str] = []
 
@@ -113,6 +134,26 @@ def write_json(rows: Iterable[NewRow], column: str) -> Iterator[str]:
     for row in rows:
         about = {name: getattr(row, name) for name in ABOUT}
         yield json.dumps({column: _readable(row.raw), **about}, ensure_ascii=False) + "\n"
+
+
+def _recognise(file: TextFile, column: str) -> Reader:
+    """Return the reader whose separator finds the most known names in the header."""
+    header = file.first_line()
+    if not header.strip():
+        return CsvReader(file)  # it says what is wrong with the first line
+    known = [len(KNOWN.intersection(_names(header, reader.delimiter))) for reader in READERS]
+    if not any(known):
+        raise DataError(
+            f"{NAME} begins with {header.strip()[:80]!r}, which names no known column; the first "
+            f"line must name the columns, such as {column},label (separated by commas, semicolons "
+            "or tabs)"
+        )
+    return READERS[known.index(max(known))](file)
+
+
+def _names(header: str, delimiter: str) -> list[str]:
+    cells = next(csv.reader([header], delimiter=delimiter), [])
+    return [cell.strip() for cell in cells]
 
 
 def _choose(
