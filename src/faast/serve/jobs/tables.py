@@ -136,7 +136,7 @@ def write_json(rows: Iterable[NewRow], column: str) -> Iterator[str]:
         yield json.dumps({column: _readable(row.raw), **about}, ensure_ascii=False) + "\n"
 
 
-def _recognise(file: TextFile, column: str) -> Reader:
+def _recognise(file: TextFile, column: str) -> CsvReader:
     """Return the reader whose separator finds the most known names in the header."""
     header = file.first_line()
     if not header.strip():
