@@ -128,3 +128,48 @@ def test_one_key_corrects_a_label_and_one_keeps_it(visitor, address):
             if row["id"] in ids[:2]
         }
         assert labels == {first: ("cat", False), second: ("dog", True)}
+
+
+def test_while_a_change_is_computed_its_row_is_gone_and_keys_are_left_out(visitor, address):
+    with httpx.Client(base_url=address) as client:
+        client.post("/v1/tasks", json={"name": "slow"})
+        rows = [{"text": "good", "label": "yes"}, {"text": "bad", "label": "no"}]
+        rows += [{"text": f"waiting {number}"} for number in range(4)]
+        client.post("/v1/tasks/slow/rows", json={"rows": rows})
+        visitor.open("slow/label")
+        page, held = visitor.page, []
+
+        def hold(route):
+            held.append(route) if route.request.method == "PATCH" else route.continue_()
+
+        page.route("**/v1/tasks/slow/rows/*", hold)
+        page.locator(".text.large").wait_for()
+        visitor.press("1")
+        page.locator("section[aria-busy] >> text=Working…").wait_for()
+        assert page.locator(".text.large").count() == 0
+        visitor.press("2")
+        visitor.shows("Still working")
+        visitor.press("n")
+        page.keyboard.type("s1u")  # a label, and no keys
+        assert page.get_by_label("Label", exact=True).input_value() == "s1u"
+        visitor.press("Escape")
+        page.wait_for_timeout(100)
+        assert len(held) == 1
+        visitor.press("u")  # waits for the change that it takes back
+        held[0].continue_()
+        visitor.shows("The last change was taken back.")
+        assert client.get("/v1/tasks/slow").json()["waiting"] == 4
+
+
+def test_undo_ends_where_a_person_was_forgotten(visitor, address):
+    with httpx.Client(base_url=address) as client:
+        client.post("/v1/tasks", json={"name": "ends"})
+        row = {"text": "a", "label": "b", "source": "ann"}
+        client.post("/v1/tasks/ends/rows", json={"rows": [row, row | {"source": "bob"}]})
+        client.post("/v1/tasks/ends/forget-source", json={"source": "ann"}).raise_for_status()
+        visitor.open("ends/history")
+        visitor.shows("cannot be taken back, so neither can those before it.")
+        assert visitor.button("Undo the last change").is_disabled()
+        client.post("/v1/tasks/ends/rows", json={"rows": [{"text": "c", "label": "b"}]})
+        visitor.open("ends/history")
+        assert visitor.button("Undo the last change").is_enabled()

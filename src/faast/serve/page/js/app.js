@@ -1,7 +1,7 @@
 // The frame: which view is shown, the menu, the token, and whether the server answers.
 
 import { get, pathOf, whenRefused } from "./api.js";
-import { askIn, attempt, field, make, name, onKeys, say } from "./dom.js";
+import { askIn, attempt, field, make, name, onKeys, quiet, say } from "./dom.js";
 import * as accuracy from "./views/accuracy.js";
 import * as add from "./views/add.js";
 import * as classes from "./views/classes.js";
@@ -24,6 +24,7 @@ const ASK_EVERY = 4_000; // milliseconds between two looks at what others have c
 
 const $ = (id) => document.getElementById(id);
 let shown = new AbortController(); // aborted when another view is shown
+let passed = {}; // the place that was shown last
 let known = null; // the task as it was last read
 let client = null; // the name and scope of the token
 
@@ -36,6 +37,8 @@ function place() {
 
 async function show() {
   shown.abort();
+  if (place().task !== passed.task || place().view !== passed.view) quiet();
+  passed = place();
   shown = new AbortController();
   const { signal } = shown;
   const { task, view, parameters } = place();
@@ -167,7 +170,11 @@ whenRefused((wasWrong) => {
         "p",
         {},
         "Whoever runs the server makes one with the command ",
-        make("code", {}, "faast serve token create NAME"),
+        make("code", {}, "faast serve token create NAME --scope teach"),
+        ", and adds ",
+        make("code", {}, "--folder FOLDER"),
+        " if the tasks are in another folder than ",
+        make("code", {}, "tasks"),
         ".",
       ),
       field(

@@ -57,6 +57,12 @@ export function say(message, wrong = false) {
   hiding = setTimeout(() => toast.replaceChildren(), wrong ? 15_000 : 6_000);
 }
 
+/** Take the message away: it was about what is no longer shown. */
+export function quiet() {
+  clearTimeout(hiding);
+  document.getElementById("toast").replaceChildren();
+}
+
 export function button(text, action, attributes = {}) {
   return make("button", { type: "button", on: { click: action }, ...attributes }, text);
 }
@@ -88,6 +94,7 @@ export function level(share) {
 
 /** Show something else in a place and move the focus there, so that a screen reader reads it. */
 export function present(place, children) {
+  place.removeAttribute("aria-busy");
   place.replaceChildren(...children);
   place.focus({ preventScroll: true });
 }
@@ -162,17 +169,40 @@ export function onKeys(bindings, signal) {
   document.addEventListener("keydown", pressed, { signal });
 }
 
-/** Return a wrapper of actions that runs one of them at a time: calls meanwhile are dropped. */
+/** Show in a place that a change is being computed; what it showed before is gone at once. */
+export function working(place) {
+  place.setAttribute("aria-busy", "true");
+  place.replaceChildren(make("p", { class: "small" }, "Working…"));
+  place.focus({ preventScroll: true });
+}
+
+/** Whether a change of what a place shows is being computed. */
+export const isWorking = (place) => place.hasAttribute("aria-busy");
+
+/**
+ * Return a wrapper of actions that runs one of them at a time. Calls meanwhile would mean what
+ * is shown next, so they are left out, and the message says so; with `waits`, the latest such
+ * call is made once the others are done.
+ */
 export function oneAtATime() {
   let running = false;
-  return (action) =>
+  let waiting = null;
+  const run = async (action) => {
+    running = true;
+    try {
+      await action();
+    } finally {
+      running = false;
+      const after = waiting;
+      waiting = null;
+      if (after) attempt(() => run(after));
+    }
+  };
+  return (action, { waits = false } = {}) =>
     async (...given) => {
-      if (running) return;
-      running = true;
-      try {
-        await action(...given);
-      } finally {
-        running = false;
-      }
+      const call = () => action(...given);
+      if (!running) return run(call);
+      if (waits) waiting = call;
+      else say("Still working: that was left out. Do it again when the work is done.");
     };
 }

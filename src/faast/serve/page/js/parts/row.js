@@ -1,10 +1,31 @@
 // A row as people gave it: a text, a picture or numbers; without what it held, its number.
 
-import { dataAddress, send } from "../api.js";
+import { dataAddress, get, send } from "../api.js";
 import { attempt, brief, button, make, name } from "../dom.js";
 import { chooseClass } from "./choose.js";
 
 const SHOWN_NUMBERS = 12;
+
+/** Whether a task holds what a model file had learned, but none of the rows that taught it. */
+export async function onlyFile({ at, task, signal }) {
+  if (!task.rows) return false;
+  const { rows } = await get(at("/rows?waiting=false&limit=1"), signal);
+  return !rows.length;
+}
+
+/** Say why a view of rows is empty in such a task. */
+export function fromFile(task) {
+  return make(
+    "div",
+    { class: "card" },
+    make(
+      "p",
+      {},
+      "The model file holds what was learned, but not the rows that taught it. This view shows rows that are taught here.",
+    ),
+    make("a", { class: "button", href: `#/${task.name}/add` }, "Add rows"),
+  );
+}
 
 /** Say in a few words which row it is, for names and messages. */
 export function called(row) {

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { attempt, button, count, make, name, percent, say } from "../dom.js";
 import { curve } from "../parts/chart.js";
-import { corrections, item } from "../parts/row.js";
+import { corrections, fromFile, item, onlyFile } from "../parts/row.js";
 import { shares } from "../parts/shares.js";
 
 export const title = "Accuracy";
@@ -20,6 +20,7 @@ export async function show(context) {
       make("a", { class: "button", href: `#/${task.name}/add` }, "Add rows"),
     );
   }
+  if (await onlyFile(context)) return fromFile(task);
   const [measured, { points }] = await Promise.all([
     get(at("/evaluation"), signal),
     get(at("/evaluation/curve"), signal),

@@ -31,6 +31,10 @@ const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 export async function show(context) {
   const { at, signal, keys, again } = context;
   const list = make("ol", { class: "list", reversed: true, "aria-label": "Changes" });
+  const undoing = keyed("Undo the last change", "U", () => undo());
+  const reason = make("p", { class: "small", hidden: true });
+  const undone = new Set(); // positions of changes that were taken back
+  let toUndo = null; // the latest change that was not
   const more = button("Earlier changes", () => read());
   const once = oneAtATime();
   let before = null;
@@ -40,10 +44,22 @@ export async function show(context) {
     const { changes, next } = await get(at(`/history?${query}`), signal);
     list.append(...changes.map(line));
     before = next;
+    changes.filter(({ undoes }) => undoes !== null).forEach(({ undoes }) => undone.add(undoes));
+    toUndo ??= changes.find(({ position, undoes }) => undoes === null && !undone.has(position));
+    const end = toUndo && !toUndo.undoable;
+    undoing.disabled = Boolean(end);
+    reason.hidden = !end;
+    if (end) {
+      reason.textContent =
+        toUndo.kind === "start"
+          ? "There is no change to take back."
+          : `Change ${toUndo.position} (${KINDS[toUndo.kind] ?? toUndo.kind}) cannot be taken back, so neither can those before it.`;
+    }
     more.hidden = next === null;
   }
 
   const undo = once(async () => {
+    if (undoing.disabled) throw new Error(reason.textContent);
     await post(at("/undo"));
     await again();
     say("The last change was taken back.");
@@ -60,7 +76,7 @@ export async function show(context) {
     make(
       "div",
       { class: "stack" },
-      make("div", {}, keyed("Undo the last change", "U", undo)),
+      make("div", { class: "line" }, undoing, reason),
       make("div", { class: "card" }, list),
       make("div", {}, more),
     ),

@@ -5,6 +5,7 @@ import {
   attempt,
   button,
   count,
+  isWorking,
   level,
   make,
   name,
@@ -12,6 +13,7 @@ import {
   percent,
   present,
   say,
+  working,
 } from "../dom.js";
 import { curve } from "../parts/chart.js";
 import { chooseClass } from "../parts/choose.js";
@@ -23,6 +25,7 @@ export const title = "Label";
 const KEYS = 9; // classes with a key of their own
 const AHEAD = 5; // rows read ahead of the one on the page
 const MOST = 50; // rows read at once
+const AFTER = { waits: true }; // undo means the change that is being computed
 
 export async function show(context) {
   const { at, signal, keys, refresh } = context;
@@ -58,7 +61,10 @@ export async function show(context) {
   /** Show the next row at once, and meanwhile choose the ones after it anew. */
   async function next() {
     offered = null;
-    if (!queue.length) await refill();
+    if (!queue.length) {
+      working(question);
+      await refill();
+    }
     offered = queue.shift() ?? null;
     present(question, offered ? asked() : nothing());
     if (offered) attempt(refill);
@@ -155,14 +161,30 @@ export async function show(context) {
 
   const undoButton = () => keyed("Undo", "U", undo);
 
-  const answer = once(async (label) => {
-    if (!offered) return;
-    const { row } = offered;
-    const by = await others(row);
-    if (by === null) await send("PATCH", at(`/rows/${row.id}`), { label });
-    await changed();
+  const answer = once(async (label, { row } = offered ?? {}) => {
+    if (!row) return;
+    const by = await change(async () => {
+      const found = await others(row);
+      if (found === null) await send("PATCH", at(`/rows/${row.id}`), { label });
+      return found;
+    });
     say(by ?? `${called(row)} is ${label}.`);
   });
+
+  /** Change the task and show the next row; if that fails, show the same one again. */
+  async function change(action) {
+    const before = offered;
+    working(question);
+    try {
+      const result = await action();
+      await changed();
+      return result;
+    } catch (error) {
+      offered = before;
+      present(question, offered ? asked() : nothing());
+      throw error;
+    }
+  }
 
   /** Say what somebody else has done with a row since it was offered; null if nothing. */
   async function others({ id }) {
@@ -177,10 +199,18 @@ export async function show(context) {
     }
   }
 
+  /** The dialog opens at any time, so that what is typed into it is never taken for keys. */
   const other = async () => {
-    if (!offered) return;
-    const label = await chooseClass(context.task, "Which class is it?");
-    if (label !== null) await answer(label);
+    const shown = () => (isWorking(question) ? null : offered);
+    if (!offered && !isWorking(question)) return;
+    let label = null;
+    let meant;
+    do {
+      meant = shown();
+      const asked = label === null ? "Which class is it?" : "This row has just come: its class?";
+      label = await chooseClass(context.task, asked, label);
+    } while (label !== null && (!meant || meant !== shown()) && (offered || isWorking(question)));
+    if (label !== null && meant) await answer(label, meant);
   };
 
   const skip = once(async () => {
@@ -191,11 +221,12 @@ export async function show(context) {
   });
 
   const undo = once(async () => {
-    await post(at("/undo"));
-    queue = [];
-    await changed();
+    await change(async () => {
+      await post(at("/undo"));
+      queue = [];
+    });
     say("The last change was taken back.");
-  });
+  }, AFTER);
 
   async function changed() {
     await refresh();

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { button, field, make, say } from "../dom.js";
-import { corrections, item } from "../parts/row.js";
+import { corrections, fromFile, item, onlyFile } from "../parts/row.js";
 
 export const title = "Rows";
 
@@ -10,6 +10,7 @@ const AT_ONCE = 50;
 
 export async function show(context) {
   const { task, at, signal, parameters, go, again } = context;
+  if (!task.waiting && (await onlyFile(context))) return fromFile(task);
   const sources = Object.keys(await get(at("/sources"), signal));
   const list = make("ul", { class: "list", "aria-label": "Rows" });
   const more = button("More rows", () => read());

@@ -1,9 +1,9 @@
 // Rows whose label the others contradict: one key corrects a label or keeps it.
 
 import { get, post, send } from "../api.js";
-import { count, make, name, oneAtATime, percent, present, say } from "../dom.js";
+import { count, isWorking, make, name, oneAtATime, percent, present, say, working } from "../dom.js";
 import { chooseClass } from "../parts/choose.js";
-import { called, content } from "../parts/row.js";
+import { called, content, fromFile, onlyFile } from "../parts/row.js";
 import { keyed } from "./label.js";
 
 export const title = "Check labels";
@@ -12,6 +12,7 @@ const AT_ONCE = 50;
 
 export async function show(context) {
   const { at, task, signal, keys, refresh } = context;
+  if (await onlyFile(context)) return fromFile(task);
   const place = make("section", {
     class: "card stack",
     "aria-labelledby": "doubted",
@@ -93,40 +94,54 @@ export async function show(context) {
 
   const relabel = once(async (label) => {
     const { row } = waiting[passed];
-    await send("PATCH", at(`/rows/${row.id}`), { label });
-    await refresh();
-    await read();
+    await change(() => send("PATCH", at(`/rows/${row.id}`), { label }));
     say(`${called(row)} is ${label} now.`);
   });
+
+  /** Change the task and show what is in doubt then; if that fails, show the same row again. */
+  async function change(action) {
+    working(place);
+    try {
+      await action();
+      await refresh();
+      await read();
+    } catch (error) {
+      display();
+      throw error;
+    }
+  }
 
   const correct = async () => waiting[passed] && relabel(waiting[passed].suggested);
 
   const another = async () => {
-    if (!waiting[passed]) return;
-    const label = await chooseClass(context.task, "Which label is right?");
-    if (label !== null) await relabel(label);
+    const shown = () => (isWorking(place) ? null : waiting[passed]);
+    if (!waiting[passed] && !isWorking(place)) return;
+    let label = null;
+    let meant;
+    do {
+      meant = shown();
+      const asked = label === null ? "Which label is right?" : "This row has just come: its label?";
+      label = await chooseClass(context.task, asked, label);
+    } while (label !== null && (!meant || meant !== shown()) && (waiting[passed] || isWorking(place)));
+    if (label !== null && meant) await relabel(label);
   };
 
   const keep = once(async () => {
     if (!waiting[passed]) return;
     const { row } = waiting[passed];
-    await post(at(`/rows/${row.id}/confirm`));
-    await refresh();
-    await read();
+    await change(() => post(at(`/rows/${row.id}/confirm`)));
     say(`${called(row)} stays ${row.label}, and is not doubted again.`);
   });
 
-  const skip = () => {
+  const skip = once(async () => {
     passed = passed < waiting.length ? passed + 1 : 0;
     display();
-  };
+  });
 
   const undo = once(async () => {
-    await post(at("/undo"));
-    await refresh();
-    await read();
+    await change(() => post(at("/undo")));
     say("The last change was taken back.");
-  });
+  }, { waits: true });
 
   keys({ c: correct, k: keep, n: another, s: skip, u: undo });
   await read();

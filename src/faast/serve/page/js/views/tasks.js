@@ -15,7 +15,9 @@ const NAME = "[A-Za-z0-9][A-Za-z0-9_\\-]{0,63}";
 
 export async function show({ go, signal }) {
   const { tasks, unserved } = await get("/v1/tasks", signal);
+  const { scope } = await get("/v1/whoami", signal);
   const first = tasks.length === 0;
+  if (scope !== "admin") return shared(tasks);
   return [
     make(
       "p",
@@ -32,6 +34,16 @@ export async function show({ go, signal }) {
       newTask(go, first),
       bring(go),
     ),
+  ];
+}
+
+/** What somebody sees who may not make tasks. */
+function shared(tasks) {
+  if (!tasks.length)
+    return make("p", { class: "lead" }, "There is no task yet. Whoever runs the server makes one.");
+  return [
+    make("p", { class: "lead" }, "Open a task to use it as far as your token allows."),
+    make("ul", { class: "list tiles", "aria-label": "Tasks" }, tasks.map(tile)),
   ];
 }
 
@@ -143,16 +155,24 @@ function newTask(go, first) {
 }
 
 function bring(go) {
+  const called = make("input", {
+    pattern: NAME,
+    maxlength: 64,
+    title: "Letters, digits, - and _; it starts with a letter or digit",
+    autocomplete: "off",
+  });
   return make(
     "section",
     { class: "card stack", "aria-labelledby": "bring" },
     make("h2", { id: "bring" }, "Bring a model"),
+    field("Call it (optional)", called, "Without this it is called like the file."),
     dropPlace({
       words: "Drop a .faast file that was downloaded here or written by faast learn.",
       accept: ".faast",
       multiple: false,
       take: async ([{ file }]) => {
-        const name = file.name
+        if (!called.reportValidity()) return;
+        const name = (called.value || file.name)
           .replace(/\.faast$/i, "")
           .replace(/[^A-Za-z0-9_-]+/g, "-")
           .replace(/^[-_]+/, "");
