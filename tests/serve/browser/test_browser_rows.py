@@ -147,7 +147,7 @@ def test_everything_that_can_be_taken_away_is(visiting, address):
     visitor.page.get_by_label("A text").wait_for()
     assert described(address, "brought")["classes"] == {"a cat": 3, "a dog": 3}
     visitor.open("brought/accuracy")  # the file holds what was learned, and not the rows
-    visitor.shows("There are no rows in the log to measure with")
+    visitor.shows("but not the rows that taught it")
     visitor.problems.clear()  # that the server said so
 
 
