@@ -8,7 +8,8 @@ from typing import Annotated, Self
 import numpy as np
 from fastapi import APIRouter
 from pydantic import Field, model_validator
-from starlette.responses import JSONResponse
+from pydantic_core import to_json
+from starlette.responses import Response
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from faast.encoders.base import Features
@@ -76,13 +77,14 @@ class QuestionAnswer(TypedDict):
 
 
 @router.post("/ask", response_model=QuestionAnswer)
-def ask(task: TheTask, question: Question) -> JSONResponse:
+def ask(task: TheTask, question: Question) -> Response:
     """Label rows, with the probability of every class and the runner-up."""
     state = taught_state(task)
     features = encode(state, question.of_kind(task.kind))
     answers = answer(state, features, question.novelty)
     count_novelty(task.name, [found["novelty_p_value"] for found in answers])
-    return JSONResponse(QuestionAnswer(answers=answers, state=state.hash))
+    content = QuestionAnswer(answers=answers, state=state.hash)
+    return Response(to_json(content), media_type="application/json")
 
 
 def encode(state: TaskState, rows: Sequence[RawRow]) -> Features:
