@@ -308,7 +308,7 @@ def test_a_deleted_task_takes_no_change_and_leaves_no_file(task, tmp_path):
     task.delete()
     with pytest.raises(RequestError, match="deleted"):
         task.teach([NewRow("refund", "refund")])
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(RequestError, match="deleted"):
         task.rows()
     assert list(tmp_path.iterdir()) == []
 

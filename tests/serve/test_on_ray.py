@@ -1,10 +1,13 @@
 """A real Ray cluster on this machine: replicas answer, and whoever is killed is replaced."""
 
+import json
 import os
 import signal
-import socket
+import subprocess
+import sys
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,22 +20,22 @@ from tests.serve.conftest import ROWS
 if find_spec("ray") is None or find_spec("ray.serve") is None:
     pytest.skip("needs the extra ray", allow_module_level=True)
 
-import ray
-
-from faast.serve.on_ray import deployed
 
 REPLICAS = 2
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
-    with deployed(tmp_path_factory.mktemp("tasks"), "127.0.0.1", port, REPLICAS):
-        yield f"http://127.0.0.1:{port}"
-    ray.shutdown()
+    """Return the address of a server on a Ray of its own."""
+    command = [Path(sys.executable).with_name("faast"), "serve", tmp_path_factory.mktemp("tasks")]
+    options = ["--ray", "--replicas", str(REPLICAS), "--port", "0", "--json"]
+    server = subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    yield json.loads(server.stdout.readline())["address"]
+    server.send_signal(signal.SIGINT)
+    server.wait(60)
+    server.stdout.close()
 
 
 def teach(client, task, rows):
