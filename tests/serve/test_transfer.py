@@ -166,3 +166,10 @@ def test_without_onnx_the_error_says_what_to_install(mail, monkeypatch):
     refused = mail.get("/v1/tasks/mail/onnx")
     assert refused.status_code == 501
     assert "onnx" in refused.json()["detail"]
+
+
+def test_an_import_replaces_no_file_that_was_put_into_the_folder(mail, tmp_path):
+    model = mail.get("/v1/tasks/mail/model").content
+    (tmp_path / "mine.faast").write_bytes(b"somebody's file")
+    assert mail.post("/v1/import?name=mine", content=model).status_code == 409
+    assert (tmp_path / "mine.faast").read_bytes() == b"somebody's file"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from faast.core.persistence import sync_folder
 from faast.serve.problems import RequestError
@@ -40,6 +40,9 @@ class TaskFolder:
     unserved : dict of str to str
         Why files are not served, by their name.
     """
+
+    takes_files: ClassVar = True
+    """Whether this process can put uploaded files into the folder."""
 
     def __init__(self, path: Path, open_task: Callable[[Path, str], Task] = Task) -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -105,11 +108,13 @@ class TaskFolder:
             If the name is taken, or the file is damaged, forged or cannot be served.
         """
         with self._changing:
-            if name in self._tasks or name in self.unserved:
+            path = self.path / f"{name}{MODEL_SUFFIX}"
+            files = path, path.with_suffix(LOG_SUFFIX)  # somebody may have put them there meanwhile
+            if name in self._tasks or any(file.exists() for file in files):
                 raise RequestError(409, f"there is a task {name!r} already; choose another")
             try:
                 TaskState.load(model)
-                model.rename(self.path / f"{name}{MODEL_SUFFIX}")
+                model.rename(path)
                 sync_folder(self.path)
                 task = self._tasks[name] = self._open_new(name)
             except (ValueError, ImportError) as error:
