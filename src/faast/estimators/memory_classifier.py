@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -69,9 +70,9 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
     _record: ClassRecord = ClassRecord()
     _last_fit: tuple[AnyArray, Targets] | None = None
 
+    @abstractmethod
     def _begin(self, kind: TargetKind, labels: AnyArray) -> ClassMemory:
         """Return a memory without rows, for targets of a kind; labels (C,) are those to come."""
-        raise NotImplementedError
 
     @property
     def classes_(self) -> AnyArray:

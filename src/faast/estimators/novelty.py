@@ -12,7 +12,8 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.state import Array, Range, Stored
 from faast.core.statistics import Statistics
 from faast.solvers.columns import column_deviations
-from faast.solvers.gaussian import TINY, GaussianClasses, Metric
+from faast.solvers.gaussian import GaussianClasses, Metric
+from faast.solvers.triangular import TINY
 
 STRENGTH = 0.1
 """λ of `FeatureGeometry`, in mean eigenvalues of S_t."""

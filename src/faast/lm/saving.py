@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,9 +30,9 @@ class SavedModel(nn.Module):
     _backbone: Backbone
     _adapters: Adapters
 
+    @abstractmethod
     def detach(self) -> PreTrainedModel:
         """Take the memories off the backbone; see `FaastForCausalLM.detach`."""
-        raise NotImplementedError
 
     def save_pretrained(self, directory: Source) -> None:
         """Write memories, readouts and settings; of the backbone only its name is written.

@@ -111,7 +111,7 @@ def create_app(
             f"faast serve token create NAME --scope admin --folder {folder}"
         )
     served = open_folder(Path(folder))
-    running = Jobs(served) if open_folder is TaskFolder else None
+    running = Jobs(served) if served.takes_files else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

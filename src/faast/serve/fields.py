@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from faast.data.images import image_size
+from faast.estimators.raw_rows import is_visible
 
 MAX_TEXT = 20_000
 """Characters that a text may have."""
@@ -89,7 +90,7 @@ def _picture(encoded: Any) -> bytes:
 
 
 def _visible(text: str) -> str:
-    if not any(letter.isprintable() and not letter.isspace() for letter in text):
+    if not is_visible(text):
         raise ValueError("it has no visible character; write some text")
     try:
         text.encode()

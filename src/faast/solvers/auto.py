@@ -51,7 +51,6 @@ from faast.solvers.calibration import (
 )
 from faast.solvers.columns import is_table, standard_deviations
 from faast.solvers.gaussian import (
-    TINY,
     ClassesLeftOut,
     GaussianClasses,
     Metric,
@@ -60,6 +59,7 @@ from faast.solvers.gaussian import (
 )
 from faast.solvers.ridge import Ridge
 from faast.solvers.several import LogOdds, take_half_steps
+from faast.solvers.triangular import TINY
 
 STRENGTHS = 10.0 ** np.arange(-1.5, 1.6, 0.5)
 """Candidates for s, the floor of the metric in units of μ."""

@@ -8,7 +8,7 @@ from scipy.special import polygamma
 from faast._utils.arrays import FloatArray
 from faast.core.grid import SHORT_ROW, SMALL_ENTRY
 from faast.core.moments import Moments
-from faast.solvers.gaussian import TINY
+from faast.solvers.triangular import TINY
 
 
 def is_table(moments: Moments) -> bool:

@@ -14,9 +14,8 @@ from faast.core.moments import Moments
 from faast.core.sample import RowArrays
 from faast.core.weights import FastWeights
 from faast.solvers.frames import Frame, SpanFrame
-from faast.solvers.triangular import Triangle
+from faast.solvers.triangular import TINY, Triangle
 
-TINY = 1e-300
 EPSILON = float(np.finfo(np.float64).eps)
 
 BLOCK_ROWS = 1024

@@ -79,6 +79,8 @@ class RemoteFolder:
     actor : handle of a FolderActor
     """
 
+    takes_files = False
+
     def __init__(self, actor: Any) -> None:
         self._actor = actor
         self._copies: Copies = {}
