@@ -25,17 +25,22 @@ REPLICAS = 2
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Return the address of a server on a Ray of its own."""
+def server(tmp_path_factory):
+    """Return the process of a server on a Ray of its own."""
     command = [Path(sys.executable).with_name("faast"), "serve", tmp_path_factory.mktemp("tasks")]
     options = ["--ray", "--replicas", str(REPLICAS), "--port", "0", "--json"]
     server = subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    yield json.loads(server.stdout.readline())["address"]
-    server.send_signal(signal.SIGINT)
+    yield server
+    server.terminate()
     server.wait(60)
     server.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def address(server):
+    return json.loads(server.stdout.readline())["address"]
 
 
 def teach(client, task, rows):
@@ -45,21 +50,20 @@ def teach(client, task, rows):
     return answer.json()
 
 
-def processes(actor):
+def processes(server, actor):
     """Return the numbers of the processes of actors, by the names that Ray gives them."""
-    return {
-        p.pid for p in psutil.process_iter(["cmdline"]) if f"ray::{actor}" in str(p.info["cmdline"])
-    }
+    below = psutil.Process(server.pid).children(recursive=True)
+    return {p.pid for p in below if f"ray::{actor}" in str(p.cmdline())}
 
 
-def test_replicas_answer_bit_for_bit_alike_while_one_of_them_is_killed(address):
+def test_replicas_answer_bit_for_bit_alike_while_one_of_them_is_killed(server, address):
     with httpx.Client(base_url=address, timeout=60) as client:
         assert client.post("/v1/tasks", json={"name": "mail"}).status_code == 201
         teach(client, "mail", ROWS)
         texts = [text for text, _, _ in ROWS]
         here = TextClassifier().fit(texts, [label for _, label, _ in ROWS])
         expected = here.predict_proba(["where is my card"])[0]
-        replicas = processes("ServeReplica")
+        replicas = processes(server, "ServeReplica")
         assert len(replicas) == REPLICAS
         answers = []
         for turn in range(60):
@@ -75,13 +79,13 @@ def test_replicas_answer_bit_for_bit_alike_while_one_of_them_is_killed(address):
         np.testing.assert_array_equal(shares, np.tile(expected, (len(shares), 1)))
 
 
-def test_nothing_acknowledged_is_lost_when_the_process_of_a_task_is_killed(address):
+def test_nothing_acknowledged_is_lost_when_the_process_of_a_task_is_killed(server, address):
     with httpx.Client(base_url=address, timeout=60) as client:
         client.post("/v1/tasks", json={"name": "killed"})
         acknowledged, lost = [], []
         for i in range(40):
             if i == 15:
-                os.kill(max(processes("TaskActor")), signal.SIGKILL)
+                os.kill(max(processes(server, "TaskActor")), signal.SIGKILL)
             row = {"text": f"question {i}", "label": f"answer {i % 3}"}
             answer = client.post("/v1/tasks/killed/rows", json={"rows": [row]})
             (acknowledged if answer.status_code == 201 else lost).append(row)
@@ -92,3 +96,27 @@ def test_nothing_acknowledged_is_lost_when_the_process_of_a_task_is_killed(addre
         kept = [{"text": row["text"], "label": row["label"]} for row in rows]
         assert [row for row in kept if row in acknowledged] == acknowledged
         assert all(row in acknowledged or row in lost for row in kept)
+
+
+def test_every_view_of_a_task_is_answered_by_any_replica(address):
+    """States, reviews and errors travel between processes; the next question knows a change."""
+    with httpx.Client(base_url=address, timeout=60) as client:
+        client.post("/v1/tasks", json={"name": "views"})
+        teach(client, "views", [*ROWS, ("what about my refund", None, None)])
+        views = ["suspects", "next", "evaluation", "evaluation/curve", "classes", "history"]
+        for view in [*views, "sources", "model", "export?format=csv"]:
+            assert client.get(f"/v1/tasks/views/{view}").status_code == 200, view
+        assert client.post("/v1/tasks/views/explain", json={"text": "my card"}).status_code == 200
+        renaming = {"label": "card", "to": "cards"}
+        assert client.post("/v1/tasks/views/classes/rename", json=renaming).status_code == 200
+        for _ in range(2 * REPLICAS):
+            asked = client.post("/v1/tasks/views/ask", json={"texts": ["my card is lost"]}).json()
+            assert "cards" in asked["answers"][0]["probabilities"]
+        assert client.post("/v1/tasks/views/undo").status_code == 200
+        assert client.get("/v1/tasks/views/classes").json()["card"] == 2
+        missing = client.get("/v1/tasks/views/rows/99")
+        assert missing.status_code == 404
+        assert "there is no row 99" in missing.json()["detail"]
+        refused = client.post("/v1/tasks/views/uploads?format=csv", content=b"text,label")
+        assert refused.status_code == 501
+        assert client.delete("/v1/tasks/views").status_code == 204

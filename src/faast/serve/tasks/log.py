@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from faast._utils.arrays import FloatArray
-from faast.core.persistence import sync_folder
+from faast.serve.tasks.log_file import empty_wal, now
 from faast.serve.tasks.reader import LogReader
 from faast.serve.tasks.records import (
     ABSENT,
@@ -27,7 +26,6 @@ from faast.serve.tasks.records import (
 from faast.serve.tasks.schema import (
     CHANGE,
     FORMAT,
-    TABLES,
     change_of,
     place_of,
     read_class_steps,
@@ -41,15 +39,11 @@ from faast.serve.tasks.writing import (
     settings_of,
     write_classes,
     write_links,
-    write_names,
     write_rows,
 )
 
 ERASED = "erased"
 """Setting: position of the latest change after which something was erased."""
-
-BESIDE = ("-wal", "-shm")
-"""What SQLite adds to the name of a file for those that it keeps beside it."""
 
 _OF_JOB = "id IN (SELECT row FROM steps JOIN batches USING (position) WHERE job = ?)"
 
@@ -62,7 +56,7 @@ class Log(LogReader):
     Parameters
     ----------
     path : Path
-        An existing log; see `create`.
+        An existing log; see `create_log_file`.
 
     Raises
     ------
@@ -90,53 +84,6 @@ class Log(LogReader):
                 "open it with the version that wrote it, or move the log away to start anew from "
                 "the model file"
             )
-
-    @staticmethod
-    def create(
-        path: Path,
-        state: str,
-        settings: Mapping[str, str],
-        classes: Iterable[str] = (),
-        names: Mapping[str, FloatArray] | None = None,
-    ) -> None:
-        """Create a log that starts with a state.
-
-        Parameters
-        ----------
-        path : Path
-        state : str
-            Hash of the state.
-        settings : mapping of str to str
-        classes : iterable of str
-            Classes that are there before they have rows.
-        names : mapping of label to ndarray of shape (d,), optional
-            Embeddings of the names of classes.
-        """
-        if path.exists():
-            raise FileExistsError(f"there is a log {path.name}")
-        new = path.with_name(f".{path.name}.new")  # a kill leaves no half of a log
-        remove_log(new)
-        try:
-            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-                execute = connection.execute
-                execute("PRAGMA journal_mode = WAL")
-                execute("PRAGMA synchronous = FULL")
-                connection.executescript(f"BEGIN; {TABLES}")
-                connection.executemany(
-                    "INSERT INTO settings VALUES (?, ?)", {**settings, "format": FORMAT}.items()
-                )
-                start = 0, _now(), None, "start", 0, None, False, state, "[]"
-                execute(f"INSERT INTO changes ({CHANGE}, classes) VALUES ({marks(9)})", start)
-                for label in classes:
-                    execute("INSERT INTO classes VALUES (?)", (label,))
-                write_names(execute, names or {})
-                execute("COMMIT")
-                _empty_wal(connection)  # closing says nothing if the disk is full
-            _remove_beside(path)  # what a deleted log of this name may have left
-            new.rename(path)
-            sync_folder(path.parent)
-        finally:
-            remove_log(new)
 
     @property
     def keeps_rows(self) -> bool:
@@ -168,7 +115,7 @@ class Log(LogReader):
             position = self.last().position + 1
             change = Change(
                 position,
-                _now(),
+                now(),
                 who,
                 plan.kind,
                 len(plan.steps),
@@ -250,12 +197,12 @@ class Log(LogReader):
             erased = str(max(self.erased, erased))
             execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (ERASED, erased))
         self.settings[ERASED] = erased
-        _empty_wal(self._writer)
+        empty_wal(self._writer)
         with self._transaction() as execute:
             execute("DELETE FROM erasures")
             # the hash of a state would tell whoever has the other rows which guess was right
             execute("UPDATE changes SET state = '' WHERE position < ?", (self.erased,))
-        _empty_wal(self._writer)
+        empty_wal(self._writer)
 
     @property
     def is_erasing(self) -> bool:
@@ -385,33 +332,3 @@ class Log(LogReader):
             if self._writer.in_transaction:
                 execute("ROLLBACK")
             raise
-
-
-def remove_log(path: Path) -> None:
-    """Remove a log with the files that SQLite keeps beside it; the log goes last."""
-    _remove_beside(path)
-    path.unlink(missing_ok=True)
-
-
-def remove_orphans(folder: Path, suffix: str) -> None:
-    """Remove what SQLite kept beside logs that are gone."""
-    for beside in BESIDE:
-        for path in folder.glob(f"*{suffix}{beside}"):
-            if not path.with_name(path.name.removesuffix(beside)).exists():
-                with suppress(OSError):  # a folder may only be read
-                    path.unlink()
-
-
-def _remove_beside(path: Path) -> None:
-    for beside in BESIDE:
-        path.with_name(path.name + beside).unlink(missing_ok=True)
-
-
-def _empty_wal(connection: sqlite3.Connection) -> None:
-    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    if busy:
-        raise sqlite3.OperationalError("another process is reading the log")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

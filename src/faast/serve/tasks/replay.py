@@ -6,6 +6,7 @@ from pathlib import Path
 
 from faast.serve.tasks.kinds import describe_model, model_from
 from faast.serve.tasks.log import Log
+from faast.serve.tasks.log_file import create_log_file
 from faast.serve.tasks.relearning import relearned
 from faast.serve.tasks.state import TaskState
 from faast.serve.tasks.writing import KEEP_ROWS, MODEL
@@ -18,7 +19,7 @@ class LogMismatchError(ValueError):
 def create_log(path: Path, state: TaskState, keep_rows: bool) -> None:
     """Write a log that starts with a state."""
     settings = {MODEL: describe_model(state.model), KEEP_ROWS: "01"[keep_rows]}
-    Log.create(path, state.hash, settings, state.added, state.names)
+    create_log_file(path, state.hash, settings, state.added, state.names)
 
 
 def replay(log: Log, model_path: Path) -> tuple[int, TaskState]:

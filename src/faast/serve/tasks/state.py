@@ -14,7 +14,6 @@ import numpy as np
 
 from faast._utils.arrays import FloatArray
 from faast.core.persistence import content_hash, load
-from faast.core.sample import ROUNDING
 from faast.core.state import State
 from faast.core.weights import FastWeights
 from faast.encoders import EncoderMismatchError
@@ -27,14 +26,18 @@ from faast.serve.tasks.counters import SOLVE_SECONDS
 from faast.serve.tasks.kinds import (
     Kind,
     kind_of,
-    require_scale,
     require_served,
-    scale_for,
+)
+from faast.serve.tasks.model_changes import (
+    Names,
+    fix_scale,
+    has_rows,
+    learn_steps,
+    move_classes,
+    on_features,
+    without_rows,
 )
 from faast.serve.tasks.records import ClassStep, RawRow, Step
-
-Names = Mapping[str, FloatArray]
-"""Embedding of the name of each class, shape (d,), float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,7 @@ class TaskState:
     @cached_property
     def features_model(self) -> FaastClassifier:
         """The model as one that takes features; do not change it."""
-        return _on_features(self.model)
+        return on_features(self.model)
 
     @cached_property
     def hash(self) -> str:
@@ -182,14 +185,14 @@ class TaskState:
         """
         if not (class_steps or names or any(step.changes_label for step in steps)):
             return copy.copy(self)
-        twin = _on_features(self.model)
+        twin = on_features(self.model)
         moved = {step.old: step.new for step in class_steps if step.old and step.new}
         if moved:
-            _move_classes(twin, moved)
+            move_classes(twin, moved)
         else:
             if self.kind == "numbers":
-                _fix_scale(twin, steps)
-            _learn(twin, steps)
+                fix_scale(twin, steps)
+            learn_steps(twin, steps)
         added = set(self.added)
         for old, new in class_steps:
             if new is None:
@@ -202,7 +205,7 @@ class TaskState:
     def with_classes(self, added: Iterable[str], names: Names) -> TaskState:
         """Return the state with other classes that are there without rows, and other names."""
         changed = replace(self, added=tuple(sorted(added)), names=names)
-        return changed._with_learned(_on_features(self.model))
+        return changed._with_learned(on_features(self.model))
 
     def without_history(self) -> TaskState:
         """Return the state with a model that does not tell which labels its classes had before."""
@@ -215,7 +218,7 @@ class TaskState:
         """
         if not self.can_answer or self.n_rows != len(labels):
             return self
-        twin = _without_rows(self.model, {})
+        twin = without_rows(self.model, {})
         twin.partial_fit(features, list(labels))
         changed = self._with_learned(twin)
         return changed if changed._has_learned_like(self) else self
@@ -272,12 +275,12 @@ class TaskState:
     def _with_learned(self, twin: FaastClassifier) -> TaskState:
         """Return the state in which the model has learned what its twin on features has."""
         named = [label for label in self.added if label in self.names]
-        if _has_rows(twin):
+        if has_rows(twin):
             assert twin.learned_ is not None
             uses = self.model.uses_class_names
             twin.learned_ = name_classes(twin.learned_, named, uses, dict(self.names.items()))
         else:
-            twin = _without_rows(self.model, {label: self.names[label] for label in named})
+            twin = without_rows(self.model, {label: self.names[label] for label in named})
             if self.kind == "numbers":
                 twin.set_params(key_scale=None)  # the next rows fix it, as in a new task
         model = self.model.with_learned(twin)
@@ -295,75 +298,6 @@ class TaskState:
                 f"{error}. Make it available and ask again; until then the task takes features "
                 "(numbers), and its rows, labels and classes can be read and changed",
             ) from error
-
-
-def _on_features(model: FaastClassifier) -> FaastClassifier:
-    """Return a copy of a model that takes features without names of columns."""
-    twin = copy.copy(model.on_features())
-    twin.__dict__.pop("feature_names_in_", None)
-    return twin
-
-
-def _has_rows(model: FaastClassifier) -> bool:
-    return hasattr(model, "learned_") and model.n_rows_ > ROUNDING
-
-
-def _fix_scale(twin: FaastClassifier, steps: Sequence[Step]) -> None:
-    """Let the first rows of numbers fix the scale; later ones must fit it.
-
-    The scale stays as long as there are rows, so that the same rows give the same bits.
-    """
-    learned = [step for step in steps if step.changes_label and step.old.label is None]
-    if not learned:
-        return
-    features = _features(learned)
-    if _has_rows(twin) and twin.statistics_ is not None:
-        require_scale(features, twin.statistics_.moments.key_scale)
-    else:
-        scale = scale_for(features)
-        require_scale(features, scale)
-        twin.set_params(key_scale=scale)
-
-
-def _learn(twin: FaastClassifier, steps: Sequence[Step]) -> None:
-    """Learn, relabel and forget the rows of steps."""
-    changed = [step for step in steps if step.changes_label]
-    learned = [step for step in changed if step.old.label is None]
-    forgotten = [step for step in changed if step.new.label is None]
-    corrected = [step for step in changed if step.old.label and step.new.label]
-    if learned:
-        twin.partial_fit(_features(learned), [step.new.label for step in learned])
-    if corrected:
-        old, new = zip(*((step.old.label, step.new.label) for step in corrected), strict=True)
-        twin.relabel(_features(corrected), list(old), list(new))
-    if forgotten:
-        twin.forget(_features(forgotten), [step.old.label for step in forgotten])
-
-
-def _features(steps: Sequence[Step]) -> Features:
-    return np.stack([step.features for step in steps if step.features is not None])
-
-
-def _move_classes(twin: FaastClassifier, moved: Mapping[str, str]) -> None:
-    """Give all rows of classes to other ones, all of which are one if there are several."""
-    known = set(twin.classes_.tolist()) if hasattr(twin, "learned_") else set()
-    for into in dict.fromkeys(moved.values()):
-        old = [label for label in moved if moved[label] == into and label in known]
-        if len(old) > 1 or (old and into in known):
-            twin.merge_classes(old, into)
-        elif old:
-            twin.rename_classes({old[0]: into})
-
-
-def _without_rows(model: FaastClassifier, embeddings: Names) -> FaastClassifier:
-    """Return a model on features that has learned no rows, and knows classes by their names."""
-    twin = _on_features(model)
-    twin.__dict__.pop("learned_", None)
-    if embeddings:
-        n_features = len(next(iter(embeddings.values())))
-        twin.set_params(class_embeddings=dict(embeddings))
-        twin.fit(np.empty((0, n_features)), np.empty(0, dtype=str))
-    return twin
 
 
 def _encoded(encode: Any, rows: Sequence[RawRow]) -> Features:

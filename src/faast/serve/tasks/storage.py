@@ -15,7 +15,8 @@ from faast.core.persistence import remove_leftovers, sync_folder
 from faast.serve.problems import RequestError
 from faast.serve.tasks.counters import count_change
 from faast.serve.tasks.kinds import Kind, new_model
-from faast.serve.tasks.log import Log, remove_log
+from faast.serve.tasks.log import Log
+from faast.serve.tasks.log_file import remove_log
 from faast.serve.tasks.records import Change, Plan
 from faast.serve.tasks.relearning import relearned
 from faast.serve.tasks.replay import create_log, replay
