@@ -41,7 +41,8 @@ def deployed(
     TaskFolder
         The folder, when the replicas answer.
     """
-    if not ray.is_initialized():
+    starting = not ray.is_initialized()
+    if starting:
         ray.init(log_to_driver=False)
     served = start_folder(folder.absolute())
 
@@ -61,3 +62,5 @@ def deployed(
     finally:
         serve.shutdown()  # type: ignore[no-untyped-call]
         served.stop()
+        if starting:
+            ray.shutdown()
