@@ -19,6 +19,7 @@ from faast._version import __version__
 from faast.serve.access.limits import RATE
 from faast.serve.access.scopes import authorize
 from faast.serve.access.tokens import TokenFile
+from faast.serve.document import Application
 from faast.serve.failures import AnswerFailures
 from faast.serve.guard import LOOPBACK, Guard
 from faast.serve.jobs.jobs import Jobs
@@ -46,11 +47,11 @@ from faast.serve.routes import (
 from faast.serve.tasks.folder import TaskFolder
 
 SUBJECTS = (
+    ask,  # the first is found fastest
     tasks,
     rows,
     jobs,
     transfer,
-    ask,
     explain,
     next,
     classes,
@@ -122,7 +123,7 @@ def create_app(
             running.close()
         served.close()
 
-    app = FastAPI(
+    app = Application(
         title="faast",
         version=__version__,
         description="Teach tasks labelled texts, correct and forget them exactly, and ask.",

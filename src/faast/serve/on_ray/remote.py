@@ -35,6 +35,8 @@ class RemoteTask:
         Where copies of states are kept.
     """
 
+    is_remote = True
+
     def __init__(self, name: str, find_actor: Callable[[], Any], copies: Copies) -> None:
         self.name = name
         self._find_actor = find_actor

@@ -16,10 +16,12 @@ from faast.encoders.base import Features
 from faast.serve.fields import MAX_ROWS, Numbers, Pictures, Request, Texts
 from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.dependencies import TheTask, taught_state
+from faast.serve.routes.quickly import answer, is_quick
 from faast.serve.tasks.counters import count_novelty
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.records import RawRow
 from faast.serve.tasks.state import TaskState
+from faast.serve.tasks.task import Task
 
 router = APIRouter(prefix="/v1/tasks/{task}", tags=["ask"], responses=RESPONSES)
 
@@ -53,6 +55,13 @@ class Question(Request):
             raise RequestError(422, f"this is a task of {kind}, and the question has {given}")
         return rows
 
+    def is_quick(self, task: Task) -> bool:
+        """Tell whether the rows are labelled in a few milliseconds."""
+        if self.novelty or self.pictures is not None:
+            return False
+        rows = self.texts or self.numbers or []
+        return is_quick(task, len(rows), sum(map(len, rows)))
+
 
 class LabelAnswer(TypedDict):
     """The answer for one row.
@@ -77,14 +86,18 @@ class QuestionAnswer(TypedDict):
 
 
 @router.post("/ask", response_model=QuestionAnswer)
-def ask(task: TheTask, question: Question) -> Response:
+async def ask(task: TheTask, question: Question) -> Response:
     """Label rows, with the probability of every class and the runner-up."""
+    content = await answer(lambda: _label(task, question), here=question.is_quick(task))
+    return Response(content, media_type="application/json")
+
+
+def _label(task: Task, question: Question) -> bytes:
     state = taught_state(task)
     features = encode(state, question.of_kind(task.kind))
-    answers = answer(state, features, question.novelty)
+    answers = label(state, features, question.novelty)
     count_novelty(task.name, [found["novelty_p_value"] for found in answers])
-    content = QuestionAnswer(answers=answers, state=state.hash)
-    return Response(to_json(content), media_type="application/json")
+    return to_json(QuestionAnswer(answers=answers, state=state.hash))
 
 
 def encode(state: TaskState, rows: Sequence[RawRow]) -> Features:
@@ -95,7 +108,7 @@ def encode(state: TaskState, rows: Sequence[RawRow]) -> Features:
     return features
 
 
-def answer(state: TaskState, features: Features, novelty: bool = False) -> list[LabelAnswer]:
+def label(state: TaskState, features: Features, novelty: bool = False) -> list[LabelAnswer]:
     """Return the answers for features (n, d), with their novelty if it is wanted."""
     classes, shares = list(state.classes), state.probabilities(features)
     order = np.argsort(-shares, axis=1, kind="stable")[:, :2].tolist()

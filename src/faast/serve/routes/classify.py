@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from faast.serve.fields import Text, Texts
 from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.dependencies import Folder, taught_state
+from faast.serve.routes.quickly import answer, is_quick
+from faast.serve.tasks.task import Task
 
 router = APIRouter(prefix="/v1", tags=["classify"], responses=RESPONSES)
 
@@ -71,10 +73,15 @@ class ModelsAnswer(BaseModel):
 
 
 @router.post("/classify")
-def classify(request: Classify, folder: Folder) -> ClassifyAnswer:
+async def classify(request: Classify, folder: Folder) -> ClassifyAnswer:
     """Label one input or several; the model is the name of a task."""
     texts = [request.input] if isinstance(request.input, str) else request.input
     task = folder.task(request.model)
+    here = is_quick(task, len(texts), sum(map(len, texts)))
+    return await answer(lambda: _label(task, texts), here=here)
+
+
+def _label(task: Task, texts: list[str]) -> ClassifyAnswer:
     if task.kind != "texts":
         raise RequestError(422, f"{task.name} is a task of {task.kind}; POST /v1/tasks/NAME/ask")
     state = taught_state(task)
@@ -83,7 +90,7 @@ def classify(request: Classify, folder: Folder) -> ClassifyAnswer:
     return ClassifyAnswer(
         id=f"classify-{uuid.uuid4().hex}",
         created=int(time.time()),
-        model=request.model,
+        model=task.name,
         classes=classes,
         data=[
             ClassifyDatum(

@@ -26,9 +26,9 @@ async def the_folder(request: Request) -> TaskFolder:
 Folder = Annotated[TaskFolder, Depends(the_folder)]
 
 
-async def the_task(task: str, folder: Folder) -> Task:
+async def the_task(task: str, request: Request) -> Task:
     """Return the task that a path names."""
-    return folder.task(task)
+    return (await the_folder(request)).task(task)
 
 
 async def the_jobs_if_any(request: Request) -> Jobs | None:

@@ -9,7 +9,7 @@ from faast.encoders.base import Features
 from faast.estimators.evidence import Evidence
 from faast.serve.access.scopes import TheClient, may_see_rows
 from faast.serve.problems import RESPONSES
-from faast.serve.routes.ask import LabelAnswer, answer, encode
+from faast.serve.routes.ask import LabelAnswer, encode, label
 from faast.serve.routes.dependencies import TheTask, taught_state
 from faast.serve.routes.rows import RawRow, RowAnswer
 from faast.serve.tasks.counters import count_novelty
@@ -73,7 +73,7 @@ def explain(task: TheTask, row: RawRow, client: TheClient) -> ExplanationAnswer:
     """Label a row, and say which of its parts and which learned rows the answer rests on."""
     state, raw = taught_state(task), row.of_kind(task.kind)
     features = encode(state, [raw])
-    (found,) = answer(state, features, novelty=True)
+    (found,) = label(state, features, novelty=True)
     count_novelty(task.name, [found["novelty_p_value"]])
     numbers = task.kind == "numbers"
     model, asked = (state.features_model, features[0]) if numbers else (state.model, raw)

@@ -6,6 +6,7 @@ versions here: the state that answered is a parameter of the answer, and no rout
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,9 +19,11 @@ from faast.serve.fields import MAX_LABEL, MAX_ROWS, Finite, Pictures, Texts
 from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.ask import encode
 from faast.serve.routes.dependencies import Folder, taught_state
+from faast.serve.routes.quickly import answer, is_quick
 from faast.serve.tasks.counters import count_novelty
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.state import TaskState
+from faast.serve.tasks.task import Task
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], responses=RESPONSES)
 
@@ -79,6 +82,14 @@ class Inference(Strict):
         Field(min_length=1, max_length=1),
     ]
     outputs: Annotated[list[InferenceOutput], Field(max_length=3)] = []
+
+    def is_quick(self, task: Task) -> bool:
+        """Tell whether the rows are labelled in a few milliseconds."""
+        given = self.inputs[0]
+        if isinstance(given, PictureInput) or any(out.name == "novelty" for out in self.outputs):
+            return False
+        length = math.prod(given.shape) if given.name == "features" else sum(map(len, given.data))
+        return is_quick(task, given.shape[0], length)
 
 
 class Listing(BaseModel):
@@ -142,9 +153,13 @@ def ready(model: str, folder: Folder) -> dict[str, Any]:
 
 
 @router.post("/models/{model}/infer")
-def infer(model: str, request: Inference, folder: Folder) -> dict[str, Any]:
+async def infer(model: str, request: Inference, folder: Folder) -> dict[str, Any]:
     """Label rows; `novelty`, a p-value, is answered where `outputs` names it: it takes longer."""
     task = folder.task(model)
+    return await answer(lambda: _label(task, request), here=request.is_quick(task))
+
+
+def _label(task: Task, request: Inference) -> dict[str, Any]:
     state = taught_state(task)
     features = _features(request.inputs[0], task.kind, state)
     shares = state.probabilities(features)
@@ -159,10 +174,10 @@ def infer(model: str, request: Inference, folder: Folder) -> dict[str, Any]:
             outputs.append(_tensor(name, "FP64", list(shares.shape), shares.ravel().tolist()))
         else:
             unusual = _novelty(state, features)
-            count_novelty(model, unusual)
+            count_novelty(task.name, unusual)
             outputs.append(_tensor(name, "FP64", [len(unusual)], unusual))
-    answer = {"model_name": model, "parameters": {"state": state.hash}, "outputs": outputs}
-    return answer if request.id is None else answer | {"id": request.id}
+    found = {"model_name": task.name, "parameters": {"state": state.hash}, "outputs": outputs}
+    return found if request.id is None else found | {"id": request.id}
 
 
 def _features(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from faast.serve.problems import RESPONSES
-from faast.serve.routes.ask import LabelAnswer, answer
+from faast.serve.routes.ask import LabelAnswer, label
 from faast.serve.routes.dependencies import TheTask
 from faast.serve.routes.rows import RowAnswer
 
@@ -43,7 +43,7 @@ def next_rows(task: TheTask, n: Annotated[int, Query(ge=1, le=MOST)] = 1) -> Nex
     chosen = pool.choose(n)
     guesses: list[LabelAnswer | None] = [None] * len(chosen)
     if chosen and pool.state.can_answer:
-        guesses = [*answer(pool.state, pool.features[chosen])]
+        guesses = [*label(pool.state, pool.features[chosen])]
     guess_of = dict(zip([pool.ids[place] for place in chosen], guesses, strict=True))
     rows = [
         NextRow(row=RowAnswer.of(task, row), guess=guess_of[row.id])

@@ -18,6 +18,7 @@ from faast.core.state import State
 from faast.core.weights import FastWeights
 from faast.encoders import EncoderMismatchError
 from faast.encoders.base import Features
+from faast.encoders.hashing import HashingEncoder
 from faast.estimators import FaastClassifier
 from faast.estimators.class_names import embed_names, is_name, name_classes
 from faast.estimators.novelty import Novelty
@@ -119,7 +120,7 @@ class TaskState:
         memory = self.model.learned_ if self.can_answer else None
         return 0 if memory is None else memory.nbytes
 
-    @property
+    @cached_property
     def classes(self) -> dict[str, int]:
         """Number of learned rows of each class that can be answered, in the order of probabilities.
 
@@ -242,6 +243,11 @@ class TaskState:
     def _weights(self) -> FastWeights:
         with SOLVE_SECONDS.time():
             return self.features_model.weights_
+
+    @property
+    def labels_quickly(self) -> bool:
+        """Whether a row is labelled in a millisecond: the weights are solved, encoding is cheap."""
+        return "_weights" in vars(self) and self.model.encoder_name in (None, HashingEncoder.name)
 
     def probabilities(self, features: Features) -> FloatArray:
         """Return the probability of each class, (n, C), for features (n, d)."""

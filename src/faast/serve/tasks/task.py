@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from faast.encoders.base import Features
 from faast.serve.problems import RequestError
@@ -40,6 +41,9 @@ class Task(StoredTask):
 
     All methods that change the task take `who`, the name of whoever asks for it.
     """
+
+    is_remote: ClassVar = False
+    """Whether it is in another process."""
 
     _review: Review | None = None
     _pool: Pool | None = None
