@@ -133,6 +133,13 @@ class Adapters:
             kept = self._memories.keys() - set(self.active)
             self._memories = {name: self._memories[name] for name in sorted(kept)}
 
+    def copy(self, name: str, to: str) -> None:
+        """Let a name have learned what another one has, and nothing else."""
+        with _lock(self):
+            others = {key: memory for key, memory in self._memories.items() if key != to}
+            found = self._memories.get(name)
+            self._memories = others if found is None else others | {to: found}
+
     def train(self, mode: bool) -> None:
         """Switch all memories to how they are while readouts are trained, or back."""
         self._change(lambda: {name: part.train(mode) for name, part in self._memories.items()})
@@ -198,6 +205,10 @@ class Adapters:
         """Replace all memories by others."""
         with _lock(self):
             self._memories = memories
+
+    def add(self, name: str, memory: Memory) -> None:
+        """Let a name have learned what a memory has."""
+        self._change(lambda: {name: memory})
 
 
 def _lock(adapters: Adapters) -> RLock:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from faast._utils.arrays import AnyArray
     from faast.lm.adapters import Adapters
     from faast.lm.folders import Source
+    from faast.lm.memory import Memory
     from faast.lm.paper_checkpoint import PaperCheckpoint
 
 LONGEST_NAME = 4096
@@ -172,13 +173,7 @@ class MemoryFile:
         -----
         After any error memories and readouts are as before.
         """
-        try:
-            parameters = self._read_readouts(readouts)
-            memories = adapters.from_states(self.memories)
-            states = {name: memory.to_state() for name, memory in memories.items()}
-            check_same(State.join(states), State.join(self.memories))
-        except INCONSISTENT as error:
-            raise ModelFileError(f"the saved memories are inconsistent: {error}") from error
+        memories, parameters = self.read_into(adapters, readouts)
         before = {name: tensor.clone() for name, tensor in readouts.state_dict().items()}
         try:
             readouts.load_state_dict(parameters)
@@ -186,6 +181,25 @@ class MemoryFile:
         except BaseException:
             readouts.load_state_dict(before)
             raise
+
+    def read_into(
+        self, adapters: Adapters, readouts: nn.ModuleList
+    ) -> tuple[dict[str, Memory], dict[str, Tensor]]:
+        """Return memories and parameters of readouts as a model of these settings holds them.
+
+        Raises
+        ------
+        ModelFileError
+            The content is inconsistent, or does not fit the backbone.
+        """
+        try:
+            parameters = self._read_readouts(readouts)
+            memories = adapters.from_states(self.memories)
+            states = {name: memory.to_state() for name, memory in memories.items()}
+            check_same(State.join(states), State.join(self.memories))
+        except INCONSISTENT as error:
+            raise ModelFileError(f"the saved memories are inconsistent: {error}") from error
+        return memories, parameters
 
     def _read_readouts(self, readouts: nn.ModuleList) -> dict[str, Tensor]:
         expected = readouts.state_dict()
@@ -235,19 +249,30 @@ def save(
     check_memory_folder(directory)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
+    write(content_of(backbone, config, adapters.to_states(), readouts), folder)
+
+
+def content_of(
+    backbone: Backbone, config: MemoryConfig, memories: dict[str, State], readouts: nn.ModuleList
+) -> MemoryFile:
+    """Return the content of a file of memories."""
     parameters = readouts.state_dict().items()
-    content = MemoryFile(
+    return MemoryFile(
         backbone.name,
         backbone.fingerprint(),
         config,
-        adapters.to_states(),
+        memories,
         {name: tensor.detach().float().cpu().numpy() for name, tensor in parameters},
     )
+
+
+def write(content: MemoryFile, folder: Path) -> None:
+    """Write memories, and a readable summary of their settings, into a folder that exists."""
     persistence.save(content, folder / MEMORY_FILE)
     summary = {
         "library": f"faast {__version__}",
         "base_model": content.base,
-        "memory": config.to_dict(),
+        "memory": content.config.to_dict(),
     }
     text = json.dumps(summary, indent=2) + "\n"
     persistence.write_whole(folder / CONFIG_NAME, text.encode())

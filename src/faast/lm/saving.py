@@ -6,10 +6,12 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import torch
 from torch import nn
 
 from faast.core.persistence import ModelFileError
 from faast.lm import checkpoint, paper_checkpoint
+from faast.lm.adapters import DEFAULT
 from faast.lm.folders import check_empty_folder
 
 if TYPE_CHECKING:
@@ -130,6 +132,40 @@ class SavedModel(nn.Module):
         self._backbone.check_unchanged()
         content.check(self._backbone, self.memory_config)
         content.restore(self._adapters, self.readouts)
+        return self
+
+    def to_content(self, adapter: str = DEFAULT) -> checkpoint.MemoryFile:
+        """Return the content of a file that holds one adapter, under the name of the default."""
+        learned = {DEFAULT: self._adapters[adapter].to_state()}
+        return checkpoint.content_of(self._backbone, self.memory_config, learned, self.readouts)
+
+    def add_adapter(self, name: str, content: checkpoint.MemoryFile) -> Self:
+        """Let a named memory have learned what the one adapter of a file has.
+
+        Raises
+        ------
+        ModelFileError
+            The file holds several adapters, is damaged, or was saved with another backbone, other
+            settings or other readouts.
+        """
+        if content.memories.keys() - {DEFAULT}:
+            raise ModelFileError(
+                f"the file holds the adapters {sorted(content.memories)}; one can be added, of the "
+                f"name {DEFAULT!r}"
+            )
+        self._backbone.check_unchanged()
+        content.check(self._backbone, self.memory_config)
+        memories, parameters = content.read_into(self._adapters, self.readouts)
+        ours = self.readouts.state_dict()
+        if not all(torch.equal(ours[key].cpu(), part) for key, part in parameters.items()):
+            raise ModelFileError("the saved memory has other readouts than the model")
+        for memory in memories.values():
+            self._adapters.add(name, memory)
+        return self
+
+    def copy_adapter(self, name: str, to: str) -> Self:
+        """Let a named memory have learned what another one has, and nothing else; no bytes move."""
+        self._adapters.copy(name, to)
         return self
 
     def _write_paper_checkpoint(self, directory: Source) -> None:

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from fastapi import Depends, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from fastapi import Depends, FastAPI
 
 from faast._version import __version__
 from faast.serve.access.limits import RATE
-from faast.serve.access.scopes import authorize
+from faast.serve.access.scopes import SCOPES, authorize
 from faast.serve.access.tokens import TokenFile
 from faast.serve.document import Application
-from faast.serve.failures import AnswerFailures
-from faast.serve.guard import LOOPBACK, Guard
+from faast.serve.guard import LOOPBACK
 from faast.serve.jobs.jobs import Jobs
-from faast.serve.metrics import CountRequests, Metrics
-from faast.serve.problems import RESPONSES, RequestError, problem_response
+from faast.serve.metrics import Metrics
+from faast.serve.protection import checked_hosts, protect
 from faast.serve.routes import (
     ask,
     classes,
@@ -104,14 +97,12 @@ def create_app(
     >>> from faast.serve import create_app
     >>> app = create_app(tempfile.mkdtemp())  # uvicorn.run(app)
     """
-    tokens = TokenFile(Path(folder))
-    hosts = frozenset(hosts)
-    if not tokens.tokens and hosts - set(LOOPBACK):
-        raise ValueError(
-            "other machines could teach and delete tasks, for there is no token yet; make one: "
-            f"faast serve token create NAME --scope admin --folder {folder}"
-        )
-    served = open_folder(Path(folder))
+    folder = Path(folder)
+    tokens = TokenFile(folder)
+    hosts = checked_hosts(
+        hosts, tokens, f"faast serve token create NAME --scope admin --folder {folder}"
+    )
+    served = open_folder(folder)
     running = Jobs(served) if served.takes_files else None
 
     @asynccontextmanager
@@ -135,54 +126,9 @@ def create_app(
     )
     app.state.folder = served
     app.state.jobs = running
+    app.state.scopes = SCOPES
     for subject in SUBJECTS:
         app.include_router(subject.router)
     metrics = Metrics(served, running)
-    app.add_api_route(
-        "/metrics", _shows(metrics), tags=["metrics"], response_class=Response, responses=RESPONSES
-    )
-    app.add_middleware(Guard, hosts=hosts, tokens=tokens, rate=rate)
-    app.add_middleware(AnswerFailures)
-    app.add_middleware(CountRequests, metrics=metrics)  # the last added is the outermost
-    for kind, handler in {
-        RequestError: _problem,
-        RequestValidationError: _invalid,
-        HTTPException: _refused,
-        sqlite3.Error: _unreadable,
-    }.items():
-        app.add_exception_handler(kind, handler)
+    protect(app, tokens, hosts, rate, metrics)
     return app
-
-
-def _shows(metrics: Metrics) -> Any:
-    def show() -> Response:
-        """Show metrics in Prometheus' text format."""
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
-
-    return show
-
-
-def _problem(request: Request, error: Any) -> JSONResponse:
-    return problem_response(error)
-
-
-def _invalid(request: Request, error: Any) -> JSONResponse:
-    """Say what is wrong with a request, without repeating what it held."""
-    errors = [
-        {"at": "/".join(map(str, found["loc"])), "message": found["msg"]}
-        for found in error.errors()
-    ]
-    first = f"{errors[0]['at']}: {errors[0]['message']}"
-    return problem_response(
-        RequestError(422, f"the request was not understood; {first}", errors=errors)
-    )
-
-
-def _refused(request: Request, error: Any) -> JSONResponse:
-    detail = f"{request.method} {request.url.path}: {error.detail}; /openapi.json lists all routes"
-    return problem_response(RequestError(error.status_code, detail))
-
-
-def _unreadable(request: Request, error: Any) -> JSONResponse:
-    detail = f"the log of the task cannot be read ({error}); was the task deleted?"
-    return problem_response(RequestError(503, detail))

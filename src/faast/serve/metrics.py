@@ -28,19 +28,11 @@ SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Upper ends of the intervals in which times to an answer are counted."""
 
 
-class Metrics:
-    """Counts of requests, the sizes of all tasks, and what happens to them.
+class RequestMetrics:
+    """Counts of requests, and the version of this package."""
 
-    Parameters
-    ----------
-    folder : TaskFolder
-    jobs : Jobs, optional
-    """
-
-    def __init__(self, folder: TaskFolder, jobs: Jobs | None = None) -> None:
-        self._folder = folder
-        self._jobs = jobs
-        registry = self._registry = CollectorRegistry()
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
         self._requests = Counter(
             "faast_requests", "Requests answered.", ["method", "route", "code"], registry=registry
         )
@@ -57,14 +49,33 @@ class Metrics:
         Info("faast_build", "The version of faast.", registry=registry).info(
             {"version": __version__}
         )
-        for counter in (self, *COUNTERS):
-            registry.register(counter)
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
         method = method if method in METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class Metrics(RequestMetrics):
+    """Counts of requests, the sizes of all tasks, and what happens to them.
+
+    Parameters
+    ----------
+    folder : TaskFolder
+    jobs : Jobs, optional
+    """
+
+    def __init__(self, folder: TaskFolder, jobs: Jobs | None = None) -> None:
+        super().__init__()
+        self._folder = folder
+        self._jobs = jobs
+        for counter in (self, *COUNTERS):
+            self.registry.register(counter)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Measure the tasks and count the jobs; Prometheus' registry calls it."""
@@ -84,10 +95,6 @@ class Metrics:
                 jobs.add_metric([status], found[status])
             yield jobs
 
-    def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
-
 
 def _sizes(task: Task) -> tuple[str, int, int, int, int]:
     """Return the name of a task, and its numbers of rows, waiting rows, classes and bytes."""
@@ -102,7 +109,7 @@ def _of_tasks(name: str, what: str) -> GaugeMetricFamily:
 class CountRequests:
     """ASGI middleware that counts requests by their method, route and status."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self.app = app
         self.metrics = metrics
 

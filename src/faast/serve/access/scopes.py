@@ -104,11 +104,6 @@ LOCAL = Client(None, Scope.ADMIN)
 """A program of this machine, where no tokens were made."""
 
 
-def scope_of(method: str, path: str) -> Scope:
-    """Return the scope that a route needs; one that is missing in the table needs the highest."""
-    return SCOPES.get(f"{method} {path}", Scope.ADMIN)
-
-
 async def the_client(request: Request) -> Client | None:
     """Return who sent a request; None where a path is open and no token was sent."""
     client: Client | None = request.state.client
@@ -124,11 +119,15 @@ def may_see_rows(client: Client | None) -> bool:
 
 
 async def authorize(request: Request) -> None:
-    """Refuse a client whose scope does not include that of the route."""
+    """Refuse a client whose scope does not include that of the route.
+
+    The application has a table of scopes; a route that is missing there needs the highest.
+    """
     client: Client | None = request.state.client
     if client is None:
         return
-    needed = scope_of(request.method, request.scope["route"].path)
+    route = f"{request.method} {request.scope['route'].path}"
+    needed = request.app.state.scopes.get(route, Scope.ADMIN)
     if not client.scope.includes(needed):
         raise RequestError(
             403,

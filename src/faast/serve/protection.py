@@ -1,0 +1,108 @@
+"""What every application of this package has around its routes: guard, failures and metrics."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from faast.serve.access.tokens import TokenFile
+from faast.serve.failures import AnswerFailures
+from faast.serve.guard import LOOPBACK, Guard
+from faast.serve.metrics import CountRequests, RequestMetrics
+from faast.serve.problems import RESPONSES, RequestError, problem_response
+
+
+def checked_hosts(hosts: Iterable[str], tokens: TokenFile, advice: str) -> frozenset[str]:
+    """Return host names that requests may be addressed to.
+
+    Parameters
+    ----------
+    hosts : iterable of str
+    tokens : TokenFile
+    advice : str
+        The command that makes a token.
+
+    Raises
+    ------
+    ValueError
+        If they are more than this machine, and there are no tokens.
+    """
+    hosts = frozenset(hosts)
+    if not tokens.tokens and hosts - set(LOOPBACK):
+        raise ValueError(
+            "other machines could teach and delete everything, for there is no token yet; make "
+            f"one: {advice}"
+        )
+    return hosts
+
+
+def protect(
+    app: FastAPI, tokens: TokenFile, hosts: frozenset[str], rate: float, metrics: RequestMetrics
+) -> None:
+    """Put the guard, the answers to failures and the metrics around an application.
+
+    Parameters
+    ----------
+    app : FastAPI
+    tokens : TokenFile
+    hosts : frozenset of str
+        Host names that requests may be addressed to.
+    rate : float
+        Requests a second that each token may send.
+    metrics : RequestMetrics
+        Shown at /metrics.
+    """
+    app.add_api_route(
+        "/metrics", _shows(metrics), tags=["metrics"], response_class=Response, responses=RESPONSES
+    )
+    app.add_middleware(Guard, hosts=hosts, tokens=tokens, rate=rate)
+    app.add_middleware(AnswerFailures)
+    app.add_middleware(CountRequests, metrics=metrics)  # the last added is the outermost
+    for kind, handler in {
+        RequestError: _problem,
+        RequestValidationError: _invalid,
+        HTTPException: _refused,
+        sqlite3.Error: _unreadable,
+    }.items():
+        app.add_exception_handler(kind, handler)
+
+
+def _shows(metrics: RequestMetrics) -> Any:
+    def show() -> Response:
+        """Show metrics in Prometheus' text format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return show
+
+
+def _problem(request: Request, error: Any) -> JSONResponse:
+    return problem_response(error)
+
+
+def _invalid(request: Request, error: Any) -> JSONResponse:
+    """Say what is wrong with a request, without repeating what it held."""
+    errors = [
+        {"at": "/".join(map(str, found["loc"])), "message": found["msg"]}
+        for found in error.errors()
+    ]
+    first = f"{errors[0]['at']}: {errors[0]['message']}"
+    return problem_response(
+        RequestError(422, f"the request was not understood; {first}", errors=errors)
+    )
+
+
+def _refused(request: Request, error: Any) -> JSONResponse:
+    detail = f"{request.method} {request.url.path}: {error.detail}; /openapi.json lists all routes"
+    return problem_response(RequestError(error.status_code, detail))
+
+
+def _unreadable(request: Request, error: Any) -> JSONResponse:
+    detail = f"the log of the task cannot be read ({error}); was the task deleted?"
+    return problem_response(RequestError(503, detail))
