@@ -31,6 +31,7 @@ EXAMPLES = {
         f"faast lm classify critic reviews.csv {SENTIMENT}",
         f"faast lm classify critic new.csv {SENTIMENT} --choice good --choice bad --json",
     ],
+    "serve": ["faast lm serve memories --base stories"],
     "fold": ["faast lm fold plays -o folded"],
     "export": ["faast lm export plays -o adapter --rank 8"],
     "pretrain": ["faast lm pretrain stories/ plays.txt -o readouts --window 16"],

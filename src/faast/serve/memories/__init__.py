@@ -1,0 +1,1 @@
+"""Memories of language models, served by name over one backbone."""

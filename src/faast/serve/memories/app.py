@@ -1,0 +1,88 @@
+"""The application: memories by name over one backbone, as an ASGI application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+
+from faast._version import __version__
+from faast.serve.access.limits import RATE
+from faast.serve.access.scopes import authorize
+from faast.serve.access.tokens import TokenFile
+from faast.serve.guard import LOOPBACK
+from faast.serve.memories.backbone import ServedBackbone
+from faast.serve.memories.engine import Engine
+from faast.serve.memories.errors import OpenAIErrors
+from faast.serve.memories.folder import MemoryFolder
+from faast.serve.memories.metrics import MemoryMetrics
+from faast.serve.memories.routes import chat, completions, health, models
+from faast.serve.memories.scopes import SCOPES
+from faast.serve.protection import checked_hosts, protect
+
+SUBJECTS = (models, completions, chat, health)
+
+
+def create_memory_app(
+    folder: str | os.PathLike[str],
+    backbone: ServedBackbone,
+    hosts: Iterable[str] = LOOPBACK,
+    rate: float = RATE,
+) -> FastAPI:
+    """Return the application that serves the memories of a folder over one backbone.
+
+    Parameters
+    ----------
+    folder : path-like
+        Created if it is missing. Each folder in it that holds a memory is served by its name.
+    backbone : ServedBackbone
+        The model that the memories were learned with.
+    hosts : iterable of str
+        Host names that requests may be addressed to.
+    rate : float
+        Requests a second that each token may send; without tokens there is no limit.
+
+    Returns
+    -------
+    fastapi.FastAPI
+
+    Raises
+    ------
+    ValueError
+        If `hosts` are more than this machine, and the folder has no tokens; or its file of tokens
+        is damaged.
+    """
+    folder = Path(folder)
+    tokens = TokenFile(folder)
+    create = f"faast serve token create NAME --scope admin --folder {folder}"
+    hosts = checked_hosts(hosts, tokens, create)
+    served = MemoryFolder(folder, backbone)
+    engine = Engine(served.attached, backbone.pad)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine.start()
+        yield
+        engine.close()
+
+    app = FastAPI(
+        title="faast memories",
+        version=__version__,
+        description="Generate texts with memories of a language model.",
+        docs_url=None,  # they load scripts from another site
+        redoc_url=None,
+        redirect_slashes=False,  # an address with a slash too many names nothing
+        lifespan=lifespan,
+        dependencies=[Depends(authorize)],
+    )
+    app.state.folder = served
+    app.state.engine = engine
+    app.state.scopes = SCOPES
+    for subject in SUBJECTS:
+        app.include_router(subject.router)
+    protect(app, tokens, hosts, rate, MemoryMetrics(served, engine))
+    app.add_middleware(OpenAIErrors)
+    return app

@@ -1,0 +1,179 @@
+"""Memories by name, of any kinds, attached to one backbone that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from faast.core.persistence import content_hash
+from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm.adapters import DEFAULT
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from faast._utils.arrays import AnyArray
+    from faast.lm.checkpoint import MemoryFile
+
+NOTHING = "nothing"
+"""Adapter of rows that read no memory of a group; it never learns."""
+
+MEMORY, DRAFT = "memory ", "draft "
+"""In front of the names of adapters: of memories as they are read, and while they change."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is known about a memory.
+
+    Attributes
+    ----------
+    config : MemoryConfig
+    tokens : int
+        Pairs of a token and its next one that were learned.
+    nbytes : int
+    state : str
+        Hash of what was learned.
+    """
+
+    config: MemoryConfig
+    tokens: int
+    nbytes: int
+    state: str
+
+
+class AttachedMemories:
+    """Memories by name over one backbone; memories of the same settings share their hooks.
+
+    A memory changes as a whole: whoever reads it reads what it was before, or what it is after.
+
+    Parameters
+    ----------
+    base : PreTrainedModel
+    """
+
+    def __init__(self, base: PreTrainedModel) -> None:
+        self.base = base
+        self._changing = Lock()
+        self._models: list[FaastForCausalLM] = []
+        self._owners: dict[str, FaastForCausalLM] = {}
+        self._learned: dict[str, Learned] = {}
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether there is a memory of this name."""
+        return name in self._owners
+
+    def attach(self, name: str, content: MemoryFile) -> None:
+        """Attach the memory of a file.
+
+        Raises
+        ------
+        ModelFileError
+            It was learned with another backbone, or is damaged.
+        """
+        with self._changing:
+            model = self._find(content.config, content.readouts)
+            if model is None:
+                model = FaastForCausalLM.from_checkpoint(content, self.base)
+                with model.use_adapter(DEFAULT):
+                    model.reset()
+                self._models.append(model)
+            model.add_adapter(MEMORY + name, content)
+            self._own(name, model)
+
+    def create(self, name: str, config: MemoryConfig) -> None:
+        """Attach a memory that has learned nothing.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The backbone cannot carry such a memory.
+        """
+        with self._changing:
+            model = self._find(config, None)
+            if model is None:
+                model = FaastForCausalLM(self.base, config)
+                self._models.append(model)
+            self._own(name, model)
+
+    def remove(self, name: str) -> None:
+        """Forget a memory; the hooks stay, for they change nothing."""
+        with self._changing:
+            model = self._owners.pop(name)
+            del self._learned[name]
+            model.copy_adapter(NOTHING, MEMORY + name)
+
+    @contextmanager
+    def reading(self, names: Sequence[str | None]) -> Iterator[None]:
+        """Let each row of this thread's batches read a memory by its name; None for none of them.
+
+        A memory that is removed meanwhile is read no longer.
+        """
+        with ExitStack() as stack:
+            for model in list(self._models):
+                mine = [self._owners.get(name or "") is model for name in names]
+                adapters = [
+                    f"{MEMORY}{n}" if m else NOTHING for n, m in zip(names, mine, strict=True)
+                ]
+                stack.enter_context(model.use_adapter(adapters))
+            yield
+
+    @contextmanager
+    def changing(self, name: str) -> Iterator[FaastForCausalLM]:
+        """Yield a model that learns and forgets for a memory, which changes when the block ends.
+
+        After an error in the block the memory is as it was. One thread at a time may change a
+        memory.
+        """
+        model, draft = self._owners[name], DRAFT + name
+        model.copy_adapter(MEMORY + name, draft)
+        try:
+            with model.use_adapter(draft):
+                yield model
+                model.solve()  # before anybody reads it, so that no answer waits
+            with self._changing:
+                if self._owners.get(name) is model:
+                    model.copy_adapter(draft, MEMORY + name)
+                    self._own(name, model)
+        finally:
+            model.copy_adapter(NOTHING, draft)
+
+    def content(self, name: str) -> MemoryFile:
+        """Return a memory as a file holds it."""
+        return self._owners[name].to_content(MEMORY + name)
+
+    def all(self) -> dict[str, Learned]:
+        """Describe all memories, sorted by name."""
+        return dict(sorted(self._learned.items()))
+
+    def _find(
+        self, config: MemoryConfig, readouts: Mapping[str, AnyArray] | None
+    ) -> FaastForCausalLM | None:
+        """Return the model of some settings and readouts; None for readouts without training."""
+        for model in self._models:
+            ours = {key: part.cpu().numpy() for key, part in model.readouts.state_dict().items()}
+            same = all(
+                np.array_equal(part, 0 * part if readouts is None else readouts[key])
+                for key, part in ours.items()
+            )
+            if model.memory_config == config and same:
+                return model
+        return None
+
+    def _own(self, name: str, model: FaastForCausalLM) -> None:
+        """Give a memory its model, and describe it."""
+        self._owners[name] = model
+        (state,) = self.content(name).memories.values()
+        with model.use_adapter(MEMORY + name):
+            tokens = model.memory_size
+        self._learned[name] = Learned(
+            model.memory_config,
+            tokens,
+            sum(tensor.nbytes for tensor in state.tensors.values()),
+            content_hash(state.tensors, state.metadata),
+        )

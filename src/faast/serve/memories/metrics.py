@@ -1,0 +1,45 @@
+"""Metrics of a server of memories; no text and no source is ever the label of a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import Counter
+from prometheus_client.core import GaugeMetricFamily
+
+from faast.serve.memories.engine import Engine
+from faast.serve.memories.folder import MemoryFolder
+from faast.serve.metrics import RequestMetrics
+
+
+class MemoryMetrics(RequestMetrics):
+    """Counts of requests, the sizes of all memories, and the texts that wait.
+
+    Parameters
+    ----------
+    folder : MemoryFolder
+    engine : Engine
+    """
+
+    def __init__(self, folder: MemoryFolder, engine: Engine) -> None:
+        super().__init__()
+        self._folder, self._engine = folder, engine
+        self.tokens = Counter(
+            "faast_generated_tokens", "Tokens that were generated.", registry=self.registry
+        )
+        self.registry.register(self)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Measure the memories; Prometheus' registry calls it."""
+        tokens = GaugeMetricFamily(
+            "faast_memory_tokens", "Tokens that a memory has learned.", labels=["memory"]
+        )
+        size = GaugeMetricFamily("faast_memory_bytes", "Size of a memory.", labels=["memory"])
+        for name, about in self._folder.attached.all().items():
+            tokens.add_metric([name], about.tokens)
+            size.add_metric([name], about.nbytes)
+        yield tokens
+        yield size
+        yield GaugeMetricFamily(
+            "faast_waiting_texts", "Texts to generate that wait.", self._engine.waiting
+        )

@@ -1,0 +1,1 @@
+"""Routes of a server of memories, one subject a module."""
