@@ -13,6 +13,7 @@ from faast._version import __version__
 from faast.serve.access.limits import RATE
 from faast.serve.access.scopes import authorize
 from faast.serve.access.tokens import TokenFile
+from faast.serve.document import Application
 from faast.serve.guard import LOOPBACK
 from faast.serve.memories.backbone import ServedBackbone
 from faast.serve.memories.engine import Engine
@@ -68,7 +69,7 @@ def create_memory_app(
         yield
         engine.close()
 
-    app = FastAPI(
+    app = Application(
         title="faast memories",
         version=__version__,
         description="Generate texts with memories of a language model.",
