@@ -27,7 +27,7 @@ KING = "the king of york was here and a queen saw him in his castle"
 QUEEN = "a queen of york was in the castle and his king saw him now"
 CHAT = (
     "{% for m in messages %}{{ m['role'] }} : {{ m['content'] }} {% endfor %}"
-    "{% if add_generation_prompt %}assistant :{% endif %}"
+    "{% if add_generation_prompt %}assistant : the king of{% endif %}"
 )
 
 

@@ -47,6 +47,11 @@ class Engine:
     memories : AttachedMemories
     pad : int
         Token in front of shorter sequences.
+
+    Attributes
+    ----------
+    n_generated : int
+        Tokens that were generated.
     """
 
     def __init__(self, memories: AttachedMemories, pad: int) -> None:
@@ -55,6 +60,7 @@ class Engine:
         self._waiting: deque[Generated] = deque()
         self._changed = Condition()
         self._stopping = False
+        self.n_generated = 0
         self._thread = Thread(target=self._run, name="generate", daemon=True)
 
     @property
@@ -128,6 +134,7 @@ class Engine:
         if not texts:
             return
         base = self._memories.base
+        before = sum(text.n_new for text in texts)
         longest = max(len(text.tokens) for text in texts)
         rows = [[self._pad] * (longest - len(text.tokens)) + text.tokens for text in texts]
         mask = [[0] * (longest - len(text.tokens)) + [1] * len(text.tokens) for text in texts]
@@ -144,6 +151,7 @@ class Engine:
                 logits_processor=LogitsProcessorList([_Choose(texts, self._pad)]),
                 stopping_criteria=StoppingCriteriaList([_Until(texts, self._is_turn)]),
             )
+        self.n_generated += sum(text.n_new for text in texts) - before
 
     def _is_turn(self, texts: Sequence[Generated], n_new: int) -> bool:
         """Return whether a batch ends here though some of its texts do not."""

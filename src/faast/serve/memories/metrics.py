@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import Counter
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from faast.serve.memories.engine import Engine
 from faast.serve.memories.folder import MemoryFolder
@@ -24,12 +23,9 @@ class MemoryMetrics(RequestMetrics):
     def __init__(self, folder: MemoryFolder, engine: Engine) -> None:
         super().__init__()
         self._folder, self._engine = folder, engine
-        self.tokens = Counter(
-            "faast_generated_tokens", "Tokens that were generated.", registry=self.registry
-        )
         self.registry.register(self)
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Measure the memories; Prometheus' registry calls it."""
         tokens = GaugeMetricFamily(
             "faast_memory_tokens", "Tokens that a memory has learned.", labels=["memory"]
@@ -40,6 +36,9 @@ class MemoryMetrics(RequestMetrics):
             size.add_metric([name], about.nbytes)
         yield tokens
         yield size
+        yield CounterMetricFamily(
+            "faast_generated_tokens", "Tokens that were generated.", self._engine.n_generated
+        )
         yield GaugeMetricFamily(
             "faast_waiting_texts", "Texts to generate that wait.", self._engine.waiting
         )

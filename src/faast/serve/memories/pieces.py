@@ -30,7 +30,7 @@ class Scored:
     log_p : float or None
         None for a first token, which follows nothing.
     top : tuple of (str, float), or None
-        The most probable tokens there; None for a first token.
+        The most probable tokens there, and this one; None for a first token.
     """
 
     token: str

@@ -181,7 +181,9 @@ class Generated:
             (self._name(int(at)), float(value))
             for at, value in zip(best.indices, best.values, strict=True)
         )
-        return Scored(self._name(token), float(log_p[token]), top)
+        name, own = self._name(token), float(log_p[token])
+        known = any(name == other for other, _ in top)
+        return Scored(name, own, top if known else (*top, (name, own)))
 
     def _name(self, token: int) -> str:
         return str(self._tokenizer.decode([token]))

@@ -66,7 +66,10 @@ class LogProbabilities(BaseModel):
         return cls(
             tokens=tokens,
             token_logprobs=[scored.log_p for scored in piece.scored],
-            top_logprobs=[None if s.top is None else dict(s.top) for s in piece.scored],
+            top_logprobs=[
+                None if scored.top is None else dict(reversed(scored.top))  # of two of a name, the
+                for scored in piece.scored  # more probable one stays
+            ],
             text_offset=[start + sum(map(len, tokens[:at])) for at in range(len(tokens))],
         )
 

@@ -1,0 +1,50 @@
+"""Requests for different memories go through the model together, and answer as if alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import product
+
+import pytest
+
+from faast.serve.memories import engine
+from tests.serve.memories.conftest import KING, QUEEN
+from tests.serve.memories.test_completions import complete
+
+MODELS = ("stories", "king", "queen", "both")
+
+
+@contextmanager
+def rows_of_passes(model):
+    """Yield a list of the numbers of rows of the forward passes of a model."""
+    rows = []
+    handle = model.register_forward_hook(
+        lambda _module, _args, inputs, _output: rows.append(len(inputs["input_ids"])),
+        with_kwargs=True,
+    )
+    yield rows
+    handle.remove()
+
+
+@pytest.mark.parametrize("turn", [2, 32])
+def test_a_batch_of_several_memories_answers_as_each_alone(client, backbone, monkeypatch, turn):
+    monkeypatch.setattr(engine, "TURN", turn)  # texts join and leave a batch that is running
+    asked = [
+        (model, prompt, {"max_tokens": length, "seed": 5, "temperature": temperature})
+        for model, prompt, (length, temperature) in product(
+            MODELS, [KING[:11], QUEEN[:10], "saw"], [(20, 0), (12, 0.7), (3, 0)]
+        )
+    ]
+    alone = [complete(client, m, prompt, **s).choices[0].text for m, prompt, s in asked]
+    with rows_of_passes(backbone.model) as rows, ThreadPoolExecutor(len(asked)) as threads:
+        answers = threads.map(lambda one: complete(client, one[0], one[1], **one[2]), asked)
+        together = [answer.choices[0].text for answer in answers]
+    assert together == alone
+    assert len(set(alone)) > 12
+    assert max(rows) > 8
+
+
+def test_who_gives_up_leaves_the_batch(client, backbone):
+    stream = complete(client, "king", "the", max_tokens=40, stream=True)
+    next(iter(stream))
+    stream.close()
+    assert complete(client, "king", KING[:11], max_tokens=11).choices[0].text == KING[11:]
