@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from faast.serve.memories import engine
-from tests.serve.memories.conftest import KING, QUEEN
+from tests.serve.memories.conftest import KING
 from tests.serve.memories.test_completions import complete
 
 MODELS = ("stories", "king", "queen", "both")
@@ -31,7 +31,7 @@ def test_a_batch_of_several_memories_answers_as_each_alone(client, backbone, mon
     asked = [
         (model, prompt, {"max_tokens": length, "seed": 5, "temperature": temperature})
         for model, prompt, (length, temperature) in product(
-            MODELS, [KING[:11], QUEEN[:10], "saw"], [(20, 0), (12, 0.7), (3, 0)]
+            MODELS, [KING[:11], "a queen"], [(9, 0), (6, 0.7), (3, 0)]
         )
     ]
     alone = [complete(client, m, prompt, **s).choices[0].text for m, prompt, s in asked]
@@ -39,7 +39,7 @@ def test_a_batch_of_several_memories_answers_as_each_alone(client, backbone, mon
         answers = threads.map(lambda one: complete(client, one[0], one[1], **one[2]), asked)
         together = [answer.choices[0].text for answer in answers]
     assert together == alone
-    assert len(set(alone)) > 12
+    assert len(set(alone)) > 8
     assert max(rows) > 8
 
 
