@@ -42,6 +42,8 @@ class Architecture:
         Maps token ids to input embeddings.
     head : Linear
         The output embeddings (``lm_head``).
+    vocabulary : int
+        Number of tokens that it reads and writes.
     hidden_size : int
         Width d of the hidden states between the blocks.
     n_positions : int or None
@@ -52,65 +54,33 @@ class Architecture:
     final_norm: nn.Module | None
     embeddings: nn.Embedding
     head: nn.Linear
+    vocabulary: int
     hidden_size: int
     n_positions: int | None
 
 
 def find_architecture(model: PreTrainedModel) -> Architecture:
-    """Find the parts of a model by its structure and configuration alone.
+    """Find the parts of a decoder by its structure and configuration alone.
 
     Raises
     ------
     UnsupportedModelError
-        This is not a causal language model with one list of blocks; the message says what is
-        missing.
+        It has no list of as many blocks as its configuration states.
     """
-    if not isinstance(model, PreTrainedModel):
-        inner = hasattr(model, "merge_and_unload")
-        raise UnsupportedModelError(
-            f"expected a loaded Hugging Face causal language model, got {type(model).__name__}"
-            + ("; give model.merge_and_unload(), which is one" if inner else "")
-        )
-    if getattr(model.config, "is_encoder_decoder", False):
-        raise UnsupportedModelError(
-            f"{type(model).__name__} is an encoder-decoder; memories attach to decoder-only models"
-        )
-    head = cast("nn.Linear | None", model.get_output_embeddings())  # type: ignore[no-untyped-call]
-    if head is None:
-        raise UnsupportedModelError(
-            f"{type(model).__name__} has no output embeddings; load it with AutoModelForCausalLM"
-        )
-    _check_weights(model, head)
+    head = cast("nn.Linear", model.get_output_embeddings())  # type: ignore[no-untyped-call]
+    embeddings = cast("nn.Embedding", model.get_input_embeddings())
     config = model.config.get_text_config(decoder=True)
     owner, blocks = _find_blocks(model, int(config.num_hidden_layers))
     norms = (getattr(owner, name, None) for name in NORM_NAMES)
     return Architecture(
         blocks=blocks,
         final_norm=next((norm for norm in norms if norm is not None), None),
-        embeddings=cast("nn.Embedding", model.get_input_embeddings()),
+        embeddings=embeddings,
         head=head,
+        vocabulary=min(len(embeddings.weight), len(head.weight)),
         hidden_size=int(config.hidden_size),
         n_positions=longest_sequence(model.config),
     )
-
-
-def _check_weights(model: PreTrainedModel, head: nn.Module) -> None:
-    """Raise `UnsupportedModelError` where weights that memories work with cannot be reached."""
-    offloaded = next((name for name, part in model.named_parameters() if part.is_meta), None)
-    if offloaded is not None:
-        raise UnsupportedModelError(
-            f"the weights of {type(model).__name__} are offloaded (such as {offloaded}): memories "
-            "need them on a device; load the model without offloading to CPU or disk, in bfloat16 "
-            "or spread over several GPUs where it is too large"
-        )
-    for name, part in (("output", head), ("input", model.get_input_embeddings())):
-        weight = getattr(part, "weight", None)
-        if not isinstance(weight, Tensor) or not weight.is_floating_point():
-            raise UnsupportedModelError(
-                f"the {name} embeddings of {type(model).__name__} are quantised: memories need "
-                "them in floating point; leave them out when you quantise (such as "
-                'llm_int8_skip_modules=["lm_head"]), or load the model in bfloat16'
-            )
 
 
 def longest_sequence(config: Any) -> int | None:

@@ -13,11 +13,15 @@ from faast.lm.architecture import FINGERPRINT_SIZE, PROBE_TOKENS, Architecture, 
 from faast.lm.exceptions import UnsupportedModelError
 from faast.lm.folders import resolve_source
 from faast.lm.lm_head import LMHead
+from faast.lm.offloading import computing_device, fetch_parameter
+from faast.lm.requirements import check_adapters, check_model
+
+CHANGE_FIRST = "detach(), change the model first, then attach memories and learn again"
 
 
 def check_targets(targets: Tensor, backbone: Backbone) -> None:
     """Raise ValueError where tokens of a file are outside the model's vocabulary."""
-    vocabulary = min(backbone.head.vocabulary, len(backbone.architecture.embeddings.weight))
+    vocabulary = backbone.architecture.vocabulary
     if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < vocabulary:
         raise ValueError(f"targets must be tokens in 0..{vocabulary - 1}")
 
@@ -47,6 +51,7 @@ class Backbone:
     @classmethod
     def from_model(cls, model: PreTrainedModel) -> Backbone:
         """Find the parts of a loaded model; raises `UnsupportedModelError`."""
+        check_model(model)
         architecture = find_architecture(model)
         name = model.name_or_path or ""
         if name and Path(name).is_dir():
@@ -61,8 +66,13 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        """Device of the head."""
-        return self.head.weight.device
+        """Device on which the head computes."""
+        return computing_device(self.architecture.head)
+
+    @property
+    def input_device(self) -> torch.device:
+        """Device that tokens have to be on."""
+        return computing_device(self.architecture.embeddings)
 
     @property
     def foldable_bias(self) -> nn.Parameter | None:
@@ -73,7 +83,7 @@ class Backbone:
         """
         bias = getattr(self.architecture.head, "bias", None)
         if bias is None and isinstance(self.architecture.final_norm, nn.LayerNorm):
-            width = self.head.weight.shape[1]
+            width = self.head.width
             bias = self.architecture.final_norm.bias if width == self.hidden_size else None
         return bias
 
@@ -91,8 +101,7 @@ class Backbone:
         UnsupportedModelError
             Input embeddings and hidden states differ in width.
         """
-        weight = self.architecture.embeddings.weight
-        values: Tensor = self.architecture.embeddings(tokens.to(weight.device))
+        values: Tensor = self.architecture.embeddings(tokens.to(self.input_device))
         if values.shape[-1] != self.hidden_size:
             raise UnsupportedModelError(
                 f"input embeddings have width {values.shape[-1]}, hidden states {self.hidden_size};"
@@ -135,9 +144,16 @@ class Backbone:
         Raises
         ------
         UnsupportedModelError
-            Some were replaced, as `resize_token_embeddings` does, and with them the hooks.
+            Some were replaced, and with them the hooks; its vocabulary has changed, as
+            `resize_token_embeddings` does; or adapters were put into it.
         """
+        check_adapters(self.model)
         now, then = find_architecture(self.model), self.architecture
+        if now.vocabulary != then.vocabulary:
+            raise UnsupportedModelError(
+                f"the model had {then.vocabulary} tokens when memories were attached, now it has "
+                f"{now.vocabulary}: {CHANGE_FIRST}"
+            )
         same = (
             now.head is then.head
             and now.embeddings is then.embeddings
@@ -146,9 +162,8 @@ class Backbone:
         )
         if not same:
             raise UnsupportedModelError(
-                "parts of the model were replaced after memories were attached (as "
-                "resize_token_embeddings does), so that the memories would not be read; detach(), "
-                "change the model first, then attach memories and learn again"
+                "parts of the model were replaced after memories were attached, so that the "
+                f"memories would not be read: {CHANGE_FIRST}"
             )
 
     def check_head(self) -> None:
@@ -165,7 +180,7 @@ class Backbone:
         )
         try:
             with torch.no_grad():
-                token = torch.zeros(1, 1, dtype=torch.long, device=self.model.device)
+                token = torch.zeros(1, 1, dtype=torch.long, device=self.input_device)
                 logits = self.model(input_ids=token, use_cache=False).logits
         finally:
             handle.remove()
@@ -173,15 +188,24 @@ class Backbone:
 
     def probe_tokens(self) -> Tensor:
         """Return one short sequence of tokens, spread over the vocabulary: shape (1, n)."""
-        weight = self.architecture.embeddings.weight
         n_tokens = min(PROBE_TOKENS, self.architecture.n_positions or PROBE_TOKENS)
-        return torch.linspace(0, len(weight) - 1, n_tokens, device=weight.device).long()[None]
+        last, device = len(self.architecture.embeddings.weight) - 1, self.input_device
+        return torch.linspace(0, last, n_tokens, device=device).long()[None]
 
     def fingerprint(self) -> list[float]:
         """Sample weights of the head and of the last block, to tell backbones apart."""
-        last = max(self.architecture.blocks[-1].parameters(), key=Tensor.numel).detach()
         samples = []
-        for weight in (self.head.weight.flatten(), last.flatten()):
-            at = torch.linspace(0, len(weight) - 1, FINGERPRINT_SIZE // 2).long()
-            samples.append(weight[at.to(weight.device)].float().cpu())
+        for weight in (self.head.weight, self._largest_weight(self.architecture.blocks[-1])):
+            at = torch.linspace(0, weight.numel() - 1, FINGERPRINT_SIZE // 2).long()
+            samples.append(weight.flatten()[at.to(weight.device)].float().cpu())
         return [round(value, 6) for value in torch.cat(samples).tolist()]
+
+    def _largest_weight(self, block: nn.Module) -> Tensor:
+        """Return the largest parameter of a block; that of the head where all are quantised."""
+        sizes = {
+            (module, name): parameter.numel()
+            for module in block.modules()
+            for name, parameter in module.named_parameters(recurse=False)
+        }
+        largest = max(sizes, key=sizes.__getitem__, default=(self.architecture.head, "weight"))
+        return fetch_parameter(*largest)

@@ -170,11 +170,16 @@ def collect_hidden_states(backbone: Backbone, hooks: Hooks, batch: TokenBatch) -
     Raises
     ------
     TypeError, ValueError
-        The model cannot take these tokens, no token is left to learn, or hidden states are not
-        finite.
+        The model cannot take these tokens, no token is left to learn, hidden states are not
+        finite, or the model is in training mode.
     UnsupportedModelError
         Rows hold several documents, which the model cannot keep apart.
     """
+    if backbone.model.training:
+        raise ValueError(
+            "the model is in training mode, in which dropout would change what is learned; call "
+            "model.eval() first"
+        )
     check_tokens(backbone, batch.input_ids)
     pairs = next_token_pairs(batch)
     if batch.document_ids is None:
@@ -205,7 +210,7 @@ def check_tokens(backbone: Backbone, input_ids: Tensor) -> None:
             f"input_ids must be a tensor of integers (batch, length), got {given}; a tokenizer "
             'returns one with return_tensors="pt"'
         )
-    device = backbone.architecture.embeddings.weight.device
+    device = backbone.input_device
     if input_ids.device != device:
         raise ValueError(
             f"input_ids are on {input_ids.device}, the model is on {device}; move them with "
@@ -217,7 +222,7 @@ def check_tokens(backbone: Backbone, input_ids: Tensor) -> None:
             f"the sequences have {input_ids.shape[-1]} tokens, the model has {limit} positions; "
             "cut them into windows first"
         )
-    vocabulary = backbone.architecture.embeddings.weight.shape[0]
+    vocabulary = len(backbone.architecture.embeddings.weight)
     if input_ids.numel() and not 0 <= int(input_ids.min()) <= int(input_ids.max()) < vocabulary:
         raise ValueError(
             f"input_ids must be in 0..{vocabulary - 1}, got {int(input_ids.min())}.."

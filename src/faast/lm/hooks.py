@@ -7,12 +7,13 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from faast.lm.architecture import find_architecture
+from faast.lm.exceptions import UnsupportedModelError
 from faast.lm.generation_tokens import GenerationTokens, unwrap
 from faast.lm.model_call import ModelCall
 from faast.lm.ngrams import hash_contexts
@@ -38,6 +39,7 @@ Reader = Callable[[HookPoint, Tensor], Tensor]
 """Rewrites hidden states of shape (batch, length, d)."""
 LogitsReader = Callable[[Tensor, Tensor], Tensor]
 """Rewrites logits (batch, n, vocabulary) that follow contexts (batch, n, k)."""
+Hook = TypeVar("Hook", bound=Callable[..., Any])
 
 _recordings: ContextVar[Mapping[int, HiddenStates]] = ContextVar(
     "faast_recordings", default=MappingProxyType({})
@@ -57,8 +59,17 @@ def logits_as_given() -> Iterator[None]:
         _before_logits.reset(token)
 
 
+_called: ContextVar[frozenset[int]] = ContextVar("faast_called_models", default=frozenset())
+"""Which `Hooks` have seen the beginning of a forward pass, and not its end."""
+
+
 class _HeadReached(Exception):  # noqa: N818 - a signal, not an error
     """Stops a forward pass in front of the output embeddings."""
+
+
+def _not_compiled(hook: Hook) -> Hook:
+    """Let torch.compile leave a hook as it is: memories are read by ordinary code."""
+    return cast("Hook", torch.compiler.disable(hook))  # type: ignore[no-untyped-call]
 
 
 class Hooks:
@@ -115,8 +126,10 @@ class Hooks:
         self._handles.append(
             architecture.head.register_forward_pre_hook(self._before_head, with_kwargs=True)
         )
-        if self._prepare is not None or self._check is not None:
-            self._handles.append(self.model.register_forward_pre_hook(self._before_model))
+        self._handles += [
+            self.model.register_forward_pre_hook(self._before_model),
+            self.model.register_forward_hook(self._end_call, always_call=True),
+        ]
         for point in self.points:
             if isinstance(point, int):
                 before = partial(self._before_block, point)
@@ -172,13 +185,16 @@ class Hooks:
         recording[point] = hidden.detach()
         return hidden
 
+    @_not_compiled
     def _before_model(self, _module: nn.Module, _args: tuple[Any, ...]) -> None:
         if self._check is not None:
             self._check()
         free = id(self) not in _recordings.get() and not _before_logits.get()
         if self._prepare is not None and free:
-            self._prepare()
+            self._prepare()  # may call the model itself
+        _called.set(_called.get() | {id(self)})
 
+    @_not_compiled
     def _before_block(
         self, point: int, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -186,11 +202,13 @@ class Hooks:
             return (self._visit(point, args[0]), *args[1:]), kwargs
         return args, {**kwargs, "hidden_states": self._visit(point, kwargs["hidden_states"])}
 
+    @_not_compiled
     def _after_last(self, _module: nn.Module, _args: tuple[Any, ...], output: Any) -> Any:
         if isinstance(output, tuple):
             return (self._visit(LAST, output[0]), *output[1:])
         return self._visit(LAST, output)
 
+    @_not_compiled
     def _after_model(
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> Any:
@@ -203,9 +221,33 @@ class Hooks:
         kept = call.keep(torch.from_numpy(contexts))
         return call.replace_logits(output, lambda logits: read(logits, kept))
 
+    @_not_compiled
+    def _end_call(self, _module: nn.Module, _args: tuple[Any, ...], _output: Any) -> None:
+        _called.set(_called.get() - {id(self)})
+
+    def _check_called(self) -> None:
+        """Check a forward pass that did not begin as a call of the model.
+
+        Raises
+        ------
+        UnsupportedModelError
+            Memories would be read in part.
+        """
+        if id(self) in _called.get():
+            return
+        if self._check is not None:
+            self._check()
+        if LOGITS in self.points:
+            raise UnsupportedModelError(
+                "the model's forward was called, instead of the model, so that its recall memory "
+                "would not be read; call model(...)"
+            )
+
+    @_not_compiled
     def _before_head(
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        self._check_called()
         if id(self) in _recordings.get():
             if HEAD in self.points:
                 self._visit(HEAD, args[0])
@@ -237,6 +279,7 @@ def remove_all_hooks(model: nn.Module) -> None:
             for key in [key for key, hook in hooks.items() if _owner(hook) is not None]:
                 del hooks[key]
                 with_options.pop(key, None)
+                module._forward_hooks_always_called.pop(key, None)
 
 
 def _owner(hook: Any) -> Hooks | None:

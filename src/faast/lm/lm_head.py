@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from faast.lm.exceptions import UnsupportedModelError
+from faast.lm.offloading import fetch_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,31 +77,24 @@ class LMHead:
 
     @property
     def weight(self) -> Tensor:
-        """Output embeddings E, shape (vocabulary, d).
-
-        Raises
-        ------
-        UnsupportedModelError
-            They are quantised.
-        """
-        weight = self.module.weight
-        if not weight.is_floating_point():
-            raise UnsupportedModelError(
-                f"the output embeddings are quantised to {weight.dtype}; a natural memory needs "
-                "them in floating point"
-            )
-        return weight.detach()
+        """Output embeddings E, shape (vocabulary, d)."""
+        return fetch_parameter(self.module)
 
     @property
     def bias(self) -> Tensor | None:
         """Bias b of the raw logits, shape (vocabulary,), or None."""
         bias = getattr(self.module, "bias", None)
-        return bias.detach() if isinstance(bias, Tensor) else None
+        return fetch_parameter(self.module, "bias") if isinstance(bias, Tensor) else None
 
     @property
     def vocabulary(self) -> int:
         """Number of tokens."""
-        return int(self.weight.shape[0])
+        return int(self.module.weight.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Width d of the rows that enter the head."""
+        return int(self.module.weight.shape[1])
 
     def logits(self, rows: Tensor) -> Tensor:
         """Return the logits of rows (n, d): shape (n, vocabulary), float32."""
@@ -153,9 +147,9 @@ class LMHead:
         multiplied by E.
         """
         weight = self.weight
-        gradients = torch.empty(len(rows), weight.shape[1], device=rows.device)
-        diagonal = torch.zeros(weight.shape[0], device=rows.device)
-        outer = torch.zeros(weight.shape[1], weight.shape[1], device=rows.device)
+        gradients = torch.empty(len(rows), self.width, device=rows.device)
+        diagonal = torch.zeros(self.vocabulary, device=rows.device)
+        outer = torch.zeros(self.width, self.width, device=rows.device)
         loss = 0.0
         for at in self.chunks(len(rows)):
             logits, chosen = self.logits(rows[at]), targets[at, None]
@@ -211,9 +205,10 @@ class LMHead:
 
     def _weighted_gram(self, weights: Tensor) -> Tensor:
         """Return Eᵀ diag(weights) E in float32, from slices of the vocabulary."""
-        size = max(1, CHUNK_LOGITS // self.weight.shape[1])
-        total = torch.zeros(self.weight.shape[1], self.weight.shape[1], device=weights.device)
+        embeddings = self.weight
+        size = max(1, CHUNK_LOGITS // self.width)
+        total = torch.zeros(self.width, self.width, device=weights.device)
         for start in range(0, self.vocabulary, size):
-            part = self.weight[start : start + size].float()
+            part = embeddings[start : start + size].float()
             total += part.T @ (part * weights[start : start + size, None])
         return total

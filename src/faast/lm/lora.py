@@ -54,7 +54,7 @@ class HeadLora:
         The memory changes E to E + E Mᵀ. With M Eᵀ E Mᵀ = V S² Vᵀ, the best approximation of rank r
         keeps the first r columns of V: B = E Mᵀ V_r and A = V_rᵀ (Eckart & Young 1936).
         """
-        width = backbone.head.weight.shape[1]
+        width = backbone.head.width
         if not 1 <= rank <= width:
             raise ValueError(f"rank must be between 1 and the width of the model, {width}: {rank}")
         shift = memory.head_shift()

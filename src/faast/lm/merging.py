@@ -31,9 +31,15 @@ def fold(backbone: Backbone, memory: Memory) -> PreTrainedModel:
     Raises
     ------
     FoldingError
-        The memory is not a linear map of the head's input, or the copy's logits differ.
+        The memory is not a linear map of the head's input, the model is offloaded, or the copy's
+        logits differ.
     """
     shift = memory.head_shift()
+    if any(weight.is_meta for weight in backbone.model.parameters()):
+        raise FoldingError(
+            "weights of the model are offloaded, and a copy could not be used apart from it; load "
+            "the model whole, with the memory, to fold"
+        )
     hooks = {id(one): one for one in find_hooks(backbone.model)}
     plain = copy.deepcopy(backbone.model, hooks)  # hooks are shared, not copied
     remove_all_hooks(plain)

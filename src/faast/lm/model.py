@@ -296,7 +296,7 @@ class FaastForCausalLM(SavedModel):
             The folder cannot be written to, or holds something.
         """
         self._backbone.check_unchanged()
-        rank = self._backbone.head.weight.shape[1] if rank is None else rank
+        rank = self._backbone.head.width if rank is None else rank
         lora = HeadLora.from_memory(self._backbone, self._adapters.only, rank)
         lora.save(directory, self._backbone)
 
@@ -335,8 +335,8 @@ class FaastForCausalLM(SavedModel):
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
-        return self.base.device
+        """Where the model takes tokens."""
+        return self._backbone.input_device
 
     @property
     def dtype(self) -> torch.dtype:
