@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo serve test attack browser pictures check cover docs wheel bench bench-long bench-quick clean
+.PHONY: demo serve test attack browser pictures check cover docs wheel bench bench-lm bench-long bench-quick clean
 
 demo: .venv/light ## watch labelled rows being learned in one pass (light core only)
 	$(BIN)/faast demo
@@ -43,27 +43,30 @@ wheel: .venv/wheel ## build the wheel, install it without extras, run the demo
 	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python .ci/check_wheel.py dist
 
-bench: .venv/full ## regenerate the pages of results/ that half an hour is enough for
+bench: .venv/full ## regenerate the pages of classifiers and of cost: up to 40 minutes
 	$(BIN)/python -m benchmarks.features.few_shot
+	$(BIN)/python -m benchmarks.features.full_data
+	$(BIN)/python -m benchmarks.features.core
 	$(BIN)/python -m benchmarks.features.episodes
 	$(BIN)/python -m benchmarks.features.continual
 	$(BIN)/python -m benchmarks.features.sensitivity
-	$(BIN)/python -m benchmarks.lm.support
+	$(BIN)/python -m benchmarks.scale.efficiency
 	$(BIN)/python -m benchmarks.pages
 
-bench-long: .venv/full ## regenerate the others: hours
-	$(BIN)/python -m benchmarks.features.core
-	$(BIN)/python -m benchmarks.features.full_data
-	$(BIN)/python -m benchmarks.features.novelty
-	$(BIN)/python -m benchmarks.labels
-	$(BIN)/python -m benchmarks.scale.efficiency
-	$(BIN)/python -m benchmarks.scale.raw
-	$(BIN)/python -m benchmarks.scale.scale_out
-	$(BIN)/python -m benchmarks.serve.review
+bench-lm: .venv/full ## regenerate the pages of language models: hours
+	$(BIN)/python -m benchmarks.lm.support
 	$(BIN)/python -m benchmarks.lm.adaptation
 	$(BIN)/python -m benchmarks.lm.tasks
 	$(BIN)/python -m benchmarks.lm.recall
 	$(BIN)/python -m benchmarks.lm.lora_export
+	$(BIN)/python -m benchmarks.pages
+
+bench-long: bench bench-lm ## regenerate all pages
+	$(BIN)/python -m benchmarks.features.novelty
+	$(BIN)/python -m benchmarks.labels
+	$(BIN)/python -m benchmarks.scale.raw
+	$(BIN)/python -m benchmarks.scale.scale_out
+	$(BIN)/python -m benchmarks.serve.review
 	$(BIN)/python -m benchmarks.pages
 
 bench-quick: .venv/full ## minutes: less of everything in results/quick, held to docs/claims.md

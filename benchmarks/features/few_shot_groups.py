@@ -31,7 +31,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement, as the csv has it; in percent. `best` is the accuracy of the best strength."""
+    """One measurement, as the csv has it; in percent.
+
+    `best` is the accuracy of the best strength, `least_seconds` what the products of ours take.
+    """
 
     set: str
     prior: bool
@@ -44,6 +47,7 @@ class Row:
     bytes: int
     state_bytes: int
     best: float
+    least_seconds: float
 
 
 GROUPS = [

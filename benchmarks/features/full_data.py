@@ -1,6 +1,6 @@
 """Accuracy on all rows of a set: default arguments beside every peer, on the same frozen features.
 
-Run ``make bench-long``, or ``python -m benchmarks.features.full_data [--seeds 5] [--quick] [--reuse]
+Run ``make bench``, or ``python -m benchmarks.features.full_data [--seeds 5] [--quick]
 [--sets digits trec ...]``; it writes results/features/full_data.md, results/features/full_data.csv and
 results/features/full_data_time.png (--quick: below results/quick).
 """
@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._lib.archive import Archive
 from benchmarks._lib.datasets import SCIKIT, TEXT, Dataset, load, scikit
 from benchmarks._lib.oracle import best_strength
 from benchmarks._lib.paths import results_folder
@@ -73,46 +72,46 @@ def maker(method: str, split: Dataset):
     return lambda: build(method, embeddings, **options(method, len(split.train)))
 
 
-def run(case: Case, archive: Archive, repeats: int) -> dict[str, Result]:
-    """Measure every method; those that are fast again, in turns."""
+def run(case: Case, plain: dict[str, Result], repeats: int) -> dict[str, Result]:
+    """Measure every method; those that are fast again, in turns.
+
+    `plain` are the results of the same set without its prior, where it has one. They are those of
+    methods that take none.
+    """
     done: dict[str, list[Measurement]] = {}
     seconds: dict[str, list[list[float]]] = {}
+    kept = {method: plain[method] for method in plain if not uses_prior(method)}
+    asked = [OURS, NATURAL, *case.methods()[1:]]
     for turn in range(repeats):
-        for method in [OURS, NATURAL, *case.methods()[1:]]:
+        for method in asked:
             once = case.rows > SVM_ROWS and method not in (OURS, NATURAL)
-            if turn and (once or max(map(sum, seconds[method])) > SLOW):
+            if method in kept or (turn and (once or max(map(sum, seconds[method])) > SLOW)):
                 continue
             print(f"{case.title}: {method} {turn + 1}/{repeats}", file=sys.stderr)
             for index, split in enumerate(case.splits):
-                now = measure_once(method, split, case, index, turn, archive)
+                support, test = (split.train, split.train_labels), (split.test, split.test_labels)
+                now = measure(maker(method, split), support, test)
                 if not turn:
                     done.setdefault(method, []).append(now)
                     seconds.setdefault(method, []).append([])
                 seconds[method][index].append(now.seconds)
-    return {
+    measured = {
         method: Result(
             hits=np.concatenate([one.hits for one in found]),
             ece=100 * float(np.mean([one.ece for one in found])),
             seconds=float(np.mean([median(times) for times in seconds[method]])),
             bytes=found[0].bytes,
             state_bytes=found[0].state_bytes,
+            n_random_features=found[0].n_random_features,
         )
         for method, found in done.items()
     }
+    measured |= kept
+    return {method: measured[method] for method in asked}
 
 
-def measure_once(
-    method: str, split: Dataset, case: Case, index: int, turn: int, archive: Archive
-) -> Measurement:
-    support, test = (split.train, split.train_labels), (split.test, split.test_labels)
-    make = maker(method, split)
-    if method in (OURS, NATURAL):
-        return measure(make, support, test)
-    prior = case.prior and takes_prior(method)
-    key = f"full-{split.name}-{index}-{turn}-{method}-{'prior' if prior else 'plain'}"
-    if case.prior and not prior:  # just measured, in the case without
-        return Archive(reuse=True).measure(key, make, support, test)
-    return archive.measure(key, make, support, test)
+def uses_prior(method: str) -> bool:
+    return method == NATURAL or takes_prior(method)
 
 
 def until_ours(case: Case, accuracy: float) -> tuple[int, float] | None:
@@ -160,9 +159,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="splits of the small sets")
     parser.add_argument("--quick", action="store_true", help="small sets, one split, one repeat")
-    parser.add_argument(
-        "--reuse", action="store_true", help="measure only ours, take peers from earlier runs"
-    )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     asked = parser.parse_args()
     if asked.quick:
@@ -170,12 +166,11 @@ def main() -> None:
     repeats = 1 if asked.quick else REPEATS
     warnings.simplefilter("ignore")  # peers that stop at their own bound of iterations
     one_thread()
-    archive = Archive(asked.reuse)
     sets, absent = load(tuple(asked.sets))
     warm_up(METHODS)
-    measured = []
+    measured: list[Measured] = []
     for case in cases(sets, asked.seeds):
-        results = run(case, archive, repeats)
+        results = run(case, measured[-1].results if case.prior else {}, repeats)
         print(f"{case.title}: trained projection, best strength", file=sys.stderr)
         reached = until_ours(case, results[OURS].accuracy)
         measured.append(Measured(case, results, reached, regret(case, results[OURS])))
@@ -183,7 +178,7 @@ def main() -> None:
     command = command_line("features.full_data")
     write_csv(folder / "full_data.csv", HEADER, csv_rows(measured))
     write_plot(measured, folder)
-    write_report(measured, absent, command, archive, repeats, folder)
+    write_report(measured, absent, command, repeats, folder)
 
 
 if __name__ == "__main__":

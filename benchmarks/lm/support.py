@@ -1,6 +1,6 @@
 """What ways to adapt a language model hold and cost as the learned text grows.
 
-Run ``make bench``, or ``python -m benchmarks.lm.support [--quick]``; it writes results/lm/support.md and
+Run ``make bench-lm``, or ``python -m benchmarks.lm.support [--quick]``; it writes results/lm/support.md and
 results/lm/support.csv
 (--quick: below results/quick). It needs the folder of reference data (FAAST_SHARED) and
 ``pip install "faast[lm]" peft``.

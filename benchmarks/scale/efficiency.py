@@ -1,6 +1,6 @@
 """What adapting and answering cost from 10 rows to 1,000,000, beside every peer.
 
-Run ``make bench-long``, or ``python -m benchmarks.scale.efficiency [--sizes 10 100 ...] [--methods gda ...] [--repeats 3] [--quick]``;
+Run ``make bench``, or ``python -m benchmarks.scale.efficiency [--sizes 10 100 ...] [--methods gda ...] [--repeats 3] [--quick]``;
 it writes results/scale/efficiency.md, efficiency.csv, efficiency_races.csv and efficiency.png (--quick:
 below results/quick). Sizes may be measured in several runs: points of others stay as the csv has them.
 """

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks._lib.limits import describe as describe_limits
+from benchmarks._lib.limits import least_seconds
 from benchmarks._lib.plots import lines_against
 from benchmarks._lib.report import provenance, size, table, verdict, write_page
 from faast.evaluation.efficiency import CAPS, MEMORIES, REPEATED_ROWS, Cost
@@ -16,6 +18,7 @@ from faast.evaluation.time_to_accuracy import BUDGETS, TimeToAccuracy
 FIXED = f"{OURS} (ridge)"
 MANY_ROWS = 50_000
 RACE_ROWS = 1_000
+N_FEATURES, N_CLASSES = 64, 10
 Costs = dict[tuple[str, int], Cost]
 Latency = dict[int, tuple[float, float]]
 
@@ -76,6 +79,15 @@ def grid(costs: Costs, cell: Callable[[Cost], str]) -> list[str]:
             )
         ],
     )
+
+
+def limits(costs: Costs) -> list[str]:
+    """Say how much of our time the products take that must be done."""
+    told = []
+    for rows, cost in sorted(by_name(costs)[OURS].items()):
+        least = least_seconds(rows, N_FEATURES, N_CLASSES, int(cost.n_random_features))
+        told.append(f"{least:.2g} s at {rows:,} ({least / cost.seconds:.0%} of ours)")
+    return [f"{describe_limits()} {'; '.join(told)}.", ""]
 
 
 def chosen(costs: Costs) -> list[str]:
@@ -206,7 +218,7 @@ def write_report(
         "",
         provenance(command),
         "",
-        f"Synthetic unit rows, 64 features, 10 classes, seed 0. Every point in a process of its own, after "
+        f"Synthetic unit rows, {N_FEATURES} features, {N_CLASSES} classes, seed 0. Every point in a process of its own, after "
         f"a warm-up; up to {REPEATED_ROWS:,} rows the median of {repeats}, methods taking turns, above "
         "one run. Seconds are of the clock, on one thread. Sizes may be measured in several runs of the command "
         f"(`--sizes`). Peers stop at a size past which they take too long: {caps}. `{FIXED}` is one solver at "
@@ -217,6 +229,7 @@ def write_report(
         "## Seconds to adapt",
         "",
         *grid(costs, lambda c: f"{c.seconds:.3g}"),
+        *limits(costs),
         "## Accuracy (%)",
         "",
         *grid(costs, lambda c: f"{100 * c.accuracy:.1f}"),

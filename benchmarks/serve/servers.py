@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -126,11 +127,12 @@ def _running(
         stderr=subprocess.DEVNULL,
         text=True,
         env=os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'src'}"},
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # with the workers that it started
         process.wait(20)
 
 

@@ -47,6 +47,8 @@ class Measurement:
         Size of what prediction needs.
     state_bytes : int
         Size of what further learning and forgetting need; 0 if the method can do neither.
+    n_random_features : int
+        Random features that the model reads besides the rows themselves.
     macro_f1 : float
         Mean F1 over the classes.
     wall_seconds : float
@@ -60,6 +62,7 @@ class Measurement:
     seconds: float
     bytes: int
     state_bytes: int = 0
+    n_random_features: int = 0
     macro_f1: float = np.nan
     wall_seconds: float = np.nan
     predict_seconds: float = np.nan
@@ -169,6 +172,7 @@ def measure(
         seconds=seconds,
         bytes=bytes_to_predict,
         state_bytes=bytes_to_learn,
+        n_random_features=getattr(model, "n_random_features_", 0),
         macro_f1=scores.macro_f1,
         wall_seconds=wall_seconds,
         predict_seconds=predict_seconds,
