@@ -34,3 +34,23 @@ def test_the_page_asks_for_a_token_and_uses_it_for_everything(visiting, tmp_path
         assert download.value.path().stat().st_size > 0
         visitor.page.close()
     visitor.problems = [problem for problem in visitor.problems if "401" not in problem]
+
+
+def test_who_may_only_ask_sees_only_how_to_ask(visiting, tmp_path):
+    tokens = TokenFile(tmp_path)
+    admin, guest = tokens.create("boss", Scope.ADMIN), tokens.create("guest", Scope.ASK)
+    rows = [{"text": text, "label": text.split()[0]} for text in ("red sky", "blue sea")]
+    with serving(tmp_path) as (address, _):
+        with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+            client.post("/v1/tasks", json={"name": "mail"}).raise_for_status()
+            client.post("/v1/tasks/mail/rows", json={"rows": rows}).raise_for_status()
+        visitor = visiting(address)
+        visitor.open_without_waiting("")
+        visitor.page.get_by_label("Token", exact=True).fill(guest)
+        visitor.press("Enter")
+        visitor.page.get_by_role("link", name="mail").click()
+        visitor.shows("Give it something new")
+        menu = visitor.page.get_by_role("navigation").get_by_role("link")
+        assert menu.all_inner_texts() == ["All tasks", "Try it", "Accuracy"]
+        visitor.page.close()
+    visitor.problems = [problem for problem in visitor.problems if "401" not in problem]

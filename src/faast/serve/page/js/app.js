@@ -28,12 +28,17 @@ let passed = {}; // the place that was shown last
 let known = null; // the task as it was last read
 let client = null; // the name and scope of the token
 
+/** The groups of views that the token allows. */
+const allowed = () => (client?.scope === "ask" ? { Ask: MENU.Ask } : MENU);
+
 /** Return the task, the view and the parameters that the address names. */
 function place() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const [task, view = "label"] = path.split("/");
+  const [task, view = client?.scope === "ask" ? "try" : "label"] = path.split("/");
   return { task: task || null, view, parameters: new URLSearchParams(query) };
 }
+
+const moduleOf = (task, view) => (task ? (VIEWS[view] ?? label) : tasks);
 
 async function show() {
   shown.abort();
@@ -41,18 +46,22 @@ async function show() {
   passed = place();
   shown = new AbortController();
   const { signal } = shown;
-  const { task, view, parameters } = place();
-  const module = task ? (VIEWS[view] ?? label) : tasks;
+  let { task, view, parameters } = place();
   $("main").setAttribute("aria-busy", "true");
   known = null;
   try {
-    const context = task ? await taskContext(task, parameters, signal) : { signal, go };
-    const content = await module.show(context);
-    if (!signal.aborted) display(module.title, task, view, content);
+    if (!client) {
+      client = await get("/v1/whoami", signal);
+      ({ view } = place()); // the first view depends on the token
+    }
+    const { scope } = client;
+    const context = task ? await taskContext(task, parameters, signal) : { signal, go, scope };
+    const content = await moduleOf(task, view).show(context);
+    if (!signal.aborted) display(moduleOf(task, view).title, task, view, content);
   } catch (error) {
     if (signal.aborted) return;
     // 409: the task is not that far yet, which is no failure
-    display(error.status === 409 ? module.title : "That did not work", task, view, [
+    display(error.status === 409 ? moduleOf(task, view).title : "That did not work", task, view, [
       make("p", {}, error.message),
       make("p", {}, make("a", { href: "#/" }, "All tasks")),
     ]);
@@ -72,7 +81,6 @@ async function taskContext(task, parameters, signal) {
     if (place().task === task) menu(known);
     return known;
   };
-  client ??= await get("/v1/whoami", signal);
   await context.refresh();
   return context;
 }
@@ -119,7 +127,7 @@ function menu(task) {
     );
   $("nav").replaceChildren(
     make("a", { href: "#/" }, "All tasks"),
-    ...Object.entries(MENU).flatMap(([group, views]) => [
+    ...Object.entries(allowed()).flatMap(([group, views]) => [
       make("h2", {}, group),
       make("ul", {}, Object.entries(views).map(link)),
     ]),

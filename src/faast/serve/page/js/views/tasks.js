@@ -13,11 +13,11 @@ const KINDS = {
 };
 const NAME = "[A-Za-z0-9][A-Za-z0-9_\\-]{0,63}";
 
-export async function show({ go, signal }) {
+export async function show({ go, scope, signal }) {
   const { tasks, unserved } = await get("/v1/tasks", signal);
-  const { scope } = await get("/v1/whoami", signal);
   const first = tasks.length === 0;
-  if (scope !== "admin") return shared(tasks);
+  const tiles = tasks.map((task) => tile(task, scope));
+  if (scope !== "admin") return shared(tiles);
   return [
     make(
       "p",
@@ -29,7 +29,7 @@ export async function show({ go, signal }) {
     make(
       "div",
       { class: "stack" },
-      first ? null : make("ul", { class: "list tiles", "aria-label": "Tasks" }, tasks.map(tile)),
+      first ? null : make("ul", { class: "list tiles", "aria-label": "Tasks" }, tiles),
       notServed(unserved),
       newTask(go, first),
       bring(go),
@@ -38,20 +38,21 @@ export async function show({ go, signal }) {
 }
 
 /** What somebody sees who may not make tasks. */
-function shared(tasks) {
-  if (!tasks.length)
+function shared(tiles) {
+  if (!tiles.length)
     return make("p", { class: "lead" }, "There is no task yet. Whoever runs the server makes one.");
   return [
     make("p", { class: "lead" }, "Open a task to use it as far as your token allows."),
-    make("ul", { class: "list tiles", "aria-label": "Tasks" }, tasks.map(tile)),
+    make("ul", { class: "list tiles", "aria-label": "Tasks" }, tiles),
   ];
 }
 
-function tile({ name, kind = "texts", rows, waiting = 0, classes }) {
+function tile({ name, kind = "texts", rows, waiting = 0, classes }, scope) {
+  const first = scope === "ask" ? "try" : rows || waiting ? "label" : "add";
   return make(
     "li",
     { class: "card tile" },
-    make("h2", {}, make("a", { href: `#/${name}/${rows || waiting ? "label" : "add"}` }, name)),
+    make("h2", {}, make("a", { href: `#/${name}/${first}` }, name)),
     make(
       "p",
       { class: "small" },
