@@ -113,6 +113,11 @@ class MemoryConfig:
         fixed = {"interpolation": PAPER_INTERPOLATION, **settings}
         return cls("pseudoinverse", middle_layers, alpha, exact=False, **fixed)
 
+    @property
+    def forgets(self) -> bool:
+        """Whether such memories forget and merge exactly."""
+        return self.exact and self.output != "natural"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)

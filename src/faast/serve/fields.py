@@ -89,9 +89,15 @@ def _picture(encoded: Any) -> bytes:
     return check_picture(content)
 
 
-def _visible(text: str) -> str:
+def require_visible(text: str) -> str:
+    """Return a text; raise ValueError if it is blank, or no text that can be written."""
     if not is_visible(text):
         raise ValueError("it has no visible character; write some text")
+    return require_encodable(text)
+
+
+def require_encodable(text: str) -> str:
+    """Return a text; raise ValueError if it has no bytes in UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -105,9 +111,10 @@ def _one_line(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_visible)]
+AnyText = Annotated[str, AfterValidator(require_encodable)]
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(require_visible)]
 Label = Annotated[
-    str, Field(max_length=MAX_LABEL), AfterValidator(_visible), AfterValidator(_one_line)
+    str, Field(max_length=MAX_LABEL), AfterValidator(require_visible), AfterValidator(_one_line)
 ]
 Picture = Annotated[
     bytes,

@@ -19,12 +19,22 @@ from faast.serve.memories.backbone import ServedBackbone
 from faast.serve.memories.engine import Engine
 from faast.serve.memories.errors import OpenAIErrors
 from faast.serve.memories.folder import MemoryFolder
+from faast.serve.memories.jobs import ReadJobs
 from faast.serve.memories.metrics import MemoryMetrics
-from faast.serve.memories.routes import chat, completions, health, models
+from faast.serve.memories.routes import (
+    chat,
+    completions,
+    health,
+    memories,
+    models,
+)
+from faast.serve.memories.routes import (
+    jobs as job_routes,
+)
 from faast.serve.memories.scopes import SCOPES
 from faast.serve.protection import checked_hosts, protect
 
-SUBJECTS = (models, completions, chat, health)
+SUBJECTS = (models, completions, chat, memories, job_routes, health)
 
 
 def create_memory_app(
@@ -62,17 +72,21 @@ def create_memory_app(
     hosts = checked_hosts(hosts, tokens, create)
     served = MemoryFolder(folder, backbone)
     engine = Engine(served.attached, backbone.pad)
+    jobs = ReadJobs(served)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine.start()
+        jobs.start()
         yield
+        jobs.close()
         engine.close()
+        served.close()
 
     app = Application(
         title="faast memories",
         version=__version__,
-        description="Generate texts with memories of a language model.",
+        description="Let memories of a language model read texts, and generate with them.",
         docs_url=None,  # they load scripts from another site
         redoc_url=None,
         redirect_slashes=False,  # an address with a slash too many names nothing
@@ -81,9 +95,10 @@ def create_memory_app(
     )
     app.state.folder = served
     app.state.engine = engine
+    app.state.jobs = jobs
     app.state.scopes = SCOPES
     for subject in SUBJECTS:
         app.include_router(subject.router)
-    protect(app, tokens, hosts, rate, MemoryMetrics(served, engine))
+    protect(app, tokens, hosts, rate, MemoryMetrics(served, engine, jobs))
     app.add_middleware(OpenAIErrors)
     return app

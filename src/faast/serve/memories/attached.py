@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -124,11 +124,18 @@ class AttachedMemories:
             yield
 
     @contextmanager
-    def changing(self, name: str) -> Iterator[FaastForCausalLM]:
+    def changing(
+        self, name: str, commit: Callable[[Learned], None] | None = None
+    ) -> Iterator[FaastForCausalLM]:
         """Yield a model that learns and forgets for a memory, which changes when the block ends.
 
-        After an error in the block the memory is as it was. One thread at a time may change a
-        memory.
+        One thread at a time may change a memory. After an error it is as it was.
+
+        Parameters
+        ----------
+        name : str
+        commit : callable, optional
+            Given what the memory will be, before anybody reads it. If it raises, nothing changes.
         """
         model, draft = self._owners[name], DRAFT + name
         model.copy_adapter(MEMORY + name, draft)
@@ -136,10 +143,11 @@ class AttachedMemories:
             with model.use_adapter(draft):
                 yield model
                 model.solve()  # before anybody reads it, so that no answer waits
-            with self._changing:
-                if self._owners.get(name) is model:
-                    model.copy_adapter(draft, MEMORY + name)
-                    self._own(name, model)
+            learned = _describe(model, draft)
+            if commit is not None:
+                commit(learned)
+            model.copy_adapter(draft, MEMORY + name)
+            self._learned[name] = learned
         finally:
             model.copy_adapter(NOTHING, draft)
 
@@ -168,12 +176,16 @@ class AttachedMemories:
     def _own(self, name: str, model: FaastForCausalLM) -> None:
         """Give a memory its model, and describe it."""
         self._owners[name] = model
-        (state,) = self.content(name).memories.values()
-        with model.use_adapter(MEMORY + name):
-            tokens = model.memory_size
-        self._learned[name] = Learned(
-            model.memory_config,
-            tokens,
-            sum(tensor.nbytes for tensor in state.tensors.values()),
-            content_hash(state.tensors, state.metadata),
-        )
+        self._learned[name] = _describe(model, MEMORY + name)
+
+
+def _describe(model: FaastForCausalLM, adapter: str) -> Learned:
+    (state,) = model.to_content(adapter).memories.values()
+    with model.use_adapter(adapter):
+        tokens = model.memory_size
+    return Learned(
+        model.memory_config,
+        tokens,
+        sum(tensor.nbytes for tensor in state.tensors.values()),
+        content_hash(state.tensors, state.metadata),
+    )

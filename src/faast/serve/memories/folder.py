@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from faast.lm import checkpoint
+from faast.core.locking import exclusive
 from faast.lm.folders import MEMORY_FILE
+from faast.serve.database import remove_orphans
 from faast.serve.memories.attached import AttachedMemories
+from faast.serve.memories.log import create_log
+from faast.serve.memories.stored import LOG_SUFFIX, StoredMemory
 from faast.serve.problems import RequestError
 
 if TYPE_CHECKING:
+    from faast.lm import MemoryConfig
     from faast.serve.memories.backbone import ServedBackbone
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -24,7 +31,8 @@ class MemoryFolder:
     Parameters
     ----------
     path : Path
-        Created if it is missing. Every folder in it that holds a memory is served by its name.
+        Created if it is missing. Every folder in it that holds a memory is served by its name, and
+        so is every log of one. One process at a time serves it.
     backbone : ServedBackbone
 
     Attributes
@@ -40,19 +48,79 @@ class MemoryFolder:
         self.backbone = backbone
         self.attached = AttachedMemories(backbone.model)
         self.unserved: dict[str, str] = {}
-        for folder in sorted(file.parent for file in path.glob(f"*/{MEMORY_FILE}")):
-            try:
-                self._require_name(folder.name)
-                self.attached.attach(folder.name, checkpoint.read(folder))
-            except (OSError, ValueError, ImportError) as error:
-                self.unserved[folder.name] = str(error).replace(str(path), "the folder")
+        self._changing = Lock()
+        self._memories: dict[str, StoredMemory] = {}
+        with ExitStack() as opening:
+            opening.enter_context(exclusive(path / "memories", self._refuse_to_wait))
+            remove_orphans(path, LOG_SUFFIX)
+            folders = {file.parent.name for file in path.glob(f"*/{MEMORY_FILE}")}
+            logs = {file.stem for file in path.glob(f"*{LOG_SUFFIX}")}
+            for name in sorted(folders | logs):
+                try:
+                    self._require_name(name)
+                    self._open(name)
+                except (OSError, ValueError, ImportError) as error:
+                    self.unserved[name] = str(error).replace(str(path), "the folder")
+            self._closing = opening.pop_all()
 
-    def require(self, name: str) -> str:
-        """Return the name of a memory; raises a RequestError if there is none."""
-        if name not in self.attached:
+    @property
+    def memories(self) -> list[StoredMemory]:
+        """All memories, sorted by name."""
+        with self._changing:
+            return [memory for _, memory in sorted(self._memories.items())]
+
+    def memory(self, name: str) -> StoredMemory:
+        """Return a memory by its name; raises a RequestError if there is none."""
+        memory = self._memories.get(name)
+        if memory is None:
             why = self.unserved.get(name)
             raise RequestError(404, f"there is no memory {name!r}" + (f": {why}" if why else ""))
-        return name
+        return memory
+
+    def create(self, name: str, config: MemoryConfig) -> StoredMemory:
+        """Make a memory that has learned nothing.
+
+        Raises
+        ------
+        RequestError
+            The name is taken or is none, the backbone cannot carry such a memory, or it cannot be
+            written.
+        """
+        with self._changing:
+            try:
+                self._require_name(name)
+            except ValueError as error:
+                raise RequestError(422, str(error)) from error
+            if name in self._memories or (self.path / name).exists():
+                raise RequestError(
+                    409, f"there is a memory or a file {name!r}; choose another name"
+                )
+            try:
+                self.attached.create(name, config)
+            except ValueError as error:
+                raise RequestError(422, str(error)) from error
+            state = self.attached.all()[name].state
+            self.attached.remove(name)
+            try:
+                create_log(self.path / f"{name}{LOG_SUFFIX}", config, state)
+                return self._open(name)
+            except FileExistsError as error:
+                raise RequestError(409, f"{error}; choose another name") from error
+            except (OSError, sqlite3.Error) as error:
+                raise RequestError(507, f"the memory could not be written: {error}") from error
+
+    def delete(self, name: str) -> None:
+        """Delete a memory with its files; raises a RequestError if it cannot be deleted now."""
+        memory = self.memory(name)
+        with self._changing:
+            memory.delete()
+            del self._memories[name]
+
+    def close(self) -> None:
+        """Write the memories that changed, and give the folder free for other processes."""
+        with self._closing:
+            for memory in self.memories:
+                memory.close()
 
     def find(self, model: str) -> str | None:
         """Return the memory that a request names as its model; None for the backbone alone.
@@ -72,6 +140,16 @@ class MemoryFolder:
                 code="model_not_found",
             )
         return model
+
+    def _open(self, name: str) -> StoredMemory:
+        self._memories[name] = StoredMemory(self.path, name, self.attached, self.backbone)
+        return self._memories[name]
+
+    def _refuse_to_wait(self) -> None:
+        raise ValueError(
+            f"{self.path} is in use by another process, such as another faast lm serve; stop that "
+            "one first"
+        )
 
     def _require_name(self, name: str) -> None:
         if not re.fullmatch(NAME_PATTERN, name):

@@ -12,9 +12,9 @@ from threading import Lock
 from typing import ClassVar, TypeVar
 
 from faast.core.persistence import sync_folder
+from faast.serve.database import remove_orphans
 from faast.serve.problems import RequestError
 from faast.serve.tasks.kinds import Kind
-from faast.serve.tasks.log_file import remove_orphans
 from faast.serve.tasks.state import TaskState
 from faast.serve.tasks.storage import LOG_SUFFIX, MODEL_SUFFIX, create_task, delete_files
 from faast.serve.tasks.task import Task

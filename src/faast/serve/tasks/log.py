@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from faast._utils.arrays import FloatArray
-from faast.serve.tasks.log_file import empty_wal, now
+from faast.serve.database import connect, empty_wal, now, transaction, write_durably
 from faast.serve.tasks.reader import LogReader
 from faast.serve.tasks.records import (
     ABSENT,
@@ -68,11 +68,10 @@ class Log(LogReader):
         super().__init__(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no log {path}")
-        self._writer = self._connect()
+        self._writer = connect(path)
         try:
             self.settings = dict(self._writer.execute("SELECT name, value FROM settings"))
-            self._writer.execute("PRAGMA synchronous = FULL")
-            self._writer.execute("PRAGMA secure_delete = ON")  # zeros in place of deleted content
+            write_durably(self._writer)
         except sqlite3.DatabaseError as error:
             self._writer.close()
             raise ValueError(f"{path} is not a log of a task: {error}") from error
@@ -111,7 +110,7 @@ class Log(LogReader):
         sqlite3.Error
             If it cannot be written; then nothing of it is.
         """
-        with self._transaction() as execute:
+        with transaction(self._writer) as execute:
             position = self.last().position + 1
             change = Change(
                 position,
@@ -149,7 +148,7 @@ class Log(LogReader):
         sqlite3.Error
             If it cannot be written.
         """
-        with self._transaction() as execute:
+        with transaction(self._writer) as execute:
             write_links(execute, links)
 
     def link(self, origin: str, key: str) -> Link | None:
@@ -189,7 +188,7 @@ class Log(LogReader):
         sqlite3.Error
             If it cannot be done now; `is_erasing` remains true.
         """
-        with self._transaction() as execute:
+        with transaction(self._writer) as execute:
             erase_rows(execute, labels)
             (erased,) = execute(
                 "SELECT coalesce(max(position), 0) FROM erasures WHERE source IS NOT NULL"
@@ -198,7 +197,7 @@ class Log(LogReader):
             execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (ERASED, erased))
         self.settings[ERASED] = erased
         empty_wal(self._writer)
-        with self._transaction() as execute:
+        with transaction(self._writer) as execute:
             execute("DELETE FROM erasures")
             # the hash of a state would tell whoever has the other rows which guess was right
             execute("UPDATE changes SET state = '' WHERE position < ?", (self.erased,))
@@ -320,15 +319,3 @@ class Log(LogReader):
         with suppress(sqlite3.Error):
             self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # waits for nobody
         self._writer.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        execute = self._writer.execute
-        execute("BEGIN IMMEDIATE")
-        try:
-            yield execute
-            execute("COMMIT")
-        except BaseException:
-            if self._writer.in_transaction:
-                execute("ROLLBACK")
-            raise

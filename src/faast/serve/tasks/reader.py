@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from faast.encoders.base import Features
+from faast.serve.database import connect
 from faast.serve.problems import RequestError
 from faast.serve.tasks.records import Change, NewRow, Row, Standing
 from faast.serve.tasks.schema import CHANGE, change_of, unpack
-
-BUSY_SECONDS = 10.0
-"""Seconds to wait for a reader of the log, such as a backup, that is in the way."""
 
 _ROW = """
 SELECT id, CASE typeof(raw) WHEN 'text' THEN raw END, typeof(raw) = 'blob', label, source, standing
@@ -158,20 +156,10 @@ class LogReader:
             found: list[Any] = execute(query, values).fetchall()
         return found
 
-    def _connect(self) -> sqlite3.Connection:
-        """Open the file, which must exist: that of a deleted task is not made anew."""
-        return sqlite3.connect(
-            f"{self.path.resolve().as_uri()}?mode=rw",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-
     @contextmanager
     def _reading(self) -> Iterator[Any]:
         try:
-            with closing(self._connect()) as connection:
+            with closing(connect(self.path)) as connection:
                 yield connection.execute
         except sqlite3.Error as error:
             if self.path.exists():

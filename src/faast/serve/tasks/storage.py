@@ -12,11 +12,11 @@ from threading import RLock
 
 from faast.core.locking import exclusive
 from faast.core.persistence import remove_leftovers, sync_folder
+from faast.serve.database import remove_database
 from faast.serve.problems import RequestError
 from faast.serve.tasks.counters import count_change
 from faast.serve.tasks.kinds import Kind, new_model
 from faast.serve.tasks.log import Log
-from faast.serve.tasks.log_file import remove_log
 from faast.serve.tasks.records import Change, Plan
 from faast.serve.tasks.relearning import relearned
 from faast.serve.tasks.replay import create_log, replay
@@ -230,7 +230,7 @@ def _refuse_to_wait(model_path: Path) -> None:
 
 def _remove_files(model_path: Path, log_path: Path) -> None:
     """Remove the log first: a model file alone is a task, but not a log of rows it never had."""
-    remove_log(log_path)
+    remove_database(log_path)
     remove_leftovers(model_path)
     model_path.unlink(missing_ok=True)
     sync_folder(model_path.parent)

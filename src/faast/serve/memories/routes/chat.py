@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from faast.serve.fields import AnyText
 from faast.serve.memories.pieces import Finish, Piece
 from faast.serve.memories.routes.dependencies import Folder, TheEngine
 from faast.serve.memories.routes.generation import Generation
@@ -31,7 +32,7 @@ class TextPart(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     type: Literal["text"]
-    text: str
+    text: AnyText
 
 
 class Message(BaseModel):
@@ -40,7 +41,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
+    content: AnyText | list[TextPart]
 
     @property
     def text(self) -> str:

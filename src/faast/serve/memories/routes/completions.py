@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from faast.serve.fields import AnyText
 from faast.serve.memories.pieces import Finish, Piece
 from faast.serve.memories.routes.dependencies import Folder, TheEngine
 from faast.serve.memories.routes.generation import Generation
@@ -35,8 +36,8 @@ class CompletionRequest(Parameters):
     """A prompt, or several: texts, or tokens."""
 
     prompt: (
-        str
-        | Annotated[list[str], Field(min_length=1, max_length=MAX_TEXTS)]
+        AnyText
+        | Annotated[list[AnyText], Field(min_length=1, max_length=MAX_TEXTS)]
         | Tokens
         | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_TEXTS)]
     )

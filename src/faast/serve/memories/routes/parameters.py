@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from faast.serve.fields import AnyText
 from faast.serve.memories.sequence import Sampling
 from faast.serve.problems import RequestError
 
@@ -39,7 +40,7 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 }
 """Parameters that are not supported, with the values at which they change nothing."""
 
-StopText = Annotated[str, Field(min_length=1, max_length=200)]
+StopText = Annotated[AnyText, Field(min_length=1, max_length=200)]
 
 
 class StreamOptions(BaseModel):
@@ -55,7 +56,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True)
 
-    model: str
+    model: AnyText
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     n: Annotated[int, Field(ge=1, le=MAX_TEXTS)] | None = None
@@ -73,7 +74,7 @@ class Parameters(BaseModel):
                 raise RequestError(
                     400,
                     f"the parameter {name!r} {known}; leave it out",
-                    param=name,
+                    param=name if name.isprintable() else None,
                     code="unsupported_parameter",
                 )
 

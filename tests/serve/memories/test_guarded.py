@@ -1,0 +1,149 @@
+"""Who may do what, and what hostile requests are answered with; in OpenAI's shape where it is."""
+
+import re
+
+import openai
+import pytest
+from starlette.testclient import TestClient
+
+from faast.serve.access import limits
+from faast.serve.access.tokens import Scope, TokenFile
+from faast.serve.memories.app import create_memory_app
+from faast.serve.memories.errors import PATHS
+from faast.serve.memories.scopes import SCOPES
+from faast.serve.problems import MEDIA_TYPE
+from tests.serve.memories.conftest import serving, speaking
+from tests.serve.memories.test_completions import complete
+
+JSON = {"content-type": "application/json"}
+OPENAI = ("message", "type", "param", "code")
+
+
+@pytest.fixture
+def guarded(tmp_path, backbone):
+    """Return a client and a secret of each scope, of a folder with one memory."""
+    with serving(tmp_path, backbone) as http:
+        http.post("/v1/memories", json={"name": "facts", "kind": "none", "recall": True})
+        tokens = TokenFile(tmp_path)
+        yield http, {scope: tokens.create(f"{scope}-desk", scope) for scope in Scope}
+
+
+def bearing(secret):
+    return {"authorization": f"Bearer {secret}"}
+
+
+def assert_error(answer, status):
+    assert answer.status_code == status, answer.text
+    if answer.request.url.path.startswith(PATHS):
+        assert tuple(answer.json()["error"]) == OPENAI
+        assert answer.json().keys() == {"error"}
+    else:
+        assert answer.headers["content-type"] == MEDIA_TYPE
+
+
+def test_every_route_has_a_scope_and_refuses_whoever_has_less(guarded):
+    http, secrets = guarded
+    admin = bearing(secrets[Scope.ADMIN])
+    document = http.get("/openapi.json", headers=admin).json()
+    routes = {
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    }
+    tables = {re.sub(r":path\}", "}", route): scope for route, scope in SCOPES.items()}
+    assert {f"{method} {path}" for method, path in routes} == set(tables)
+    for method, template in routes:
+        if "health" in template:
+            continue
+        path = re.sub(r"\{\w+\}", "facts", template)
+        assert_error(http.request(method, path), 401)
+        assert_error(http.request(method, path, headers=bearing("wrong")), 401)
+        for scope, secret in secrets.items():
+            answer = http.request(method, path, headers=bearing(secret))
+            if scope.includes(tables[f"{method} {template}"]):
+                assert answer.status_code not in (401, 403)
+            else:
+                assert_error(answer, 403)
+
+
+def test_the_client_of_openai_sends_a_token(guarded):
+    http, secrets = guarded
+    assert complete(speaking(http, secrets[Scope.ASK]), "facts", "the king").choices
+    with pytest.raises(openai.AuthenticationError) as caught:
+        complete(speaking(http, "wrong"), "facts", "the king")
+    assert caught.value.type == "authentication_error"
+
+
+def test_other_machines_need_a_token(tmp_path, backbone):
+    with pytest.raises(ValueError, match="faast serve token create"):
+        create_memory_app(tmp_path, backbone, hosts=["example.org"])
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/memories"])
+def test_foreign_hosts_and_origins_are_refused(http, path):
+    assert_error(http.get(path, headers={"host": "evil.example"}), 421)
+    assert_error(http.get(path, headers={"origin": "http://evil.example"}), 403)
+
+
+def test_what_is_too_large_or_too_often_is_refused(tmp_path, backbone, monkeypatch):
+    secret = TokenFile(tmp_path).create("desk", "admin")
+    app = create_memory_app(tmp_path, backbone, rate=0.2)
+    with TestClient(app, base_url="http://127.0.0.1:8000", headers=bearing(secret)) as http:
+        large = b"{" + b" " * limits.MAX_BODY
+        assert_error(http.post("/v1/completions", content=large), 413)
+        assert_error(http.post("/v1/memories/x/read", content=large), 413)
+        answer = http.post("/v1/completions", content=b"{}")
+        assert_error(answer, 429)
+        assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"model": 5, "prompt": "the"}',
+        b'{"model": "king"}',
+        b'{"model": "king", "prompt": null}',
+        b'{"model": "king", "prompt": {}}',
+        b'{"model": "king", "prompt": []}',
+        b'{"model": "king", "prompt": [[]]}',
+        b'{"model": "king", "prompt": ["the", 5]}',
+        b'{"model": "king", "prompt": [1e300]}',
+        b'{"model": "king", "prompt": [-1]}',
+        b'{"model": "king", "prompt": [99999999999999999999]}',
+        b'{"model": "king", "prompt": "\\ud800"}',
+        b'{"model": "\\ud800", "prompt": "the"}',
+        b'{"model": "king", "prompt": "the", "stop": "\\ud800"}',
+        b'{"model": "king", "prompt": "the", "\\ud800": 1}',
+        b'{"model": "king", "prompt": "the", "temperature": NaN}',
+        b'{"model": "king", "prompt": "the", "temperature": "hot"}',
+        b'{"model": "king", "prompt": "the", "max_tokens": 1e9}',
+        b'{"model": "king", "prompt": "the", "n": 100000}',
+        b'{"model": "king", "prompt": "the", "logprobs": 1000}',
+        b'{"model": "king", "prompt": "the", "stop": [""]}',
+        b'{"model": "king", "prompt": "the", "stream": "yes"}',
+        b'{"model": "king", "prompt": "the", "logit_bias": {"1": 5}}',
+        b'{"model": "king\\u0000", "prompt": "the"}',
+        b'{"model": "king", "prompt": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    ],
+)
+def test_requests_that_make_no_sense_are_errors_of_the_request(http, body):
+    answer = http.post("/v1/completions", content=body, headers=JSON)
+    assert_error(answer, 404 if b"king\\u0000" in body else 400)
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert complete(speaking(http), "king", "the king", max_tokens=1).choices
+
+
+def test_streams_say_what_is_wrong_before_they_begin(http):
+    body = {"model": "nobody", "prompt": "the", "stream": True}
+    assert_error(http.post("/v1/completions", json=body), 404)
+
+
+def test_no_text_and_no_source_is_in_the_metrics(http):
+    complete(speaking(http), "king", "the castle", max_tokens=3)
+    shown = http.get("/metrics").text
+    assert 'faast_memory_tokens{memory="king"}' in shown
+    assert "faast_generated_tokens_total" in shown
+    assert 'faast_jobs{status="done"}' in shown
+    assert "castle" not in shown
