@@ -190,9 +190,10 @@ class Hooks:
         if self._check is not None:
             self._check()
         free = id(self) not in _recordings.get() and not _before_logits.get()
+        called = _called.get()
         if self._prepare is not None and free:
-            self._prepare()  # may call the model itself
-        _called.set(_called.get() | {id(self)})
+            self._prepare()  # may call the model itself, which ends calls of others
+        _called.set(called | {id(self)})
 
     @_not_compiled
     def _before_block(

@@ -6,16 +6,15 @@ import openai
 import pytest
 import torch
 
-from tests.serve.memories.conftest import CHAT, KING, serving, speaking
+from tests.serve.memories.conftest import CHAT, KING
 from tests.serve.memories.test_completions import complete
 
 
 @pytest.fixture
-def talking(written, backbone):
+def talking(client, backbone):
     """Return a client of a model that was made for chats."""
     backbone.tokenizer.chat_template = CHAT
-    with serving(written, backbone) as http:
-        yield speaking(http)
+    yield client
     backbone.tokenizer.chat_template = None
 
 

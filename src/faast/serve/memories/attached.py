@@ -46,6 +46,11 @@ class Learned:
     nbytes: int
     state: str
 
+    @property
+    def kind(self) -> str:
+        """How the memory learns, as the command line names it."""
+        return (self.config.output or "none") if self.config.exact else "paper"
+
 
 class AttachedMemories:
     """Memories by name over one backbone; memories of the same settings share their hooks.
@@ -84,6 +89,8 @@ class AttachedMemories:
                     model.reset()
                 self._models.append(model)
             model.add_adapter(MEMORY + name, content)
+            with model.use_adapter(MEMORY + name):
+                model.solve()  # so that the first answer does not wait
             self._own(name, model)
 
     def create(self, name: str, config: MemoryConfig) -> None:

@@ -1,0 +1,46 @@
+"""Memories of several settings on one backbone: each is read as if it were alone."""
+
+import torch
+
+from faast.lm import FaastForCausalLM, MemoryConfig
+
+CONFIGS = (
+    MemoryConfig(output=None, recall=True),
+    MemoryConfig(recall=True),
+    MemoryConfig("pseudoinverse"),
+)
+
+
+def logits(model, tokens):
+    with torch.no_grad():
+        return model(input_ids=tokens).logits
+
+
+def test_memories_of_several_settings_are_read_as_each_alone(llama, tokens):
+    alone = []
+    for config in CONFIGS:
+        model = FaastForCausalLM(llama, config).learn(tokens[:8])
+        alone.append(logits(model, tokens[8:]))
+        model.detach()
+    plain = logits(llama, tokens[8:])
+    models = [FaastForCausalLM(llama, config) for config in CONFIGS]
+    for model in models:
+        with model.use_adapter("known"):
+            model.learn(tokens[:8])
+    assert torch.equal(logits(llama, tokens[8:]), plain)
+    for model, expected in zip(models, alone, strict=True):
+        with model.use_adapter("known"):
+            assert torch.equal(logits(llama, tokens[8:]), expected)
+
+
+def test_an_adapter_is_copied_and_taken_from_a_file(llama, tokens):
+    model = FaastForCausalLM(llama, CONFIGS[0]).learn(tokens[:8])
+    learned = logits(model, tokens[8:])
+    model.copy_adapter("default", "twin")
+    model.add_adapter("read", model.to_content())
+    model.reset()
+    for name in ("twin", "read"):
+        with model.use_adapter(name):
+            assert torch.equal(logits(model, tokens[8:]), learned)
+    model.copy_adapter("nobody", "twin")
+    assert model.adapters == ["read"]
