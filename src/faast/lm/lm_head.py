@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-CHUNK_LOGITS = 2**23
-"""Logits held at once, in float32 (32 MB): rows are processed in chunks of so many logits."""
+CHUNK_LOGITS = 2**21
+"""Logits held at once, in float32 (8 MB), or those of `CHUNK_ROWS` rows: rows are processed in
+chunks that stay near the processor, but not so short that reading E takes longer than the product.
+"""
+CHUNK_ROWS = 32
 
 
 class Derivatives(NamedTuple):
@@ -30,18 +33,15 @@ class Derivatives(NamedTuple):
         Gradient per row.
     curvature : Tensor of shape (d, d), float32
         Fisher information with respect to a row, summed over the rows.
-    loss : float
-        Negative log-likelihood, summed over the rows.
     """
 
     gradients: Tensor
     curvature: Tensor
-    loss: float
 
 
 @dataclass(frozen=True)
 class LMHead:
-    """Logits z = cap tanh(scale (h Eᵀ + b) / cap) of hidden states h, as the model computes them.
+    """Logits z = cap tanh(scale (h Eᵀ + b) / cap) + o of hidden states h, as the model has them.
 
     Attributes
     ----------
@@ -51,11 +51,15 @@ class LMHead:
         Factor on the raw logits (Cohere, Granite, Falcon-H1).
     cap : float or None
         Soft cap on the logits (Gemma).
+    offset : Tensor of shape (vocabulary,), optional
+        o: logarithm of the number of tokens that each one stands for, in a head of some of the
+        tokens (`sample_vocabulary`).
     """
 
     module: nn.Linear
     scale: float = 1.0
     cap: float | None = None
+    offset: Tensor | None = None
 
     @classmethod
     def from_model(cls, model: PreTrainedModel, module: nn.Linear) -> LMHead:
@@ -98,11 +102,11 @@ class LMHead:
 
     def logits(self, rows: Tensor) -> Tensor:
         """Return the logits of rows (n, d): shape (n, vocabulary), float32."""
-        return self._scale_and_cap(self._raw_logits(rows))
+        return self._shift(self._scale_and_cap(self._raw_logits(rows)))
 
     def chunks(self, n_rows: int) -> Iterator[slice]:
-        """Cut rows into slices whose logits fit into `CHUNK_LOGITS`."""
-        size = max(1, CHUNK_LOGITS // self.vocabulary)
+        """Cut rows into slices to process one after another."""
+        size = max(CHUNK_ROWS, CHUNK_LOGITS // self.vocabulary)
         return (slice(start, start + size) for start in range(0, n_rows, size))
 
     def loss(self, rows: Tensor, targets: Tensor) -> float:
@@ -130,7 +134,8 @@ class LMHead:
             start = self._raw_logits(rows[at])
             slope = functional.linear(direction[at].to(self.weight.dtype), self.weight).float()
             for index, step in enumerate(steps):
-                logits = self._scale_and_cap(torch.add(start, slope, alpha=step) if step else start)
+                raw = torch.add(start, slope, alpha=step) if step else start
+                logits = self._shift(self._scale_and_cap(raw))
                 totals[index] += float(
                     functional.cross_entropy(logits, targets[at], reduction="sum")
                 )
@@ -150,20 +155,17 @@ class LMHead:
         gradients = torch.empty(len(rows), self.width, device=rows.device)
         diagonal = torch.zeros(self.vocabulary, device=rows.device)
         outer = torch.zeros(self.width, self.width, device=rows.device)
-        loss = 0.0
         for at in self.chunks(len(rows)):
-            logits, chosen = self.logits(rows[at]), targets[at, None]
-            log_p = functional.log_softmax(logits, dim=-1)
-            loss -= float(log_p.gather(1, chosen).sum())
-            p = log_p.exp_()
+            logits = self._scale_and_cap(self._raw_logits(rows[at]))
+            p = self._shift(logits).softmax(dim=-1)
             slope = self._slope(logits)
             sloped = p if slope is None else p * slope
             diagonal += (sloped if slope is None else sloped * slope).sum(0)
             mean = (sloped.to(weight.dtype) @ weight).float()
             outer += mean.T @ mean
-            at_target = 1.0 if slope is None else slope.gather(1, chosen)
+            at_target = 1.0 if slope is None else slope.gather(1, targets[at, None])
             gradients[at] = at_target * weight[targets[at]].float() - mean
-        return Derivatives(gradients, self._weighted_gram(diagonal) - outer, loss)
+        return Derivatives(gradients, self._weighted_gram(diagonal) - outer)
 
     def check(self, rows: Tensor, logits: Tensor) -> None:
         """Check that `logits` gives what the model gave.
@@ -197,8 +199,11 @@ class LMHead:
         raw = raw if self.scale == 1.0 else raw * self.scale
         return raw if self.cap is None else torch.tanh(raw / self.cap) * self.cap
 
+    def _shift(self, logits: Tensor) -> Tensor:
+        return logits if self.offset is None else logits + self.offset
+
     def _slope(self, logits: Tensor) -> Tensor | None:
-        """Return J, the derivative of logits by raw logits; None where it is 1."""
+        """Return J, the derivative of logits (without o) by raw logits; None where it is 1."""
         if self.cap is None:
             return None if self.scale == 1.0 else torch.full_like(logits, self.scale)
         return (1.0 - (logits / self.cap) ** 2) * self.scale

@@ -219,8 +219,8 @@ class FaastForCausalLM(SavedModel):
     def online_perplexity(self) -> float:
         """Perplexity of learned tokens before they were learned, of the first adapter in use.
 
-        It is an honest estimate that costs no test set, from a sample of each block. NaN before a
-        second block, and for memories other than natural ones.
+        It is an honest estimate that costs no test set, from a sample of each block and of a large
+        vocabulary. NaN before a second block, and for memories other than natural ones.
         """
         return self._adapters.online_perplexity
 

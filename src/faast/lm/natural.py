@@ -4,8 +4,9 @@ It learns a matrix A that shifts what enters the head, h + k A, with keys k made
 blocks, and each block does two things. First it takes the step that the block before proposed, with
 the length that suits this block best, 0 among the candidates. Then it proposes a step of its own:
 the gradient of the log-likelihood, preconditioned by the keys' second moments on one side and by
-the curvature of the head on the other. The answer is the average of the iterates, with as large a
-share of the average proposal as the latest blocks support.
+the curvature of the head on the other. Of a large vocabulary each block sees a sample. The answer
+is the average of the iterates, with as large a share of the average proposal as the latest blocks
+support.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor
 from faast.core.state import Array, Range
 from faast.lm.key_features import KeyFeatures
 from faast.lm.state import LARGEST_COUNT, SETTING, LearnedState, checked
+from faast.lm.vocabulary_sample import SampledHead, sample_vocabulary
 
 if TYPE_CHECKING:
     from faast.lm.lm_head import LMHead
@@ -187,6 +189,7 @@ class NaturalPass(LearnedState):
         targets : Tensor of shape (n,)
             The tokens to predict.
         """
+        head, targets = self._sample_vocabulary(head, rows, targets)
         started = (
             self._take_step(head, rows, targets) if self.count else self._start(head, rows, targets)
         )
@@ -199,6 +202,7 @@ class NaturalPass(LearnedState):
         """
         if not len(rows) or (not self.count and len(rows) == 1):
             return self
+        head, targets = self._sample_vocabulary(head, rows, targets)
         if not self.count:
             return replace(self._start(head, rows, targets), count=len(rows))
         if len(rows) >= PROBE_ROWS:
@@ -206,6 +210,12 @@ class NaturalPass(LearnedState):
         else:  # too few rows to choose a length
             stepped = replace(self, iterate=self.iterate + self.step * self.direction)
         return stepped._propose(head, rows, targets)
+
+    def _sample_vocabulary(self, head: LMHead, rows: Tensor, targets: Tensor) -> SampledHead:
+        """Return a head of the tokens that matter in a block, and its targets among them."""
+        rows = rows.float()
+        shifted = rows + self.keys(rows) @ self.iterate
+        return sample_vocabulary(head, shifted, targets, seed=self.count)
 
     def _start(self, head: LMHead, rows: Tensor, targets: Tensor) -> NaturalPass:
         """Take a first step: the mean of two, each proposed by one half of the rows.
