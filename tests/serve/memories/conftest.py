@@ -43,7 +43,7 @@ def stories(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def backbone(stories):
-    return ServedBackbone.load(str(stories))
+    return ServedBackbone.load(stories)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, GenerationConfig
 
 from faast.lm.architecture import load_base, longest_sequence
 from faast.lm.documents import prompt_tokens
-from faast.lm.folders import resolve_source
+from faast.lm.folders import Source, resolve_source
 from faast.serve.problems import RequestError
 
 if TYPE_CHECKING:
@@ -51,13 +51,12 @@ class ServedBackbone:
     created: int = field(default_factory=lambda: int(time.time()))
 
     @classmethod
-    def load(cls, base: str, **loading: Any) -> ServedBackbone:
+    def load(cls, base: Source, **loading: Any) -> ServedBackbone:
         """Load a model with its tokenizer.
 
         Parameters
         ----------
-        base : str
-            Hub id, or a folder.
+        base : path or hub id
         **loading
             Passed to ``AutoModelForCausalLM.from_pretrained``.
 
@@ -69,6 +68,7 @@ class ServedBackbone:
         source = resolve_source(base, "a model")
         model = load_base(source, **loading)
         tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer("")  # the first call changes the tokenizer, later ones of any thread only read it
         settings: Any = model.generation_config
         ends = settings.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
