@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
 from faast.lm.exceptions import UnsupportedModelError
 from faast.lm.folders import Source, resolve_source
+from faast.lm.gguf import transformers_arguments
 
 if TYPE_CHECKING:
     from faast._utils.arrays import FloatArray
@@ -112,16 +113,31 @@ def evenly_spaced_blocks(n_blocks: int, n_memories: int) -> tuple[int, ...]:
 def load_base(base: PreTrainedModel | Source, **loading: Any) -> PreTrainedModel:
     """Return a loaded model as it is, or load one by its path or hub id.
 
+    A GGUF file is named by its path, or by ``gguf_file`` beside the folder or hub id that it is in.
+
     Raises
     ------
-    FileNotFoundError
-        There is no such folder.
+    OSError
+        There is no such folder or file, and no such model on the hub.
     """
-    if isinstance(base, str | os.PathLike):
-        source = resolve_source(base, "a model")
-        loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(source, **loading)
-        return loaded
-    return base
+    if not isinstance(base, str | os.PathLike):
+        return base
+    file = loading.pop("gguf_file", None)
+    source = resolve_source(base if file is None else os.path.join(base, file), "a model")  # noqa: PTH118
+    arguments = transformers_arguments(source)
+    if "gguf_file" in arguments:
+        loading.setdefault("quantization_config", GgufConfig(dequantize=True))
+    try:
+        loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(**arguments, **loading)
+    except OSError as error:
+        if os.path.exists(source):  # noqa: PTH110
+            raise
+        raise OSError(
+            f"there is no folder {source}, and Hugging Face gave no model of that name: "
+            f"{str(error).partition(chr(10))[0]}"
+        ) from error
+    loaded.name_or_path = source
+    return loaded
 
 
 def model_inputs(

@@ -37,7 +37,8 @@ class Backbone:
     head : LMHead
         The model's head in closed form.
     name : str
-        Absolute path, or hub id, that the model was loaded by; empty where it was built in memory.
+        Absolute path of the folder or GGUF file, or hub id, that the model was loaded by; empty
+        where it was built in memory.
     blocks : tuple of Module
         The decoder's blocks as they were when memories were attached.
     """
@@ -54,7 +55,7 @@ class Backbone:
         check_model(model)
         architecture = find_architecture(model)
         name = model.name_or_path or ""
-        if name and Path(name).is_dir():
+        if name and Path(name).exists():
             name = resolve_source(name)
         head = LMHead.from_model(model, architecture.head)
         return cls(model, architecture, head, name, tuple(architecture.blocks))

@@ -133,14 +133,15 @@ class MemoryFile:
         if base is None and not self.base:
             raise ModelFileError(
                 "the file of the memories names no backbone, since their model was built in "
-                "memory; give base="
+                "memory; give base= (on the command line --base)"
             )
         if base is None:
             try:
                 base = resolve_source(self.base, "a model")
             except FileNotFoundError as error:
                 raise FileNotFoundError(
-                    f"{error}; the memories were learned with it: put it back, or give base="
+                    f"{error}; the memories were learned with it: put it back, or give base= "
+                    "(on the command line --base)"
                 ) from None
         loaded = load_base(base, **loading)
         check_backbone(Backbone.from_model(loaded), self.fingerprint)

@@ -16,6 +16,7 @@ from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME as WEIGHTS_INDEX_NAME
 
 from faast.core.persistence import METADATA_KEY, TEMPORARY_SUFFIX
+from faast.lm import gguf
 
 Source = str | os.PathLike[str]
 MEMORY_FILE = "memory.safetensors"
@@ -25,24 +26,30 @@ WEIGHT_FILES = (SAFE_WEIGHTS_NAME, WEIGHTS_INDEX_NAME, "pytorch_model.bin")
 
 
 def resolve_source(source: Source, what: str = "a model or a memory") -> str:
-    """Return the absolute path of a folder that exists, or a hub id as it is.
+    """Return the absolute path of a folder or GGUF file that exists, or a hub id as it is.
 
     Parameters
     ----------
     source : path or hub id
+        A folder that holds one GGUF file, and no other model, stands for that file.
     what : str
         What the folder should hold, for the error.
 
     Raises
     ------
     FileNotFoundError
-        It can only be a path, and there is no such folder. Nothing is asked of the hub.
+        It can only be a path, and there is no such folder or file. Nothing is asked of the hub.
+    ValueError
+        The folder holds several GGUF files.
     """
     name = os.fspath(source)
     folder = Path(name)
-    if name and folder.is_dir():
+    if name and (folder.is_dir() or (folder.is_file() and folder.suffix == gguf.SUFFIX)):
         # links stay, since what they lead to may move
-        return os.path.abspath(folder)  # noqa: PTH100
+        found = gguf.find_file(folder) or folder if folder.is_dir() else folder
+        return os.path.abspath(found)  # noqa: PTH100
+    if gguf.is_in_repository(name):
+        return name
     local = isinstance(source, os.PathLike) or name.startswith((".", "~")) or folder.is_absolute()
     if not name or local or folder.exists() or name.count("/") > 1 or name[-1] in "/\\":
         raise FileNotFoundError(f"there is no folder {name} of {what}")

@@ -17,6 +17,7 @@ from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHT
 from faast.core.persistence import ModelFileError, write_whole
 from faast.lm.config import MemoryConfig
 from faast.lm.folders import resolve_source
+from faast.lm.gguf import transformers_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,7 +77,7 @@ class PaperCheckpoint:
             config, name = named.config, named.name_or_path
         else:
             name = resolve_source(named, "a model")
-            config = AutoConfig.from_pretrained(name)
+            config = AutoConfig.from_pretrained(**transformers_arguments(name))
         state = {
             name.removeprefix(BACKBONE_PREFIX): tensor
             for name, tensor in self.tensors.items()

@@ -126,6 +126,10 @@ def test_chats_teach_the_assistants_turns(folder, facts):
         ),
         (("fold", "stories", "-o", "x"), "has learned nothing"),
         (("fold", "paper", "-o", "x"), "before the final norm"),
+        (("forget", "plays", "plays.txt", "-o", "x"), "cannot forget a single text"),
+        (("forget", "counts", "short.txt", "-o", "x"), "has not learned all of this text"),
+        (("perplexity", "stories", "plays.txt", "--base", "stories"), "a model, not a memory"),
+        (("perplexity", "owner/absent", "plays.txt"), "there is no folder owner/absent, and Hugg"),
     ],
 )
 def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, message):
@@ -138,9 +142,9 @@ def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, me
     (folder / "odd.csv").write_text('text\ngood\n" "\n')
     (folder / "latin.txt").write_bytes("König".encode("latin1"))
     (folder / "short.txt").write_text("the king\n")
-    if arguments[1] in ("plays", "paper"):
-        kind = {"plays": "natural", "paper": "paper"}[arguments[1]]
-        texts = ("stories", "plays.txt", "-o", arguments[1], "--memory", kind)
+    kinds = {"plays": ("natural",), "paper": ("paper",), "counts": ("none", "--recall")}
+    if kind := kinds.get(arguments[1]):
+        texts = ("stories", "plays.txt", "-o", arguments[1], "--memory", *kind)
         ran("lm", "learn", *texts, cwd=folder)
     done = run("lm", *arguments, cwd=folder)
     assert done.exit_code == 1, done.output

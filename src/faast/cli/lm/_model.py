@@ -10,7 +10,7 @@ from faast._utils.transformers_logging import silence_transformers
 from faast.cli.lm._options import RUNTIME, Runtime
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from faast.lm import FaastForCausalLM, MemoryConfig
 
@@ -43,14 +43,19 @@ class LoadedModel(NamedTuple):
 
 
 def load_model(
-    name: str, runtime: Runtime = RUNTIME, config: MemoryConfig | None = None
+    name: str,
+    base: str | None,
+    runtime: Runtime = RUNTIME,
+    config: MemoryConfig | None = None,
 ) -> LoadedModel:
     """Load a model, or a memory together with the model it was learned with.
 
     Parameters
     ----------
     name : str
-        Name or folder of a model, or folder of a memory.
+        Name, folder or GGUF file of a model, or folder of a memory.
+    base : str, optional
+        The model of a memory, where it is not where it was.
     runtime : Runtime, optional
     config : MemoryConfig, optional
         Settings of the new memory of a plain model.
@@ -62,8 +67,8 @@ def load_model(
     ImportError
         If transformers is not installed.
     ValueError
-        If `config` is given for a memory, which has its own settings, or if the device cannot be
-        used.
+        If `config` is given for a memory, which has its own settings, `base` for a plain model, or
+        if the device cannot be used.
     """
     silence_transformers("lm")
     from faast.lm import FaastForCausalLM
@@ -74,16 +79,29 @@ def load_model(
     validate_device(runtime.device)
     loading = {"dtype": runtime.dtype.value, "device_map": runtime.device}
     if not holds_memories(name):
+        if base is not None:
+            raise ValueError(
+                f"{name} is a model, not a memory, so that --base has no meaning; leave it out"
+            )
         model = FaastForCausalLM.from_base(name, config, **loading)
     elif config is not None:
         raise ValueError(
             f"{name} is a memory with settings of its own; leave --memory and --recall out"
         )
     else:
-        model = FaastForCausalLM.from_pretrained(name, **loading)
+        model = FaastForCausalLM.from_pretrained(name, base, **loading)
+    return LoadedModel(model, load_tokenizer(model.base))
+
+
+def load_tokenizer(base: PreTrainedModel) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model from where the model was loaded."""
+    from faast.lm.gguf import transformers_arguments
+
     transformers = import_optional("transformers", "lm")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model.base.name_or_path)
-    return LoadedModel(model, tokenizer)
+    tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
+        **transformers_arguments(base.name_or_path or "")
+    )
+    return tokenizer
 
 
 def check_output(kind: Literal["memory", "model"], output: str | Path) -> None:

@@ -17,8 +17,9 @@ EXAMPLES = {
         "faast lm learn stories/ questions.jsonl -o answers",
         f"faast lm learn stories/ reviews.csv -o critic {SENTIMENT}",
         "faast lm learn critic plays.txt -o both",
-        "faast lm learn stories/ questions.jsonl -o facts --recall",
+        "faast lm learn stories/ questions.jsonl -o facts --memory none --recall",
     ],
+    "forget": ["faast lm forget facts questions.jsonl -o emptied"],
     "perplexity": [
         "faast lm perplexity stories/ plays.txt",
         "faast lm perplexity plays plays.txt --window 32 --json",
@@ -42,7 +43,8 @@ ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="Hugging Face model (its name or a folder), or the folder of a memory.",
+        help="Model: its name on Hugging Face, its folder, or a GGUF file. Or the folder of a "
+        "memory, which names its model.",
         show_default=False,
     ),
 ]
@@ -51,13 +53,22 @@ Texts = Annotated[
     typer.Argument(
         metavar="TEXTS",
         help="Text files (.txt, .md), or tables (.csv, .tsv, .jsonl, .parquet, folder of a saved "
-        "dataset) with a column messages (chats), columns prompt and answer, or a column text.",
+        "Hugging Face dataset). A table has a column text, or columns prompt and answer, or a "
+        "column messages with chats.",
+        show_default=False,
+    ),
+]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        help="The model of a memory, where it is not where it was: its name on Hugging Face, its "
+        "folder, or a GGUF file.",
         show_default=False,
     ),
 ]
 RECORDS_HELP = (
-    "Table (.csv, .tsv, .jsonl, .parquet, folder of a saved dataset) with a column prompt or the "
-    "columns that --prompt names. If it has the answers too, the results are scored."
+    "Table (.csv, .tsv, .jsonl, .parquet, folder of a saved Hugging Face dataset) with a column "
+    "prompt, or the columns that --prompt names. If it has the answers too, the results are scored."
 )
 MemoryFolder = Annotated[
     Path,
@@ -67,8 +78,8 @@ PromptTemplate = Annotated[
     str | None,
     typer.Option(
         "--prompt",
-        help="Prompt to make from each row of a table, with column names in braces: "
-        r"'Review: {text}\nSentiment:'.",
+        help="How to make a prompt from each row of a table, with column names in braces: "
+        r"'Review: {text}\nSentiment:'. \n stands for a line break.",
         show_default=False,
     ),
 ]
@@ -76,22 +87,24 @@ AnswerTemplate = Annotated[
     str | None,
     typer.Option(
         "--answer",
-        help="Answer that follows the prompt, with column names in braces: ' {label}'.",
+        help="How to make the answer that follows, with column names in braces: ' {label}'. Prompt "
+        "and answer are joined as they are, so mind the space between them.",
         show_default=False,
     ),
 ]
 Split = Annotated[
     str | None,
     typer.Option(
-        help="Which split of a saved dataset to read, such as train or test.", show_default=False
+        help="Which part of a saved Hugging Face dataset to read, such as train or test.",
+        show_default=False,
     ),
 ]
 Window = Annotated[
     int | None,
     typer.Option(
         min=2,
-        help="Length in tokens of the windows that texts are cut into. Default: 1024, or as many "
-        "as the model can read.",
+        help="Long texts are cut into windows of so many tokens, of which the model reads one at a "
+        "time. Default: 1024, or as many as the model can read.",
         show_default=False,
     ),
 ]
@@ -111,13 +124,18 @@ class Runtime:
     """How a model runs."""
 
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Number of texts to process at a time.")
+        int,
+        typer.Option(
+            min=1, help="Number of texts to process at a time: more are faster, and need more room."
+        ),
     ] = 8
     device: Annotated[str, typer.Option(help="Device to run on: cpu, cuda, cuda:1, mps.")] = "cpu"
     dtype: Annotated[
         Dtype,
         typer.Option(
-            "--dtype", help="Number format to compute in; auto is the one the model is saved in."
+            "--dtype",
+            help="Number format to compute in: bfloat16 needs half the room of float32. auto is "
+            "the format that the model is saved in.",
         ),
     ] = Dtype.AUTO
 

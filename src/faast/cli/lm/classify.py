@@ -15,6 +15,7 @@ from faast.cli.lm._options import (
     RECORDS_HELP,
     RUNTIME,
     AnswerTemplate,
+    Base,
     ModelName,
     PromptTemplate,
     Runtime,
@@ -33,19 +34,21 @@ def classify(
     choice: Annotated[
         list[str] | None,
         typer.Option(
-            help="A label to choose from; repeat the option for each. Default: all labels in DATA.",
+            help="A label to choose from; give the option once for each. Default: all in DATA.",
             show_default=False,
         ),
     ] = None,
     split: Split = None,
+    base: Base = None,
     runtime: Runtime = RUNTIME,
     json: Json = False,
 ) -> None:
-    """Choose the most likely of several answers to each prompt.
+    """Choose the likeliest of several answers to each prompt.
 
     The answers are compared by the probability of the first token in which they differ. The labels
     of the chosen answers and their probabilities go to standard output as CSV. If DATA has the
-    right answers too, accuracy and calibration are measured and reported on standard error.
+    right answers too, the share that was chosen rightly, and how well the probabilities can be
+    trusted, are reported on standard error.
     """
     started = time.perf_counter()
     template = parse_template(prompt, answer) or PROMPT_AND_ANSWER
@@ -57,7 +60,7 @@ def classify(
     choices = sorted(set(choice or labels or []))
     if not choices:
         raise ValueError(f"{data} has no column {column!r}; name the choices with --choice")
-    loaded = load_model(model, runtime)
+    loaded = load_model(model, base, runtime)
     from faast.evaluation.lm.classification import answer_probabilities
 
     probabilities = answer_probabilities(

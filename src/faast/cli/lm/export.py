@@ -10,6 +10,7 @@ from faast._utils.progress import spinner
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._model import check_output, load_model
+from faast.cli.lm._options import Base
 
 
 def export(
@@ -24,20 +25,23 @@ def export(
         int | None,
         typer.Option(
             min=1,
-            help="Rank of the adapter: the lower, the smaller, and the less of the memory is kept. "
-            "Default: the width of the model, which keeps all.",
+            help="Rank of the adapter: the lower, the smaller the file, and the less of the memory "
+            "is kept. Servers have a limit of their own. Default: the width of the model, which "
+            "keeps all.",
             show_default=False,
         ),
     ] = None,
+    base: Base = None,
     json: Json = False,
 ) -> None:
-    """Write a memory as a LoRA adapter of its model.
+    """Write a memory as a LoRA adapter, for other programs.
 
-    PEFT loads the adapter, and so do servers that hold many adapters of one model, such as vLLM.
-    Only memories of the kind 'natural' without --recall can be written so.
+    LoRA is the common format for changes to a model. PEFT loads it, and so do servers that hold
+    many adapters of one model, such as vLLM. Only memories of the default kind, without --recall,
+    can be written so.
     """
     check_output("model", output)
-    loaded = load_model(memory)
+    loaded = load_model(memory, base)
     if not loaded.model.adapters:
         raise ValueError(f"{memory} has learned nothing that an adapter could hold")
     with spinner("Writing the adapter"):

@@ -10,6 +10,7 @@ from faast._utils.progress import spinner
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._model import check_output, load_model
+from faast.cli.lm._options import Base
 
 
 def fold(
@@ -20,15 +21,16 @@ def fold(
         str,
         typer.Option("--output", "-o", help="Folder to write the model to.", show_default=False),
     ],
+    base: Base = None,
     json: Json = False,
 ) -> None:
-    """Merge a memory into a copy of its model.
+    """Write a copy of the model that has a memory built in.
 
-    The result is a plain Hugging Face model that has learned what the memory holds. It needs no
-    faast to run, and is as fast as the original. Only memories of the kind 'natural' can be merged.
+    The copy is an ordinary Hugging Face model, as large and as fast as the original. It runs
+    without faast. Only memories of the default kind, without --recall, can be built in.
     """
     check_output("model", output)
-    loaded = load_model(memory)
+    loaded = load_model(memory, base)
     if not loaded.model.adapters:
         raise ValueError(f"{memory} has learned nothing that could be merged into its model")
     with spinner("Folding"):

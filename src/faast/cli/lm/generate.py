@@ -15,6 +15,7 @@ from faast.cli.lm._options import (
     RECORDS_HELP,
     RUNTIME,
     AnswerTemplate,
+    Base,
     ModelName,
     PromptTemplate,
     Runtime,
@@ -37,17 +38,22 @@ def generate(
         int, typer.Option(min=1, help="Largest number of tokens to write after each prompt.")
     ] = 128,
     beams: Annotated[
-        int, typer.Option(min=1, help="Number of beams of the beam search; 1 is greedy decoding.")
+        int,
+        typer.Option(
+            min=1, help="Continuations to follow at a time; the likeliest is written. 1 is fastest."
+        ),
     ] = 1,
     split: Split = None,
+    base: Base = None,
     runtime: Runtime = RUNTIME,
     json: Json = False,
 ) -> None:
-    """Write the continuation of each prompt.
+    """Continue prompts: write what comes next.
 
     The prompts are those in DATA, or without DATA the one text that --prompt gives. The
-    continuations go to standard output as CSV. If DATA has the answers too, BLEU and the share of
-    exact matches are measured and reported on standard error.
+    continuations go to standard output as CSV. If DATA has the right answers too, the share of
+    continuations that equal them, and how much they have in common with them (BLEU, 0 to 100), are
+    reported on standard error.
     """
     started = time.perf_counter()
     if data is not None:
@@ -58,7 +64,7 @@ def generate(
         raise ValueError("name either records or one text with --prompt")
     if questions.answers is not None:
         import_optional("sacrebleu", "evaluation")  # so that a missing package is reported first
-    loaded = load_model(model, runtime)
+    loaded = load_model(model, base, runtime)
     from faast.evaluation.lm.generation import generate_continuations
 
     texts = generate_continuations(

@@ -1,20 +1,21 @@
-"""`faast lm learn`: learn from texts, and write what was learned as a memory."""
+"""`faast lm learn`: read texts once, and write what was learned as a memory."""
 
 from __future__ import annotations
 
-import math
 import time
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from faast.cli._options import Json
 from faast.cli._output import emit
+from faast.cli.lm._learning import describe_forgetting, describe_gain, learn_and_ask
 from faast.cli.lm._model import check_output, load_model
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
+    Base,
     MemoryFolder,
     ModelName,
     PromptTemplate,
@@ -26,10 +27,7 @@ from faast.cli.lm._options import (
 from faast.cli.lm._texts import parse_template, read_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from faast.lm import FaastForCausalLM, MemoryConfig
-    from faast.lm.batch import Document
+    from faast.lm import MemoryConfig
 
 
 class MemoryKind(StrEnum):
@@ -50,9 +48,9 @@ def learn(
     memory: Annotated[
         MemoryKind | None,
         typer.Option(
-            help="How to learn. natural (the default): natural-gradient steps on the likelihood, "
-            "the only kind that 'fold' can merge; pseudoinverse: exact least squares, with "
-            "settings chosen on held-out text; paper: the published method (arXiv 2605.04651); "
+            help="What the new memory is good at. natural (the default): the style and subject of "
+            "a text; 'fold' and 'export' take it. pseudoinverse: less of the same, but it can "
+            "forget a text exactly. paper: the method as it was published (arXiv 2605.04651). "
             "none: only what --recall adds.",
             show_default=False,
         ),
@@ -61,60 +59,56 @@ def learn(
         bool,
         typer.Option(
             "--recall",
-            help="Also recall names, facts and phrases word for word: count what followed the "
-            "last tokens. With --memory none the memory forgets texts exactly.",
+            help="Also remember names, facts and phrases word for word. With --memory none "
+            "nothing else is learned, and a text can be forgotten exactly.",
         ),
     ] = False,
     window: Window = None,
     split: Split = None,
+    base: Base = None,
     runtime: Runtime = RUNTIME,
     json: Json = False,
 ) -> None:
-    """Learn from texts and write a memory.
+    """Read texts once, and write what was learned as a memory.
 
-    Every text is read once. All of it is learned, but of prompts with answers only the answers, and
-    of chats only the assistant's turns. If MODEL is a memory, what it has learned is kept and the
-    texts are added to it; the result goes to OUTPUT.
+    The memory is a small folder that refers to the model, which stays as it is. If MODEL is itself
+    a memory, the texts are added to what it has learned. All of a text is learned; of prompts with
+    answers only the answers are, and of chats only what the assistant says. The last tenth of the
+    text is asked before it is learned, to tell you what was gained.
     """
     started = time.perf_counter()
     template = parse_template(prompt, answer)
     check_output("memory", output)
     config = _memory_config(memory or MemoryKind.NATURAL, recall) if memory or recall else None
-    loaded = load_model(model, runtime, config)
-    length = loaded.window_length(window)
-    windows = read_windows(texts, loaded.tokenizer, template, split, length)
-    facts = _learn_windows(loaded.model, windows, runtime.batch_size)
-    loaded.model.save_pretrained(output)
-    emit({"memory": str(output), **facts, "seconds": time.perf_counter() - started}, json)
-
-
-def _learn_windows(
-    model: FaastForCausalLM, windows: Iterable[Document], batch_size: int
-) -> dict[str, Any]:
-    from faast.lm.documents import pad_documents
-
-    before = model.memory_size
-    n_windows, n_tokens, seconds = 0, 0, 0.0
-    for batch in pad_documents(windows, batch_size):
-        began = time.perf_counter()
-        model.learn(**batch.to(model.device)._asdict())
-        seconds += time.perf_counter() - began
-        n_windows += len(batch.input_ids)
-        n_tokens += batch.n_tokens
-    if model.memory_size == before:
+    loaded = load_model(model, base, runtime, config)
+    taught = loaded.model
+    windows = read_windows(texts, loaded.tokenizer, template, split, loaded.window_length(window))
+    before = taught.memory_size
+    counts, gain = learn_and_ask(taught, windows, runtime.batch_size)
+    if taught.memory_size == before:
         raise ValueError(
             "the texts hold nothing to learn; each needs two tokens, or an answer after its prompt"
         )
-    facts = {
-        "windows": n_windows,
-        "tokens": n_tokens,
-        "learned_tokens": model.memory_size - before,
-        "memory_tokens": model.memory_size,
-        "memory_bytes": model.memory_bytes,
-        "learning_seconds": seconds,
-    }
-    online = model.online_perplexity
-    return facts if math.isnan(online) else facts | {"online_perplexity": online}
+    taught.save_pretrained(output)
+    typer.echo(describe_gain(gain), err=True)
+    typer.echo(describe_forgetting(taught.memory_config), err=True)
+    asked = (
+        {} if gain is None else {"perplexity_before": gain.before, "perplexity_after": gain.after}
+    )
+    emit(
+        {
+            "memory": str(output),
+            "windows": counts.windows,
+            "tokens": counts.tokens,
+            "learned_tokens": taught.memory_size - before,
+            "memory_tokens": taught.memory_size,
+            "memory_bytes": taught.memory_bytes,
+            **asked,
+            "learning_seconds": counts.seconds,
+            "seconds": time.perf_counter() - started,
+        },
+        json,
+    )
 
 
 def _memory_config(kind: MemoryKind, recall: bool) -> MemoryConfig:

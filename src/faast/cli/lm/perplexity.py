@@ -7,7 +7,7 @@ import time
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._model import load_model
-from faast.cli.lm._options import RUNTIME, ModelName, Runtime, Split, Texts, Window
+from faast.cli.lm._options import RUNTIME, Base, ModelName, Runtime, Split, Texts, Window
 from faast.cli.lm._texts import read_documents
 
 
@@ -16,17 +16,19 @@ def perplexity(
     texts: Texts,
     window: Window = None,
     split: Split = None,
+    base: Base = None,
     runtime: Runtime = RUNTIME,
     json: Json = False,
 ) -> None:
-    """Measure how well a model predicts texts.
+    """Measure how well texts are predicted.
 
-    Perplexity is the exponential of the mean loss per token: lower is better. The texts are joined
-    and cut into windows that do not overlap. The first token of each window is not predicted, and
-    tokens at the end that do not fill a window are left out.
+    A perplexity of 20 says that the model is as unsure of each next token as if it had to choose
+    among 20: lower is better. (It is the exponential of the mean loss per token.) The texts are
+    joined and cut into windows that do not overlap. The first token of each window is not
+    predicted, and tokens at the end that do not fill a window are left out.
     """
     started = time.perf_counter()
-    loaded = load_model(model, runtime)
+    loaded = load_model(model, base, runtime)
     import torch
 
     from faast.evaluation.lm import perplexity as evaluation

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from faast._utils.imports import import_optional
 from faast._utils.transformers_logging import silence_transformers
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import LoadedModel, check_output
+from faast.cli.lm._model import LoadedModel, check_output, load_tokenizer
 from faast.cli.lm._options import Window
 from faast.cli.lm._texts import read_text
 
@@ -78,12 +77,13 @@ def pretrain(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train the readouts of the published method (arXiv 2605.04651).
+    """Prepare a model for the published method; few need this.
 
-    The published method puts memories between the blocks of a model. Readouts are the small layers
-    that pass on what these memories recall; they are trained once for each model, by
-    backpropagation, while the model itself stays frozen. OUTPUT can then be used as MODEL in the
-    other commands. To use several GPUs, start this command with 'accelerate launch'.
+    The published method (arXiv 2605.04651) puts memories between the layers of a model. Small
+    layers, the readouts, pass on what these memories recall. This command trains the readouts, once
+    for each model, on texts of any kind; the model itself stays as it is. OUTPUT can then be used
+    as MODEL in the other commands. To use several GPUs, start this command with 'accelerate
+    launch'.
     """
     started = time.perf_counter()
     documents = [read_text(path) for path in texts]
@@ -96,8 +96,7 @@ def pretrain(
     from faast.lm.pretraining import pretrain as train_readouts
 
     with_memories = FaastForCausalLM.from_base(model, MemoryConfig.paper(middle_layers, alpha))
-    transformers = import_optional("transformers", "lm")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(with_memories.base.name_or_path)
+    tokenizer = load_tokenizer(with_memories.base)
     length = LoadedModel(with_memories, tokenizer).window_length(window)
     windows = text_windows(tokenizer, documents, length)
     arguments = paper_arguments(

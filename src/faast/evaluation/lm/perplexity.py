@@ -11,9 +11,11 @@ from torch.nn import functional
 from faast.lm.documents import cut_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
+
+    from faast.lm.batch import Document
 
 
 @torch.no_grad()
@@ -47,3 +49,25 @@ def perplexity(
             functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
         )
     return math.exp(total / (len(windows) * (window - 1)))
+
+
+@torch.no_grad()
+def answer_perplexity(model: Callable[..., Any], documents: Iterable[Document]) -> float:
+    """Return the exponential of the mean loss per answer token, over documents read one by one.
+
+    Parameters
+    ----------
+    model : callable
+        See `perplexity`.
+    documents : iterable of Document
+        Of at most as many tokens as the model reads, with an answer behind the first token.
+    """
+    total, n_tokens = 0.0, 0
+    for tokens, answers in documents:
+        logits = model(input_ids=tokens[None]).logits[0, :-1].float()
+        learned = answers[1:]
+        total += float(
+            functional.cross_entropy(logits[learned], tokens[1:][learned], reduction="sum")
+        )
+        n_tokens += int(learned.sum())
+    return math.exp(total / n_tokens)

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, GenerationConfig
 from faast.lm.architecture import load_base, longest_sequence
 from faast.lm.documents import prompt_tokens
 from faast.lm.folders import Source, resolve_source
+from faast.lm.gguf import transformers_arguments
 from faast.serve.problems import RequestError
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ class ServedBackbone:
         """
         source = resolve_source(base, "a model")
         model = load_base(source, **loading)
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(**transformers_arguments(source))
         tokenizer("")  # the first call changes the tokenizer, later ones of any thread only read it
         settings: Any = model.generation_config
         ends = settings.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         found = frozenset(end for end in (*ends, tokenizer.eos_token_id) if end is not None)
         model.generation_config = new_settings()  # requests say how tokens are chosen
-        name = Path(source).name if Path(source).is_dir() else source
+        name = Path(source).name if Path(source).exists() else source
         return cls(name, model, tokenizer, found)
 
     @property

@@ -1,0 +1,71 @@
+"""`faast lm forget`: take texts out of a memory again."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from faast.cli._options import Json
+from faast.cli._output import emit
+from faast.cli.lm._learning import AllButTheEnd, change_memory, describe_forgetting
+from faast.cli.lm._model import check_output, load_model
+from faast.cli.lm._options import (
+    RUNTIME,
+    AnswerTemplate,
+    Base,
+    MemoryFolder,
+    PromptTemplate,
+    Runtime,
+    Split,
+    Texts,
+    Window,
+)
+from faast.cli.lm._texts import parse_template, read_windows
+
+
+def forget(
+    memory: Annotated[
+        str, typer.Argument(metavar="MEMORY", help="Folder of a memory.", show_default=False)
+    ],
+    texts: Texts,
+    output: MemoryFolder,
+    prompt: PromptTemplate = None,
+    answer: AnswerTemplate = None,
+    window: Window = None,
+    split: Split = None,
+    base: Base = None,
+    runtime: Runtime = RUNTIME,
+    json: Json = False,
+) -> None:
+    """Take texts out of a memory again, exactly.
+
+    The memory is afterwards as if it had never read the texts. Name them with the same --prompt,
+    --answer and --window as when they were learned. Memories of --memory none --recall and of
+    --memory pseudoinverse can forget; others say so. The result goes to OUTPUT, which may be the
+    folder of the memory itself.
+    """
+    started = time.perf_counter()
+    template = parse_template(prompt, answer)
+    check_output("memory", output)
+    loaded = load_model(memory, base, runtime)
+    model = loaded.model
+    if not model.memory_config.forgets:
+        raise ValueError(describe_forgetting(model.memory_config))
+    before = model.memory_size
+    windows = AllButTheEnd(
+        read_windows(texts, loaded.tokenizer, template, split, loaded.window_length(window))
+    )  # in the batches of 'learn', so that rounding is the same
+    change_memory(model.forget, model, windows, runtime.batch_size)
+    change_memory(model.forget, model, windows.end, runtime.batch_size)
+    model.save_pretrained(output)
+    emit(
+        {
+            "memory": str(output),
+            "forgotten_tokens": before - model.memory_size,
+            "memory_tokens": model.memory_size,
+            "seconds": time.perf_counter() - started,
+        },
+        json,
+    )

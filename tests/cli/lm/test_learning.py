@@ -1,0 +1,79 @@
+"""What `faast lm learn` says to people, and what `faast lm forget` takes back."""
+
+import json
+import re
+
+import pytest
+
+from faast.cli.lm._learning import MOST_ASKED, AllButTheEnd
+from faast.core.persistence import load
+
+EXACT = {"recall": ("--memory", "none", "--recall"), "exact": ("--memory", "pseudoinverse")}
+
+
+@pytest.mark.parametrize(
+    ("n_windows", "n_asked"), [(0, 0), (1, 0), (9, 0), (10, 1), (99, 9), (640, 64), (2000, 64)]
+)
+def test_the_last_tenth_is_kept_back_up_to_a_limit(n_windows, n_asked):
+    windows = AllButTheEnd(iter(range(n_windows)))
+    assert [*windows, *windows.end] == list(range(n_windows))
+    assert len(windows.end) == n_asked <= MOST_ASKED
+
+
+def test_people_are_told_what_was_gained_and_what_can_be_forgotten(folder, run):
+    done = run("lm", "learn", "stories", "plays.txt", "-o", "plays", "--window", "16", cwd=folder)
+    gain, forgetting = done.stderr.strip().splitlines()
+    found = re.fullmatch(
+        r"On the last (\d+) windows of the text, asked before they were learned: perplexity "
+        r"(\S+) before, (\S+) after learning the rest \(lower is better\)\.",
+        gain,
+    )
+    assert int(found[1]) == 1
+    assert float(found[3]) < 0.9 * float(found[2])
+    assert "cannot forget a single text" in forgetting
+    assert "--recall" in forgetting
+
+
+def test_the_gain_is_the_one_that_perplexity_measures(folder, facts, run):
+    lines = (folder / "plays.txt").read_text().splitlines()
+    (folder / "most.txt").write_text("\n".join(lines[:22]) + "\n")
+    first = facts("lm", "learn", "stories", "most.txt", "-o", "most", "--window", "10", cwd=folder)
+    assert first["windows"] == 20
+    whole = facts("lm", "learn", "most", "plays.txt", "-o", "all", "--window", "10", cwd=folder)
+    assert whole["memory_tokens"] == first["memory_tokens"] + whole["learned_tokens"]
+    assert whole["perplexity_before"] < first["perplexity_before"]  # the memory counts as before
+
+
+def test_a_short_text_is_learned_without_an_estimate(folder, run):
+    (folder / "short.txt").write_text("the king sees\n")
+    done = run("lm", "learn", "stories", "short.txt", "-o", "short", "--json", cwd=folder)
+    assert "too short to say" in done.stderr
+    assert "perplexity_before" not in json.loads(done.stdout)
+
+
+def test_learning_that_gains_nothing_says_so(folder, run):
+    (folder / "noise.txt").write_text("king queen rides horse away his the and sees to\n" * 12)
+    first = run("lm", "learn", "stories", "noise.txt", "-o", "one", "--recall", cwd=folder)
+    assert "gained nothing" not in first.stderr
+    (folder / "apart.csv").write_text(
+        "text\n" + "the king sees his\n" * 60 + "away rides queen horse\n" * 6
+    )
+    again = run("lm", "learn", "stories", "apart.csv", "-o", "two", "--memory", "none", "--recall",
+                cwd=folder)  # fmt: skip
+    assert "Learning gained nothing on them" in again.stderr
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_a_forgotten_text_was_never_there(folder, facts, run, kind):
+    learn = ("lm", "learn", "stories", "reviews.csv", "--window", "16", *EXACT[kind])
+    facts(*learn, "-o", "alone", cwd=folder)
+    done = run("lm", "learn", "alone", "plays.txt", "--window", "16", "-o", "both", cwd=folder)
+    assert "can forget any of its texts exactly" in done.stderr
+    forget = ("lm", "forget", "both", "plays.txt", "--window", "16")
+    found = facts(*forget, "-o", "both", cwd=folder)
+    assert found["forgotten_tokens"] > 200
+    alone, left = (load(folder / name / "memory.safetensors") for name in ("alone", "both"))
+    mine, theirs = alone.memories["default"], left.memories["default"]
+    assert left.memories.keys() == {"default"}
+    assert mine.metadata == theirs.metadata
+    assert all((mine.tensors[name] == part).all() for name, part in theirs.tensors.items())
