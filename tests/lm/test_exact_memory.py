@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from faast.lm import FaastForCausalLM, MemoryConfig, validation_sample
+from faast.lm import FaastForCausalLM, MemoryConfig, exact_memory, validation_sample
 from faast.lm.exceptions import UnsupportedModelError
 from tests.lm.models import tiny
 
@@ -28,6 +28,27 @@ def test_a_chosen_memory_is_no_worse_than_the_frozen_model(gpt2, tokens):
     frozen = loss(gpt2, tokens)
     model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens.repeat(4, 1))
     assert loss(model, tokens) <= frozen * 1.005
+
+
+@pytest.mark.parametrize("vocabulary", [97, 6000])
+def test_the_choice_is_about_as_good_as_the_best_of_all_pairs(tokens, vocabulary):
+    base = tiny("gpt2", n_positions=64, vocab_size=vocabulary)
+    model = FaastForCausalLM.from_base(base, CHOOSING).learn(tokens.repeat(3, 1))
+    part = model._adapters["default"].parts[-1]
+    keys, targets = held = part.validation.draw(part.count)
+    rest = part.pairs.forget(keys, part.backbone.embed(targets)).spectrum()
+
+    @torch.no_grad()
+    def held_out_loss(alpha, share):
+        mixed = torch.lerp(keys, keys @ exact_memory._solve(rest, alpha), share)
+        return part.backbone.head.loss(part.backbone.normalize(mixed), targets)
+
+    alphas, shares = exact_memory.ALPHAS, exact_memory.INTERPOLATIONS
+    losses = {(one, r): held_out_loss(one, r) for one in alphas for r in shares}
+    chosen = losses[part._choose(held, alphas, shares)]
+    frozen, best = losses[alphas[0], 0.0], min(losses.values())
+    assert best < 0.95 * frozen
+    assert chosen - best < 0.05 * (frozen - best)
 
 
 def test_the_choice_does_not_depend_on_order_or_batching(gpt2, tokens):

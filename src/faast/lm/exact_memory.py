@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from faast.lm.hooks import HEAD, LAST
 from faast.lm.output_memory import PseudoInverseOutput, Solution
 from faast.lm.state import LARGEST_COUNT, SETTING
 from faast.lm.validation_sample import ValidationSample
+from faast.lm.vocabulary_sample import sample_vocabulary
 from faast.solvers import PseudoInverse
 from faast.solvers.spectrum import Spectrum, decompose
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 ALPHAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 INTERPOLATIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FIRST_SHARE = 0.5
+"""Interpolation with which the first alpha is chosen."""
+ROUNDS = 2
 CHECKED_TOKENS = 8
 
 
@@ -169,18 +173,29 @@ class ExactOutput(PseudoInverseOutput[ExactPairs]):
     def _choose(
         self, held: HeldOutPairs, alphas: tuple[float, ...], shares: tuple[float, ...]
     ) -> tuple[float, float]:
-        """Return alpha and interpolation of least loss on pairs that are held out."""
-        head = self.backbone.head
-        keys, targets = (part.to(head.weight.device) for part in held)
-        rest = self.pairs.forget(keys, self.backbone.embed(targets)).spectrum()
-        losses: dict[tuple[float, float], float] = {}
+        """Return alpha and interpolation of least loss on pairs that are held out.
+
+        One is chosen with the other as it is, in turns, so that the cost grows with their numbers
+        and not with the product of them; and on a sample of a large vocabulary.
+        """
+        backbone = self.backbone
+        keys, targets = (part.to(backbone.device) for part in held)
+        rest = self.pairs.forget(keys, backbone.embed(targets)).spectrum()
+        read = cache(lambda alpha: keys @ _solve(rest, alpha).to(keys.device))
+
+        def head_input(alpha: float, share: float) -> Tensor:
+            mixed = torch.lerp(keys, read(alpha), share)
+            return backbone.normalize(mixed.to(backbone.model.dtype))
+
+        alpha, share = alphas[len(alphas) // 2], FIRST_SHARE
         with torch.no_grad():
-            for alpha in alphas:
-                read = keys @ _solve(rest, alpha).to(keys.device)
-                for share in shares:
-                    mixed = torch.lerp(keys, read, share).to(head.weight.dtype)
-                    losses[alpha, share] = head.loss(self.backbone.normalize(mixed), targets)
-        return min(losses, key=losses.__getitem__)
+            expected = torch.cat([head_input(alpha, 0.0), head_input(alpha, share)])
+            head, tokens = sample_vocabulary(backbone.head, expected, targets, seed=0)
+            loss = cache(lambda alpha, share: head.loss(head_input(alpha, share), tokens))
+            for _ in range(ROUNDS):
+                alpha = min(alphas, key=lambda one: loss(one, share))
+                share = min(shares, key=lambda one: loss(alpha, one))
+        return alpha, share
 
 
 def check_sums(found: Moments, empty: Moments) -> None:

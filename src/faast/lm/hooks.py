@@ -16,7 +16,7 @@ from faast.lm.architecture import find_architecture
 from faast.lm.exceptions import UnsupportedModelError
 from faast.lm.generation_tokens import GenerationTokens, unwrap
 from faast.lm.model_call import ModelCall
-from faast.lm.ngrams import hash_contexts
+from faast.lm.ngrams import LONGEST_CONTEXT, hash_contexts
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -217,8 +217,9 @@ class Hooks:
         if read is None or self._generation is None or _before_logits.get():
             return output
         call = ModelCall.bind(self.model, args, kwargs)
-        sequences = self._generation.take(call.input_ids)
-        contexts = hash_contexts(sequences.cpu().numpy())[:, -call.input_ids.shape[1] :]
+        n_tokens = call.input_ids.shape[1]
+        sequences = self._generation.take(call.input_ids)[:, -n_tokens - LONGEST_CONTEXT + 1 :]
+        contexts = hash_contexts(sequences.cpu().numpy())[:, -n_tokens:]
         kept = call.keep(torch.from_numpy(contexts))
         return call.replace_logits(output, lambda logits: read(logits, kept))
 

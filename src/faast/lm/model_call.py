@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -31,7 +32,7 @@ class ModelCall:
         cls, model: PreTrainedModel, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> ModelCall:
         """Give the arguments of a call their names."""
-        names = list(inspect.signature(model.forward).parameters)
+        names = _argument_names(type(model).forward)
         return cls(model, {**dict(zip(names, args, strict=False)), **kwargs})
 
     @property
@@ -94,3 +95,9 @@ class ModelCall:
             for part in (logits, changed)
         )
         return before + (new - old)
+
+
+@cache
+def _argument_names(forward: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of the arguments of a forward pass, a method of a class."""
+    return tuple(inspect.signature(forward).parameters)[1:]

@@ -53,17 +53,18 @@ class Recalled:
 
 
 class Continuations(NamedTuple):
-    """Tokens that followed known contexts of one length, and what they add to the prediction.
+    """Tokens that followed known contexts, and what they add to the prediction.
 
     Attributes
     ----------
-    rows : ndarray of shape (m,), int64
-        Index of the context.
+    rows, orders : ndarray of shape (m,), int64
+        Where the prediction is, and the length of the context less one.
     tokens, counts : ndarray of shape (m,), int64
     probabilities : ndarray of shape (m,)
     """
 
     rows: IntArray
+    orders: IntArray
     tokens: IntArray
     counts: IntArray
     probabilities: FloatArray
@@ -155,16 +156,18 @@ class RecallMemory(LearningPart):
         shares = self.weights.shares(matches.total, matches.distinct)
         if not shares.any():
             return logits
-        mixed = logits.float().reshape(len(known), -1).clone()
-        left = torch.as_tensor(1.0 - shares.sum(axis=1), dtype=mixed.dtype, device=mixed.device)
-        touched = torch.nonzero(left < 1)[:, 0]
-        scale = torch.zeros_like(left)
-        scale[touched] = mixed[touched].logsumexp(dim=-1)
-        mixed[touched] += left[touched, None].log()
-        for part in self._continuations(matches, shares):
-            rows, tokens = (torch.as_tensor(at, device=mixed.device) for at in part[:2])
-            added = torch.as_tensor(part.probabilities, dtype=mixed.dtype, device=mixed.device)
-            mixed[rows, tokens] = torch.logaddexp(mixed[rows, tokens], added.log() + scale[rows])
+        found = self._continuations(matches, shares)
+        size = logits.shape[-1]
+        places, each = np.unique(found.rows * size + found.tokens, return_inverse=True)
+        left, added = (
+            torch.from_numpy(share).log().to(logits.device, torch.float32)
+            for share in (1.0 - shares.sum(axis=1), np.bincount(each, found.probabilities))
+        )
+        before = logits.float().reshape(len(known), size)
+        mixed = before + left[:, None]
+        at = torch.from_numpy(places).to(logits.device)
+        flat = mixed.view(-1)
+        flat[at] = torch.logaddexp(flat[at], added + before.logsumexp(dim=-1)[at // size])
         return mixed.view(logits.shape).to(logits.dtype)
 
     def recalled(self, tokens: IntArray) -> list[Recalled]:
@@ -177,10 +180,11 @@ class RecallMemory(LearningPart):
         matches = self.counts.find(hash_contexts(tokens)[-1:])
         shares = self.weights.shares(matches.total, matches.distinct)
         totals = matches.total[0].tolist()
+        found = self._continuations(matches, shares)
+        each = zip(*(values.tolist() for values in found[1:]), strict=True)
         passages = [
-            Recalled(tuple(tokens[-order:].tolist()), token, count, totals[order - 1], p)
-            for order, part in enumerate(self._continuations(matches, shares), start=1)
-            for token, count, p in zip(*(values.tolist() for values in part[1:]), strict=True)
+            Recalled(tuple(tokens[-order - 1 :].tolist()), token, count, totals[order], p)
+            for order, token, count, p in each
         ]
         return sorted(passages, key=lambda one: -one.probability)
 
@@ -227,18 +231,17 @@ class RecallMemory(LearningPart):
             "fold"
         )
 
-    def _continuations(self, matches: Matches, shares: FloatArray) -> list[Continuations]:
-        """Return what followed known contexts (n, k) of given shares, by length of the context."""
-        ngrams, counts = self.counts.ngrams.numpy(), self.counts.counts.numpy()
-        found = []
-        for order in range(LONGEST_CONTEXT):
-            sizes = matches.distinct[:, order]
-            rows = np.repeat(np.arange(len(sizes)), sizes)
-            within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            at = matches.start[rows, order] + within
-            each = shares[rows, order] / matches.total[rows, order]
-            found.append(Continuations(rows, token_of(ngrams[at]), counts[at], each * counts[at]))
-        return found
+    def _continuations(self, matches: Matches, shares: FloatArray) -> Continuations:
+        """Return what followed known contexts (n, LONGEST_CONTEXT) of given shares."""
+        sizes = matches.distinct.ravel()
+        contexts = np.repeat(np.arange(len(sizes)), sizes)
+        within = np.arange(len(contexts)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        at = matches.start.ravel()[contexts] + within
+        counts = self.counts.counts.numpy()[at]
+        each = (shares / np.maximum(matches.total, 1)).ravel()[contexts]
+        rows, orders = np.divmod(contexts, LONGEST_CONTEXT)
+        tokens = token_of(self.counts.ngrams.numpy()[at])
+        return Continuations(rows, orders, tokens, counts, each * counts)
 
     def _model_probabilities(self, document: Document) -> FloatArray:
         """Return the probability of each learned token without recall; other memories take part."""

@@ -31,6 +31,8 @@ MAX_BLOCKS = 128
 HASH_BYTES = 6
 LARGEST_SHARE = 0.2
 """Largest share of all pairs that is held out while settings are chosen."""
+MAX_DRAWN = 512
+"""Largest number of pairs that is held out; the others take the places of forgotten ones."""
 
 
 class HeldOutPairs(NamedTuple):
@@ -129,7 +131,8 @@ class ValidationSample(LearnedState):
 
     def draw(self, count: float) -> HeldOutPairs | None:
         """Return the first pairs, at most `LARGEST_SHARE` of `count`; None if there are none."""
-        n_blocks = int((self.sizes.cumsum(0) <= LARGEST_SHARE * count).sum())
+        most = min(LARGEST_SHARE * count, MAX_DRAWN)
+        n_blocks = int((self.sizes.cumsum(0) <= most).sum())
         if not n_blocks:
             return None
         n_pairs = int(self.sizes[:n_blocks].sum())
