@@ -3,6 +3,9 @@
 import torch
 
 from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm.architecture import FINGERPRINT_SIZE
+from faast.lm.backbone import Backbone
+from tests.lm.models import tiny
 
 CONFIGS = (
     MemoryConfig(output=None, recall=True),
@@ -44,3 +47,9 @@ def test_an_adapter_is_copied_and_taken_from_a_file(llama, tokens):
             assert torch.equal(logits(model, tokens[8:]), learned)
     model.copy_adapter("nobody", "twin")
     assert model.adapters == ["read"]
+
+
+def test_a_backbone_with_more_weights_than_float32_counts_has_a_fingerprint():
+    sizes = {"hidden_size": 4, "intermediate_size": 4, "num_attention_heads": 1}
+    model = tiny("llama", vocab_size=2**22 + 1, num_hidden_layers=1, **sizes)
+    assert len(Backbone.from_model(model).fingerprint()) == FINGERPRINT_SIZE

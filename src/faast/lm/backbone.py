@@ -197,7 +197,8 @@ class Backbone:
         """Sample weights of the head and of the last block, to tell backbones apart."""
         samples = []
         for weight in (self.head.weight, self._largest_weight(self.architecture.blocks[-1])):
-            at = torch.linspace(0, weight.numel() - 1, FINGERPRINT_SIZE // 2).long()
+            last = weight.numel() - 1  # float32 rounds it up in a large weight
+            at = torch.linspace(0, last, FINGERPRINT_SIZE // 2).long().clamp(max=last)
             samples.append(weight.flatten()[at.to(weight.device)].float().cpu())
         return [round(value, 6) for value in torch.cat(samples).tolist()]
 

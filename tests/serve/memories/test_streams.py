@@ -81,6 +81,15 @@ def test_a_memory_finds_its_text_more_probable_than_the_backbone_does(client):
     assert sums["king"] > sums["queen"] > sums["stories"]
 
 
+def test_a_prompt_whose_probabilities_need_too_much_memory_is_refused(client, monkeypatch):
+    monkeypatch.setattr("faast.serve.memories.backbone.MAX_LOGITS", 97 * 12)
+    complete(client, "king", "the " * 12, echo=True, logprobs=1)
+    with pytest.raises(openai.BadRequestError, match="at most 12 tokens") as caught:
+        complete(client, "king", "the " * 13, echo=True, logprobs=1)
+    assert caught.value.param == "prompt"
+    complete(client, "king", "the " * 13, echo=True)
+
+
 def test_a_chat_is_continued_after_its_template(talking, client):
     messages = [
         {"role": "system", "content": "the king"},

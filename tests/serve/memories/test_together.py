@@ -3,12 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import product
+from threading import Event
 
 import pytest
 
 from faast.serve.memories import engine
-from tests.serve.memories.conftest import KING
+from tests.serve.memories.conftest import KING, serving, speaking
 from tests.serve.memories.test_completions import complete
+from tests.serve.memories.test_reading import KINDS, create, read
 
 MODELS = ("stories", "king", "queen", "both")
 
@@ -48,3 +50,29 @@ def test_who_gives_up_leaves_the_batch(client, backbone):
     next(iter(stream))
     stream.close()
     assert complete(client, "king", KING[:11], max_tokens=11).choices[0].text == KING[11:]
+
+
+def test_memories_of_new_kinds_are_made_while_others_are_asked(tmp_path, backbone):
+    """Hooks are attached between forward passes: no pass is seen by them in part."""
+    with serving(tmp_path, backbone) as http:
+        create(http, "first", **KINDS["recalling"])
+        client, made = speaking(http), Event()
+
+        def ask(_):
+            while not made.is_set():
+                complete(client, "first", KING[:11], max_tokens=30, logprobs=1, echo=True)
+
+        def teach(_):
+            while not made.is_set():
+                assert read(http, KING, name="first")["status"] == "done"
+
+        with ThreadPoolExecutor(3) as threads:
+            busy = [threads.submit(work, None) for work in (ask, ask, teach)]
+            try:
+                for name, kind in KINDS.items():
+                    create(http, name, **kind)
+                    assert complete(client, name, KING[:11]).choices
+            finally:
+                made.set()
+            for one in busy:
+                one.result()

@@ -13,6 +13,7 @@ import numpy as np
 from faast.core.persistence import content_hash
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.adapters import DEFAULT
+from faast.serve.memories.passes import Passes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -60,10 +61,16 @@ class AttachedMemories:
     Parameters
     ----------
     base : PreTrainedModel
+
+    Attributes
+    ----------
+    passes : Passes
+        Held by whoever runs the model.
     """
 
     def __init__(self, base: PreTrainedModel) -> None:
         self.base = base
+        self.passes = Passes()
         self._changing = Lock()
         self._models: list[FaastForCausalLM] = []
         self._owners: dict[str, FaastForCausalLM] = {}
@@ -84,13 +91,14 @@ class AttachedMemories:
         with self._changing:
             model = self._find(content.config, content.readouts)
             if model is None:
-                model = FaastForCausalLM.from_checkpoint(content, self.base)
+                with self.passes.stopped():
+                    model = FaastForCausalLM.from_checkpoint(content, self.base)
                 with model.use_adapter(DEFAULT):
                     model.reset()
                 self._models.append(model)
             model.add_adapter(MEMORY + name, content)
             with model.use_adapter(MEMORY + name):
-                model.solve()  # so that the first answer does not wait
+                self._solve(model)
             self._own(name, model)
 
     def create(self, name: str, config: MemoryConfig) -> None:
@@ -104,7 +112,8 @@ class AttachedMemories:
         with self._changing:
             model = self._find(config, None)
             if model is None:
-                model = FaastForCausalLM(self.base, config)
+                with self.passes.stopped():
+                    model = FaastForCausalLM(self.base, config)
                 self._models.append(model)
             self._own(name, model)
 
@@ -117,7 +126,7 @@ class AttachedMemories:
 
     @contextmanager
     def reading(self, names: Sequence[str | None]) -> Iterator[None]:
-        """Let each row of this thread's batches read a memory by its name; None for none of them.
+        """Run the model with a memory for each row of a batch, by name; None for none of them.
 
         A memory that is removed meanwhile is read no longer.
         """
@@ -128,6 +137,7 @@ class AttachedMemories:
                     f"{MEMORY}{n}" if m else NOTHING for n, m in zip(names, mine, strict=True)
                 ]
                 stack.enter_context(model.use_adapter(adapters))
+            stack.enter_context(self.passes.running())
             yield
 
     @contextmanager
@@ -136,7 +146,8 @@ class AttachedMemories:
     ) -> Iterator[FaastForCausalLM]:
         """Yield a model that learns and forgets for a memory, which changes when the block ends.
 
-        One thread at a time may change a memory. After an error it is as it was.
+        One thread at a time may change a memory, and runs the model within `passes`. After an
+        error the memory is as it was.
 
         Parameters
         ----------
@@ -149,7 +160,7 @@ class AttachedMemories:
         try:
             with model.use_adapter(draft):
                 yield model
-                model.solve()  # before anybody reads it, so that no answer waits
+                self._solve(model)
             learned = _describe(model, draft)
             if commit is not None:
                 commit(learned)
@@ -157,6 +168,11 @@ class AttachedMemories:
             self._learned[name] = learned
         finally:
             model.copy_adapter(NOTHING, draft)
+
+    def _solve(self, model: FaastForCausalLM) -> None:
+        """Compute what reading needs before anybody asks, so that no answer waits for it."""
+        with self.passes.running():
+            model.solve()
 
     def content(self, name: str) -> MemoryFile:
         """Return a memory as a file holds it."""

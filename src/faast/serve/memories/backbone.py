@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LONGEST = 131_072
 """Tokens of a text where the model states no limit."""
 
+MAX_LOGITS = 2**29
+"""Numbers that the probabilities of one prompt may need: 2 GiB in float32."""
+
 
 def new_settings(**given: Any) -> Any:
     """Return settings of generation at their defaults, but those that are given."""
@@ -88,6 +91,11 @@ class ServedBackbone:
         """Largest number of tokens of a prompt and its continuation."""
         return longest_sequence(self.model.config) or LONGEST
 
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that the model knows."""
+        return int(cast("Any", self.model.get_input_embeddings()).weight.shape[0])
+
     def prompt(self, given: str | Sequence[int]) -> list[int]:
         """Return the tokens of a prompt, at least one.
 
@@ -98,7 +106,7 @@ class ServedBackbone:
             begin a text with.
         """
         tokens = prompt_tokens(self.tokenizer, given) if isinstance(given, str) else list(given)
-        size = cast("Any", self.model.get_input_embeddings()).weight.shape[0]
+        size = self.vocabulary
         wrong = next((token for token in tokens if not 0 <= token < size), None)
         if wrong is not None:
             raise RequestError(
@@ -139,6 +147,17 @@ class ServedBackbone:
                 400, f"the chat template refuses these messages: {error}", param="messages"
             ) from error
         return list(rendered["input_ids"])
+
+    def require_scorable(self, tokens: Sequence[int]) -> None:
+        """Raise a RequestError if the probabilities of a prompt would need too much memory."""
+        most = MAX_LOGITS // self.vocabulary
+        if len(tokens) > most:
+            raise RequestError(
+                400,
+                f"the probabilities of at most {most} tokens are computed at once; the prompt has "
+                f"{len(tokens)}. Shorten it, or leave out echo or logprobs",
+                param="prompt",
+            )
 
     def require_room(self, tokens: Sequence[int], wanted: int | None, most: int) -> int:
         """Return the number of tokens to generate after a prompt: as wanted, or what is left.

@@ -156,7 +156,8 @@ class Engine:
     def _is_turn(self, texts: Sequence[Generated], n_new: int) -> bool:
         """Return whether a batch ends here though some of its texts do not."""
         crowded = 2 * sum(text.done for text in texts) >= len(texts) > 1
-        return self._stopping or (n_new >= TURN and (crowded or bool(self._waiting)))
+        wanted = self._stopping or self._memories.passes.wanted
+        return wanted or (n_new >= TURN and (crowded or bool(self._waiting)))
 
 
 class _Choose(LogitsProcessor):

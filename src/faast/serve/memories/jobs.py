@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from faast.serve.failures import log_failure
 from faast.serve.jobs.job import Status
 from faast.serve.memories.log import Read
-from faast.serve.memories.stored import Interrupted
+from faast.serve.memories.stored import Interrupted, StoredMemory
 from faast.serve.problems import RequestError
 
 if TYPE_CHECKING:
@@ -155,12 +155,21 @@ class ReadJobs:
         except (sqlite3.Error, OSError) as error:
             log_failure(error, f"reading the text {id}")
             return False
-        except ValueError as error:
-            memory.end(id, "failed", str(error))
         except RequestError:  # the memory was deleted
             pass
+        except ValueError as error:
+            return self._fail(memory, id, str(error))
         except Exception as error:
             log_failure(error, f"reading the text {id}")
-            memory.end(id, "failed", "the server made a mistake; its log says which")
-        self._progress.pop(id, None)
+            return self._fail(memory, id, "the server made a mistake; its log says which")
+        finally:
+            self._progress.pop(id, None)
+        return True
+
+    def _fail(self, memory: StoredMemory, id: str, why: str) -> bool:
+        """End a text that cannot be read; return False if that could not be written."""
+        try:
+            memory.end(id, "failed", why)
+        except RequestError:
+            return False
         return True

@@ -126,7 +126,7 @@ class StoredMemory:
             done = 0
             for batch in batches:
                 told(done, total)
-                model.learn(**batch.to(model.device)._asdict())
+                self._learn(model, batch)
                 done += batch.n_tokens
             told(done, total)
         self._unsaved += time.perf_counter() - started
@@ -251,17 +251,22 @@ class StoredMemory:
             with self._attached.changing(self.name) as model:
                 for text in learned:
                     for batch in self._batches(text):
-                        model.learn(**batch.to(model.device)._asdict())
+                        self._learn(model, batch)
                 self._unlearn(model, forgotten)
             self._unsaved = SNAPSHOT_SECONDS
         if self.about.state != log.last()[1]:  # other numbers of threads round differently
             log.restate(self.about.state)
         self._erase(log)
 
+    def _learn(self, model: FaastForCausalLM, batch: TokenBatch) -> None:
+        with self._attached.passes.running():
+            model.learn(**batch.to(model.device)._asdict())
+
     def _unlearn(self, model: FaastForCausalLM, texts: Iterable[str]) -> None:
         for text in texts:
             for batch in self._batches(text):
-                model.forget(**batch.to(model.device)._asdict())
+                with self._attached.passes.running():
+                    model.forget(**batch.to(model.device)._asdict())
 
     def _erase(self, log: ReadLog) -> None:
         """Erase what is to be erased, once the file no longer needs it."""

@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -87,7 +87,9 @@ class ChatAnswer(BaseModel):
 
 
 @router.post("/chat/completions", response_model=ChatAnswer)
-async def chat(body: ChatRequest, folder: Folder, engine: TheEngine) -> ChatAnswer | Response:
+async def chat(
+    body: ChatRequest, request: Request, folder: Folder, engine: TheEngine
+) -> ChatAnswer | Response:
     """Continue a chat with the memory, or the backbone, that `model` names."""
     body.require_supported()
     memory = folder.find(body.model)
@@ -122,6 +124,6 @@ async def chat(body: ChatRequest, folder: Folder, engine: TheEngine) -> ChatAnsw
         return generation.stream(chunk, begun, ending if body.wants_usage else None)
     choices = [
         ChatChoice(index=index, message=Said(content=piece.text), finish_reason=piece.finish)
-        for index, piece in enumerate(await generation.whole())
+        for index, piece in enumerate(await generation.whole(request))
     ]
     return ChatAnswer(**head, choices=choices, usage=generation.usage)

@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -97,7 +97,7 @@ class CompletionAnswer(BaseModel):
 
 @router.post("/completions", response_model=CompletionAnswer)
 async def complete(
-    body: CompletionRequest, folder: Folder, engine: TheEngine
+    body: CompletionRequest, request: Request, folder: Folder, engine: TheEngine
 ) -> CompletionAnswer | Response:
     """Continue prompts with the memory, or the backbone, that `model` names."""
     body.require_supported()
@@ -131,7 +131,7 @@ async def complete(
             return answer([], usage).model_dump()
 
         return generation.stream(chunk, [], ending if body.wants_usage else None)
-    pieces = await generation.whole()
+    pieces = await generation.whole(request)
     return answer([choice(*found) for found in enumerate(pieces)], generation.usage)
 
 
@@ -147,5 +147,7 @@ def _read(body: CompletionRequest, folder: Folder) -> list[tuple[list[int], list
     for given in body.prompts:
         tokens = backbone.prompt(given)
         room = backbone.require_room(tokens, wanted, MAX_TOKENS)
+        if body.echo and body.logprobs is not None:
+            backbone.require_scorable(tokens)
         found.append((tokens, body.samplings(room, echo=bool(body.echo), top=body.logprobs)))
     return found

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from faast.serve.failures import log_failure
@@ -17,6 +18,9 @@ from faast.serve.memories.pieces import Piece
 from faast.serve.memories.routes.parameters import Usage
 from faast.serve.memories.sequence import Generated, Receiver, Sampling
 from faast.serve.problems import RequestError
+
+LOOK_SECONDS = 1.0
+"""Seconds after which is looked whether somebody still waits for a whole text."""
 
 
 class Generation:
@@ -85,12 +89,17 @@ class Generation:
             for text in self.texts:  # nobody listens any more
                 text.done = True
 
-    async def whole(self) -> list[Piece]:
-        """Generate, and return the whole texts."""
+    async def whole(self, request: Request) -> list[Piece]:
+        """Generate, and return the whole texts, or what there is of them when nobody waits."""
         found = [Piece() for _ in self.texts]
+        looked = self._loop.time()
         async for index, piece in self.pieces():
             whole = found[index]
             found[index] = Piece(whole.text + piece.text, whole.scored + piece.scored, piece.finish)
+            if self._loop.time() > looked + LOOK_SECONDS:
+                if await request.is_disconnected():
+                    break
+                looked = self._loop.time()
         return found
 
     def stream(

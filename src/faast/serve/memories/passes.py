@@ -1,0 +1,51 @@
+"""Forward passes of one model by several threads, and changes of its hooks between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+
+class Passes:
+    """Lets any number of threads run a model at once, or one thread change its hooks, alone.
+
+    A pass that began before a hook was attached would be seen by it in part. Whoever wants to
+    change hooks comes before passes that have not begun; neither may be asked for within the other.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._running = 0
+        self._wanting = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a thread waits for those that run the model: they are to end soon."""
+        return self._wanting > 0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run the model until the block ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._wanting)
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Change the hooks until the block ends; one thread at a time may ask for it."""
+        with self._changed:
+            self._wanting += 1
+            self._changed.wait_for(lambda: not self._running)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._wanting -= 1
+                self._changed.notify_all()
