@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 
+from faast.lm import MemoryConfig
 from faast.serve.memories import engine
 from tests.serve.memories.conftest import KING, serving, speaking
 from tests.serve.memories.test_completions import complete
@@ -52,7 +53,7 @@ def test_who_gives_up_leaves_the_batch(client, backbone):
     assert complete(client, "king", KING[:11], max_tokens=11).choices[0].text == KING[11:]
 
 
-def test_memories_of_new_kinds_are_made_while_others_are_asked(tmp_path, backbone):
+def test_memories_are_made_while_others_are_asked(tmp_path, backbone):
     """Hooks are attached between forward passes: no pass is seen by them in part."""
     with serving(tmp_path, backbone) as http:
         create(http, "first", **KINDS["recalling"])
@@ -69,9 +70,10 @@ def test_memories_of_new_kinds_are_made_while_others_are_asked(tmp_path, backbon
         with ThreadPoolExecutor(3) as threads:
             busy = [threads.submit(work, None) for work in (ask, ask, teach)]
             try:
-                for name, kind in KINDS.items():
-                    create(http, name, **kind)
-                    assert complete(client, name, KING[:11]).choices
+                for percent in range(12):  # every setting has hooks of its own
+                    config = MemoryConfig(output=None, recall=True, dropout=percent / 100)
+                    http.app.state.folder.create(f"recall{percent}", config)
+                    assert complete(client, f"recall{percent}", KING[:11]).choices
             finally:
                 made.set()
             for one in busy:
