@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import faast
 from faast import FaastClassifier, Ridge, TextClassifier
 from faast.estimators.answers import LeftOutAnswers
+from faast.solvers.calibration import judge
 from tests.estimators.test_confidence import digits, split
 from tests.strategies import orders_and_cuts, problems
 
@@ -19,9 +20,8 @@ __all__ = ["digits"]  # the fixture
 def left_out(probability, right, weights=None):
     """Answers of two classes of which the more probable one has this probability."""
     logits = np.log(np.stack([1.0 - probability, probability], axis=1))
-    return LeftOutAnswers.from_logits(
-        logits, right.astype(int), np.ones(len(right)) if weights is None else weights
-    )
+    judged = judge(logits, right.astype(int))
+    return LeftOutAnswers.from_judged(judged, np.ones(len(right)) if weights is None else weights)
 
 
 def draw(random, n):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, NamedTuple, Self
 
 import numpy as np
-from scipy.special import softmax
 from scipy.stats import beta
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast.core.state import Array, Stored
+from faast.solvers.calibration import Judged
 
 STEPS = 16
 """Thresholds that are tried for each halving of the number of answered rows."""
@@ -78,15 +78,11 @@ class LeftOutAnswers(Stored):
     weights: Annotated[FloatArray, Array("n", minimum=1e-9)]
 
     @classmethod
-    def from_logits(cls, logits: FloatArray, codes: IntArray, weights: FloatArray) -> Self:
-        """Build from leave-one-out logits (n, C), the own class (n,) and the weight (n,) of rows.
-
-        The order of rows is that of their probabilities; equal ones count together.
-        """
-        shares = softmax(logits, axis=1)
-        top, right = shares.max(axis=1), shares.argmax(axis=1) == codes
-        order = np.lexsort((right, -top))
-        return cls(top[order], right[order].astype(np.uint8), weights[order])
+    def from_judged(cls, judged: Judged, weights: FloatArray) -> Self:
+        """Sort rows with weights (n,) by their probabilities; equal ones count together."""
+        order = np.lexsort((judged.right, -judged.probability))
+        right = judged.right[order].astype(np.uint8)
+        return cls(judged.probability[order], right, weights[order])
 
     def promise(self, precision: float, confidence: float) -> AnswerThreshold:
         """Return the threshold of most answers among which a share `precision` will be right.

@@ -18,7 +18,7 @@ from faast.estimators.class_memory import ClassMemory
 from faast.estimators.novelty import Novelty, SurvivalFunction
 from faast.estimators.targets import CLASSES, KIND, TargetKind, check_order
 from faast.solvers import ClassPrior, Solution, Solver
-from faast.solvers.calibration import nonconformity_score
+from faast.solvers.calibration import judge
 
 ZERO_SHOT_TEMPERATURE = 0.01
 """The temperature of CLIP; without rows there is nothing to fit one to."""
@@ -177,12 +177,12 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
     if not len(scores):
         return _head_of(memory, solution)
     logits, codes = scores / solution.temperature, statistics.rows.values.argmax(axis=1)
-    own = nonconformity_score(logits)[np.arange(len(codes)), codes]
+    judged = judge(logits, codes)
     return _head_of(
         memory,
         solution,
-        SurvivalFunction.from_values(own, statistics.rows.weights),
-        LeftOutAnswers.from_logits(logits, codes, statistics.rows.weights),
+        SurvivalFunction.from_values(judged.nonconformity, statistics.rows.weights),
+        LeftOutAnswers.from_judged(judged, statistics.rows.weights),
         ClassShares.from_moments(moments, prior.balanced),
         Novelty.from_statistics(statistics, logits) if novelty else None,
         scores,

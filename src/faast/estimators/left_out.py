@@ -54,7 +54,9 @@ class LeftOut:
                 "more and keeps some of them (selection_rows > 0)"
             )
         self.memory, self.head = memory, head
-        self.sampled: FloatArray = softmax(head.loo_scores / head.temperature, axis=1)
+        self.sampled: FloatArray = softmax(
+            head.loo_scores.astype(np.float64) / head.temperature, axis=1
+        )
         self._solve, self._recalled = solve, recalled
 
     @cached_property

@@ -35,9 +35,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from scipy.special import softmax
 
-from faast._utils.arrays import FloatArray
+from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.blocks import row_blocks
 from faast.core.moments import Moments
 from faast.core.random_features import random_features_on, shifts_for
 from faast.core.sample import RowArrays
@@ -71,7 +71,7 @@ ONE_SHOT_PSEUDO_ROWS = 2.0
 POOLING = 0.5
 """Factor on row scores beside class embeddings at one shot, as their errors are dependent."""
 
-TRIAL_ROWS = 1024
+TRIAL_ROWS = 512
 """Strengths are compared on this many of the sampled rows, those of the lowest hashes."""
 
 MAPPED_ROWS = 1024
@@ -140,7 +140,7 @@ class _Scored(NamedTuple):
     """Weights, leave-one-out scores (n, C) of the sampled rows, and how to score other rows."""
 
     weights: FastWeights
-    loo_scores: FloatArray
+    loo_scores: AnyArray
     leave_out: Callable[[RowArrays], FloatArray]
 
 
@@ -169,9 +169,9 @@ class _View:
         classes = GaussianClasses.from_moments(moments, every_row, scale=scale, balanced=balanced)
         return cls(classes, classes.left_out(rows), see)
 
-    def leave_out(self, rows: RowArrays, solved: SolvedClasses) -> FloatArray:
+    def leave_out(self, rows: RowArrays, solved: SolvedClasses) -> AnyArray:
         """Return centred scores (n, C) of learned rows, each left out."""
-        return _centred(self.classes.left_out(self.see(rows)).scores(solved))
+        return _centred(self.classes.left_out(self.see(rows)).scores(solved, solved.precision))
 
 
 class _Reader(NamedTuple):
@@ -179,7 +179,9 @@ class _Reader(NamedTuple):
 
     view: _View
     solved: SolvedClasses
-    scores: FloatArray
+    scores: AnyArray
+    scale: float = 1.0
+    """First guess of the factor on the scores."""
 
 
 def _mapped_view(statistics: Statistics, rows: RowArrays, balanced: bool) -> _View:
@@ -202,14 +204,21 @@ def _by_leaving_out(
     """Choose the strength in each view, then all scales, by the leave-one-out loss."""
     readers = [_read_best(view, rows.weights, log_priors) for view in views]
     can = views[0].left_out.leavable
-    codes, weights = views[0].left_out.codes[can], rows.weights[can]
-    given = [reader.scores[can] for reader in readers]
+    given = [reader.scores for reader in readers]
+    codes, weights = views[0].left_out.codes, rows.weights
+    if not can.all():
+        codes, weights, given = codes[can], weights[can], [scores[can] for scores in given]
     sources = [ScoreSource(s, initial_inverse_temperature(s, codes, weights)) for s in given]
+    guesses = [r.scale / source.expected for r, source in zip(readers, sources, strict=True)]
     if zero_shot is not None:
         scores = rows.keys[can] @ zero_shot
         expected = initial_inverse_temperature(scores, codes, weights, vouched=True)
         sources.append(ScoreSource(scores, expected))
-    scales, _ = fit_inverse_temperatures(sources, log_priors, codes, weights)
+        guesses.append(expected)
+    start = np.log(
+        [guess / source.expected for guess, source in zip(guesses, sources, strict=True)]
+    )
+    scales, _ = fit_inverse_temperatures(sources, log_priors, codes, weights, start)
     return readers, scales
 
 
@@ -222,26 +231,29 @@ def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Rea
     # there is no scatter within classes if all rows of each class are equal
     spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.trace
     unit = max(classes.trace / classes.degrees, 1e-12 * spread, TINY)
-    tried: dict[int, tuple[SolvedClasses, FloatArray]] = {}
+    tried: dict[int, _Reader] = {}
     last = np.zeros(1)
 
     def loss(index: int) -> float:
         nonlocal last
         solved = classes.solve(Metric(1.0, STRENGTHS[index] * unit, PSEUDO_ROWS))
-        tried[index] = solved, trial.scores(solved)
-        scores = _centred(tried[index][1][can])
+        every = _centred(trial.scores(solved, solved.precision))
+        scores = every if can.all() else every[can]
         source = ScoreSource(scores, initial_inverse_temperature(scores, codes, tried_weights))
         scales, value = fit_inverse_temperatures([source], log_priors, codes, tried_weights, last)
+        tried[index] = _Reader(view, solved, every, float(scales[0]))
         last = np.log(scales / source.expected)  # where the next strength starts
         return value + 0.5 * share * (np.log(STRENGTHS[index]) / DECADE) ** 2
 
-    solved, scores = tried[walk_downhill(loss, len(STRENGTHS))]
-    return _Reader(view, solved, _centred(np.concatenate([scores, rest.scores(solved)])))
+    best = tried[walk_downhill(loss, len(STRENGTHS))]
+    others = _centred(rest.scores(best.solved, best.solved.precision))
+    return best._replace(scores=np.concatenate([best.scores, others]))
 
 
-def _centred(scores: FloatArray) -> FloatArray:
-    """Return scores (n, C) less the mean of each row."""
-    return scores - scores.mean(axis=1, keepdims=True)
+def _centred(scores: AnyArray) -> AnyArray:
+    """Subtract the mean of each row from scores (n, C), in place."""
+    scores -= scores.mean(axis=1, keepdims=True)
+    return scores
 
 
 def _one_shot(
@@ -291,7 +303,8 @@ def _add_up(
     scaled = list(zip(readers, scales[: len(readers)], strict=True))
     plain, *mapped = [r.solved.weights().scale(scale) for r, scale in scaled]
     weights = replace(plain, bias=plain.bias + log_priors)
-    scores = log_priors + sum(scale * r.scores for r, scale in scaled)
+    scores = sum(r.scores * r.scores.dtype.type(scale) for r, scale in scaled)
+    scores += log_priors.astype(scores.dtype)
     if zero_shot is not None:
         weights = replace(weights, matrix=weights.matrix + scales[-1] * zero_shot)
         scores = scores + scales[-1] * (rows.keys @ zero_shot)
@@ -309,32 +322,40 @@ def _add_up(
 def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     """Take the half-steps along the gradient of the leave-one-out log-loss."""
     classes, Z, weights = view.classes, view.left_out.coordinates, rows.weights
-    own, n_classes = (np.arange(len(Z)), view.left_out.codes), len(classes.counts)
+    codes, leavable = view.left_out.codes, view.left_out.leavable
     size = float(np.vdot(Z, Z))
     if size < TINY:
         return scored  # all rows are equal, and no step leads anywhere
     unit = 2.0 ** round(0.5 * np.log2(size))  # changes no digit, and float32 does not overflow
-    Z = Z / unit
-    energy = np.einsum("ij,ij->i", Z, Z)
-    rough = Z.astype(np.float32)  # a direction needs few digits
-    scores, pulls = scored.loo_scores.copy(), np.zeros(scored.loo_scores.shape)
+    rough = np.divide(Z, unit, dtype=np.float32, casting="same_kind")  # few digits tell a direction
+    energy = np.einsum("ij,ij->i", rough, rough).astype(np.float64)
+    weighted = rough * weights[:, None].astype(np.float32)
+    scores = scored.loo_scores.astype(np.float32)
+    n_classes, total_weight = len(classes.counts), max(float(weights.sum()), TINY)
+    total = np.zeros((rough.shape[1], n_classes))
     rows_per_class = classes.counts.sum() / np.count_nonzero(classes.counts)
     for _ in range(round(float(np.log2(rows_per_class)))):
-        R = softmax(scores, axis=1)
-        entropy = float(weights @ (1.0 - np.einsum("ij,ij->i", R, R))) / max(weights.sum(), TINY)
-        entropy = max(entropy, EPSILON)  # the difference is rounding if all rows are certain
+        gradient, entropy = np.zeros(total.shape, np.float32), 0.0
+        residuals = np.empty_like(scores)
+        for block in row_blocks(*scores.shape):
+            R = residuals[block]
+            np.subtract(scores[block], scores[block].max(axis=1, keepdims=True), out=R)
+            np.exp(R, out=R)
+            R /= np.einsum("ij->i", R)[:, None]
+            entropy += float(weights[block] @ (1.0 - np.einsum("ij,ij->i", R, R)))
+            R[np.arange(len(R)), codes[block]] -= 1.0
+            R *= leavable[block, None]
+            gradient += weighted[block].T @ R
+        entropy = max(entropy / total_weight, EPSILON)  # rounding if all rows are certain
         trace = float(energy @ weights) * entropy / n_classes
-        R[own] -= 1.0
-        R *= (view.left_out.leavable * -STEP / max(trace, TINY))[:, None]
-        pulls += R
-        scores += rough @ (rough.T @ np.multiply(R, weights[:, None], dtype=np.float32))
-        R *= energy[:, None]
-        scores -= R  # the row's own contribution
-    total = Z.T @ (weights[:, None] * pulls)
-    pulls *= energy[:, None]
-    scores = Z @ total
-    scores += scored.loo_scores
-    scores -= pulls
+        length = -STEP / max(trace, TINY)
+        step = gradient * np.float32(length)
+        total += step
+        own = (length * energy).astype(np.float32)  # the row's own contribution
+        for block in row_blocks(*scores.shape):
+            scores[block] += rough[block] @ step
+            residuals[block] *= own[block, None]
+            scores[block] -= residuals[block]
     found, frame = scored.weights, classes.frame
     total = (frame.lift(total.T) / (unit * frame.scale)).T
     moved = replace(found, matrix=found.matrix + total, bias=found.bias - frame.centre @ total)

@@ -8,13 +8,11 @@ import numpy as np
 from scipy.special import log_softmax
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast._utils.blocks import row_blocks
 
 NEWTON_STEPS = 12
 ENOUGH = 1e-2
-"""Newton's method stops when a step gains less than this many nats over all rows."""
-
-BLOCK_ROWS = 256
-"""Rows whose scores are handled at a time, so that they stay in cache."""
+"""Newton's method stops when a step would gain less than this many nats over all rows."""
 
 
 class ScoreSource(NamedTuple):
@@ -22,17 +20,17 @@ class ScoreSource(NamedTuple):
 
     Attributes
     ----------
-    scores : ndarray of shape (n, C)
+    scores : ndarray of shape (n, C), float32 or float64
     expected : float
         Estimate of their inverse temperature, from which a fit starts.
     """
 
-    scores: FloatArray
+    scores: AnyArray
     expected: float
 
 
 def initial_inverse_temperature(
-    scores: FloatArray, codes: IntArray, weights: FloatArray, *, vouched: bool = False
+    scores: AnyArray, codes: IntArray, weights: FloatArray, *, vouched: bool = False
 ) -> float:
     """Estimate the inverse temperature of scores in closed form, as gap / variance.
 
@@ -61,7 +59,7 @@ def initial_inverse_temperature(
     if n_classes < 2 or not total_weight > 0:
         return 1.0
     own = scores[np.arange(len(codes)), codes]
-    rest_mean = (scores.sum(axis=1) - own) / (n_classes - 1)
+    rest_mean = (np.einsum("ij->i", scores) - own) / (n_classes - 1)
     own_mean, others_mean = weights @ own / total_weight, weights @ rest_mean / total_weight
     gap = own_mean - others_mean
     pairs, share = total_weight * n_classes, (n_classes - 1) / n_classes
@@ -108,60 +106,64 @@ def fit_inverse_temperatures(
     expected = np.array([expert.expected for expert in experts])
     scores = [expert.scores for expert in experts]
 
-    def descend(u: FloatArray) -> tuple[float, FloatArray]:
-        """Return the loss at u and the step of Newton's method from there."""
+    def descend(u: FloatArray) -> tuple[float, FloatArray, float]:
+        """Return the loss at u, the step of Newton's method from there, and what it should gain."""
         s = expected * np.exp(u)
         value, slope, bend = _likelihood(s, scores, log_priors, codes, weights)
         gradient = s * slope
         curvature = bend * np.outer(s, s) + np.diag(np.maximum(gradient, 0.0) + 1.0)
-        step = np.clip(np.linalg.solve(curvature, gradient + u), -2.0, 2.0)
-        return value + float(0.5 * u @ u), step
+        gradient += u
+        step = np.clip(np.linalg.solve(curvature, gradient), -2.0, 2.0)
+        return value + float(0.5 * u @ u), step, float(0.5 * gradient @ step)
 
     u = np.zeros(len(experts)) if start is None else start
-    value, step = descend(u)
+    value, step, gain = descend(u)
     for _ in range(NEWTON_STEPS):
+        if gain < ENOUGH:
+            break
         for shrink in (1.0, 0.25, 0.0625):
-            new_value, new_step = descend(u - shrink * step)
+            new_value, new_step, new_gain = descend(u - shrink * step)
             if new_value <= value:
                 break
         else:
             break
-        gain, u, value, step = value - new_value, u - shrink * step, new_value, new_step
-        if gain < ENOUGH:
-            break
+        u, value, step, gain = u - shrink * step, new_value, new_step, new_gain
     return expected * np.exp(u), value
 
 
 def _likelihood(
     s: FloatArray,
-    scores: list[FloatArray],
+    scores: list[AnyArray],
     log_priors: FloatArray,
     codes: IntArray,
     weights: FloatArray,
 ) -> tuple[float, FloatArray, FloatArray]:
     """Return the negative log-likelihood at scales s, its gradient (K,) and curvature (K, K)."""
     value, gradient, curvature = 0.0, np.zeros(len(s)), np.zeros((len(s), len(s)))
-    for start in range(0, len(codes), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
+    dtype = scores[0].dtype
+    scales, offsets = s.astype(dtype), log_priors.astype(dtype)
+    for block in row_blocks(len(codes), len(log_priors)):
         F, w = [expert[block] for expert in scores], weights[block]
-        every, own = np.arange(len(w)), codes[block]
-        P = s[0] * F[0] + log_priors
-        for scale, expert in zip(s[1:], F[1:], strict=True):
+        own = np.arange(len(w)), codes[block]
+        P = scales[0] * F[0]
+        for scale, expert in zip(scales[1:], F[1:], strict=True):
             P += scale * expert
+        P += offsets
         P -= P.max(axis=1, keepdims=True)
-        value -= float(w @ P[every, own])
+        value -= float(w @ P[own])
         np.exp(P, out=P)
-        mass = P.sum(axis=1)
+        mass = np.einsum("ij->i", P)
         value += float(w @ np.log(mass))
-        P /= mass[:, None]
-        FP = [expert * P for expert in F]
-        means = np.array([part.sum(axis=1) for part in FP])
-        right = np.array([expert[every, own] for expert in F])
+        means = np.array([np.einsum("ij,ij->i", P, expert) for expert in F]) / mass
+        right = np.array([expert[own] for expert in F])
         gradient += (means - right) @ w
         curvature -= (means * w) @ means.T
-        for k, part in enumerate(FP):
-            for j, expert in enumerate(F):
-                curvature[k, j] += w @ np.einsum("ij,ij->i", part, expert)
+        for k, expert in enumerate(F):
+            weighted = P * expert
+            for j, other in enumerate(F[: k + 1]):
+                products = np.einsum("ij,ij->i", weighted, other) / mass
+                curvature[k, j] += w @ products
+                curvature[j, k] = curvature[k, j]
     return value, gradient, curvature
 
 
@@ -187,6 +189,39 @@ def fit_temperature(scores: FloatArray, codes: IntArray, weights: FloatArray) ->
     source = ScoreSource(centred, initial_inverse_temperature(centred, codes, weights))
     scales, _ = fit_inverse_temperatures([source], np.zeros(scores.shape[1]), codes, weights)
     return float(1.0 / scales[0])
+
+
+class Judged(NamedTuple):
+    """What scores of rows say, given the class of each row; arrays of shape (n,).
+
+    Attributes
+    ----------
+    probability : ndarray, float64
+        Largest class probability.
+    right : ndarray, bool
+        Whether the most probable class is the row's own.
+    nonconformity : ndarray, float64
+        `nonconformity_score` of the row's own class.
+    """
+
+    probability: FloatArray
+    right: AnyArray
+    nonconformity: FloatArray
+
+
+def judge(logits: AnyArray, codes: IntArray) -> Judged:
+    """Compare logits (n, C) of rows with their own classes (n,)."""
+    judged = Judged(np.empty(len(codes)), np.empty(len(codes), np.bool_), np.empty(len(codes)))
+    for block in row_blocks(*logits.shape):
+        rows, own = np.arange(len(codes[block])), codes[block]
+        best = logits[block].argmax(axis=1)
+        shares = logits[block] - logits[block][rows, best][:, None]
+        lag = shares[rows, own].astype(np.float64)
+        mass = np.einsum("ij->i", np.exp(shares, out=shares)).astype(np.float64)
+        judged.probability[block] = 1.0 / mass
+        judged.right[block] = best == own
+        judged.nonconformity[block] = np.log(mass) - lag
+    return judged
 
 
 def nonconformity_score(logits: FloatArray) -> FloatArray:

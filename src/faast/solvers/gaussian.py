@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import qr
 
-from faast._utils.arrays import FloatArray, IntArray
+from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast._utils.blocks import row_blocks
 from faast.core.moments import Moments
 from faast.core.sample import RowArrays
 from faast.core.weights import FastWeights
@@ -18,8 +19,8 @@ from faast.solvers.triangular import TINY, Triangle
 
 EPSILON = float(np.finfo(np.float64).eps)
 
-BLOCK_ROWS = 1024
-"""Rows that are left out at a time, so that their products stay in cache."""
+ROUGH_ENOUGH = 2.0**-7
+"""Float32 serves where it rounds log-likelihoods to this many nats or finer."""
 
 
 class Metric(NamedTuple):
@@ -173,6 +174,13 @@ class SolvedClasses:
     triangle: Triangle
     means: FloatArray
 
+    @property
+    def precision(self) -> type[np.float32] | type[np.float64]:
+        """Float32 if it tells scores, as log-likelihoods, apart; else float64."""
+        furthest = float(np.einsum("ij,ij->i", self.means, self.means).max(initial=0.0))
+        rounding = float(np.finfo(np.float32).eps) * furthest * self.classes.degrees
+        return np.float32 if rounding * self.metric.gain < ROUGH_ENOUGH else np.float64
+
     def weights(self) -> FastWeights:
         """Return weights with scores -½ |x - centre - rho_c m_c|² in A⁻¹, up to a constant per row.
 
@@ -240,13 +248,14 @@ class ClassesLeftOut:
         """Return the same for the first rows, and for the others."""
         return self._part(slice(n_rows)), self._part(slice(n_rows, None))
 
-    def scores(self, solved: SolvedClasses) -> FloatArray:
-        """Return -½ |z - rho_c m_c|² in A⁻¹ with each row left out, shape (n, C)."""
-        products = solved.means @ solved.means.T
-        scores = np.empty((len(self.codes), len(products)))
-        for start in range(0, len(scores), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            np.multiply(-0.5, self._part(block)._distances(solved, products), out=scores[block])
+    def scores(self, solved: SolvedClasses, dtype: type = np.float64) -> AnyArray:
+        """Return -½ |z - rho_c m_c|² in A⁻¹ with each row left out, shape (n, C), of this dtype."""
+        means: AnyArray = solved.means.astype(dtype)
+        scores: AnyArray = np.empty((len(self.codes), len(means)), dtype)
+        for block in row_blocks(*scores.shape):
+            part = self._part(block)
+            rows = solved.triangle.divide(part.coordinates.astype(dtype, copy=False))
+            part._score(solved, rows, means, scores[block])
         return scores
 
     def _part(self, rows: slice) -> ClassesLeftOut:
@@ -254,33 +263,37 @@ class ClassesLeftOut:
             self._classes, self.coordinates[rows], self.codes[rows], self.weights[rows]
         )
 
-    def _distances(self, solved: SolvedClasses, H: FloatArray) -> FloatArray:
-        """Return |z - rho_c m_c|² in A⁻¹ with each row left out, given H, m_bᵀA⁻¹m_c (C, C)."""
+    def _score(
+        self, solved: SolvedClasses, rows: AnyArray, means: AnyArray, scores: AnyArray
+    ) -> None:
+        """Write scores (n, C) of rows and means that are divided by L, in their dtype."""
         classes, codes, own = self._classes, self.codes, (np.arange(len(self.codes)), self.codes)
-        counts, metric = classes.counts, solved.metric
+        counts, metric, dtype = classes.counts, solved.metric, scores.dtype
         rho = counts / np.maximum(counts + metric.kappa, TINY)
         n, left = counts[codes], np.maximum(self._left, 0.0)
         t = np.where(self.leavable, self._leaving / np.maximum(left, TINY), 0.0)
         rho_own = left / np.maximum(left + metric.kappa, TINY)
-        D, G = self.self_products(solved)
-        h, zm = np.diag(H), G[own]
-        rz, rm = D - zm, zm - h[codes]  # of r with z, and with the mean of the row's class
-        q = rz - rm
-        G *= rho
-        distances = h * rho**2 - 2.0 * G
-        distances += D[:, None]
-        own_mean = h[codes] - 2.0 * t * rm + t**2 * q
-        distances[own] = D - 2.0 * rho_own * (zm - t * rz) + rho_own**2 * own_mean
+        own_means = means[codes]
+        offsets = rows - own_means  # r
+        D, q = np.einsum("ij,ij->i", rows, rows), np.einsum("ij,ij->i", offsets, offsets)
+        rm = np.einsum("ij,ij->i", offsets, own_means)  # of r with the mean of the row's class
+        rz, h_own = q + rm, np.einsum("ij,ij->i", own_means, own_means)
+        shrunk = means * rho.astype(dtype)[:, None]
+        np.matmul(rows, shrunk.T, out=scores)
+        scores -= 0.5 * np.einsum("ij,ij->i", shrunk, shrunk)
+        scores -= (0.5 * D).astype(dtype)[:, None]
+        own_mean = h_own - 2.0 * t * rm + t**2 * q
+        zm = h_own + rm
+        scores[own] = rho_own * (zm - t * rz) - 0.5 * (D + rho_own**2 * own_mean)
         if not classes.one_shot:
-            along = (H * rho)[codes]
-            along -= G
-            along += rz[:, None]
+            along = offsets @ shrunk.T
+            along -= rz[:, None]
             along[own] = rz - rho_own * (rm - t * q)
-            a = metric.gain * n * t
             along *= along
-            along *= (a / np.maximum(1.0 - a * q, 1e-12))[:, None]
-            distances += along
-        return distances
+            a = metric.gain * n * t
+            held = np.maximum(1.0 - a * q, 100.0 * np.finfo(dtype).eps)
+            along *= (-0.5 * a / held).astype(dtype)[:, None]
+            scores += along
 
     def self_products(self, solved: SolvedClasses) -> tuple[FloatArray, FloatArray]:
         """Return zᵀA⁻¹z, shape (n,), and zᵀA⁻¹m_c, shape (n, C), with no row left out."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.linalg.blas import dtrsm
+from scipy.linalg.blas import dtrsm, strsm
 from scipy.linalg.lapack import dpocon, dpotrf
 
-from faast._utils.arrays import FloatArray
+from faast._utils.arrays import AnyArray, FloatArray
 
 TINY = 1e-300
 
@@ -35,11 +36,14 @@ class Triangle:
             raise np.linalg.LinAlgError("the matrix is not positive definite")
         return cls(upper.T)
 
-    def divide(self, rows: FloatArray) -> FloatArray:
-        """Return rows L⁻ᵀ for rows (n, r): their products are those of the rows in (L Lᵀ)⁻¹."""
+    def divide(self, rows: AnyArray) -> AnyArray:
+        """Return rows L⁻ᵀ for rows (n, r): their products are those of the rows in (L Lᵀ)⁻¹.
+
+        Rows of float32 are divided in float32.
+        """
         return self._solve(rows, transposed=1)
 
-    def divide_transposed(self, rows: FloatArray) -> FloatArray:
+    def divide_transposed(self, rows: AnyArray) -> AnyArray:
         """Return rows L⁻¹ for rows (n, r)."""
         return self._solve(rows, transposed=0)
 
@@ -50,8 +54,15 @@ class Triangle:
         reciprocal = float(dpocon(self.lower.T, norm, uplo="U")[0])  # 0 where it is too small
         return 1.0 / max(reciprocal, TINY)
 
-    def _solve(self, rows: FloatArray, transposed: int) -> FloatArray:
+    @cached_property
+    def _rough(self) -> AnyArray:
+        return self.lower.astype(np.float32)
+
+    def _solve(self, rows: AnyArray, transposed: int) -> AnyArray:
         if not rows.size:
             return rows.copy()
-        solved: FloatArray = dtrsm(1.0, self.lower.T, rows.T, lower=0, trans_a=transposed)
+        if rows.dtype == np.float32:
+            rough: AnyArray = strsm(1.0, self._rough.T, rows.T, lower=0, trans_a=transposed)
+            return rough.T
+        solved: AnyArray = dtrsm(1.0, self.lower.T, rows.T, lower=0, trans_a=transposed)
         return solved.T
