@@ -71,8 +71,8 @@ ONE_SHOT_PSEUDO_ROWS = 2.0
 POOLING = 0.5
 """Factor on row scores beside class embeddings at one shot, as their errors are dependent."""
 
-TRIAL_ROWS = 512
-"""Strengths are compared on this many of the sampled rows, those of the lowest hashes."""
+TRIAL_ROWS, TRIAL_SHARE = 512, 4
+"""Strengths are compared on a quarter of the sampled rows and at least 512: the lowest hashes."""
 
 MAPPED_ROWS = 1024
 MAPPED_ROWS_PER_CLASS = 32
@@ -224,7 +224,8 @@ def _by_leaving_out(
 
 def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Reader:
     """Choose the strength of smallest loss, with the scale fitted anew for each one tried."""
-    classes, trial, rest = view.classes, *view.left_out.split(TRIAL_ROWS)
+    n_tried = max(TRIAL_ROWS, len(weights) // TRIAL_SHARE)
+    classes, trial, rest = view.classes, *view.left_out.split(n_tried)
     can = trial.leavable
     codes, tried_weights = trial.codes[can], weights[: len(can)][can]
     share = tried_weights.sum() / max(weights[view.left_out.leavable].sum(), TINY)
