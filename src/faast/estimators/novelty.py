@@ -221,7 +221,8 @@ class Novelty(Stored):
         """
         geometry, position = FeatureGeometry.from_statistics(statistics)
         median_leverage = float(np.median(position.leverage)) or 1.0
-        measured = _statistics(loo_logits, position, median_leverage)
+        logits = loo_logits.astype(np.float64, copy=False)
+        measured = _statistics(logits, position, median_leverage)
         weights = statistics.rows.weights
         tails = [SurvivalFunction.from_values(t, weights) for t in measured]
         total = np.sum([tail.surprise(t) for tail, t in zip(tails, measured, strict=True)], axis=0)

@@ -335,9 +335,9 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     n_classes, total_weight = len(classes.counts), max(float(weights.sum()), TINY)
     total = np.zeros((rough.shape[1], n_classes))
     rows_per_class = classes.counts.sum() / np.count_nonzero(classes.counts)
+    residuals = np.empty_like(scores)
     for _ in range(round(float(np.log2(rows_per_class)))):
-        gradient, entropy = np.zeros(total.shape, np.float32), 0.0
-        residuals = np.empty_like(scores)
+        entropy = 0.0
         for block in row_blocks(*scores.shape):
             R = residuals[block]
             np.subtract(scores[block], scores[block].max(axis=1, keepdims=True), out=R)
@@ -346,17 +346,13 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
             entropy += float(weights[block] @ (1.0 - np.einsum("ij,ij->i", R, R)))
             R[np.arange(len(R)), codes[block]] -= 1.0
             R *= leavable[block, None]
-            gradient += weighted[block].T @ R
         entropy = max(entropy / total_weight, EPSILON)  # rounding if all rows are certain
-        trace = float(energy @ weights) * entropy / n_classes
-        length = -STEP / max(trace, TINY)
-        step = gradient * np.float32(length)
+        length = -STEP / max(float(energy @ weights) * entropy / n_classes, TINY)
+        step = (weighted.T @ residuals) * np.float32(length)
         total += step
-        own = (length * energy).astype(np.float32)  # the row's own contribution
-        for block in row_blocks(*scores.shape):
-            scores[block] += rough[block] @ step
-            residuals[block] *= own[block, None]
-            scores[block] -= residuals[block]
+        scores += rough @ step
+        residuals *= (length * energy).astype(np.float32)[:, None]
+        scores -= residuals  # the row's own contribution
     found, frame = scored.weights, classes.frame
     total = (frame.lift(total.T) / (unit * frame.scale)).T
     moved = replace(found, matrix=found.matrix + total, bias=found.bias - frame.centre @ total)

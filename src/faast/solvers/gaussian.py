@@ -204,6 +204,21 @@ class SolvedClasses:
         )
 
 
+class _Means(NamedTuple):
+    """Class means (C, r) that are divided by L, the same shrunk, and products of both (C, C)."""
+
+    plain: AnyArray
+    shrunk: AnyArray
+    products: AnyArray | None
+
+    def along(self, offsets: AnyArray, codes: IntArray, of_rows: AnyArray) -> AnyArray:
+        """Return products of offsets (n, r) with shrunk means, given those of the rows, (n, C)."""
+        if self.products is None:
+            return offsets @ self.shrunk.T
+        found = self.products[codes]
+        return np.subtract(of_rows, found, out=found)
+
+
 class ClassesLeftOut:
     """Exact leave-one-out scores of rows for every class, with any metric.
 
@@ -250,12 +265,17 @@ class ClassesLeftOut:
 
     def scores(self, solved: SolvedClasses, dtype: type = np.float64) -> AnyArray:
         """Return -½ |z - rho_c m_c|² in A⁻¹ with each row left out, shape (n, C), of this dtype."""
+        counts = self._classes.counts
         means: AnyArray = solved.means.astype(dtype)
+        rho = counts / np.maximum(counts + solved.metric.kappa, TINY)
+        shrunk = means * rho.astype(dtype)[:, None]
         scores: AnyArray = np.empty((len(self.codes), len(means)), dtype)
+        # products of means with each other save a product per row, where rows outnumber classes
+        between = means @ shrunk.T if len(self.codes) > len(means) else None
         for block in row_blocks(*scores.shape):
             part = self._part(block)
             rows = solved.triangle.divide(part.coordinates.astype(dtype, copy=False))
-            part._score(solved, rows, means, scores[block])
+            part._score(solved, rows, _Means(means, shrunk, between), scores[block])
         return scores
 
     def _part(self, rows: slice) -> ClassesLeftOut:
@@ -264,35 +284,34 @@ class ClassesLeftOut:
         )
 
     def _score(
-        self, solved: SolvedClasses, rows: AnyArray, means: AnyArray, scores: AnyArray
+        self, solved: SolvedClasses, rows: AnyArray, means: _Means, scores: AnyArray
     ) -> None:
         """Write scores (n, C) of rows and means that are divided by L, in their dtype."""
         classes, codes, own = self._classes, self.codes, (np.arange(len(self.codes)), self.codes)
-        counts, metric, dtype = classes.counts, solved.metric, scores.dtype
-        rho = counts / np.maximum(counts + metric.kappa, TINY)
-        n, left = counts[codes], np.maximum(self._left, 0.0)
+        metric, dtype = solved.metric, scores.dtype
+        n, left = classes.counts[codes], np.maximum(self._left, 0.0)
         t = np.where(self.leavable, self._leaving / np.maximum(left, TINY), 0.0)
         rho_own = left / np.maximum(left + metric.kappa, TINY)
-        own_means = means[codes]
+        own_means = means.plain[codes]
         offsets = rows - own_means  # r
         D, q = np.einsum("ij,ij->i", rows, rows), np.einsum("ij,ij->i", offsets, offsets)
         rm = np.einsum("ij,ij->i", offsets, own_means)  # of r with the mean of the row's class
         rz, h_own = q + rm, np.einsum("ij,ij->i", own_means, own_means)
-        shrunk = means * rho.astype(dtype)[:, None]
-        np.matmul(rows, shrunk.T, out=scores)
-        scores -= 0.5 * np.einsum("ij,ij->i", shrunk, shrunk)
-        scores -= (0.5 * D).astype(dtype)[:, None]
-        own_mean = h_own - 2.0 * t * rm + t**2 * q
-        zm = h_own + rm
-        scores[own] = rho_own * (zm - t * rz) - 0.5 * (D + rho_own**2 * own_mean)
+        np.matmul(rows, means.shrunk.T, out=scores)
         if not classes.one_shot:
-            along = offsets @ shrunk.T
+            along = means.along(offsets, codes, scores)
             along -= rz[:, None]
             along[own] = rz - rho_own * (rm - t * q)
             along *= along
             a = metric.gain * n * t
             held = np.maximum(1.0 - a * q, 100.0 * np.finfo(dtype).eps)
             along *= (-0.5 * a / held).astype(dtype)[:, None]
+        scores -= 0.5 * np.einsum("ij,ij->i", means.shrunk, means.shrunk)
+        scores -= (0.5 * D).astype(dtype)[:, None]
+        own_mean = h_own - 2.0 * t * rm + t**2 * q
+        zm = h_own + rm
+        scores[own] = rho_own * (zm - t * rz) - 0.5 * (D + rho_own**2 * own_mean)
+        if not classes.one_shot:
             scores += along
 
     def self_products(self, solved: SolvedClasses) -> tuple[FloatArray, FloatArray]:
