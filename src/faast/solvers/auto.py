@@ -23,7 +23,7 @@ Where rows may have several labels, ridge scores each of them; see `faast.solver
    expected for a new row, rho V / v with V and v the mean squares of own and other scores.
 4. Class embeddings: scores xᵀ(e_c - mean e). At one shot only these are scores of unlearned rows;
    the ratio of their fitted scale to the Gaussian estimate corrects the scale of the row scores.
-5. Steps: round(log2(rows per class)) times W += ½ Zᵀ(Y - P) / L, with P at left-out scores and L
+5. Steps: floor(log2(rows per class)) times W += ½ Zᵀ(Y - P) / L, with P at left-out scores and L
    the mean trace of the Fisher blocks; |diag p - ppᵀ| <= 2 max p (1 - p) makes ½ safe (cf. Böhning
    1992). Leave-one-out does not choose the step length, as it is used for the residuals already.
 """
@@ -71,8 +71,12 @@ ONE_SHOT_PSEUDO_ROWS = 2.0
 POOLING = 0.5
 """Factor on row scores beside class embeddings at one shot, as their errors are dependent."""
 
-TRIAL_ROWS, TRIAL_SHARE = 512, 4
-"""Strengths are compared on a quarter of the sampled rows and at least 512: the lowest hashes."""
+TRIAL_ROWS, TRIAL_SHARE, TRIAL_SCORES = 512, 4, 2**18
+"""Strengths are compared on a quarter of the sampled rows and at least 512, those of the lowest
+hashes; with many classes on fewer, down to 128, so that few scores have to be computed."""
+
+CALIBRATION_SCORES = 2**20
+"""Temperatures are fitted to this many scores; every row counts while they are fewer."""
 
 MAPPED_ROWS = 1024
 MAPPED_ROWS_PER_CLASS = 32
@@ -203,11 +207,11 @@ def _by_leaving_out(
 ) -> tuple[list[_Reader], FloatArray]:
     """Choose the strength in each view, then all scales, by the leave-one-out loss."""
     readers = [_read_best(view, rows.weights, log_priors) for view in views]
-    can = views[0].left_out.leavable
-    given = [reader.scores for reader in readers]
-    codes, weights = views[0].left_out.codes, rows.weights
-    if not can.all():
-        codes, weights, given = codes[can], weights[can], [scores[can] for scores in given]
+    left_out = views[0].left_out
+    some = slice(max(CALIBRATION_SCORES // len(log_priors), TRIAL_ROWS))
+    can = np.flatnonzero(left_out.leavable[some])
+    codes, weights = left_out.codes[can], rows.weights[can]
+    given = [reader.scores[can] for reader in readers]
     sources = [ScoreSource(s, initial_inverse_temperature(s, codes, weights)) for s in given]
     guesses = [r.scale / source.expected for r, source in zip(readers, sources, strict=True)]
     if zero_shot is not None:
@@ -224,8 +228,10 @@ def _by_leaving_out(
 
 def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Reader:
     """Choose the strength of smallest loss, with the scale fitted anew for each one tried."""
+    classes, n_classes = view.classes, len(view.classes.counts)
     n_tried = max(TRIAL_ROWS, len(weights) // TRIAL_SHARE)
-    classes, trial, rest = view.classes, *view.left_out.split(n_tried)
+    n_tried = min(n_tried, max(TRIAL_SCORES // n_classes, TRIAL_ROWS // 4))
+    trial, rest = view.left_out.split(n_tried)
     can = trial.leavable
     codes, tried_weights = trial.codes[can], weights[: len(can)][can]
     share = tried_weights.sum() / max(weights[view.left_out.leavable].sum(), TINY)
@@ -336,7 +342,7 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
     total = np.zeros((rough.shape[1], n_classes))
     rows_per_class = classes.counts.sum() / np.count_nonzero(classes.counts)
     residuals = np.empty_like(scores)
-    for _ in range(round(float(np.log2(rows_per_class)))):
+    for _ in range(int(np.log2(rows_per_class))):
         entropy = 0.0
         for block in row_blocks(*scores.shape):
             R = residuals[block]

@@ -142,12 +142,14 @@ def _likelihood(
     value, gradient, curvature = 0.0, np.zeros(len(s)), np.zeros((len(s), len(s)))
     dtype = scores[0].dtype
     scales, offsets = s.astype(dtype), log_priors.astype(dtype)
-    for block in row_blocks(len(codes), len(log_priors)):
+    blocks = list(row_blocks(len(codes), len(log_priors)))
+    room = np.empty((2, blocks[0].stop if blocks else 0, len(log_priors)), dtype)
+    for block in blocks:
         F, w = [expert[block] for expert in scores], weights[block]
-        own = np.arange(len(w)), codes[block]
-        P = scales[0] * F[0]
+        own, (P, weighted) = (np.arange(len(w)), codes[block]), room[:, : len(w)]
+        np.multiply(scales[0], F[0], out=P)
         for scale, expert in zip(scales[1:], F[1:], strict=True):
-            P += scale * expert
+            P += np.multiply(scale, expert, out=weighted)
         P += offsets
         P -= P.max(axis=1, keepdims=True)
         value -= float(w @ P[own])
@@ -159,7 +161,7 @@ def _likelihood(
         gradient += (means - right) @ w
         curvature -= (means * w) @ means.T
         for k, expert in enumerate(F):
-            weighted = P * expert
+            np.multiply(P, expert, out=weighted)
             for j, other in enumerate(F[: k + 1]):
                 products = np.einsum("ij,ij->i", weighted, other) / mass
                 curvature[k, j] += w @ products
