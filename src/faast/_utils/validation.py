@@ -39,7 +39,9 @@ def to_numpy(rows: Any) -> AnyArray:
         rows = rows.detach().cpu()
         return np.asarray(rows.float() if str(rows.dtype) == "torch.bfloat16" else rows)
     array = np.asarray(rows)
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+    if array.dtype.kind == "V" and array.dtype.name == "bfloat16":  # to ask for a name takes long
+        return array.astype(np.float32)
+    return array
 
 
 def as_rows(rows: Any, name: str, width: int | None = None, *, column: bool = False) -> Any:
@@ -92,6 +94,8 @@ def check_finite(rows: AnyArray, name: str) -> None:
     """
     if rows.dtype.kind != "f":
         return
+    if rows.dtype.char in "fd" and rows.flags.c_contiguous and np.isfinite(np.vdot(rows, rows)):
+        return  # a fast pass; squares that overflow are looked at again
     with np.errstate(invalid="ignore", over="ignore"):
         if np.isfinite(rows.sum(dtype=np.float64)):
             return

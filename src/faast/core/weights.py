@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from faast._utils.arrays import FloatArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import as_rows, check_finite, to_numpy
 from faast.core.grid import BLOCK_ROWS, Grid
 from faast.core.random_features import RandomFeatures, most_shifts, projections, random_features_on
@@ -104,8 +104,12 @@ class FastWeights(Stored):
         """
         rows = to_numpy(as_rows(queries, "queries", self.matrix.shape[0]))
         check_finite(rows, "queries")
+        return self.values_of(rows)
+
+    def values_of(self, rows: AnyArray) -> FloatArray:
+        """Return the values (n, m) of validated queries (n, d), as `read` does."""
         rows = np.asarray(rows, dtype=np.float64)
-        values = rows @ self.matrix
+        values: FloatArray = rows @ self.matrix
         values += self.bias
         return values if self.mapped is None else values + self.mapped.read(rows)
 

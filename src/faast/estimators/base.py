@@ -78,6 +78,11 @@ class FaastEstimator(BaseEstimator):
     n_features_in_: int
     feature_names_in_: AnyArray
 
+    def _require_fitted(self) -> None:
+        """Raise NotFittedError if nothing has been learned."""
+        if not self.is_fitted:  # scikit-learn's own check takes as long as a prediction
+            check_is_fitted(self)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the estimator to exactly this path; `faast.load` restores it, ready to learn on.
 
@@ -94,7 +99,7 @@ class FaastEstimator(BaseEstimator):
         OSError
             If the path cannot be written.
         """
-        check_is_fitted(self)
+        self._require_fitted()
         persistence.save(self, path)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -50,10 +51,15 @@ class ClassShares(Stored):
 
     def find_blank(self, X: AnyArray) -> AnyArray:
         """Tell which rows (n, d) are blank, as booleans (n,)."""
-        rows, learned = np.asarray(X), self.columns > 0
-        blank = rows[:, learned.argmax()] == 0  # true of few rows of dense features
-        blank[blank] = ~rows[blank][:, learned].any(axis=1)
+        rows = np.asarray(X)
+        blank: AnyArray = rows[:, self._first_column] == 0  # true of few rows of dense features
+        if blank.any():
+            blank[blank] = ~rows[blank][:, self.columns > 0].any(axis=1)
         return blank
+
+    @cached_property
+    def _first_column(self) -> int:
+        return int((self.columns > 0).argmax())
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +111,11 @@ class Head(Stored):
 
     def score(self, X: AnyArray) -> FloatArray:
         """Score rows, (n, d) to (n, C); where rows have several labels, those above 0 are meant."""
-        scores = self.weights.read(X)
+        scores = self.weights.values_of(X)
         if self.prior is not None:
             blank = self.prior.find_blank(X)
-            scores[blank] = self.temperature * np.log(self.prior.shares)
+            if blank.any():
+                scores[blank] = self.temperature * np.log(self.prior.shares)
         return scores
 
     def is_blank(self, X: AnyArray) -> AnyArray:

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.special import expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.weights import FastWeights
@@ -180,7 +179,7 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
 
     def _ask(self, X: Any) -> tuple[Head, AnyArray]:
         """Return the head, and the features of the rows that it is to predict."""
-        check_is_fitted(self)
+        self._require_fitted()
         X = self._features(X)
         return self._head(), X
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.state import State
@@ -239,7 +238,7 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
 
     def _memory_or_none(self) -> ClassMemory | None:
         """Return the memory, None after `compact`; declared labels alone give one without rows."""
-        check_is_fitted(self)
+        self._require_fitted()
         if not hasattr(self, "learned_"):
             reference = self._encoding()
             assert reference is not None

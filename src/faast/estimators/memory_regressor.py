@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin, clone
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.state import State
@@ -49,7 +48,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
         -------
         ndarray of shape (n,) or (n, m), float64
         """
-        check_is_fitted(self)
+        self._require_fitted()
         values = self.weights_.read(self._features(X))
         return values[:, 0] if self._one_output else values
 
@@ -85,7 +84,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
             If the coverage is out of range, or the model has no leave-one-out errors; see
             `loo_error_`.
         """
-        check_is_fitted(self)
+        self._require_fitted()
         coverage, errors = check_coverage(coverage), self._errors()
         features = self._features(X)
         values, half = self.weights_.read(features), errors.half_widths(features, coverage)
@@ -108,7 +107,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
             begins with that of its target, as in "price_value"; targets without names are
             target_1, target_2 and so on.
         """
-        check_is_fitted(self)
+        self._require_fitted()
         errors, coverage = self._errors_or_none(), check_coverage(coverage)
         features = self._features(X)
         columns = {"value": self.weights_.read(features)}
@@ -126,7 +125,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
     @property
     def weights_(self) -> FastWeights:
         """The fast weights, a linear map from features to outputs."""
-        check_is_fitted(self)
+        self._require_fitted()
         return self._weights if self.learned_ is None else self.learned_.weights
 
     @property
@@ -158,7 +157,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
     @property
     def n_targets_(self) -> int:
         """Number of targets."""
-        check_is_fitted(self)
+        self._require_fitted()
         moments = None if self.learned_ is None else self.learned_.moments
         return len(self._weights.bias) if moments is None else moments.n_values
 
@@ -238,14 +237,14 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
         return restored
 
     def _memory(self) -> AssociativeMemory:
-        check_is_fitted(self)
+        self._require_fitted()
         if self.learned_ is None:
             raise ValueError(COMPACTED)
         return self.learned_
 
     def _errors_or_none(self) -> LeftOutErrors | None:
         """Return the leave-one-out errors, which are measured once after each change."""
-        check_is_fitted(self)
+        self._require_fitted()
         learned = self.learned_
         measured_from, errors = self._measured
         if learned is None or (measured_from is learned and errors is not None):

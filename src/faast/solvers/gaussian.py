@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import qr
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
-from faast._utils.blocks import row_blocks
+from faast._utils.blocks import BLOCK_ENTRIES, row_blocks
 from faast.core.moments import Moments
 from faast.core.sample import RowArrays
 from faast.core.weights import FastWeights
@@ -18,6 +18,9 @@ from faast.solvers.frames import Frame, SpanFrame
 from faast.solvers.triangular import TINY, Triangle
 
 EPSILON = float(np.finfo(np.float64).eps)
+
+BLOCK_ROWS = 1024
+"""Rows that are divided by a triangle at a time."""
 
 ROUGH_ENOUGH = 2.0**-7
 """Float32 serves where it rounds log-likelihoods to this many nats or finer."""
@@ -272,10 +275,12 @@ class ClassesLeftOut:
         scores: AnyArray = np.empty((len(self.codes), len(means)), dtype)
         # products of means with each other save a product per row, where rows outnumber classes
         between = means @ shrunk.T if len(self.codes) > len(means) else None
-        for block in row_blocks(*scores.shape):
-            part = self._part(block)
+        for many in row_blocks(len(scores), BLOCK_ENTRIES // BLOCK_ROWS):
+            part, found = self._part(many), scores[many]
             rows = solved.triangle.divide(part.coordinates.astype(dtype, copy=False))
-            part._score(solved, rows, _Means(means, shrunk, between), scores[block])
+            for block in row_blocks(*found.shape):
+                some = part._part(block)
+                some._score(solved, rows[block], _Means(means, shrunk, between), found[block])
         return scores
 
     def _part(self, rows: slice) -> ClassesLeftOut:
