@@ -61,6 +61,32 @@ def test_leave_one_out_is_what_refitting_without_the_row_gives(shape, kappa, wei
         np.testing.assert_allclose(ours - ours[0], expected - expected[0], rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.parametrize("shape", [(40, 6), (24, 60)], ids=["primal", "dual"])
+def test_parts_of_rows_and_float32_have_the_same_left_out_scores(shape, rng):
+    keys, labels = gaussian_rows(rng, *shape, n_classes=8)
+    memory = AssociativeMemory(grid=None).learn(keys, np.eye(8)[labels])
+    rows = memory.statistics.sampled_rows()
+    classes = GaussianClasses.from_moments(memory.moments, rows)
+    solved, left_out = classes.solve(Metric(1.0, 0.5, 1.0)), classes.left_out(rows)
+    expected = left_out.scores(solved)
+    parts = [part.scores(solved) for part in left_out.split(5)]  # fewer rows than classes
+    np.testing.assert_allclose(np.concatenate(parts), expected, rtol=1e-9, atol=1e-9)
+    rough = left_out.scores(solved, np.float32)
+    assert rough.dtype == np.float32
+    np.testing.assert_allclose(rough, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_float32_is_used_only_while_it_tells_classes_apart(rng):
+    keys, labels = gaussian_rows(rng)
+    precisions = []
+    for distance in (1.0, 1e4):
+        far = keys + distance * np.eye(3, 6)[labels]
+        memory = AssociativeMemory(grid=None).learn(far, np.eye(3)[labels])
+        classes = GaussianClasses.from_moments(memory.moments)
+        precisions.append(classes.solve(Metric(1.0, 0.1, 1.0)).precision)
+    assert precisions == [np.float32, np.float64]
+
+
 def test_values_that_are_no_classes_are_refused(rng):
     memory = AssociativeMemory(Discriminant()).learn(rng.random((9, 3)), rng.random((9, 2)))
     with pytest.raises(ValueError, match="needs classes as values"):
