@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.linalg.blas import dgemm, dgemv, dsyrk
+from scipy.sparse import csr_array
 
 from faast._utils.arrays import FloatArray
 from faast.core.gram import Gram, WaitingRows
@@ -182,12 +183,14 @@ def add_cross(cross: FloatArray, keys: FloatArray, values: FloatArray, exact: bo
     Sums of integers are the same either way.
     """
     n_columns = values.shape[1]
-    rows, columns = np.nonzero(values) if exact and n_columns >= MANY_COLUMNS else ((), ())
-    if not len(rows) or len(rows) * MANY_COLUMNS > values.size:
+    filled = np.flatnonzero(values != 0.0) if exact and n_columns >= MANY_COLUMNS else ()
+    if not len(filled) or len(filled) * MANY_COLUMNS > values.size:
         dgemm(1.0, values.T, keys.T, beta=1.0, c=cross.T, trans_b=1, overwrite_c=1)
         return
+    rows, columns = np.divmod(filled, n_columns)
     order = np.argsort(columns, kind="stable")
     rows, columns = rows[order], columns[order]
     starts = np.flatnonzero(np.diff(columns, prepend=-1))
-    products = keys[rows] * values[rows, columns][:, None]
-    cross[:, columns[starts]] += np.add.reduceat(products, starts, axis=0).T
+    ends = np.append(starts, len(rows))
+    by_class = csr_array((values[rows, columns], rows, ends), shape=(len(starts), len(keys)))
+    cross[:, columns[starts]] += (by_class @ keys).T
