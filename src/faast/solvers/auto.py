@@ -310,7 +310,9 @@ def _add_up(
     scaled = list(zip(readers, scales[: len(readers)], strict=True))
     plain, *mapped = [r.solved.weights().scale(scale) for r, scale in scaled]
     weights = replace(plain, bias=plain.bias + log_priors)
-    scores = sum(r.scores * r.scores.dtype.type(scale) for r, scale in scaled)
+    scores = readers[0].scores * readers[0].scores.dtype.type(scales[0])
+    for reader, scale in scaled[1:]:
+        scores += reader.scores * reader.scores.dtype.type(scale)
     scores += log_priors.astype(scores.dtype)
     if zero_shot is not None:
         weights = replace(weights, matrix=weights.matrix + scales[-1] * zero_shot)
