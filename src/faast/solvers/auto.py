@@ -175,7 +175,7 @@ class _View:
 
     def leave_out(self, rows: RowArrays, solved: SolvedClasses) -> AnyArray:
         """Return centred scores (n, C) of learned rows, each left out."""
-        return _centred(self.classes.left_out(self.see(rows)).scores(solved, solved.precision))
+        return _centred(self.classes.left_out(self.see(rows)).scores(solved))
 
 
 class _Reader(NamedTuple):
