@@ -27,8 +27,7 @@ import psutil
 from benchmarks._lib.paths import results_folder
 from benchmarks._lib.report import one_thread, provenance, size, table
 from faast import FaastClassifier, TextClassifier
-from faast.core.grid import Grid
-from faast.core.random_features import random_features_on
+from faast.core.feature_rows import room_for
 from faast.data import open_rows
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import PARTITION_ROWS, Partition, split_batches
@@ -36,6 +35,7 @@ from faast.distributed.run import learn_partitions
 from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
 from faast.estimators.batches import encode_batches
+from faast.estimators.memory import SELECTION_ROWS
 
 WAYS = {"one process": 0, "Ray, 1 worker": 1, "Ray, 2 workers": 2, "Ray, 2, one killed": 2}
 CLASSES = 10
@@ -155,13 +155,14 @@ class Cost:
         return cls(n_features, learn, min(merges), len(pickle.dumps(partial, 5)))
 
     @property
-    def mapped_width(self) -> int:
-        return random_features_on(Grid(20), self.n_features).width
-
-    @property
     def predicted(self) -> int:
-        """Bytes of two Gram matrices: of the rows, and of their random features."""
-        return 8 * (self.n_features**2 + self.mapped_width**2)
+        """Bytes of the Gram matrix, of the sampled rows, and of those rounded for random features.
+
+        A rounded row has a byte a feature, and 20 for its class, weight and hash.
+        """
+        d = self.n_features
+        kept = min(PARTITION_ROWS, room_for(d))
+        return 8 * d**2 + SELECTION_ROWS * 4 * (d + CLASSES) + kept * (d + 20)
 
 
 def learned_part(rows: np.ndarray, labels: np.ndarray) -> PartialState:
@@ -211,15 +212,14 @@ def report(machine: list[list[object]], started: float, costs: list[Cost], repea
         "## What a part leaves",
         "",
         f"{PARTITION_ROWS:,} unit rows of d features in {CLASSES} classes, already encoded, one "
-        "thread. Bytes are what a worker sends; 8 (d² + w²) are those of the Gram matrices of the "
-        "rows and of their w random features. They do not grow with the rows.",
+        "thread. Bytes are what a worker sends; predicted are those of the Gram matrix, of the sampled "
+        "rows and of the rows rounded for random features. They do not grow with more rows.",
         "",
         *table(
-            ["d", "w", "learn, s", "merge two, s", "merge / learn", "sent", "8 (d² + w²)"],
+            ["d", "learn, s", "merge two, s", "merge / learn", "sent", "predicted"],
             [
                 [
                     cost.n_features,
-                    cost.mapped_width,
                     f"{cost.learn:.2f}",
                     f"{cost.merge:.2f}",
                     f"{cost.merge / cost.learn:.0%}",

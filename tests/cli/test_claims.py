@@ -46,7 +46,7 @@ def test_pngs_in_folders(tmp_path, facts):
 
 def test_learning_holds_no_more_for_a_longer_file(tmp_path):
     peaks = []
-    for n_rows in (40_000, 80_000):
+    for n_rows in (70_000, 140_000):  # past what is kept
         with (tmp_path / "long.csv").open("w") as file:
             file.write("text,label\n")
             file.writelines(f"row {i} of a long file,{i % 7}\n" for i in range(n_rows))

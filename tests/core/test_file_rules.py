@@ -7,7 +7,7 @@ import safetensors.numpy
 import faast
 from faast import FaastClassifier, ModelFileError, Moments
 from faast._utils.validation import Batch
-from faast.core.feature_moments import FeatureMoments
+from faast.core.feature_rows import FeatureRows
 from faast.core.persistence import METADATA_KEY, require_place, write_whole
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
@@ -82,64 +82,72 @@ def test_a_sample_has_the_count_of_its_moments():
         forge(sampled, {"rows.weights": heavy})
 
 
-# -- moments of random features ------------------------------------------------------------------
+# -- rows for random features --------------------------------------------------------------------
 
 
 @pytest.fixture
-def summed(monkeypatch):
-    """Statistics whose random features are summed, as after more rows than may wait."""
-    monkeypatch.setattr("faast.core.feature_moments.WAITING_ROWS", 20)
+def narrowed(monkeypatch):
+    """Statistics with rows in bytes, as after more rows than are kept whole."""
+    monkeypatch.setattr("faast.core.feature_rows.WHOLE_ROWS", 20)
     return learned(10, maps=True)
 
 
-def test_summed_random_features_come_back(summed):
-    assert summed.mapped.sums is not None
-    again = forge(summed)
-    assert again.mapped.moments == summed.mapped.moments
-    assert again.nbytes == summed.nbytes > summed.mapped.nbytes > 0
+def test_rows_for_random_features_come_back(narrowed):
+    assert not narrowed.mapped.is_whole
+    again = forge(narrowed)
+    for name, tensor in narrowed.mapped.to_state().tensors.items():
+        assert np.array_equal(again.mapped.to_state().tensors[name], tensor), name
+    assert again.nbytes == narrowed.nbytes > narrowed.mapped.nbytes > 0
 
 
-def test_random_features_are_of_the_same_rows(summed):
-    with pytest.raises(ValueError, match="moments of random features are missing"):
-        forge(summed, drop=["mapped"])
-    count = {"mapped.sums.count": summed.mapped.sums.to_state().tensors["count"] + 1}
-    with pytest.raises(ValueError, match="not of the same rows"):
-        forge(summed, count)
-    other = FeatureMoments(Moments(8, 2), None)
-    state = summed.mapped.to_state()
-    with pytest.raises(ValueError, match="do not fit the moments of their rows"):
-        FeatureMoments.from_state(state, other.like)
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("mapped.weights", lambda t: t + 1, "row count of the moments"),
+        ("mapped.values", lambda t: t + 9, "classes that are not those"),
+        ("mapped.keys", lambda t: t[:, 1:], "width of their moments"),
+        ("mapped.keys", lambda t: t.astype(np.float64), "are rounded if more than 20"),
+        ("mapped.hashes", lambda t: t[1:], "do not fit each other"),
+        ("mapped.hashes", lambda t: t.astype(np.int64), "do not fit each other"),
+    ],
+)
+def test_rows_for_random_features_are_of_the_same_rows(narrowed, name, change, message):
+    forged = np.ascontiguousarray(change(narrowed.to_state().tensors[name]))
+    with pytest.raises(ValueError, match=message):
+        forge(narrowed, {name: forged})
 
 
-def test_summed_random_features_learn_forget_and_merge_on(summed):
-    more = learned(10, maps=True, n_rows=24)
-    both = summed.merge(more)
-    assert both.mapped.moments == (summed.mapped.moments + more.mapped.moments)
-    assert both.unmerge(more).mapped.moments == summed.mapped.moments
-    decayed = summed.decay(0.5)
-    assert np.isclose(decayed.mapped.moments.count, 0.5 * summed.mapped.moments.count)
+def test_rows_for_random_features_are_needed(narrowed):
+    with pytest.raises(ValueError, match="rows for random features are missing"):
+        forge(narrowed, drop=["mapped"])
 
 
-def test_rows_that_were_never_learned_cannot_be_subtracted(summed):
-    few = FeatureMoments.from_rows(summed.moments, summed.rows)
+def test_the_sample_of_rows_is_not_rounded(narrowed):
+    rounded = {f"rows.{n}": t for n, t in narrowed.mapped.rows.limit(10).to_state().tensors.items()}
+    rounded["rows.values"] = narrowed.rows.values
+    with pytest.raises(ValueError, match="rounded to bytes"):
+        forge(narrowed, rounded)
+
+
+def test_rows_that_were_never_learned_cannot_be_taken(narrowed):
+    few = FeatureRows.of(narrowed.moments, narrowed.rows)
     with pytest.raises(ValueError, match="rows to forget were never all learned"):
-        few.unmerge(summed.mapped, summed.moments)
+        few.unmerge(narrowed.mapped, narrowed.moments)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda m: m[:, :2], "values and of|must have shape|cannot be added"),
-        (lambda m: m[:-1], "no random features of|must have shape"),
+        (lambda m: m[:-1], "do not fit random features"),
     ],
 )
 def test_weights_of_random_features_fit_their_queries(monkeypatch, change, message):
     monkeypatch.setattr("faast.solvers.auto.MAPPED_ROWS", 50)
     monkeypatch.setattr("faast.solvers.auto.MAPPED_ROWS_PER_CLASS", 10)
-    centres = unit_rows(3, 1)
-    y = np.arange(120) % 3
-    X = centres[y] + 0.1 * unit_rows(120)
-    weights = FaastClassifier().fit(X / np.linalg.norm(X, axis=1, keepdims=True), y).weights_
+    X = unit_rows(600)
+    y = np.digitize(X[:, 0] * X[:, 1], [-0.05, 0.05])
+    weights = FaastClassifier().fit(X, y).weights_
     assert weights.mapped is not None
     matrix = np.ascontiguousarray(change(weights.mapped.matrix))
     parts = {"mapped.matrix": matrix}

@@ -21,9 +21,10 @@ CHUNK = 100
 
 @pytest.fixture(autouse=True)
 def low_thresholds(monkeypatch):
-    monkeypatch.setattr("faast.core.feature_moments.WAITING_ROWS", 25)
+    monkeypatch.setattr("faast.core.feature_rows.WHOLE_ROWS", 25)
     monkeypatch.setattr("faast.solvers.auto.MAPPED_ROWS", 12)
     monkeypatch.setattr("faast.solvers.auto.MAPPED_ROWS_PER_CLASS", 2)
+    monkeypatch.setattr("faast.solvers.auto.EVIDENCE", -np.inf)
 
 
 class History:
@@ -122,8 +123,12 @@ class History:
             sample = model.statistics_.rows
             assert len(sample) <= self.capacity
             if model.statistics_.maps:
-                mapped = [one.statistics_.feature_moments().moments for one in (model, fresh)]
-                assert mapped[0] == mapped[1]
+                mine, theirs = (
+                    one.statistics_.feature_rows().narrowed().to_state().tensors
+                    for one in (model, fresh)
+                )
+                for name, tensor in mine.items():
+                    assert np.array_equal(tensor, theirs[name]), name
 
 
 class HistoryOfSets(History):

@@ -185,7 +185,7 @@ def assert_agrees(task, book):
 def held(request, monkeypatch):
     """Let models hold few rows, so that short histories have more."""
     if request.param == "two rows held":
-        monkeypatch.setattr("faast.core.feature_moments.WAITING_ROWS", 2)
+        monkeypatch.setattr("faast.core.feature_rows.WHOLE_ROWS", 2)
         for model in MODELS.values():
             monkeypatch.setitem(model.__init__.__kwdefaults__, "selection_rows", 2)
 

@@ -15,7 +15,7 @@ LABELS = ["fees", "card", "refund"]
 
 @pytest.fixture(autouse=True)
 def only_the_sample_is_held(monkeypatch):
-    monkeypatch.setattr("faast.core.feature_moments.WAITING_ROWS", 25)
+    monkeypatch.setattr("faast.core.feature_rows.WHOLE_ROWS", 25)
 
 
 def drawn(seed, n_rows=N_ROWS):

@@ -31,7 +31,7 @@ try:
 except ImportError:  # pragma: no cover - Windows: leftovers of killed writers stay
     fcntl = None  # type: ignore[assignment]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 METADATA_KEY = "faast"
 TEMPORARY_SUFFIX = ".faast-tmp"
 TEMPORARY_NAME_BYTES = len(f"..{'0' * 12}{TEMPORARY_SUFFIX}")
@@ -117,7 +117,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise ModelFileError(
             f"{path} has format version {version!r}, this library reads {FORMAT_VERSION}; "
             "load it with the library version that wrote it "
-            f"({metadata.get('library', 'unknown')})"
+            f"({metadata.get('library', 'unknown')}), or learn its rows anew"
         )
     if metadata.get("hash") != content_hash(tensors, metadata):
         raise ModelFileError(

@@ -139,10 +139,18 @@ class RowSample:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return self.keys.nbytes + self.values.nbytes + self.weights.nbytes
+        return sum(tensor.nbytes for tensor in self.to_state().tensors.values())
+
+    def samples(self, keys: AnyArray) -> AnyArray:
+        """Tell which learned rows are sampled, bool (n,), from their keys (n, d) in grid units."""
+        return self.complete | (hash_rows(keys) < np.uint64(self.threshold.hash))
 
     def merge(self, other: RowSample) -> RowSample:
         """Return the multiset union."""
+        for some, none in ((self, other), (other, self)):
+            covers = none.capacity >= some.capacity and none.threshold >= some.threshold
+            if covers and not len(none):
+                return some
         return RowSample(
             np.concatenate([self.keys, other.keys]),
             np.concatenate([self.values, other.values]),
@@ -184,21 +192,29 @@ class RowSample:
 
     def select_outputs(self, columns: AnyArray) -> RowSample:
         """Rearrange the columns of values; -1 stands for a column of zeros."""
-        values = select_columns(self.values, columns)
+        return self.with_values(select_columns(self.values, columns))
+
+    def sum_outputs(self, groups: AnyArray) -> RowSample:
+        """Add up columns of values; see `Moments.sum_outputs`."""
+        return self.with_values(sum_columns(self.values, groups))
+
+    def with_values(self, values: AnyArray) -> RowSample:
+        """Return the rows with other values, (n, ...); rows that become equal are one."""
         return RowSample(
             self.keys, values, self.weights, self.capacity, self.threshold, self.hashes
         )
 
-    def sum_outputs(self, groups: AnyArray) -> RowSample:
-        """Add up columns of values; see `Moments.sum_outputs`. Rows that become equal are one."""
-        values = sum_columns(self.values, groups)
+    def with_keys(self, keys: AnyArray) -> RowSample:
+        """Return the rows with other keys, (n, ...), under the hashes of their own."""
         return RowSample(
-            self.keys, values, self.weights, self.capacity, self.threshold, self.hashes
+            keys, self.values, self.weights, self.capacity, self.threshold, self.hashes
         )
 
     def to_state(self) -> State:
-        """Return the content to write."""
+        """Return the content to write, with the hashes if keys are rounded to bytes."""
         tensors = {"keys": self.keys, "values": self.values, "weights": self.weights}
+        if self.keys.dtype == np.int8:
+            tensors["hashes"] = self.hashes
         return State(tensors, {"capacity": self.capacity, "threshold": list(self.threshold)})
 
     @classmethod
@@ -211,13 +227,14 @@ class RowSample:
             If arrays do not fit each other, rows repeat, or rows lie beyond the threshold.
         """
         keys, values, weights = (state.tensors[name] for name in ("keys", "values", "weights"))
+        hashes = state.tensors["hashes"] if keys.dtype == np.int8 else None
         capacity, threshold = state.metadata["capacity"], state.metadata["threshold"]
-        if not _fit(keys, values, weights):
+        if not _fit(keys, values, weights, hashes):
             raise ValueError("keys, values and weights of a row sample do not fit each other")
         numbers = [capacity, *threshold] if isinstance(threshold, list) else []
         if len(numbers) != 3 or any(type(n) is not int or not 0 <= n < 2**64 for n in numbers):
             raise ValueError("a row sample needs a capacity and a threshold of two hashes")
-        sample = cls(keys, values, weights, capacity, Threshold(*threshold))
+        sample = cls(keys, values, weights, capacity, Threshold(*threshold), hashes)
         if len(sample) != len(keys):
             raise ValueError("a row sample holds equal rows, or rows beyond its threshold")
         return sample
@@ -321,13 +338,15 @@ def _enough(hashes: AnyArray, capacity: int) -> int:
     return int(np.searchsorted(hashes, hashes[last], side="right"))
 
 
-def _fit(keys: AnyArray, values: AnyArray, weights: FloatArray) -> bool:
+def _fit(keys: AnyArray, values: AnyArray, weights: FloatArray, hashes: AnyArray | None) -> bool:
     if not (keys.ndim == values.ndim == 2 and len(keys) == len(values) and weights.dtype == float):
         return False
     if weights.shape != keys.shape[:1] or not np.all(weights > ROUNDING):
         return False
+    if hashes is not None and (hashes.shape != weights.shape or hashes.dtype != np.uint64):
+        return False
     for rows in (keys, values):
-        if rows.dtype.name not in ("int32", "float64"):
+        if rows.dtype.name not in ("int8", "int32", "float64"):
             return False
         if (
             rows.dtype.kind == "i"
@@ -340,7 +359,7 @@ def _fit(keys: AnyArray, values: AnyArray, weights: FloatArray) -> bool:
 
 def _compact(rows: AnyArray) -> AnyArray:
     """Store grid rows as int32, other rows as they are."""
-    if rows.dtype == np.int32:
+    if rows.dtype in (np.int8, np.int32):
         return rows
     with np.errstate(invalid="ignore"):
         as_int = rows.astype(np.int32, copy=False)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import Batch
 from faast.core.blocks import GridBlock
-from faast.core.feature_moments import FeatureMoments
+from faast.core.feature_rows import FeatureRows, FeatureRowStage
 from faast.core.moments import Moments
-from faast.core.random_features import most_shifts
-from faast.core.sample import EVERY_ROW, RowArrays, RowSample, hash_rows
+from faast.core.random_features import most_columns
+from faast.core.sample import EVERY_ROW, NO_THRESHOLD, RowArrays, RowSample, hash_rows
 from faast.core.state import State
 from faast.core.sums import packed_bytes
 
@@ -27,11 +27,11 @@ class Statistics:
     moments : Moments
     rows : RowSample
         All rows while they fit, otherwise a sample.
-    mapped : FeatureMoments or None
-        Moments of random features. None if `maps` is False, and while all rows are kept, as these
-        can be mapped when needed.
+    mapped : FeatureRows or None
+        Rows for random features. None if `maps` is False, and while all rows are kept, which serve
+        for both.
     maps : bool
-        Whether moments of random features are kept once rows are too many to keep.
+        Whether rows for random features are kept beside the sample.
     thinned : bool
         Whether rows were forgotten that the sample could not replace. The sample is then smaller
         than one drawn from the remaining rows would be; the moments are exact all the same.
@@ -39,7 +39,7 @@ class Statistics:
 
     moments: Moments
     rows: RowSample
-    mapped: FeatureMoments | None
+    mapped: FeatureRows | None
     maps: bool
     thinned: bool = False
 
@@ -54,10 +54,10 @@ class Statistics:
         capacity : int
             Largest number of distinct rows to keep.
         maps : bool
-            Keep moments of random features too, if rows of this width are mapped at all.
+            Keep rows for random features too, if rows of this width are mapped at all.
         """
         rows = RowSample.empty(moments.n_features, moments.n_values, capacity)
-        can = capacity > 0 and moments.grid is not None and most_shifts(moments.n_features) > 0
+        can = capacity > 0 and moments.grid is not None and most_columns(moments.n_features) > 0
         return cls(moments, rows, None, maps and can)
 
     def sum_batches(self, batches: Iterable[Batch], *, forgetting: bool = False) -> Statistics:
@@ -86,16 +86,16 @@ class Statistics:
         moments = self.moments + other.moments
         mapped = None
         if self.maps and not rows.complete:
-            mapped = self.feature_moments().merge(other.feature_moments(), moments)
+            mapped = self.feature_rows().merge(other.feature_rows(), moments)
         thinned = self.thinned or other.thinned
         return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
 
     def unmerge(self, other: Statistics) -> Statistics:
         """Return the statistics without the rows of `other`.
 
-        While all rows are held (in the sample, or buffered by `FeatureMoments`), the result is the
-        same as if those rows had never been learned. Beyond that, the sample keeps its threshold
-        and so holds fewer rows than a new sample would.
+        While all rows are held (in the sample, or whole in `mapped`), the result is the same as if
+        those rows had never been learned. Beyond that, a sample keeps its threshold and so holds
+        fewer rows than a new one would.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Statistics:
         moments = self.moments.copy().unmerge(other.moments)
         mapped = self.mapped
         if mapped is not None:
-            mapped = mapped.unmerge(other.feature_moments(), moments)
+            mapped = mapped.unmerge(other.feature_rows(), moments)
             every_row = mapped.every_row()
             if every_row is not None:
                 rows = every_row.limit(rows.capacity)
@@ -130,16 +130,14 @@ class Statistics:
         is_filled = len(found.rows) >= len(self.rows) or found.rows.threshold < self.rows.threshold
         return replace(found, thinned=self.thinned) if is_filled else found
 
-    def feature_moments(self) -> FeatureMoments:
-        """Return the moments of random features; made from the rows while all are kept."""
-        if self.mapped is not None:
-            return self.mapped
-        return FeatureMoments.from_rows(self.moments, self.rows)
+    def feature_rows(self) -> FeatureRows:
+        """Return the rows for random features, which are those of the sample while it holds all."""
+        return self.mapped or FeatureRows.of(self.moments, self.rows)
 
     def decay(self, factor: float) -> Statistics:
         """Return the statistics with all weights multiplied by a factor in (0, 1]."""
-        mapped = None if self.mapped is None else self.mapped.decay(factor)
         moments = self.moments.copy().decay(factor)
+        mapped = None if self.mapped is None else self.mapped.decay(factor, moments)
         return replace(self, moments=moments, rows=self.rows.decay(factor), mapped=mapped)
 
     def select_outputs(self, columns: AnyArray) -> Statistics:
@@ -202,6 +200,8 @@ class Statistics:
         moments = Moments.from_state(state.part("moments"))
         rows = RowSample.from_state(state.part("rows"))
         rows.require_widths(moments.n_features, moments.n_values)
+        if rows.keys.dtype == np.int8:
+            raise ValueError("the sampled rows are rounded to bytes")
         if not moments.count and len(rows):
             if not rows.complete:
                 raise ValueError("moments are missing: the sample does not hold every row")
@@ -209,17 +209,13 @@ class Statistics:
         maps, thinned = state.metadata["maps"], state.metadata["thinned"]
         if not isinstance(maps, bool) or not isinstance(thinned, bool):
             raise ValueError(f"maps and thinned must be true or false, got {maps!r}, {thinned!r}")
-        weight = float(rows.weights.sum())
-        tolerance = 0.0 if moments.exact else 1e-6 * max(moments.count, 1.0)
-        if weight > moments.count + tolerance or (
-            rows.complete and abs(weight - moments.count) > tolerance
-        ):
-            raise ValueError("the sample does not have the row count of the moments")
+        _require_count(rows, moments)
         mapped = None
         if "mapped" in state.metadata:
-            mapped = FeatureMoments.from_state(state.part("mapped"), moments)
+            mapped = FeatureRows.from_state(state.part("mapped"), moments)
+            _require_count(mapped.rows, moments)
         if maps and mapped is None and not rows.complete:
-            raise ValueError("moments of random features are missing")
+            raise ValueError("rows for random features are missing")
         return cls(moments, rows, mapped, maps, thinned)
 
 
@@ -265,6 +261,16 @@ def balance(moments: Moments, rows: RowSample) -> tuple[Moments, RowSample]:
     return Moments.from_sums(sums, np.tril(gram)), reweighted
 
 
+def _require_count(rows: RowSample, moments: Moments) -> None:
+    """Raise ValueError if a sample has more rows than the moments, or not all where it should."""
+    weight = float(rows.weights.sum())
+    tolerance = 0.0 if moments.exact else 1e-6 * max(moments.count, 1.0)
+    if weight > moments.count + tolerance or (
+        rows.complete and abs(weight - moments.count) > tolerance
+    ):
+        raise ValueError("the sample does not have the row count of the moments")
+
+
 def _batch_of(rows: RowSample, like: Moments) -> Batch:
     """Return sampled rows as a batch in the caller's units."""
     weights = None if np.all(rows.weights == 1.0) else rows.weights
@@ -272,24 +278,26 @@ def _batch_of(rows: RowSample, like: Moments) -> Batch:
 
 
 class _Collector:
-    """Collects all rows of a stream while they fit; then a sample, and moments of features."""
+    """Collects all rows of a stream while they fit; then samples, of rows and for features."""
 
     def __init__(self, like: Statistics, capacity: int) -> None:
         shape = like.moments.n_features, like.moments.n_values
-        self._capacity, self._maps = capacity, like.maps
+        self._like, self._capacity, self._maps = like, capacity, like.maps
         self._kept = RowSample.empty(*shape, capacity, like.rows.threshold)
         self._samples = like.rows.capacity > 0
         self._staged: list[tuple[AnyArray, ...]] = []
         self._n_staged = 0
-        self._mapped: FeatureMoments | None = None
+        self._mapped: FeatureRowStage | None = None
 
     def visit(self, part: Moments, block: GridBlock) -> None:
         """Take a block of rows on the grid of `part`."""
-        if self._samples:
-            self._stage(block, np.float64 if part.grid is None else np.int32)
+        if not self._samples:
+            return
+        hashes = hash_rows(block.keys)
+        weights = np.ones(len(hashes)) if block.weights is None else block.weights
+        self._stage(block, weights, hashes, np.float64 if part.grid is None else np.int32)
         if self._maps and not self._kept.complete:
-            mapped = self._mapped or FeatureMoments(part)
-            self._mapped = mapped.add(block.keys, block.values, block.weights)
+            self._stage_for(part).add(block.keys, block.values, weights, hashes)
         if self._n_staged > self._capacity:
             self._settle(part)
 
@@ -298,16 +306,14 @@ class _Collector:
         self._settle(part)
         mapped = None
         if self._maps and not self._kept.complete:
-            mapped = self._mapped or FeatureMoments(part)
+            mapped = replace(self._stage_for(part).finish(), like=part)
         return Statistics(part, self._kept, mapped, self._maps)
 
-    def _stage(self, block: GridBlock, dtype: type) -> None:
-        hashes = hash_rows(block.keys)
+    def _stage(self, block: GridBlock, weights: FloatArray, hashes: AnyArray, dtype: type) -> None:
         below = np.flatnonzero(hashes <= np.uint64(self._kept.threshold.hash))
         keys: AnyArray = block.keys[below].astype(dtype)
         values: AnyArray = block.values[below].astype(dtype)
-        weights = np.ones(len(below)) if block.weights is None else block.weights[below]
-        self._staged.append((keys, values, weights, hashes[below]))
+        self._staged.append((keys, values, weights[below], hashes[below]))
         self._n_staged += len(below)
 
     def _settle(self, part: Moments) -> None:
@@ -319,4 +325,12 @@ class _Collector:
         self._kept = RowSample(keys, values, weights, self._capacity, held.threshold, hashes)
         if self._maps and held.complete and not self._kept.complete:
             # from the next block on, not all rows are held any more
-            self._mapped = FeatureMoments(part).add(keys, values, weights)
+            self._stage_for(part).add(keys, values, weights, hashes)
+
+    def _stage_for(self, part: Moments) -> FeatureRowStage:
+        if self._mapped is None:
+            known = self._like.mapped
+            threshold = NO_THRESHOLD if known is None else known.rows.threshold
+            every = self._capacity == EVERY_ROW
+            self._mapped = FeatureRowStage(FeatureRows.empty(part, threshold, every=every))
+        return self._mapped

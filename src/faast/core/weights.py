@@ -9,8 +9,8 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import as_rows, check_finite, to_numpy
-from faast.core.grid import BLOCK_ROWS, Grid
-from faast.core.random_features import RandomFeatures, most_shifts, projections, random_features_on
+from faast.core.grid import BLOCK_ROWS
+from faast.core.random_features import RandomFeatures
 from faast.core.state import Array, Range, Stored
 
 
@@ -20,38 +20,37 @@ class FeatureWeights(Stored):
 
     Attributes
     ----------
-    key_grid : Grid
-        Grid of the learned keys; queries are rounded to it before they are mapped.
+    features : RandomFeatures
+        Maps queries in units of its grid.
     matrix : ndarray of shape (width, m), float64
-        Applies to random features in grid units.
     bias : ndarray of shape (m,), float64
     """
 
-    key_grid: Grid
+    features: RandomFeatures
     matrix: Annotated[FloatArray, Array("width", "m")]
     bias: Annotated[FloatArray, Array("m")]
 
-    @classmethod
-    def from_units(cls, key_grid: Grid, n_features: int, weights: FastWeights) -> FeatureWeights:
-        """Convert weights that apply to random features in the caller's units."""
-        features = _features_read(weights.matrix, key_grid, n_features)
-        matrix = weights.matrix / features.per_unit[:, None]
-        return cls(key_grid, np.ascontiguousarray(matrix), weights.bias)
+    def map(self, rows: FloatArray) -> AnyArray:
+        """Return random features (n, width) of validated queries (n, d), float32."""
+        return self.features(self.features.grid.nearest(rows))
 
     def read(self, rows: FloatArray) -> FloatArray:
         """Return the values (n, m) of validated queries (n, d)."""
-        features = self.random_features(rows.shape[1])
         blocks = [
-            features(self.key_grid.nearest(rows[start : start + BLOCK_ROWS])) @ self.matrix
+            self.map(rows[start : start + BLOCK_ROWS]).astype(np.float64) @ self.matrix
             for start in range(0, len(rows), BLOCK_ROWS)
         ]
         if len(blocks) == 1:
             return blocks[0] + self.bias
         return np.concatenate([np.zeros((0, len(self.bias))), *blocks]) + self.bias
 
-    def random_features(self, n_features: int) -> RandomFeatures:
-        """Return the feature map that the weights belong to, for rows of this width."""
-        return _features_read(self.matrix, self.key_grid, n_features)
+    def validate(self) -> None:
+        """Raise ValueError if the matrix does not have the width of the random features."""
+        if len(self.matrix) != self.features.width:
+            raise ValueError(
+                f"weights of {len(self.matrix)} columns do not fit random features of "
+                f"{self.features.width} columns"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +126,8 @@ class FastWeights(Stored):
                 f"weights of {len(self.bias)} values cannot be added to weights of "
                 f"{len(mapped.bias)} values"
             )
-        d, width = len(self.matrix), len(mapped.matrix)
-        shifts, rest = divmod(width - d, projections(d))
-        if mapped.key_grid.bits is None or rest or not 0 < shifts <= most_shifts(d):
-            raise ValueError(f"rows of {d} columns have no random features of {width} columns")
-
-
-def _features_read(matrix: FloatArray, key_grid: Grid, n_features: int) -> RandomFeatures:
-    n_shifts = (len(matrix) - n_features) // projections(n_features)
-    return random_features_on(key_grid, n_features, n_shifts)
+        if len(mapped.features.centre) != len(self.matrix):
+            raise ValueError(
+                f"weights of {len(self.matrix)} columns cannot be added to weights of random "
+                f"features of {len(mapped.features.centre)} columns"
+            )

@@ -88,7 +88,7 @@ class ClassMemory(Stored):
     capacity : int
         Largest number of distinct rows to keep.
     maps : bool
-        Whether to keep moments of random features once rows are too many to keep.
+        Whether to keep rows for random features beside the sample; see `Statistics`.
     key_scale : float, ndarray of shape (d,), or None
         See `Moments`.
     statistics : Statistics or None

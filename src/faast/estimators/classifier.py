@@ -68,7 +68,7 @@ class FaastClassifier(CuratedClassifier):
         by default. "auto" ignores it and fits the share to the rows.
     selection_rows : int
         Rows kept to select settings; see `AssociativeMemory`. With "auto", up to 12,288 rows of at
-        most 1,024 features are kept as they are; beyond that, moments of their random features.
+        most 1,024 features are kept as they are, and more of them rounded for random features.
     key_scale : float or ndarray, optional
         Powers of two; see `Moments`. Set it if rows have norms above 2 and models are to be merged,
         or are to have the same bits in any order of rows.

@@ -12,7 +12,11 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.imports import import_optional
 from faast.core.grid import LARGEST_QUERY
 from faast.core.persistence import write_whole
-from faast.core.random_features import LARGEST_PROJECTION
+from faast.core.random_features import (
+    LARGEST_ENTRY,
+    LARGEST_PRODUCT,
+    narrow_per_unit,
+)
 from faast.core.weights import FastWeights, FeatureWeights
 from faast.estimators.head import Head
 
@@ -127,7 +131,7 @@ class _Graph:
         values = self.linear(rows, weights.matrix, weights.bias)
         if weights.mapped is None:
             return values
-        return self.add("Add", values, self.mapped(rows, weights.mapped, len(weights.matrix)))
+        return self.add("Add", values, self.mapped(rows, weights.mapped))
 
     def output(self, name: str, values: str, kind: str, shape: Shape) -> None:
         """Make values an output of the graph."""
@@ -152,21 +156,24 @@ class _Graph:
         """Compute rows @ matrix + bias."""
         return self.add("Gemm", rows, self.constant(matrix), self.constant(bias))
 
-    def mapped(self, rows: str, weights: FeatureWeights, n_features: int) -> str:
+    def mapped(self, rows: str, weights: FeatureWeights) -> str:
         """Apply weights to random features, rounding and clipping as `RandomFeatures` does."""
-        features = weights.random_features(n_features)
-        per_unit = self.constant(np.asarray(weights.key_grid.per_unit, np.float64))
-        units = self.add("Round", self.clip(self.add("Mul", rows, per_unit), LARGEST_QUERY))
-        signs = self.cast(self.constant(features.signs.astype(np.int8)), "DOUBLE")
-        per_row_unit = self.constant(np.float64(features.per_row_unit))
-        z = self.add("Mul", self.add("MatMul", units, signs), per_row_unit)
-        z = self.clip(self.add("Round", z), LARGEST_PROJECTION)
-        parts = [units]
-        places = np.arange(features.signs.shape[1])
-        for shift in range(1, features.n_shifts + 1):
-            turned = self.add("Gather", z, self.constant(np.roll(places, -shift).copy()), axis=1)
-            parts.append(self.add("Mul", z, turned))
-        return self.linear(self.add("Concat", *parts, axis=1), weights.matrix, weights.bias)
+        features = weights.features
+        units = self.scaled(rows, features.grid.per_unit, LARGEST_QUERY)
+        narrow = self.scaled(units, narrow_per_unit(features.grid), LARGEST_ENTRY)
+        centred = self.add("Sub", narrow, self.constant(features.centre.astype(np.float64)))
+        directions = self.cast(self.constant(features.directions), "DOUBLE")
+        sums = self.add("MatMul", centred, directions)
+        z = self.scaled(sums, 2.0**-features.halvings, LARGEST_PRODUCT)
+        pairs = [self.add("Gather", z, self.constant(p), axis=1) for p in features.factors()]
+        products = self.scaled(self.add("Mul", *pairs), 1 / features.product_step, LARGEST_PRODUCT)
+        mapped = self.add("Concat", centred, products, axis=1)
+        return self.linear(mapped, weights.matrix, weights.bias)
+
+    def scaled(self, values: str, factor: float | FloatArray, limit: float) -> str:
+        """Multiply, round to integers, and clip to -limit..limit."""
+        scaled = self.add("Mul", values, self.constant(np.asarray(factor, np.float64)))
+        return self.clip(self.add("Round", scaled), limit)
 
     def clip(self, values: str, limit: float) -> str:
         """Clip to -limit..limit."""

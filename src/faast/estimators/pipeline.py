@@ -44,7 +44,7 @@ class EncoderTransformer(TransformerMixin, BaseEstimator):
 
 
 class RandomFeatureTransformer(TransformerMixin, BaseEstimator):
-    """Transformer that appends random features, in grid units, to the columns of rows.
+    """Transformer that appends random features to the columns of rows.
 
     Parameters
     ----------
@@ -62,8 +62,7 @@ class RandomFeatureTransformer(TransformerMixin, BaseEstimator):
     def transform(self, X: AnyArray) -> FloatArray:
         """Append random features: (n, d) to (n, d + width), float64."""
         check_finite(X, "X")
-        features = self.weights.random_features(X.shape[1])
-        return np.concatenate([X, features(self.weights.key_grid.nearest(X))], axis=1)
+        return np.concatenate([X, self.weights.map(X)], axis=1, dtype=np.float64)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

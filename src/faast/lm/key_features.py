@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from faast.core.random_features import most_shifts, projections, signs
+from faast.core.random_features import MOST_FEATURES, signs
 from faast.lm.exceptions import UnsupportedModelError
+
+MOST_KEYS = 3584
+"""Most coordinates of a key but for the constant; the memory grows with their square."""
 
 FEATURE_SCALE = 0.1
 """Size of random features against the row's own coordinates, since damping is relative to the mean
@@ -38,13 +41,13 @@ class KeyFeatures:
     """
 
     def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
-        self._n_shifts = most_shifts(width)
-        if not self._n_shifts:
+        if width > MOST_FEATURES:
             raise UnsupportedModelError(
                 f"rows of {width} numbers are too wide for random features; use "
                 "random_features=False"
             )
-        n_projections = projections(width)
+        n_projections = min(512, 2 * width)
+        self._n_shifts = min(6, (MOST_KEYS - width) // n_projections, n_projections // 2)
         self._signs = torch.from_numpy(signs(width, n_projections)).float().to(device)
         self.n_keys = width + 1 + self._n_shifts * n_projections
 

@@ -18,7 +18,10 @@ Where rows may have several labels, ridge scores each of them; see `faast.solver
 
    Columns of tables with units (see `is_table`) and of random features are divided by their
    estimated standard deviation (`standard_deviations`).
-2. Random features: with more than `MAPPED_ROWS` rows and `MAPPED_ROWS_PER_CLASS` per class.
+2. Random features: with more than `MAPPED_ROWS` rows and `MAPPED_ROWS_PER_CLASS` per class, if
+   those of a few thousand rows lower the leave-one-out loss of the sampled rows as BIC demands.
+   Both sets of rows are chosen by hash, so this depends on what was learned and not on its order.
+   Where classes are linear no more is mapped or summed.
 3. Inverse temperatures: `fit_inverse_temperatures`. At one shot the row scores get the slope
    expected for a new row, rho V / v with V and v the mean squares of own and other scores.
 4. Class embeddings: scores xᵀ(e_c - mean e). At one shot only these are scores of unlearned rows;
@@ -32,14 +35,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.blocks import row_blocks
+from faast.core.feature_rows import FeatureRows
 from faast.core.moments import Moments
-from faast.core.random_features import random_features_on, shifts_for
+from faast.core.random_features import RandomFeatures
 from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights, FeatureWeights
@@ -81,6 +86,13 @@ CALIBRATION_SCORES = 2**20
 MAPPED_ROWS = 1024
 MAPPED_ROWS_PER_CLASS = 32
 """With fewer rows, or fewer per class, random features cost more time than they gain accuracy."""
+
+FEATURE_TRIAL_ROWS = 4096
+"""Random features of this many rows, those of the lowest hashes, tell whether more are worth it."""
+
+EVIDENCE = 1.0
+"""How often log n a trial of random features must lower the loss: by BIC, the price of two
+parameters."""
 
 STEP = 0.5
 EPSILON = float(np.finfo(np.float64).eps)
@@ -129,12 +141,12 @@ class Auto(Solver):
             readers, scales = _one_shot(plain, rows, log_priors, zero_shot)
             scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
         else:
-            views = [plain]
+            readers = [_read_best(plain, rows.weights, log_priors)]
             per_class = moments.count / np.count_nonzero(counts)
             enough = moments.count > MAPPED_ROWS and per_class > MAPPED_ROWS_PER_CLASS
             if statistics.maps and enough:
-                views.append(_mapped_view(statistics, rows, prior.balanced))
-            readers, scales = _by_leaving_out(views, rows, log_priors, zero_shot)
+                readers += _read_features(statistics, rows, readers[0], log_priors, prior.balanced)
+            scales, _ = _fit_scales(readers, rows, log_priors, zero_shot)
             scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
             scored = _take_steps(scored, plain, rows)
         return Solution(scored.weights, lambda: scored.loo_scores, scored.leave_out)
@@ -156,6 +168,7 @@ class _View:
     left_out: ClassesLeftOut
     see: Callable[[RowArrays], RowArrays]
     """Maps rows to those of this view."""
+    features: RandomFeatures | None = None
 
     @classmethod
     def of(
@@ -166,12 +179,25 @@ class _View:
         scale: FloatArray | None,
         balanced: bool,
         see: Callable[[RowArrays], RowArrays] = lambda rows: rows,
+        features: RandomFeatures | None = None,
+        *,
+        single: bool = False,
     ) -> _View:
         """Summarise moments and prepare leave-one-out scores of the sampled rows."""
         rows = see(rows)
         every_row = rows if statistics.rows.complete else None
-        classes = GaussianClasses.from_moments(moments, every_row, scale=scale, balanced=balanced)
-        return cls(classes, classes.left_out(rows), see)
+        classes = GaussianClasses.from_moments(
+            moments, every_row, scale=scale, balanced=balanced, single=single
+        )
+        return cls(classes, classes.left_out(rows), see, features)
+
+    @cached_property
+    def unit(self) -> float:
+        """What strengths are multiples of: μ, or a number above 0 if there is no scatter."""
+        classes = self.classes
+        # there is none within classes if all rows of each class are equal
+        spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.trace
+        return max(classes.trace / classes.degrees, 1e-12 * spread, TINY)
 
     def leave_out(self, rows: RowArrays, solved: SolvedClasses) -> AnyArray:
         """Return centred scores (n, C) of learned rows, each left out."""
@@ -188,32 +214,58 @@ class _Reader(NamedTuple):
     """First guess of the factor on the scores."""
 
 
-def _mapped_view(statistics: Statistics, rows: RowArrays, balanced: bool) -> _View:
-    """Return the view of as many random features as the number of rows allows."""
-    moments = statistics.moments
-    n_shifts = shifts_for(moments.count, moments.n_features)
-    mapped = statistics.feature_moments().first_shifts(n_shifts)
-    features = random_features_on(moments.key_grid, moments.n_features, n_shifts)
+def _read_features(
+    statistics: Statistics,
+    rows: RowArrays,
+    plain: _Reader,
+    log_priors: FloatArray,
+    balanced: bool,
+) -> list[_Reader]:
+    """Return a discriminant of random features, unless a trial finds the classes linear."""
+    learned = statistics.feature_rows()
+    view = _mapped_view(statistics, learned.first(FEATURE_TRIAL_ROWS), rows, balanced)
+    solved = view.classes.solve(Metric(1.0, view.unit, PSEUDO_ROWS))
+    scores = _centred(view.left_out.scores(solved, solved.precision))
+    guess = initial_inverse_temperature(scores, view.left_out.codes, rows.weights)
+    trial = _Reader(view, solved, scores, guess)
+    (_, without), (_, loss) = (
+        _fit_scales(readers, rows, log_priors, None) for readers in ([plain], [plain, trial])
+    )
+    if without - loss < EVIDENCE * np.log(len(rows.keys)):
+        return []
+    if len(learned.rows) > FEATURE_TRIAL_ROWS:
+        view = _mapped_view(statistics, learned, rows, balanced)
+    return [_read_best(view, rows.weights, log_priors)]
+
+
+def _mapped_view(
+    statistics: Statistics, learned: FeatureRows, rows: RowArrays, balanced: bool
+) -> _View:
+    """Return the view of as many random features as the number of learned rows allows."""
+    features, mapped = learned.sum_features()
+    single = not statistics.rows.complete or len(rows.keys) >= features.width
+    dtype = np.float32 if single else np.float64
 
     def see(rows: RowArrays) -> RowArrays:
-        keys, _ = mapped.from_grid(features(moments.key_grid.rounded(rows.keys)), rows.values)
-        return rows._replace(keys=keys)
+        units = features.grid.rounded(rows.keys)
+        weights = np.where(learned.rows.samples(units), rows.weights, 0.0)
+        return RowArrays(features(units).astype(dtype, copy=False), rows.values, weights)
 
-    return _View.of(mapped, statistics, rows, standard_deviations(mapped), balanced, see)
+    scale = standard_deviations(mapped)
+    return _View.of(mapped, statistics, rows, scale, balanced, see, features, single=single)
 
 
-def _by_leaving_out(
-    views: list[_View], rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
-) -> tuple[list[_Reader], FloatArray]:
-    """Choose the strength in each view, then all scales, by the leave-one-out loss."""
-    readers = [_read_best(view, rows.weights, log_priors) for view in views]
-    left_out = views[0].left_out
+def _fit_scales(
+    readers: list[_Reader], rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
+) -> tuple[FloatArray, float]:
+    """Return the scales of smallest leave-one-out loss, of class embeddings last, and that loss."""
+    left_out = readers[0].view.left_out
     some = slice(max(CALIBRATION_SCORES // len(log_priors), TRIAL_ROWS))
     can = np.flatnonzero(left_out.leavable[some])
     codes, weights = left_out.codes[can], rows.weights[can]
     given = [reader.scores[can] for reader in readers]
     sources = [ScoreSource(s, initial_inverse_temperature(s, codes, weights)) for s in given]
-    guesses = [r.scale / source.expected for r, source in zip(readers, sources, strict=True)]
+    guesses = [reader.scale for reader in readers]
     if zero_shot is not None:
         scores = rows.keys[can] @ zero_shot
         expected = initial_inverse_temperature(scores, codes, weights, vouched=True)
@@ -222,8 +274,7 @@ def _by_leaving_out(
     start = np.log(
         [guess / source.expected for guess, source in zip(guesses, sources, strict=True)]
     )
-    scales, _ = fit_inverse_temperatures(sources, log_priors, codes, weights, start)
-    return readers, scales
+    return fit_inverse_temperatures(sources, log_priors, codes, weights, start)
 
 
 def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Reader:
@@ -235,15 +286,12 @@ def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Rea
     can = trial.leavable
     codes, tried_weights = trial.codes[can], weights[: len(can)][can]
     share = tried_weights.sum() / max(weights[view.left_out.leavable].sum(), TINY)
-    # there is no scatter within classes if all rows of each class are equal
-    spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.trace
-    unit = max(classes.trace / classes.degrees, 1e-12 * spread, TINY)
     tried: dict[int, _Reader] = {}
     last = np.zeros(1)
 
     def loss(index: int) -> float:
         nonlocal last
-        solved = classes.solve(Metric(1.0, STRENGTHS[index] * unit, PSEUDO_ROWS))
+        solved = classes.solve(Metric(1.0, STRENGTHS[index] * view.unit, PSEUDO_ROWS))
         every = _centred(trial.scores(solved, solved.precision))
         scores = every if can.all() else every[can]
         source = ScoreSource(scores, initial_inverse_temperature(scores, codes, tried_weights))
@@ -323,8 +371,9 @@ def _add_up(
         return found if zero_shot is None else found + scales[-1] * (left.keys @ zero_shot)
 
     if mapped:
-        grid, n_features = statistics.moments.key_grid, len(weights.matrix)
-        weights = replace(weights, mapped=FeatureWeights.from_units(grid, n_features, mapped[0]))
+        features, matrix = readers[-1].view.features, mapped[0].matrix.astype(np.float64)
+        assert features is not None
+        weights = replace(weights, mapped=FeatureWeights(features, matrix, mapped[0].bias))
     return _Scored(weights, scores, leave_out)
 
 

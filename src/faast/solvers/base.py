@@ -86,7 +86,7 @@ class Solver(ABC):
     """Base class of solvers; a subclass is a frozen dataclass of its settings."""
 
     maps_features: ClassVar[bool] = False
-    """Whether `fit_classes` uses random features; their moments are then kept beside the rows."""
+    """Whether `fit_classes` uses random features; more rows are then kept for them."""
 
     @abstractmethod
     def fit(self, statistics: Statistics) -> Solution:

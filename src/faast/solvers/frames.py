@@ -25,7 +25,7 @@ class Frame:
 
     def coordinates(self, keys: FloatArray) -> FloatArray:
         """Return the coordinates (n, r) of rows (n, d)."""
-        rows = keys - self.centre
+        rows = np.subtract(keys, self.centre, dtype=keys.dtype, casting="same_kind")
         rows /= self.scale
         return rows
 

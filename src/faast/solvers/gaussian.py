@@ -47,7 +47,7 @@ class GaussianClasses:
         Rows, or the sum of their weights.
     frame : Frame
         Centres rows and divides columns by their scale.
-    scatter : ndarray of shape (r, r)
+    scatter : ndarray of shape (r, r), float64 or float32
         S.
     means : ndarray of shape (C, r)
         Class means; zero for a class without rows.
@@ -68,6 +68,7 @@ class GaussianClasses:
         *,
         scale: FloatArray | None = None,
         balanced: bool = False,
+        single: bool = False,
     ) -> GaussianClasses:
         """Summarise moments whose values are classes.
 
@@ -81,6 +82,8 @@ class GaussianClasses:
             Divide columns by it; 1 by default.
         balanced : bool
             Centre at the mean of the class means, as if all classes had equally many rows.
+        single : bool
+            Factorise and solve in float32, in half the time.
 
         Raises
         ------
@@ -125,6 +128,7 @@ class GaussianClasses:
         frame = Frame(centre, scale)
         means = frame.coordinates(means)
         means[~seen] = 0.0
+        scatter = scatter.astype(np.float32) if single else scatter
         return cls(counts, frame, scatter, means, one_shot)
 
     @property
