@@ -236,9 +236,11 @@ def test_a_plain_pipeline_answers_alike(model, classes):
 
 
 def test_a_pipeline_maps_features_where_the_classifier_does():
-    texts = [f"{word} number {i}" for i in range(520) for word in ("card", "money")]
+    kinds = [(card, thing) for card in ("my", "your") for thing in ("card", "money")]
+    texts = [f"{card} {i} {thing}" for i in range(300) for card, thing in kinds]
+    labels = [(card == "my") == (thing == "card") for card, thing in kinds] * 300  # no word tells
     encoder = load_encoder("hashing", n_features=64)
-    model = TextClassifier(encoder).partial_fit(texts, [text.split()[0] for text in texts])
+    model = TextClassifier(encoder).partial_fit(texts, labels)
     pipeline = model.to_pipeline()
     assert list(pipeline.named_steps) == ["encoder", "random_features", "head"]
     asked = ["my card", "no money", "money card"]
