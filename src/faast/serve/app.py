@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
-from faast._version import __version__
 from faast.serve.access.limits import RATE
-from faast.serve.access.scopes import SCOPES, authorize
+from faast.serve.access.scopes import SCOPES
 from faast.serve.access.tokens import TokenFile
-from faast.serve.document import Application
+from faast.serve.application import Application
 from faast.serve.guard import LOOPBACK
 from faast.serve.jobs.jobs import Jobs
 from faast.serve.metrics import Metrics
@@ -116,13 +115,8 @@ def create_app(
 
     app = Application(
         title="faast",
-        version=__version__,
         description="Teach tasks labelled texts, correct and forget them exactly, and ask.",
-        docs_url=None,  # they load scripts from another site
-        redoc_url=None,
-        redirect_slashes=False,  # an address with a slash too many names nothing
         lifespan=lifespan,
-        dependencies=[Depends(authorize)],
     )
     app.state.folder = served
     app.state.jobs = running

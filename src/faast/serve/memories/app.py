@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
-from faast._version import __version__
 from faast.serve.access.limits import RATE
-from faast.serve.access.scopes import authorize
 from faast.serve.access.tokens import TokenFile
-from faast.serve.document import Application
+from faast.serve.application import Application
 from faast.serve.guard import LOOPBACK
 from faast.serve.memories.backbone import ServedBackbone
 from faast.serve.memories.engine import Engine
@@ -85,13 +83,8 @@ def create_memory_app(
 
     app = Application(
         title="faast memories",
-        version=__version__,
         description="Let memories of a language model read texts, and generate with them.",
-        docs_url=None,  # they load scripts from another site
-        redoc_url=None,
-        redirect_slashes=False,  # an address with a slash too many names nothing
         lifespan=lifespan,
-        dependencies=[Depends(authorize)],
     )
     app.state.folder = served
     app.state.engine = engine
