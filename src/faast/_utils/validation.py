@@ -9,6 +9,9 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
 
+ONE_THREAD_DOT = 8_192
+"""BLAS sums the products of more numbers in threads, for which a process that forks waits."""
+
 
 class Batch(NamedTuple):
     """Rows that were passed together; validated, not yet converted to NumPy.
@@ -94,8 +97,9 @@ def check_finite(rows: AnyArray, name: str) -> None:
     """
     if rows.dtype.kind != "f":
         return
-    if rows.dtype.char in "fd" and rows.flags.c_contiguous and np.isfinite(np.vdot(rows, rows)):
-        return  # a fast pass; squares that overflow are looked at again
+    is_small = rows.size <= ONE_THREAD_DOT and rows.dtype.char in "fd" and rows.flags.c_contiguous
+    if is_small and np.isfinite(np.vdot(rows, rows)):
+        return  # squares that overflow are looked at again
     with np.errstate(invalid="ignore", over="ignore"):
         if np.isfinite(rows.sum(dtype=np.float64)):
             return
