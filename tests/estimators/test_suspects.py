@@ -80,7 +80,7 @@ def test_leaving_nothing_out_is_predicting(solver, class_weight, embeddings):
     scores = model._rule().solution(model.learned_).leave_out(nothing)
     expected = model._head().score(keys)
     centred = [part - part.mean(axis=1, keepdims=True) for part in (scores, expected)]
-    np.testing.assert_allclose(*centred, atol=5e-5)
+    np.testing.assert_allclose(*centred, atol=2e-4)
 
 
 @pytest.mark.parametrize("solver", ["auto", Ridge(0.1)], ids=str)
@@ -214,6 +214,18 @@ def test_relabelling_is_learning_the_right_label_at_once(data):
         assert equal_states(model, again)
     else:  # equal rows fell together, and the sample was not full any more
         assert model.statistics_.moments == again.statistics_.moments
+
+
+def test_rows_that_fall_together_leave_their_places_to_others():
+    angles = np.array([4.4, 0.25, 6.1, 4.4, 2.3, 3.9])
+    rows = np.column_stack([np.cos(angles), np.sin(angles)])
+    labels = np.array([0, 1, 1, 1, 1, 0])
+    settings_ = {"selection_rows": 2, "key_scale": 1.0}
+    model = FaastClassifier(**settings_).fit(rows, labels)
+    model.relabel(rows[:4], labels[:4], np.zeros(4, int))
+    again = FaastClassifier(**settings_).fit(rows, np.where(np.arange(6) < 4, 0, labels))
+    assert model.is_exact_
+    assert equal_states(model, again)
 
 
 @pytest.mark.parametrize("solver", ["auto", Ridge(0.1)], ids=str)  # rows wait; rows are summed

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
 
-from faast.cli.serve.start import CONNECTIONS
+from faast.cli._listening import CONNECTIONS
 from faast.serve import fields
 from faast.serve.access import limits
 from faast.serve.access.tokens import TokenFile

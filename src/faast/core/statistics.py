@@ -107,13 +107,9 @@ class Statistics:
         mapped = self.mapped
         if mapped is not None:
             mapped = mapped.unmerge(other.feature_rows(), moments)
-            every_row = mapped.every_row()
-            if every_row is not None:
-                rows = every_row.limit(rows.capacity)
-                mapped = None if rows.complete else mapped
-                return replace(self, moments=moments, rows=rows, mapped=mapped)
         thinned = bool(moments.count) and not rows.complete and self.rows.capacity > 0
-        return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
+        found = replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
+        return found._sampled_again() or found
 
     def exchange(self, old: Statistics, new: Statistics) -> Statistics:
         """Return the statistics with rows replaced by rows of the same keys and other values.
@@ -127,8 +123,20 @@ class Statistics:
             As for `unmerge` of `old`, then `merge` of `new`.
         """
         found = self.unmerge(old).merge(new)
+        sampled_again = found._sampled_again()
+        if sampled_again is not None:
+            return sampled_again
         is_filled = len(found.rows) >= len(self.rows) or found.rows.threshold < self.rows.threshold
         return replace(found, thinned=self.thinned) if is_filled else found
+
+    def _sampled_again(self) -> Statistics | None:
+        """Return the statistics with a new sample of all rows, if all are kept whole."""
+        every_row = None if self.mapped is None else self.mapped.every_row()
+        if every_row is None:
+            return None
+        rows = every_row.limit(self.rows.capacity)
+        mapped = None if rows.complete else self.mapped
+        return replace(self, rows=rows, mapped=mapped, thinned=False)
 
     def feature_rows(self) -> FeatureRows:
         """Return the rows for random features, which are those of the sample while it holds all."""

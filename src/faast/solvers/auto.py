@@ -399,11 +399,19 @@ def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
             R = residuals[block]
             np.subtract(scores[block], scores[block].max(axis=1, keepdims=True), out=R)
             np.exp(R, out=R)
-            R /= np.einsum("ij->i", R)[:, None]
-            entropy += float(weights[block] @ (1.0 - np.einsum("ij,ij->i", R, R)))
-            R[np.arange(len(R)), codes[block]] -= 1.0
+            at = np.arange(len(R)), codes[block]
+            own, R[at] = R[at], 0.0
+            # 1 - p is the sum of the others: it keeps its digits where rows are certain
+            wrong = np.einsum("ij->i", R)
+            mass = own + wrong
+            R /= mass[:, None]
+            wrong /= mass
+            entropy += float(
+                weights[block] @ (wrong * (1.0 + own / mass) - np.einsum("ij,ij->i", R, R))
+            )
+            R[at] = -wrong
             R *= leavable[block, None]
-        entropy = max(entropy / total_weight, EPSILON)  # rounding if all rows are certain
+        entropy = max(entropy / total_weight, EPSILON)
         length = -STEP / max(float(energy @ weights) * entropy / n_classes, TINY)
         step = (weighted.T @ residuals) * np.float32(length)
         total += step
