@@ -33,21 +33,15 @@ Where rows may have several labels, ridge scores each of them; see `faast.solver
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.blocks import row_blocks
-from faast.core.feature_rows import FeatureRows
-from faast.core.moments import Moments
-from faast.core.random_features import RandomFeatures
+from faast._utils.arrays import FloatArray
 from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics
-from faast.core.weights import FastWeights, FeatureWeights
+from faast.core.weights import FeatureWeights
 from faast.solvers.base import ClassPrior, Solution, Solver
 from faast.solvers.calibration import (
     ScoreSource,
@@ -56,26 +50,21 @@ from faast.solvers.calibration import (
 )
 from faast.solvers.columns import is_table, standard_deviations
 from faast.solvers.gaussian import (
-    ClassesLeftOut,
-    GaussianClasses,
     Metric,
-    SolvedClasses,
     walk_downhill,
 )
+from faast.solvers.one_shot import read_one_shot
 from faast.solvers.ridge import Ridge
 from faast.solvers.several import LogOdds, take_half_steps
+from faast.solvers.steps import Scored, take_steps
 from faast.solvers.triangular import TINY
+from faast.solvers.views import Reader, View, centred, mapped_view
 
 STRENGTHS = 10.0 ** np.arange(-1.5, 1.6, 0.5)
 """Candidates for s, the floor of the metric in units of μ."""
 
 DECADE = np.log(10.0)
 PSEUDO_ROWS = 1.0
-ONE_SHOT_PSEUDO_ROWS = 2.0
-
-POOLING = 0.5
-"""Factor on row scores beside class embeddings at one shot, as their errors are dependent."""
-
 TRIAL_ROWS, TRIAL_SHARE, TRIAL_SCORES = 512, 4, 2**18
 """Strengths are compared on a quarter of the sampled rows and at least 512, those of the lowest
 hashes; with many classes on fewer, down to 128, so that few scores have to be computed."""
@@ -93,9 +82,6 @@ FEATURE_TRIAL_ROWS = 4096
 EVIDENCE = 1.0
 """How often log n a trial of random features must lower the loss: by BIC, the price of two
 parameters."""
-
-STEP = 0.5
-EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -128,7 +114,7 @@ class Auto(Solver):
         """
         moments, rows = statistics.moments, statistics.sampled_rows()
         deviations = standard_deviations(moments) if is_table(moments) else None
-        plain = _View.of(moments, statistics, rows, deviations, prior.balanced)
+        plain = View.of(moments, statistics, rows, deviations, prior.balanced)
         counts = plain.classes.counts
         if prior.balanced:
             equal = counts.sum() / np.count_nonzero(counts) / np.where(counts > 0, counts, np.inf)
@@ -138,7 +124,7 @@ class Auto(Solver):
         E = prior.embeddings
         zero_shot = None if E is None else (E - E.mean(axis=0)).T
         if plain.classes.one_shot:
-            readers, scales = _one_shot(plain, rows, log_priors, zero_shot)
+            readers, scales = read_one_shot(plain, rows, log_priors, zero_shot)
             scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
         else:
             readers = [_read_best(plain, rows.weights, log_priors)]
@@ -148,115 +134,36 @@ class Auto(Solver):
                 readers += _read_features(statistics, rows, readers[0], log_priors, prior.balanced)
             scales, _ = _fit_scales(readers, rows, log_priors, zero_shot)
             scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
-            scored = _take_steps(scored, plain, rows)
+            scored = take_steps(scored, plain, rows)
         return Solution(scored.weights, lambda: scored.loo_scores, scored.leave_out)
-
-
-class _Scored(NamedTuple):
-    """Weights, leave-one-out scores (n, C) of the sampled rows, and how to score other rows."""
-
-    weights: FastWeights
-    loo_scores: AnyArray
-    leave_out: Callable[[RowArrays], FloatArray]
-
-
-@dataclass(frozen=True, eq=False)
-class _View:
-    """Gaussian classes of rows, or of their random features, with leave-one-out scores."""
-
-    classes: GaussianClasses
-    left_out: ClassesLeftOut
-    see: Callable[[RowArrays], RowArrays]
-    """Maps rows to those of this view."""
-    features: RandomFeatures | None = None
-
-    @classmethod
-    def of(
-        cls,
-        moments: Moments,
-        statistics: Statistics,
-        rows: RowArrays,
-        scale: FloatArray | None,
-        balanced: bool,
-        see: Callable[[RowArrays], RowArrays] = lambda rows: rows,
-        features: RandomFeatures | None = None,
-        *,
-        single: bool = False,
-    ) -> _View:
-        """Summarise moments and prepare leave-one-out scores of the sampled rows."""
-        rows = see(rows)
-        every_row = rows if statistics.rows.complete else None
-        classes = GaussianClasses.from_moments(
-            moments, every_row, scale=scale, balanced=balanced, single=single
-        )
-        return cls(classes, classes.left_out(rows), see, features)
-
-    @cached_property
-    def unit(self) -> float:
-        """What strengths are multiples of: μ, or a number above 0 if there is no scatter."""
-        classes = self.classes
-        # there is none within classes if all rows of each class are equal
-        spread = float(classes.counts @ (classes.means**2).sum(axis=1)) + classes.trace
-        return max(classes.trace / classes.degrees, 1e-12 * spread, TINY)
-
-    def leave_out(self, rows: RowArrays, solved: SolvedClasses) -> AnyArray:
-        """Return centred scores (n, C) of learned rows, each left out."""
-        return _centred(self.classes.left_out(self.see(rows)).scores(solved))
-
-
-class _Reader(NamedTuple):
-    """A discriminant in one view, with its centred scores (n, C) of the left-out rows."""
-
-    view: _View
-    solved: SolvedClasses
-    scores: AnyArray
-    scale: float = 1.0
-    """First guess of the factor on the scores."""
 
 
 def _read_features(
     statistics: Statistics,
     rows: RowArrays,
-    plain: _Reader,
+    plain: Reader,
     log_priors: FloatArray,
     balanced: bool,
-) -> list[_Reader]:
+) -> list[Reader]:
     """Return a discriminant of random features, unless a trial finds the classes linear."""
     learned = statistics.feature_rows()
-    view = _mapped_view(statistics, learned.first(FEATURE_TRIAL_ROWS), rows, balanced)
+    view = mapped_view(statistics, learned.first(FEATURE_TRIAL_ROWS), rows, balanced)
     solved = view.classes.solve(Metric(1.0, view.unit, PSEUDO_ROWS))
-    scores = _centred(view.left_out.scores(solved, solved.precision))
+    scores = centred(view.left_out.scores(solved, solved.precision))
     guess = initial_inverse_temperature(scores, view.left_out.codes, rows.weights)
-    trial = _Reader(view, solved, scores, guess)
+    trial = Reader(view, solved, scores, guess)
     (_, without), (_, loss) = (
         _fit_scales(readers, rows, log_priors, None) for readers in ([plain], [plain, trial])
     )
     if without - loss < EVIDENCE * np.log(len(rows.keys)):
         return []
     if len(learned.rows) > FEATURE_TRIAL_ROWS:
-        view = _mapped_view(statistics, learned, rows, balanced)
+        view = mapped_view(statistics, learned, rows, balanced)
     return [_read_best(view, rows.weights, log_priors)]
 
 
-def _mapped_view(
-    statistics: Statistics, learned: FeatureRows, rows: RowArrays, balanced: bool
-) -> _View:
-    """Return the view of as many random features as the number of learned rows allows."""
-    features, mapped = learned.sum_features()
-    single = not statistics.rows.complete or len(rows.keys) >= features.width
-    dtype = np.float32 if single else np.float64
-
-    def see(rows: RowArrays) -> RowArrays:
-        units = features.grid.rounded(rows.keys)
-        weights = np.where(learned.rows.samples(units), rows.weights, 0.0)
-        return RowArrays(features(units).astype(dtype, copy=False), rows.values, weights)
-
-    scale = standard_deviations(mapped)
-    return _View.of(mapped, statistics, rows, scale, balanced, see, features, single=single)
-
-
 def _fit_scales(
-    readers: list[_Reader], rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
+    readers: list[Reader], rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
 ) -> tuple[FloatArray, float]:
     """Return the scales of smallest leave-one-out loss, of class embeddings last, and that loss."""
     left_out = readers[0].view.left_out
@@ -277,7 +184,7 @@ def _fit_scales(
     return fit_inverse_temperatures(sources, log_priors, codes, weights, start)
 
 
-def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Reader:
+def _read_best(view: View, weights: FloatArray, log_priors: FloatArray) -> Reader:
     """Choose the strength of smallest loss, with the scale fitted anew for each one tried."""
     classes, n_classes = view.classes, len(view.classes.counts)
     n_tried = max(TRIAL_ROWS, len(weights) // TRIAL_SHARE)
@@ -286,74 +193,33 @@ def _read_best(view: _View, weights: FloatArray, log_priors: FloatArray) -> _Rea
     can = trial.leavable
     codes, tried_weights = trial.codes[can], weights[: len(can)][can]
     share = tried_weights.sum() / max(weights[view.left_out.leavable].sum(), TINY)
-    tried: dict[int, _Reader] = {}
+    tried: dict[int, Reader] = {}
     last = np.zeros(1)
 
     def loss(index: int) -> float:
         nonlocal last
         solved = classes.solve(Metric(1.0, STRENGTHS[index] * view.unit, PSEUDO_ROWS))
-        every = _centred(trial.scores(solved, solved.precision))
+        every = centred(trial.scores(solved, solved.precision))
         scores = every if can.all() else every[can]
         source = ScoreSource(scores, initial_inverse_temperature(scores, codes, tried_weights))
         scales, value = fit_inverse_temperatures([source], log_priors, codes, tried_weights, last)
-        tried[index] = _Reader(view, solved, every, float(scales[0]))
+        tried[index] = Reader(view, solved, every, float(scales[0]))
         last = np.log(scales / source.expected)  # where the next strength starts
         return value + 0.5 * share * (np.log(STRENGTHS[index]) / DECADE) ** 2
 
     best = tried[walk_downhill(loss, len(STRENGTHS))]
-    others = _centred(rest.scores(best.solved, best.solved.precision))
+    others = centred(rest.scores(best.solved, best.solved.precision))
     return best._replace(scores=np.concatenate([best.scores, others]))
-
-
-def _centred(scores: AnyArray) -> AnyArray:
-    """Subtract the mean of each row from scores (n, C), in place."""
-    scores -= scores.mean(axis=1, keepdims=True)
-    return scores
-
-
-def _one_shot(
-    view: _View, rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
-) -> tuple[list[_Reader], FloatArray]:
-    """Use the fixed defaults, calibrated by class embeddings if there are any."""
-    largest = float(np.linalg.eigvalsh(view.classes.scatter).max(initial=0.0)) or 1.0
-    solved = view.classes.solve(Metric(1.0, largest, ONE_SHOT_PSEUDO_ROWS))
-    reader = _Reader(view, solved, _centred(view.left_out.scores(solved)))
-    slope = _unseen_slope(view, rows, solved)
-    if zero_shot is None:
-        return [reader], np.array([slope])
-    scores, codes = rows.keys @ zero_shot, view.left_out.codes
-    expected = initial_inverse_temperature(scores, codes, rows.weights, vouched=True)
-    source = ScoreSource(scores, expected)
-    fitted, _ = fit_inverse_temperatures([source], log_priors, codes, rows.weights)
-    return [reader], np.array([POOLING * slope * fitted[0] / source.expected, fitted[0]])
-
-
-def _unseen_slope(view: _View, rows: RowArrays, solved: SolvedClasses) -> float:
-    """Estimate the inverse temperature at one shot: mean own score over the variance of others.
-
-    A learned row z adds zzᵀ to the scatter, which reduces its own score. The score of a new row
-    would be zᵀ(A - zzᵀ)⁻¹z = D / (1 - D) with D = zᵀA⁻¹z.
-    """
-    own, others = view.left_out.self_products(solved)
-    n_classes, weights = others.shape[1], rows.weights
-    if n_classes < 2:
-        return 1.0
-    unseen = 1.0 / np.maximum(1.0 - own, 1e-6)
-    others = others * unseen[:, None]
-    others[np.arange(len(own)), view.left_out.codes] = 0.0
-    variance = float(weights @ (others**2).sum(axis=1)) / max(weights.sum() * (n_classes - 1), 1.0)
-    mean = float(weights @ (own * unseen) / weights.sum())
-    return mean / variance * (n_classes - 1) / n_classes if variance > 0 else 1.0
 
 
 def _add_up(
     statistics: Statistics,
     rows: RowArrays,
-    readers: list[_Reader],
+    readers: list[Reader],
     scales: FloatArray,
     log_priors: FloatArray,
     zero_shot: FloatArray | None,
-) -> _Scored:
+) -> Scored:
     """Sum the sources of scores, each multiplied by its scale."""
     scaled = list(zip(readers, scales[: len(readers)], strict=True))
     plain, *mapped = [r.solved.weights().scale(scale) for r, scale in scaled]
@@ -374,56 +240,4 @@ def _add_up(
         features, matrix = readers[-1].view.features, mapped[0].matrix.astype(np.float64)
         assert features is not None
         weights = replace(weights, mapped=FeatureWeights(features, matrix, mapped[0].bias))
-    return _Scored(weights, scores, leave_out)
-
-
-def _take_steps(scored: _Scored, view: _View, rows: RowArrays) -> _Scored:
-    """Take the half-steps along the gradient of the leave-one-out log-loss."""
-    classes, Z, weights = view.classes, view.left_out.coordinates, rows.weights
-    codes, leavable = view.left_out.codes, view.left_out.leavable
-    size = float(np.vdot(Z, Z))
-    if size < TINY:
-        return scored  # all rows are equal, and no step leads anywhere
-    unit = 2.0 ** round(0.5 * np.log2(size))  # changes no digit, and float32 does not overflow
-    rough = np.divide(Z, unit, dtype=np.float32, casting="same_kind")  # few digits tell a direction
-    energy = np.einsum("ij,ij->i", rough, rough).astype(np.float64)
-    weighted = rough * weights[:, None].astype(np.float32)
-    scores = scored.loo_scores.astype(np.float32)
-    n_classes, total_weight = len(classes.counts), max(float(weights.sum()), TINY)
-    total = np.zeros((rough.shape[1], n_classes))
-    rows_per_class = classes.counts.sum() / np.count_nonzero(classes.counts)
-    residuals = np.empty_like(scores)
-    for _ in range(int(np.log2(rows_per_class))):
-        entropy = 0.0
-        for block in row_blocks(*scores.shape):
-            R = residuals[block]
-            np.subtract(scores[block], scores[block].max(axis=1, keepdims=True), out=R)
-            np.exp(R, out=R)
-            at = np.arange(len(R)), codes[block]
-            own, R[at] = R[at], 0.0
-            # 1 - p is the sum of the others: it keeps its digits where rows are certain
-            wrong = np.einsum("ij->i", R)
-            mass = own + wrong
-            R /= mass[:, None]
-            wrong /= mass
-            entropy += float(
-                weights[block] @ (wrong * (1.0 + own / mass) - np.einsum("ij,ij->i", R, R))
-            )
-            R[at] = -wrong
-            R *= leavable[block, None]
-        entropy = max(entropy / total_weight, EPSILON)
-        length = -STEP / max(float(energy @ weights) * entropy / n_classes, TINY)
-        step = (weighted.T @ residuals) * np.float32(length)
-        total += step
-        scores += rough @ step
-        residuals *= (length * energy).astype(np.float32)[:, None]
-        scores -= residuals  # the row's own contribution
-    found, frame = scored.weights, classes.frame
-    total = (frame.lift(total.T) / (unit * frame.scale)).T
-    moved = replace(found, matrix=found.matrix + total, bias=found.bias - frame.centre @ total)
-
-    def leave_out(left: RowArrays) -> FloatArray:
-        """Move the scores of rows that contributed nothing to the steps."""
-        return scored.leave_out(left) + (left.keys - frame.centre) @ total
-
-    return _Scored(moved, scores, leave_out)
+    return Scored(weights, scores, leave_out)
