@@ -105,10 +105,6 @@ class FeatureRows:
         rows = self.rows
         return RowSample(rows.keys, one_hot, rows.weights, EVERY_ROW, hashes=rows.hashes)
 
-    def first(self, n_rows: int) -> FeatureRows:
-        """Return at most so many of the rows, those of the lowest hashes."""
-        return replace(self, rows=self.rows.limit(n_rows)) if len(self.rows) > n_rows else self
-
     def narrowed(self) -> FeatureRows:
         """Return the same rows rounded to bytes."""
         if not self.is_whole:

@@ -147,7 +147,9 @@ class RandomFeatures(Stored):
         mapped = np.empty((len(narrow), self.width), np.float32)
         mapped[:, :n_features] = narrow
         mapped[:, :n_features] -= self.centre
-        z = mapped[:, :n_features] @ self._single
+        # few products multiply the first projections only
+        n_used = min(self.width - n_features + 1, n_projections)
+        z = mapped[:, :n_features] @ self._single[:, :n_used]
         z *= np.float32(2.0**-self.halvings)
         np.rint(z, out=z)
         np.clip(z, -LARGEST_PRODUCT, LARGEST_PRODUCT, out=z)

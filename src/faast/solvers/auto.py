@@ -19,9 +19,8 @@ Where rows may have several labels, ridge scores each of them; see `faast.solver
    Columns of tables with units (see `is_table`) and of random features are divided by their
    estimated standard deviation (`standard_deviations`).
 2. Random features: with more than `MAPPED_ROWS` rows and `MAPPED_ROWS_PER_CLASS` per class, if
-   those of a few thousand rows lower the leave-one-out loss of the sampled rows as BIC demands.
-   Both sets of rows are chosen by hash, so this depends on what was learned and not on its order.
-   Where classes are linear no more is mapped or summed.
+   the leave-one-out residuals of the sampled rows depend on a few of them (see
+   `faast.solvers.score_test`). Where classes are linear nothing more is mapped or summed.
 3. Inverse temperatures: `fit_inverse_temperatures`. At one shot the row scores get the slope
    expected for a new row, rho V / v with V and v the mean squares of own and other scores.
 4. Class embeddings: scores xᵀ(e_c - mean e). At one shot only these are scores of unlearned rows;
@@ -55,6 +54,7 @@ from faast.solvers.gaussian import (
 )
 from faast.solvers.one_shot import read_one_shot
 from faast.solvers.ridge import Ridge
+from faast.solvers.score_test import products_score, residuals_of
 from faast.solvers.several import LogOdds, take_half_steps
 from faast.solvers.steps import Scored, take_steps
 from faast.solvers.triangular import TINY
@@ -76,12 +76,9 @@ MAPPED_ROWS = 1024
 MAPPED_ROWS_PER_CLASS = 32
 """With fewer rows, or fewer per class, random features cost more time than they gain accuracy."""
 
-FEATURE_TRIAL_ROWS = 4096
-"""Random features of this many rows, those of the lowest hashes, tell whether more are worth it."""
-
-EVIDENCE = 1.0
-"""How often log n a trial of random features must lower the loss: by BIC, the price of two
-parameters."""
+EVIDENCE = 2.5
+"""Standard deviations by which residuals must depend on random features. A lower bar costs time
+where classes are linear, a higher one accuracy where they are nearly so."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ class Auto(Solver):
             enough = moments.count > MAPPED_ROWS and per_class > MAPPED_ROWS_PER_CLASS
             if statistics.maps and enough:
                 readers += _read_features(statistics, rows, readers[0], log_priors, prior.balanced)
-            scales, _ = _fit_scales(readers, rows, log_priors, zero_shot)
+            scales = _fit_scales(readers, rows, log_priors, zero_shot)
             scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
             scored = take_steps(scored, plain, rows)
         return Solution(scored.weights, lambda: scored.loo_scores, scored.leave_out)
@@ -145,27 +142,21 @@ def _read_features(
     log_priors: FloatArray,
     balanced: bool,
 ) -> list[Reader]:
-    """Return a discriminant of random features, unless a trial finds the classes linear."""
-    learned = statistics.feature_rows()
-    view = mapped_view(statistics, learned.first(FEATURE_TRIAL_ROWS), rows, balanced)
-    solved = view.classes.solve(Metric(1.0, view.unit, PSEUDO_ROWS))
-    scores = centred(view.left_out.scores(solved, solved.precision))
-    guess = initial_inverse_temperature(scores, view.left_out.codes, rows.weights)
-    trial = Reader(view, solved, scores, guess)
-    (_, without), (_, loss) = (
-        _fit_scales(readers, rows, log_priors, None) for readers in ([plain], [plain, trial])
-    )
-    if without - loss < EVIDENCE * np.log(len(rows.keys)):
+    """Return a discriminant of random features, unless residuals find the classes linear."""
+    left_out, grid = plain.view.left_out, statistics.moments.key_grid
+    logits = plain.scores * plain.scores.dtype.type(plain.scale)
+    logits += log_priors.astype(logits.dtype)
+    residuals = residuals_of(logits, left_out.codes, rows.weights * left_out.leavable)
+    if products_score(statistics.rows, grid, residuals) < EVIDENCE:
         return []
-    if len(learned.rows) > FEATURE_TRIAL_ROWS:
-        view = mapped_view(statistics, learned, rows, balanced)
+    view = mapped_view(statistics, statistics.feature_rows(), rows, balanced)
     return [_read_best(view, rows.weights, log_priors)]
 
 
 def _fit_scales(
     readers: list[Reader], rows: RowArrays, log_priors: FloatArray, zero_shot: FloatArray | None
-) -> tuple[FloatArray, float]:
-    """Return the scales of smallest leave-one-out loss, of class embeddings last, and that loss."""
+) -> FloatArray:
+    """Return the scales of smallest leave-one-out loss, of class embeddings last."""
     left_out = readers[0].view.left_out
     some = slice(max(CALIBRATION_SCORES // len(log_priors), TRIAL_ROWS))
     can = np.flatnonzero(left_out.leavable[some])
@@ -181,7 +172,7 @@ def _fit_scales(
     start = np.log(
         [guess / source.expected for guess, source in zip(guesses, sources, strict=True)]
     )
-    return fit_inverse_temperatures(sources, log_priors, codes, weights, start)
+    return fit_inverse_temperatures(sources, log_priors, codes, weights, start)[0]
 
 
 def _read_best(view: View, weights: FloatArray, log_priors: FloatArray) -> Reader:
