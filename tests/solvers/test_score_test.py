@@ -13,7 +13,7 @@ GRID = Grid(20)
 
 
 def score(rng, logits_of, n_rows=3000, width=8, weights=None):
-    """The score of rows whose classes are drawn from known logits, given the logits' linear part."""
+    """Score rows whose classes are drawn from known logits, given the linear part of these."""
     X = rng.standard_normal((n_rows, width))
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     linear = 8 * X @ rng.standard_normal((width, 4))

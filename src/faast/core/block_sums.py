@@ -11,7 +11,7 @@ from faast.core.gram import Gram, WaitingRows
 from faast.core.grid import EXACT_LIMIT
 from faast.core.sums import INT64_LIMIT, Sums, add_sums, check_room, diagonals, empty_sums
 
-MANY_COLUMNS = 128
+MANY_COLUMNS = 16
 """With fewer columns of values, or fewer per value that is not 0, dense products are faster."""
 
 

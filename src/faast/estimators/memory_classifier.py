@@ -238,8 +238,8 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
 
     def _memory_or_none(self) -> ClassMemory | None:
         """Return the memory, None after `compact`; declared labels alone give one without rows."""
-        self._require_fitted()
         if not hasattr(self, "learned_"):
+            self._require_fitted()
             reference = self._encoding()
             assert reference is not None
             self.n_features_in_ = reference.encoder.n_features

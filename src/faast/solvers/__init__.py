@@ -15,6 +15,8 @@ SOLVERS: dict[str, type[Solver]] = {
 }
 """The solvers that a file can name."""
 
+AUTO = Auto()
+
 
 def as_solver(solver: Solver | str) -> Solver:
     """Return a solver; "auto" is short for ``Auto()``.
@@ -27,7 +29,7 @@ def as_solver(solver: Solver | str) -> Solver:
     if isinstance(solver, Solver):
         return solver
     if solver == "auto":
-        return Auto()
+        return AUTO
     raise ValueError(f'solver must be "auto" or a solver such as Ridge(), got {solver!r}')
 
 

@@ -76,7 +76,7 @@ MAPPED_ROWS = 1024
 MAPPED_ROWS_PER_CLASS = 32
 """With fewer rows, or fewer per class, random features cost more time than they gain accuracy."""
 
-EVIDENCE = 2.5
+EVIDENCE = 3.0
 """Standard deviations by which residuals must depend on random features. A lower bar costs time
 where classes are linear, a higher one accuracy where they are nearly so."""
 
@@ -122,35 +122,32 @@ class Auto(Solver):
         zero_shot = None if E is None else (E - E.mean(axis=0)).T
         if plain.classes.one_shot:
             readers, scales = read_one_shot(plain, rows, log_priors, zero_shot)
-            scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
+            scored = _add_up(rows, readers, scales, log_priors, zero_shot)
         else:
             readers = [_read_best(plain, rows.weights, log_priors)]
-            per_class = moments.count / np.count_nonzero(counts)
-            enough = moments.count > MAPPED_ROWS and per_class > MAPPED_ROWS_PER_CLASS
-            if statistics.maps and enough:
-                readers += _read_features(statistics, rows, readers[0], log_priors, prior.balanced)
+            if statistics.maps and _are_curved(statistics, readers[0], rows, log_priors):
+                view = mapped_view(statistics, statistics.feature_rows(), rows, prior.balanced)
+                readers.append(_read_best(view, rows.weights, log_priors))
             scales = _fit_scales(readers, rows, log_priors, zero_shot)
-            scored = _add_up(statistics, rows, readers, scales, log_priors, zero_shot)
+            scored = _add_up(rows, readers, scales, log_priors, zero_shot)
             scored = take_steps(scored, plain, rows)
         return Solution(scored.weights, lambda: scored.loo_scores, scored.leave_out)
 
 
-def _read_features(
-    statistics: Statistics,
-    rows: RowArrays,
-    plain: Reader,
-    log_priors: FloatArray,
-    balanced: bool,
-) -> list[Reader]:
-    """Return a discriminant of random features, unless residuals find the classes linear."""
-    left_out, grid = plain.view.left_out, statistics.moments.key_grid
+def _are_curved(
+    statistics: Statistics, plain: Reader, rows: RowArrays, log_priors: FloatArray
+) -> bool:
+    """Tell whether random features are worth their time: rows are many, and a test finds so."""
+    classes, left_out = plain.view.classes, plain.view.left_out
+    count, per_class = statistics.moments.count, classes.rows_per_class
+    if count <= MAPPED_ROWS or per_class <= MAPPED_ROWS_PER_CLASS:
+        return False
+    if len(rows.keys) <= MAPPED_ROWS:  # these cannot tell
+        return True
     logits = plain.scores * plain.scores.dtype.type(plain.scale)
     logits += log_priors.astype(logits.dtype)
     residuals = residuals_of(logits, left_out.codes, rows.weights * left_out.leavable)
-    if products_score(statistics.rows, grid, residuals) < EVIDENCE:
-        return []
-    view = mapped_view(statistics, statistics.feature_rows(), rows, balanced)
-    return [_read_best(view, rows.weights, log_priors)]
+    return products_score(statistics.rows, statistics.moments.key_grid, residuals) > EVIDENCE
 
 
 def _fit_scales(
@@ -204,7 +201,6 @@ def _read_best(view: View, weights: FloatArray, log_priors: FloatArray) -> Reade
 
 
 def _add_up(
-    statistics: Statistics,
     rows: RowArrays,
     readers: list[Reader],
     scales: FloatArray,

@@ -132,6 +132,11 @@ class GaussianClasses:
         return cls(counts, frame, scatter, means, one_shot)
 
     @property
+    def rows_per_class(self) -> float:
+        """Mean number of rows, or of their weights, of the classes that have any."""
+        return float(self.counts.sum() / np.count_nonzero(self.counts))
+
+    @property
     def degrees(self) -> float:
         """Degrees of freedom of S, at least 1."""
         used = 1 if self.one_shot else np.count_nonzero(self.counts)

@@ -1,9 +1,9 @@
-"""Rao's score test: do products of features say anything of the classes that sums of them do not?
+"""Rao's score test of whether classes are linear.
 
-Classes are linear if the residuals R = Y - P of left-out rows do not depend on products of
-features, phi. Then Φᵀ(s R) is as long as ΦᵀR for any signs s of the rows, so a few random signs
-tell how long it is by chance. Its square, less Σ |phi_i|² |r_i|², is 0 in the mean. A test takes
-one product per sign, where learning with the features and comparing losses takes a solve.
+They are if the residuals R = Y - P of left-out rows do not depend on products of features, phi.
+Then Φᵀ(s R) is as long as ΦᵀR for any signs s of the rows, so a few random signs tell how long it
+is by chance. Its square, less Σ |phi_i|² |r_i|², is 0 in the mean. A test takes one product per
+sign; to learn with the features and compare losses takes a solve.
 """
 
 from __future__ import annotations

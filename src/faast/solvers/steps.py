@@ -41,9 +41,8 @@ def take_steps(scored: Scored, view: View, rows: RowArrays) -> Scored:
     scores = scored.loo_scores.astype(np.float32)
     n_classes, total_weight = len(classes.counts), max(float(weights.sum()), TINY)
     total = np.zeros((rough.shape[1], n_classes))
-    rows_per_class = classes.counts.sum() / np.count_nonzero(classes.counts)
     residuals = np.empty_like(scores)
-    for _ in range(int(np.log2(rows_per_class))):
+    for _ in range(int(np.log2(classes.rows_per_class))):
         entropy = 0.0
         for block in row_blocks(*scores.shape):
             R = residuals[block]
