@@ -154,9 +154,10 @@ class Adapters:
     def solve(self) -> None:
         """Compute what reading the active memories needs; free where nothing has changed."""
         memories = self._memories
-        for name in sorted(set(self.active) & memories.keys()):
-            with self.use(name):
-                memories[name].solve()
+        for name in dict.fromkeys(self.active):
+            if name in memories and not memories[name].is_solved:
+                with self.use(name):
+                    memories[name].solve()
 
     def read(self, point: HookPoint, hidden: Tensor) -> Tensor:
         """Let each row of hidden states (rows, ..., d) read its memory, if it has learned.

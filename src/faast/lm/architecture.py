@@ -78,10 +78,15 @@ def find_architecture(model: PreTrainedModel) -> Architecture:
         final_norm=next((norm for norm in norms if norm is not None), None),
         embeddings=embeddings,
         head=head,
-        vocabulary=min(len(embeddings.weight), len(head.weight)),
+        vocabulary=common_vocabulary(embeddings, head),
         hidden_size=int(config.hidden_size),
         n_positions=longest_sequence(model.config),
     )
+
+
+def common_vocabulary(embeddings: nn.Module, head: nn.Module) -> int:
+    """Return how many tokens input and output embeddings both have."""
+    return min(len(cast("Tensor", part.weight)) for part in (embeddings, head))
 
 
 def longest_sequence(config: Any) -> int | None:

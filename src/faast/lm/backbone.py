@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from faast.lm.architecture import FINGERPRINT_SIZE, PROBE_TOKENS, Architecture, find_architecture
+from faast.lm.architecture import (
+    FINGERPRINT_SIZE,
+    PROBE_TOKENS,
+    Architecture,
+    common_vocabulary,
+    find_architecture,
+)
 from faast.lm.exceptions import UnsupportedModelError
 from faast.lm.folders import resolve_source
 from faast.lm.lm_head import LMHead
 from faast.lm.offloading import computing_device, fetch_parameter
 from faast.lm.requirements import check_adapters, check_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHANGE_FIRST = "detach(), change the model first, then attach memories and learn again"
 
@@ -24,6 +34,19 @@ def check_targets(targets: Tensor, backbone: Backbone) -> None:
     vocabulary = backbone.architecture.vocabulary
     if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < vocabulary:
         raise ValueError(f"targets must be tokens in 0..{vocabulary - 1}")
+
+
+class Link(NamedTuple):
+    """A module and its place in the one that holds it."""
+
+    parent: nn.Module
+    name: str
+    child: nn.Module
+
+    @property
+    def holds(self) -> bool:
+        """Whether the module is still there."""
+        return self.parent._modules.get(self.name) is self.child
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,8 @@ class Backbone:
         where it was built in memory.
     blocks : tuple of Module
         The decoder's blocks as they were when memories were attached.
+    links : tuple of Link
+        The ways from the model to its parts, likewise.
     """
 
     model: PreTrainedModel
@@ -48,6 +73,7 @@ class Backbone:
     head: LMHead
     name: str
     blocks: tuple[nn.Module, ...]
+    links: tuple[Link, ...]
 
     @classmethod
     def from_model(cls, model: PreTrainedModel) -> Backbone:
@@ -58,7 +84,10 @@ class Backbone:
         if name and Path(name).exists():
             name = resolve_source(name)
         head = LMHead.from_model(model, architecture.head)
-        return cls(model, architecture, head, name, tuple(architecture.blocks))
+        blocks = tuple(architecture.blocks)
+        norm = architecture.final_norm
+        parts = (architecture.head, architecture.embeddings, *blocks, *([norm] if norm else []))
+        return cls(model, architecture, head, name, blocks, tuple(_find_links(model, parts)))
 
     @property
     def hidden_size(self) -> int:
@@ -149,22 +178,17 @@ class Backbone:
             `resize_token_embeddings` does; or adapters were put into it.
         """
         check_adapters(self.model)
-        now, then = find_architecture(self.model), self.architecture
-        if now.vocabulary != then.vocabulary:
-            raise UnsupportedModelError(
-                f"the model had {then.vocabulary} tokens when memories were attached, now it has "
-                f"{now.vocabulary}: {CHANGE_FIRST}"
-            )
-        same = (
-            now.head is then.head
-            and now.embeddings is then.embeddings
-            and now.final_norm is then.final_norm
-            and all(new is old for new, old in zip(now.blocks, self.blocks, strict=True))
-        )
-        if not same:
+        parts = self.architecture
+        if not (all(link.holds for link in self.links) and tuple(parts.blocks) == self.blocks):
             raise UnsupportedModelError(
                 "parts of the model were replaced after memories were attached, so that the "
                 f"memories would not be read: {CHANGE_FIRST}"
+            )
+        vocabulary = common_vocabulary(parts.embeddings, parts.head)
+        if vocabulary != parts.vocabulary:
+            raise UnsupportedModelError(
+                f"the model had {parts.vocabulary} tokens when memories were attached, now it has "
+                f"{vocabulary}: {CHANGE_FIRST}"
             )
 
     def check_head(self) -> None:
@@ -211,3 +235,12 @@ class Backbone:
         }
         largest = max(sizes, key=sizes.__getitem__, default=(self.architecture.head, "weight"))
         return fetch_parameter(*largest)
+
+
+def _find_links(model: nn.Module, parts: tuple[nn.Module, ...]) -> Iterator[Link]:
+    """Find every link on the ways from a model to its parts."""
+    wanted = set(parts)
+    for parent in model.modules():
+        for name, child in parent.named_children():
+            if not wanted.isdisjoint(child.modules()):
+                yield Link(parent, name, child)

@@ -10,6 +10,7 @@ expectation maximisation (Dempster, Laird & Rubin 1977), as in interpolated lang
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ PRIOR_WEIGHTS = (0.01, 0.02, 0.05, 0.15, 0.3, 0.4)
 PRIOR_MATCHES = 50
 """Matches that the prior weights count for."""
 STEPS = 30
+_ORDERS = np.arange(LONGEST_CONTEXT)
 
 
 class Evidence(NamedTuple):
@@ -47,6 +49,19 @@ class Evidence(NamedTuple):
     total: IntArray
     distinct: IntArray
     hits: IntArray
+
+
+class Shares(NamedTuple):
+    """What a prediction is mixed of.
+
+    Attributes
+    ----------
+    model : ndarray of shape (n,)
+    contexts : ndarray of shape (n, LONGEST_CONTEXT)
+    """
+
+    model: FloatArray
+    contexts: FloatArray
 
 
 @dataclass(frozen=True)
@@ -99,19 +114,20 @@ class BackoffWeights:
             found = cls(updated)
         return found
 
-    def shares(self, total: IntArray, distinct: IntArray) -> FloatArray:
-        """Return the share of each context (n, LONGEST_CONTEXT) in the prediction, same shape.
-
-        The model's own share is what is left.
-        """
-        weights = self._of_kinds(match_kinds(total, distinct))
-        left = np.cumprod((1 - weights)[:, ::-1], axis=1)[:, ::-1]
-        longer = np.concatenate([left[:, 1:], np.ones((len(left), 1))], axis=1)
-        return weights * longer
+    def shares(self, kinds: IntArray) -> Shares:
+        """Return what each context of some kinds (n, LONGEST_CONTEXT) has in the prediction."""
+        contexts = self._of_kinds(kinds)
+        left = np.cumprod(1.0 - contexts[:, ::-1], axis=1)[:, ::-1]
+        contexts[:, :-1] *= left[:, 1:]
+        return Shares(left[:, 0], contexts)
 
     def _of_kinds(self, kinds: IntArray) -> FloatArray:
-        orders = np.arange(LONGEST_CONTEXT)
-        return np.where(kinds >= 0, self.weights[orders, kinds], 0.0)
+        return self._padded[_ORDERS, kinds]
+
+    @cached_property
+    def _padded(self) -> FloatArray:
+        """Weights by kind; those of kind -1 come last and are 0."""
+        return np.pad(self.weights, ((0, 0), (0, 1)))
 
 
 def match_kinds(total: IntArray, distinct: IntArray) -> IntArray:
@@ -126,7 +142,8 @@ def left_out_evidence(counts: NgramCounts, sampled: SampledDocument) -> Evidence
     (document, copies) = sampled
     ngrams = document_ngrams(document.tokens.numpy(), document.answers.numpy())
     contexts, tokens = context_of(ngrams), token_of(ngrams)
-    matches = counts.find(contexts)
+    places = counts.find(contexts)
+    total, distinct = counts.contexts.total[places], counts.contexts.distinct[places]
     own, times = np.unique(ngrams, return_counts=True)
     held = counts.count(context_of(own), token_of(own))
     times = np.where(held > 0, copies * times, 0)
@@ -135,4 +152,4 @@ def left_out_evidence(counts: NgramCounts, sampled: SampledDocument) -> Evidence
     own_distinct = np.bincount(index, (held == times) & (held > 0)).astype(np.int64)
     at = np.searchsorted(own_contexts, contexts)
     hits = counts.count(contexts, tokens) - times[np.searchsorted(own, ngrams)]
-    return Evidence(matches.total - own_total[at], matches.distinct - own_distinct[at], hits)
+    return Evidence(total - own_total[at], distinct - own_distinct[at], hits)

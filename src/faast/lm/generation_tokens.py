@@ -53,9 +53,11 @@ class GenerationTokens:
 
         Outside generation they are the tokens of the pass themselves.
         """
-        others = dict(_sequences.get())
-        whole = others.pop(id(self), input_ids)
-        _sequences.set(others)
+        noted = _sequences.get()
+        whole = noted.get(id(self))
+        if whole is None:
+            return input_ids
+        _sequences.set({owner: one for owner, one in noted.items() if owner != id(self)})
         length = input_ids.shape[1]
         continued = whole.shape[0] == len(input_ids) and whole.shape[1] >= length
         if continued and torch.equal(whole[:, whole.shape[1] - length :], input_ids):

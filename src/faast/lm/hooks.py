@@ -218,8 +218,8 @@ class Hooks:
             return output
         call = ModelCall.bind(self.model, args, kwargs)
         n_tokens = call.input_ids.shape[1]
-        sequences = self._generation.take(call.input_ids)[:, -n_tokens - LONGEST_CONTEXT + 1 :]
-        contexts = hash_contexts(sequences.cpu().numpy())[:, -n_tokens:]
+        sequences = self._generation.take(call.input_ids)[:, 1 - LONGEST_CONTEXT - n_tokens :]
+        contexts = hash_contexts(sequences.numpy(force=True), n_tokens)
         kept = call.keep(torch.from_numpy(contexts))
         return call.replace_logits(output, lambda logits: read(logits, kept))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from faast.core.state import State
@@ -98,6 +99,15 @@ class Memory:
 
     def solve(self) -> None:
         """Compute what reading needs; free where this state has been solved before."""
+        _ = self._solution
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether what reading needs has been computed."""
+        return "_solution" in vars(self)
+
+    @cached_property
+    def _solution(self) -> None:
         for part in self.parts:
             part.solve()
 

@@ -79,7 +79,7 @@ class ModelCall:
             changed = change(logits)
             loss = () if labels is None else (self._loss(output[0], logits, changed, labels),)
             return (*loss, changed, *output[at + 1 :])
-        logits = cast("Tensor", output["logits"])
+        logits = cast("Tensor", output.logits)  # type: ignore[attr-defined]
         changed = change(logits)
         if labels is not None and output.get("loss") is not None:
             output["loss"] = self._loss(output["loss"], logits, changed, labels)

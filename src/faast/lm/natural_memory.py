@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from faast.core.state import Array
 from faast.lm.backbone import check_targets
@@ -107,8 +108,8 @@ class NaturalOutput(HookMemory):
         if self.natural_pass.key_features is not None:
             keys = self.natural_pass.key_features(full)
             return (full + keys @ self.finished.weights.to(hidden.device)).to(hidden.dtype)
-        matrix, bias = (part.to(hidden.device) for part in self._shift)
-        return (full + (full @ matrix + bias)).to(hidden.dtype)
+        shift, bias = (part.to(hidden.device) for part in self._linear)
+        return (full + functional.linear(full, shift, bias)).to(hidden.dtype)
 
     def learn(self, batch: TrainingBatch) -> NaturalOutput:
         """Return the memory after appending a batch to the stream and learning all full blocks."""
@@ -153,9 +154,14 @@ class NaturalOutput(HookMemory):
             )
         return self._shift
 
-    @property
+    @cached_property
     def _shift(self) -> Shift:
         weights = self.finished.weights
         width = weights.shape[1]
         bias = weights[width] if len(weights) > width else weights.new_zeros(width)
         return Shift(weights[:width], bias)
+
+    @cached_property
+    def _linear(self) -> tuple[Tensor, Tensor]:
+        """Aᵀ as a linear layer holds it, and b."""
+        return self._shift.matrix.T.contiguous(), self._shift.bias

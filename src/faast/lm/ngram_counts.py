@@ -12,7 +12,7 @@ from torch import Tensor
 
 from faast.core.state import Array, Range
 from faast.lm.exceptions import ForgettingError
-from faast.lm.ngrams import LARGEST_TOKEN, N_CONTEXTS, NO_CONTEXT, context_of, join
+from faast.lm.ngrams import N_CONTEXTS, NO_CONTEXT, context_of, join
 from faast.lm.state import LARGEST_COUNT, LearnedState, checked
 
 if TYPE_CHECKING:
@@ -22,25 +22,25 @@ MAX_NGRAMS = 2**20
 """Different n-grams that are kept, 16 MB: all of some 200,000 tokens of text."""
 
 
-class Matches(NamedTuple):
-    """What was learned after some contexts.
+class Contexts(NamedTuple):
+    """All contexts that were learned, in the order of their hashes; the last one is unknown.
 
     Attributes
     ----------
-    start, stop : ndarray of int64
-        The n-grams of each context: a slice of the table, empty where the context is unknown.
-    total : ndarray of int64
-        How often each context was learned.
+    hashes : ndarray of shape (n + 1,), int64
+        That of the unknown context is one that no context has.
+    start : ndarray of shape (n + 1,), int64
+        Where the n-grams of each context begin in the table.
+    distinct : ndarray of shape (n + 1,), int64
+        Number of them: of the different tokens that followed.
+    total : ndarray of shape (n + 1,), int64
+        How often each was learned.
     """
 
+    hashes: IntArray
     start: IntArray
-    stop: IntArray
+    distinct: IntArray
     total: IntArray
-
-    @property
-    def distinct(self) -> IntArray:
-        """Number of different tokens that followed each context."""
-        return self.stop - self.start
 
 
 @dataclass(frozen=True)
@@ -99,21 +99,26 @@ class NgramCounts(LearnedState):
         lower = NgramCounts(self.ngrams, self.counts, min(self.threshold, other.threshold))
         return lower._add(other.ngrams.numpy(), other.counts.numpy())
 
-    def find(self, contexts: IntArray) -> Matches:
-        """Look up contexts (...); `NO_CONTEXT` is unknown."""
-        ngrams = self.ngrams.numpy()
-        start = np.searchsorted(ngrams, join(contexts, 0))
-        stop = np.searchsorted(ngrams, join(contexts, LARGEST_TOKEN), side="right")
-        return Matches(start, stop, self._sums[stop] - self._sums[start])
+    @cached_property
+    def contexts(self) -> Contexts:
+        """All contexts; listed when first asked for."""
+        hashes, counts = context_of(self.ngrams.numpy()), self.counts.numpy()
+        start = np.flatnonzero(np.diff(hashes, prepend=NO_CONTEXT))
+        total = np.add.reduceat(counts, start) if len(start) else start
+        distinct = np.diff(start, append=len(hashes))
+        rest = (np.append(values, 0) for values in (start, distinct, total))
+        return Contexts(np.append(hashes[start], N_CONTEXTS), *rest)
+
+    def find(self, contexts: IntArray) -> IntArray:
+        """Return the places of contexts (...) in the list of all; `NO_CONTEXT` is unknown."""
+        hashes = self.contexts.hashes
+        places = hashes.searchsorted(contexts)
+        return np.where(hashes[places] == contexts, places, len(hashes) - 1)
 
     def count(self, contexts: IntArray, tokens: IntArray) -> IntArray:
         """Return how often tokens (...) were learned after contexts (...)."""
         at, known = self._position(join(contexts, tokens))
         return np.append(self.counts.numpy(), 0)[np.where(known, at, -1)]
-
-    @cached_property
-    def _sums(self) -> IntArray:
-        return np.concatenate([[0], np.cumsum(self.counts.numpy())])
 
     def _position(self, wanted: IntArray) -> tuple[IntArray, BoolArray]:
         """Return where n-grams stand or would be inserted, and which of them are there."""

@@ -30,27 +30,37 @@ N_CONTEXTS = 2 ** (63 - TOKEN_BITS)
 NO_CONTEXT = -1
 """Stands for a context that would begin before its document does."""
 
+_DISTANCES = np.arange(LONGEST_CONTEXT)
+_MULTIPLIERS = np.triu(np.tile(hash64(_DISTANCES.astype(np.uint64)), (LONGEST_CONTEXT, 1)).T)
+_OFFSETS = _MULTIPLIERS.sum(axis=0)
+_UNUSED_BITS = np.uint64(TOKEN_BITS + 1)
 
-def hash_contexts(tokens: IntArray) -> IntArray:
-    """Hash the last 1 to `LONGEST_CONTEXT` tokens at every position of a sequence.
+
+def hash_contexts(tokens: IntArray, n_last: int | None = None) -> IntArray:
+    """Hash the last 1 to `LONGEST_CONTEXT` tokens at positions of a sequence.
 
     Parameters
     ----------
     tokens : ndarray of shape (..., length), int64
+    n_last : int, optional
+        Number n of positions, the last ones. By default all of them.
 
     Returns
     -------
-    ndarray of shape (..., length, LONGEST_CONTEXT), int64
+    ndarray of shape (..., n, LONGEST_CONTEXT), int64
         `NO_CONTEXT` where the sequence has fewer tokens.
+
+    Notes
+    -----
+    With tokens x_0, x_1, ... from the last one backwards, a context is the upper bits of
+    sum_j (x_j + 1) m_j modulo 2^64 (multilinear hashing: Carter & Wegman 1979; Lemire & Kaser
+    2014), with fixed random multipliers m_j.
     """
     length = tokens.shape[-1]
-    contexts = np.full((*tokens.shape, LONGEST_CONTEXT), NO_CONTEXT)
-    state = np.zeros(tokens.shape, dtype=np.uint64)
-    for order in range(1, min(LONGEST_CONTEXT, length) + 1):
-        first = tokens[..., : length - order + 1].astype(np.uint64)
-        state = hash64(hash64(state[..., -first.shape[-1] :]) ^ first)
-        contexts[..., order - 1 :, order - 1] = state >> np.uint64(TOKEN_BITS + 1)
-    return contexts
+    first = 0 if n_last is None else length - n_last
+    at = np.arange(first, length)[:, None] - _DISTANCES
+    sums = tokens.take(at, axis=-1, mode="clip").view(np.uint64) @ _MULTIPLIERS + _OFFSETS
+    return np.where(at < 0, NO_CONTEXT, (sums >> _UNUSED_BITS).view(np.int64))
 
 
 def document_ngrams(tokens: IntArray, answers: BoolArray) -> IntArray:

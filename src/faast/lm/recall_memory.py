@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,12 +12,13 @@ from torch import Tensor
 
 from faast.core.state import Range
 from faast.lm.backbone import check_targets
-from faast.lm.backoff import BackoffWeights, Evidence, left_out_evidence
+from faast.lm.backoff import BackoffWeights, Evidence, left_out_evidence, match_kinds
 from faast.lm.base import LearningPart, Shift
+from faast.lm.continuations import Continuations
 from faast.lm.document_sample import DocumentSample
 from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
 from faast.lm.hooks import LOGITS, logits_as_given
-from faast.lm.ngram_counts import Matches, NgramCounts
+from faast.lm.ngram_counts import NgramCounts
 from faast.lm.ngrams import LARGEST_TOKEN, LONGEST_CONTEXT, document_ngrams, hash_contexts, token_of
 from faast.lm.state import LARGEST_COUNT, SETTING, checked
 
@@ -50,24 +51,6 @@ class Recalled:
     count: int
     total: int
     probability: float
-
-
-class Continuations(NamedTuple):
-    """Tokens that followed known contexts, and what they add to the prediction.
-
-    Attributes
-    ----------
-    rows, orders : ndarray of shape (m,), int64
-        Where the prediction is, and the length of the context less one.
-    tokens, counts : ndarray of shape (m,), int64
-    probabilities : ndarray of shape (m,)
-    """
-
-    rows: IntArray
-    orders: IntArray
-    tokens: IntArray
-    counts: IntArray
-    probabilities: FloatArray
 
 
 @dataclass(frozen=True)
@@ -152,23 +135,7 @@ class RecallMemory(LearningPart):
             Logits of the mixed prediction; those of a row without a known context are unchanged.
         """
         known = contexts.reshape(-1, LONGEST_CONTEXT).numpy()
-        matches = self.counts.find(known)
-        shares = self.weights.shares(matches.total, matches.distinct)
-        if not shares.any():
-            return logits
-        found = self._continuations(matches, shares)
-        size = logits.shape[-1]
-        places, each = np.unique(found.rows * size + found.tokens, return_inverse=True)
-        left, added = (
-            torch.from_numpy(share).log().to(logits.device, torch.float32)
-            for share in (1.0 - shares.sum(axis=1), np.bincount(each, found.probabilities))
-        )
-        before = logits.float().reshape(len(known), size)
-        mixed = before + left[:, None]
-        at = torch.from_numpy(places).to(logits.device)
-        flat = mixed.view(-1)
-        flat[at] = torch.logaddexp(flat[at], added + before.logsumexp(dim=-1)[at // size])
-        return mixed.view(logits.shape).to(logits.dtype)
+        return self._continuations(known).mix_into(logits)
 
     def recalled(self, tokens: IntArray) -> list[Recalled]:
         """Return the learned passages that speak for the next token, the strongest first.
@@ -177,11 +144,10 @@ class RecallMemory(LearningPart):
         ----------
         tokens : ndarray of shape (n,), int64
         """
-        matches = self.counts.find(hash_contexts(tokens)[-1:])
-        shares = self.weights.shares(matches.total, matches.distinct)
-        totals = matches.total[0].tolist()
-        found = self._continuations(matches, shares)
-        each = zip(*(values.tolist() for values in found[1:]), strict=True)
+        contexts = hash_contexts(tokens, 1)
+        totals = self.counts.contexts.total[self.counts.find(contexts)[0]].tolist()
+        found = self._continuations(contexts)
+        each = zip(*(values.tolist() for values in found[1:-1]), strict=True)
         passages = [
             Recalled(tuple(tokens[-order - 1 :].tolist()), token, count, totals[order], p)
             for order, token, count, p in each
@@ -231,17 +197,30 @@ class RecallMemory(LearningPart):
             "fold"
         )
 
-    def _continuations(self, matches: Matches, shares: FloatArray) -> Continuations:
-        """Return what followed known contexts (n, LONGEST_CONTEXT) of given shares."""
-        sizes = matches.distinct.ravel()
-        contexts = np.repeat(np.arange(len(sizes)), sizes)
-        within = np.arange(len(contexts)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        at = matches.start.ravel()[contexts] + within
+    @cached_property
+    def _kinds(self) -> IntArray:
+        """Kind of every context, and of an unknown one."""
+        listed = self.counts.contexts
+        return match_kinds(listed.total, listed.distinct)
+
+    def _continuations(self, contexts: IntArray) -> Continuations:
+        """Return what followed contexts (n, LONGEST_CONTEXT)."""
+        places = self.counts.find(contexts)
+        shares = self.weights.shares(self._kinds[places])
+        known = np.flatnonzero(shares.contexts)
+        _, start, distinct, total = (values[places.flat[known]] for values in self.counts.contexts)
+        each = np.arange(len(known)).repeat(distinct)
+        at = np.arange(len(each)) + (start + distinct - distinct.cumsum())[each]
+        rows, orders = np.divmod(known[each], LONGEST_CONTEXT)
         counts = self.counts.counts.numpy()[at]
-        each = (shares / np.maximum(matches.total, 1)).ravel()[contexts]
-        rows, orders = np.divmod(contexts, LONGEST_CONTEXT)
-        tokens = token_of(self.counts.ngrams.numpy()[at])
-        return Continuations(rows, orders, tokens, counts, each * counts)
+        return Continuations(
+            rows,
+            orders,
+            token_of(self.counts.ngrams.numpy()[at]),
+            counts,
+            (shares.contexts.flat[known] / total)[each] * counts,
+            shares.model,
+        )
 
     def _model_probabilities(self, document: Document) -> FloatArray:
         """Return the probability of each learned token without recall; other memories take part."""
