@@ -135,4 +135,5 @@ def test_noise_fills_the_table_and_no_more():
 def test_the_largest_token_is_kept_apart_from_the_next_context():
     context = np.array([[41]])
     counts = NgramCounts.empty().learn(join(context, np.array([[2**20 - 1]])).ravel())
-    assert counts.contexts.total[counts.find(context + [-1, 0, 1])].tolist() == [[0, 1, 0]]
+    near = counts.find(context + np.arange(-1, 2))
+    assert counts.contexts.total[near].tolist() == [[0, 1, 0]]

@@ -117,7 +117,7 @@ class BackoffWeights:
     def shares(self, kinds: IntArray) -> Shares:
         """Return what each context of some kinds (n, LONGEST_CONTEXT) has in the prediction."""
         contexts = self._of_kinds(kinds)
-        left = np.cumprod(1.0 - contexts[:, ::-1], axis=1)[:, ::-1]
+        left = (1.0 - contexts[:, ::-1]).cumprod(axis=1)[:, ::-1]
         contexts[:, :-1] *= left[:, 1:]
         return Shares(left[:, 0], contexts)
 
