@@ -31,6 +31,7 @@ def gemma_folder() -> Path:
     file = weights.assemble(folder / weights.MODEL_NAME, overwrite=True)
     source = {"pretrained_model_name_or_path": folder, "gguf_file": file.name}
     compressed = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    del compressed.config.quantization_config  # its weights are unpacked from here on
     plain = AutoModelForCausalLM.from_config(compressed.config)  # the other refuses to be saved
     plain.load_state_dict(compressed.state_dict())
     AutoTokenizer.from_pretrained(**source).save_pretrained(folder)

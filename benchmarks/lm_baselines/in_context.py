@@ -45,7 +45,7 @@ class InContext:
             )
         prompt = windows.flatten()[-length:][None]
         with torch.no_grad():
-            prompt_cache = model(input_ids=prompt, use_cache=True).past_key_values
+            prompt_cache = model.base_model(input_ids=prompt, use_cache=True).past_key_values
 
         @torch.no_grad()
         def forward(input_ids: Tensor) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
@@ -40,7 +41,7 @@ class LinearProjection:
         architecture = find_architecture(model)
         blocks = evenly_spaced_blocks(len(architecture.blocks), self.middle_layers)
         points: tuple[HookPoint, ...] = (*blocks, HEAD)
-        options = {"device": model.device, "dtype": model.dtype}
+        options = {"device": model.device, "dtype": torch.float32}  # small steps vanish in bfloat16
         layers: dict[HookPoint, nn.Module] = {}
         for point in points:
             head_width = architecture.head.weight.shape[1]
@@ -51,8 +52,8 @@ class LinearProjection:
             layers[point] = layer
 
         def project(point: HookPoint, hidden: Tensor) -> Tensor:
-            projected: Tensor = layers[point](hidden)
-            return hidden + projected
+            projected: Tensor = layers[point](hidden.float())
+            return hidden + projected.to(hidden.dtype)
 
         Hooks(model, points, project)
         parameters = [weight for layer in layers.values() for weight in layer.parameters()]

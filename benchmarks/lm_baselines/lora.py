@@ -22,16 +22,18 @@ class LoRA:
     Attributes
     ----------
     n_parameters : int, optional
-        Largest number of parameters to train, from which the rank follows (at least 1). By default
-        the size of a linear output memory, d².
+        Largest number of parameters to train, from which the rank follows (at least 1) where it is
+        not given. By default the size of a linear output memory, d².
     targets : tuple of str, optional
         Names of the layers to update. By default those that peft lists for the architecture.
     training : Training
+    rank : int, optional
     """
 
     n_parameters: int | None = None
     targets: tuple[str, ...] | None = None
     training: Training = field(default_factory=lambda: Training((3e-3, 1e-2, 3e-2)))
+    rank: int | None = None
 
     def __call__(self, model: PreTrainedModel, windows: Tensor) -> AdaptedModel:
         """Insert the updates and train them; see `AdaptationMethod`.
@@ -47,7 +49,7 @@ class LoRA:
         targets = self.targets or default_targets(model)
         layers = [module for name, module in model.named_modules() if name.endswith(targets)]
         parameters_per_rank = sum(sum(layer.weight.shape) for layer in layers)
-        rank = max(1, n_parameters // parameters_per_rank)
+        rank = self.rank or max(1, n_parameters // parameters_per_rank)
         config = import_peft().LoraConfig(
             r=rank, lora_alpha=2 * rank, target_modules=list(targets), task_type="CAUSAL_LM"
         )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SEGMENT = 64
 """Number of distances per segment in the search for the nearest keys."""
 
+LEAST_PROBABILITY = 1e-30
+
 QUERY_ROWS = 256
 """Number of hidden states that are looked up together when settings are chosen."""
 
@@ -69,7 +71,12 @@ class NearestTokens:
         temperature, share = self._choose_settings(backbone.head, store)
 
         @torch.no_grad()
-        def forward(input_ids: Tensor) -> SimpleNamespace:
+        def forward(input_ids: Tensor, labels: Tensor | None = None) -> SimpleNamespace:
+            if labels is not None:
+                rows = hidden_states(input_ids)[:, :-1].flatten(0, 1)
+                targets = labels[:, 1:].flatten()
+                log_p = self._look_up(backbone.head, store, rows, targets).log_p(temperature, share)
+                return SimpleNamespace(loss=-log_p.mean())
             logits = [
                 mix_log_probabilities(
                     backbone.head.logits(rows),
@@ -90,11 +97,17 @@ class NearestTokens:
         losses = dict.fromkeys(product(self.temperatures, self.shares), 0.0)
         for start in range(n_train, len(store.keys), QUERY_ROWS):
             rows, targets = (part[start : start + QUERY_ROWS] for part in store)
-            logits, neighbours = head.logits(rows), train.nearest(rows, self.n_neighbours)
+            found = self._look_up(head, train, rows, targets)
             for settings in losses:
-                log_p = mix_log_probabilities(logits, neighbours, *settings)
-                losses[settings] += float(functional.nll_loss(log_p, targets, reduction="sum"))
+                losses[settings] -= float(found.log_p(*settings).sum())
         return min(losses, key=losses.__getitem__)
+
+    def _look_up(
+        self, head: LMHead, store: Datastore, rows: Tensor, targets: Tensor
+    ) -> KnownTargets:
+        """Return what head and store say of the targets (n,) of rows (n, d)."""
+        p = functional.cross_entropy(head.logits(rows), targets, reduction="none").neg().exp()
+        return KnownTargets(p, store.nearest(rows, self.n_neighbours), targets)
 
 
 class Neighbours(NamedTuple):
@@ -110,6 +123,32 @@ class Neighbours(NamedTuple):
 
     distances: Tensor
     tokens: Tensor
+
+    def weights(self, temperature: float) -> Tensor:
+        """Return what each adds to its token's probability: softmax of -distance / temperature."""
+        return (-self.distances / temperature).softmax(dim=-1)
+
+
+class KnownTargets(NamedTuple):
+    """Tokens whose probability is asked, and nothing of the rest of the vocabulary.
+
+    Attributes
+    ----------
+    p : Tensor of shape (n,)
+        What the model alone gives them.
+    neighbours : Neighbours
+    targets : Tensor of shape (n,), int64
+    """
+
+    p: Tensor
+    neighbours: Neighbours
+    targets: Tensor
+
+    def log_p(self, temperature: float, share: float) -> Tensor:
+        """Return the logarithm of their mixed probability (n,); see `mix_log_probabilities`."""
+        found = self.neighbours.tokens == self.targets[:, None]
+        q = (self.neighbours.weights(temperature) * found).sum(dim=-1)
+        return ((1.0 - share) * self.p + share * q).clamp_(min=LEAST_PROBABILITY).log()
 
 
 class Datastore(NamedTuple):
@@ -159,7 +198,7 @@ def mix_log_probabilities(
     logits : Tensor of shape (n, vocabulary)
         Logits of the model's prediction p.
     neighbours : Neighbours
-        Each adds to its token's probability the softmax of -distance / temperature.
+        Each adds its weight to its token's probability.
     temperature : float
     share : float
 
@@ -167,6 +206,6 @@ def mix_log_probabilities(
     -------
     Tensor of shape (n, vocabulary)
     """
-    weights = (-neighbours.distances / temperature).softmax(-1)
     p = (1.0 - share) * logits.softmax(-1)
-    return p.scatter_add_(1, neighbours.tokens, share * weights).clamp_(min=1e-30).log()
+    p.scatter_add_(1, neighbours.tokens, share * neighbours.weights(temperature))
+    return p.clamp_(min=LEAST_PROBABILITY).log()

