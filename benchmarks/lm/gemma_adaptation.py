@@ -144,7 +144,9 @@ def main() -> None:
     cells = Cells.read(folder / "gemma.json")
     subject, sizes = Subject.gemma(), sorted(arguments.windows)
     course = Course(subject, texts(subject.tokenizer, sizes[-1], arguments.asked), sizes)
-    for cell in course.run(cells):
+    minutes = 0.0
+    measuring = course.run(cells)
+    while minutes < arguments.minutes and (cell := next(measuring, None)):
         cells.add(cell)
         minutes = (time.monotonic() - started) / 60
         print(
@@ -153,8 +155,6 @@ def main() -> None:
             file=sys.stderr,
             flush=True,
         )
-        if minutes > arguments.minutes:
-            break
     write_page(folder / "gemma.md", page(cells, sizes, command_line("lm.gemma_adaptation")))
 
 

@@ -21,6 +21,7 @@ from benchmarks.lm_baselines import (
     ZeroShot,
 )
 from benchmarks.lm_baselines.fused_loss import fused_loss
+from benchmarks.lm_baselines.training import CHECKS_PER_EPOCH
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.hooks import remove_all_hooks
 
@@ -150,18 +151,19 @@ class Curve:
     subject: Subject
     text: Text
     points: list[Point] = field(default_factory=list)
-    started: float = 0.0
+    started: float | None = None
     checks: int = 0
 
     def __call__(self, model: Any) -> None:
         now = self.subject.clock()
-        if self.checks == 0:
+        if self.started is None:
             self.started = now
-        elif self.checks % 2 == 0:  # training validates twice an epoch
+            return
+        self.checks += 1
+        if self.checks % CHECKS_PER_EPOCH == 0:
             losses = labelled_losses(model, self.text.asked)
             self.points.append(Point(now - self.started, losses))
-        self.checks += 1
-        self.started += self.subject.clock() - now if self.checks > 1 else 0.0
+            self.started += self.subject.clock() - now
 
 
 @dataclass(frozen=True)
