@@ -15,6 +15,7 @@ from faast.estimators import FaastRegressor as FaastRegressor
 from faast.estimators import ImageClassifier as ImageClassifier
 from faast.estimators import ImageRegressor as ImageRegressor
 from faast.estimators import NaturalGradientClassifier as NaturalGradientClassifier
+from faast.estimators import OnlineClassifier as OnlineClassifier
 from faast.estimators import TextClassifier as TextClassifier
 from faast.estimators import TextRegressor as TextRegressor
 from faast.solvers import Auto as Auto

@@ -97,7 +97,7 @@ class RowSample:
         order = order[np.argsort(hashes[order], kind="stable")]
         if np.all(weights > ROUNDING):  # nothing is removed: the lowest hashes suffice
             order = order[: _enough(hashes[order], capacity)]
-        rows = _Rows(keys[order], values[order], weights[order], hashes[order])
+        rows = _Rows(keys, values, weights, hashes)._take(order)
         rows = rows.sort_ties().below(threshold).merge_equal()
         if len(rows.keys) > capacity:
             threshold = rows.threshold_at(capacity)
@@ -151,13 +151,8 @@ class RowSample:
             covers = none.capacity >= some.capacity and none.threshold >= some.threshold
             if covers and not len(none):
                 return some
-        return RowSample(
-            np.concatenate([self.keys, other.keys]),
-            np.concatenate([self.values, other.values]),
-            np.concatenate([self.weights, other.weights]),
-            min(self.capacity, other.capacity),
-            min(self.threshold, other.threshold),
-            np.concatenate([self.hashes, other.hashes]),
+        return self._join(
+            other, 1.0, min(self.capacity, other.capacity), min(self.threshold, other.threshold)
         )
 
     def unmerge(self, other: RowSample) -> RowSample:
@@ -168,13 +163,20 @@ class RowSample:
         ValueError
             If a row of `other` below the threshold is missing here: it was never learned.
         """
+        return self._join(other, -1.0, self.capacity, self.threshold)
+
+    def _join(
+        self, other: RowSample, sign: float, capacity: int, threshold: Threshold
+    ) -> RowSample:
+        """Return the sample of both, the weights of `other` multiplied by the sign."""
+        places = np.searchsorted(self.hashes, other.hashes, side="right")
         return RowSample(
-            np.concatenate([self.keys, other.keys]),
-            np.concatenate([self.values, other.values]),
-            np.concatenate([self.weights, -other.weights]),
-            self.capacity,
-            self.threshold,
-            np.concatenate([self.hashes, other.hashes]),
+            _insert(self.keys, places, other.keys),
+            _insert(self.values, places, other.values),
+            _insert(self.weights, places, sign * other.weights),
+            capacity,
+            threshold,
+            _insert(self.hashes, places, other.hashes),
         )
 
     def limit(self, capacity: int) -> RowSample:
@@ -317,9 +319,17 @@ class _Rows:
         return Threshold(int(self.hashes[place]), int(second))
 
     def _take(self, chosen: AnyArray | slice) -> _Rows:
+        if isinstance(chosen, np.ndarray) and np.array_equal(chosen, np.arange(len(chosen))):
+            chosen = slice(len(chosen))  # which copies no row
         return _Rows(
             self.keys[chosen], self.values[chosen], self.weights[chosen], self.hashes[chosen]
         )
+
+
+def _insert(rows: AnyArray, places: AnyArray, others: AnyArray) -> AnyArray:
+    """Insert rows before these places of others, which copies each row once."""
+    common = np.result_type(rows, others)
+    return np.insert(rows.astype(common, copy=False), places, others, axis=0)
 
 
 def _second_hashes(keys: AnyArray) -> AnyArray:

@@ -15,6 +15,7 @@ from faast.estimators.memory import AssociativeMemory as AssociativeMemory
 from faast.estimators.monitor import DriftMonitor as DriftMonitor
 from faast.estimators.natural import NaturalGradientClassifier as NaturalGradientClassifier
 from faast.estimators.next_rows import Suggestions as Suggestions
+from faast.estimators.online import OnlineClassifier as OnlineClassifier
 from faast.estimators.regressor import FaastRegressor as FaastRegressor
 from faast.estimators.suspects import Suspects as Suspects
 from faast.estimators.targets import TargetKind as TargetKind
