@@ -53,13 +53,12 @@ def take_steps(scored: Scored, view: View, rows: RowArrays) -> Scored:
             # 1 - p is the sum of the others: it keeps its digits where rows are certain
             wrong = np.einsum("ij->i", R)
             mass = own + wrong
-            R /= mass[:, None]
+            others = np.einsum("ij,ij->i", R, R) / mass**2
             wrong /= mass
-            entropy += float(
-                weights[block] @ (wrong * (1.0 + own / mass) - np.einsum("ij,ij->i", R, R))
-            )
-            R[at] = -wrong
-            R *= leavable[block, None]
+            entropy += float(weights[block] @ (wrong * (1.0 + own / mass) - others))
+            # residuals of rows that cannot be left out are 0
+            R /= np.where(leavable[block], mass, np.inf)[:, None]
+            R[at] = -wrong * leavable[block]
         entropy = max(entropy / total_weight, EPSILON)
         length = -STEP / max(float(energy @ weights) * entropy / n_classes, TINY)
         step = (weighted.T @ residuals) * np.float32(length)
