@@ -183,7 +183,9 @@ def add_cross(cross: FloatArray, keys: FloatArray, values: FloatArray, exact: bo
     Sums of integers are the same either way.
     """
     n_columns = values.shape[1]
-    filled = np.flatnonzero(values != 0.0) if exact and n_columns >= MANY_COLUMNS else ()
+    some = values[:MANY_COLUMNS]
+    may_be_sparse = exact and np.count_nonzero(some) * MANY_COLUMNS <= some.size
+    filled = np.flatnonzero(values != 0.0) if may_be_sparse else ()
     if not len(filled) or len(filled) * MANY_COLUMNS > values.size:
         dgemm(1.0, values.T, keys.T, beta=1.0, c=cross.T, trans_b=1, overwrite_c=1)
         return
