@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import softmax
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast._utils.blocks import row_blocks
 from faast.core.grid import Grid
 from faast.core.random_features import RandomFeatures, most_columns, narrow_rows, signs
 from faast.core.sample import RowSample
@@ -40,7 +41,9 @@ def products_score(sample: RowSample, grid: Grid, residuals: AnyArray) -> float:
     n_features = narrow.shape[1]
     width = min(n_features + PRODUCTS, most_columns(n_features))
     features = RandomFeatures.of(narrow, sample.weights[:TESTED_ROWS], grid, width)
-    products = features.map(narrow)[:, n_features:]
+    products = np.empty((len(narrow), width - n_features), np.float32)
+    for block in row_blocks(len(narrow), width):
+        products[block] = features.map(narrow[block])[:, n_features:]
     products -= products.mean(axis=0)
     products /= products.std(axis=0) + 1.0
     by_chance = np.einsum("ij,ij->i", products, products) @ np.einsum(
@@ -48,7 +51,7 @@ def products_score(sample: RowSample, grid: Grid, residuals: AnyArray) -> float:
     )
 
     def excess(signed: AnyArray) -> float:
-        score = products.T @ signed
+        score = signed.T @ products
         return float(np.vdot(score, score) - by_chance)
 
     draws = signs(DRAWS, len(narrow)).astype(np.float32)
