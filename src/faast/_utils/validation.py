@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,7 +99,7 @@ def check_finite(rows: AnyArray, name: str) -> None:
     if rows.dtype.kind != "f":
         return
     is_small = rows.size <= ONE_THREAD_DOT and rows.dtype.char in "fd" and rows.flags.c_contiguous
-    if is_small and np.isfinite(np.vdot(rows, rows)):
+    if is_small and isfinite(np.vdot(rows, rows)):
         return  # squares that overflow are looked at again
     with np.errstate(invalid="ignore", over="ignore"):
         if np.isfinite(rows.sum(dtype=np.float64)):
