@@ -34,11 +34,11 @@ def same(one, other):
 
 def test_equal_tokens_have_equal_contexts_wherever_they_stand():
     contexts = hash_contexts(np.array([[5, 7, 9, 2], [1, 5, 7, 9]]))
-    assert (contexts[0, 2, :3] == contexts[1, 3, :3]).all()
-    assert contexts[0, 2, 3] == NO_CONTEXT
-    assert len(np.unique(contexts[1, 3])) == 5
+    assert (contexts[0, 2, :4] == contexts[1, 3, :4]).all()
+    assert contexts[0, 2, 4] == NO_CONTEXT
+    assert len(np.unique(contexts[1, 3])) == 6
     swapped = hash_contexts(np.array([[7, 5]]))
-    assert swapped[0, 1, 1] != contexts[0, 1, 1]
+    assert swapped[0, 1, 2] != contexts[0, 1, 2]
 
 
 def test_counts_are_those_of_a_dictionary():
@@ -48,11 +48,11 @@ def test_counts_are_those_of_a_dictionary():
     expected = {}
     for text in texts.tolist():
         for end in range(1, 30):
-            for order in range(1, min(LONGEST_CONTEXT, end) + 1):
+            for order in range(min(LONGEST_CONTEXT, end) + 1):
                 after = expected.setdefault(tuple(text[end - order : end]), {})
                 after[text[end]] = after.get(text[end], 0) + 1
     for context, after in expected.items():
-        asked = hash_contexts(np.array([context]))[0, -1, len(context) - 1]
+        asked = hash_contexts(np.array([[0, *context]]))[0, -1, len(context)]
         (place,) = counts.find(np.array([asked]))
         assert counts.contexts.total[place] == sum(after.values())
         assert counts.contexts.distinct[place] == len(after)

@@ -59,11 +59,14 @@ def test_logits_are_those_of_a_mixture_of_predictions(recalling, llama, tokens):
     assert (next_token[:, 6:] > frozen[:, :-1].gather(2, tokens[:, 1:, None])[:, 6:]).all()
 
 
-def test_what_is_unknown_keeps_its_logits_bit_for_bit(recalling, llama, tokens):
-    unseen = torch.tensor([[0, 1, 0, 1]])
-    before = logits(llama, unseen)
-    recalling.learn(tokens)
-    assert torch.equal(logits(recalling, unseen), before)
+def test_tokens_that_were_never_learned_keep_their_logits_bit_for_bit(recalling, llama, tokens):
+    before = logits(llama, tokens)
+    recalling.learn(tokens[:6])
+    after = logits(recalling, tokens)
+    learned = torch.zeros(VOCABULARY, dtype=torch.bool)
+    learned[tokens[:6, 1:].unique()] = True
+    assert torch.equal(after[..., ~learned], before[..., ~learned])
+    assert (after[..., learned] > before[..., learned]).all()
 
 
 def test_the_loss_is_that_of_the_logits(recalling, tokens):

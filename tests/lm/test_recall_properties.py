@@ -12,7 +12,7 @@ from faast.lm import FaastForCausalLM, ForgettingError, MemoryConfig
 from faast.lm.backbone import Backbone
 from faast.lm.batch import TokenBatch, TrainingBatch, next_token_pairs
 from faast.lm.ngram_counts import MAX_NGRAMS
-from faast.lm.ngrams import LONGEST_CONTEXT, hash_contexts
+from faast.lm.ngrams import N_LENGTHS, hash_contexts
 from faast.lm.recall_memory import RecallMemory
 from tests.lm.models import VOCABULARY, tiny
 
@@ -114,7 +114,7 @@ def test_a_million_tokens_of_one_kind_take_the_room_of_one_passage():
     for _ in range(16):
         memory = memory.learn(one)
     assert memory.n_pairs == 16 * 1024 * 63
-    assert len(memory.counts.ngrams) == LONGEST_CONTEXT
+    assert len(memory.counts.ngrams) == N_LENGTHS
     assert memory.nbytes < 100_000
     asked = torch.zeros(1, VOCABULARY)
     found = memory.read(

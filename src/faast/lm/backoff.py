@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from faast.lm.ngram_counts import NgramCounts
-from faast.lm.ngrams import LONGEST_CONTEXT, context_of, document_ngrams, token_of
+from faast.lm.ngrams import N_LENGTHS, context_of, document_ngrams, token_of
 
 if TYPE_CHECKING:
     from faast._utils.arrays import FloatArray, IntArray
@@ -27,12 +27,12 @@ COUNTS = (1, 2, 3, 5, 9, 17, 65)
 DISTINCT_SHARES = (0.25, 0.5, 0.99)
 """Highest shares of distinct tokens, among all that followed, that are trusted alike."""
 N_KINDS = len(COUNTS) * (len(DISTINCT_SHARES) + 1)
-PRIOR_WEIGHTS = (0.01, 0.02, 0.05, 0.15, 0.3, 0.4)
+PRIOR_WEIGHTS = (0.01, 0.01, 0.02, 0.05, 0.15, 0.3, 0.4)
 """Weights by length of the context, before any evidence."""
 PRIOR_MATCHES = 50
 """Matches that the prior weights count for."""
 STEPS = 30
-_ORDERS = np.arange(LONGEST_CONTEXT)
+_LENGTHS = np.arange(N_LENGTHS)
 
 
 class Evidence(NamedTuple):
@@ -40,9 +40,9 @@ class Evidence(NamedTuple):
 
     Attributes
     ----------
-    total, distinct : ndarray of shape (n, LONGEST_CONTEXT), int64
+    total, distinct : ndarray of shape (n, N_LENGTHS), int64
         How often each context was learned, and with how many different continuations.
-    hits : ndarray of shape (n, LONGEST_CONTEXT), int64
+    hits : ndarray of shape (n, N_LENGTHS), int64
         How often the token that follows here was the one that was learned.
     """
 
@@ -57,7 +57,7 @@ class Shares(NamedTuple):
     Attributes
     ----------
     model : ndarray of shape (n,)
-    contexts : ndarray of shape (n, LONGEST_CONTEXT)
+    contexts : ndarray of shape (n, N_LENGTHS)
     """
 
     model: FloatArray
@@ -70,7 +70,7 @@ class BackoffWeights:
 
     Attributes
     ----------
-    weights : ndarray of shape (LONGEST_CONTEXT, N_KINDS)
+    weights : ndarray of shape (N_LENGTHS, N_KINDS)
     """
 
     weights: FloatArray
@@ -96,18 +96,18 @@ class BackoffWeights:
         for _ in range(STEPS):
             weights = found._of_kinds(kinds)
             mixed = [model]
-            for order in range(LONGEST_CONTEXT):
-                weight = weights[:, order]
-                mixed.append((1 - weight) * mixed[-1] + weight * recalled[:, order])
+            for length in range(N_LENGTHS):
+                weight = weights[:, length]
+                mixed.append((1 - weight) * mixed[-1] + weight * recalled[:, length])
             updated = np.empty_like(prior.weights)
             reached = np.ones_like(model)  # probability that no longer context gave the token
-            for order in reversed(range(LONGEST_CONTEXT)):
-                gave = weights[:, order] * recalled[:, order] / mixed[order + 1]
-                known = kinds[:, order] >= 0
-                kind = kinds[known, order]
+            for length in reversed(range(N_LENGTHS)):
+                gave = weights[:, length] * recalled[:, length] / mixed[length + 1]
+                known = kinds[:, length] >= 0
+                kind = kinds[known, length]
                 gains = np.bincount(kind, (reached * gave)[known], N_KINDS)
                 tries = np.bincount(kind, reached[known], N_KINDS)
-                updated[order] = (gains + PRIOR_MATCHES * prior.weights[order]) / (
+                updated[length] = (gains + PRIOR_MATCHES * prior.weights[length]) / (
                     tries + PRIOR_MATCHES
                 )
                 reached = reached * (1 - gave)
@@ -115,14 +115,14 @@ class BackoffWeights:
         return found
 
     def shares(self, kinds: IntArray) -> Shares:
-        """Return what each context of some kinds (n, LONGEST_CONTEXT) has in the prediction."""
+        """Return what each context of some kinds (n, N_LENGTHS) has in the prediction."""
         contexts = self._of_kinds(kinds)
         left = (1.0 - contexts[:, ::-1]).cumprod(axis=1)[:, ::-1]
         contexts[:, :-1] *= left[:, 1:]
         return Shares(left[:, 0], contexts)
 
     def _of_kinds(self, kinds: IntArray) -> FloatArray:
-        return self._padded[_ORDERS, kinds]
+        return self._padded[_LENGTHS, kinds]
 
     @cached_property
     def _padded(self) -> FloatArray:

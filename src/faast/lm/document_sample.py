@@ -23,7 +23,7 @@ PIECE_TOKENS = 1024
 N_HASHES = 2**52
 LARGEST_SHARE = 0.2
 """Largest share of all tokens that is drawn."""
-MAX_TOKENS = 4096
+MAX_TOKENS = 8192
 """Largest number of tokens that is drawn."""
 
 _PER_DOCUMENT = checked(Array("b", dtypes=("int64",), minimum=1))

@@ -1,4 +1,4 @@
-"""n-grams as integers: a context of the last 1 to `LONGEST_CONTEXT` tokens and what follows it.
+"""n-grams as integers: a context of the last 0 to `LONGEST_CONTEXT` tokens and what follows it.
 
 A context is a hash of its tokens, an n-gram the hash of its context followed by the bits of its
 last token: in a sorted list of n-grams the continuations of a context are neighbours, and contexts
@@ -23,21 +23,28 @@ if TYPE_CHECKING:
     Ngrams = TypeVar("Ngrams", IntArray, Tensor)
 
 LONGEST_CONTEXT = 6
+N_LENGTHS = LONGEST_CONTEXT + 1
+"""Lengths of contexts, that of the empty one among them."""
 TOKEN_BITS = 20
 LARGEST_TOKEN = 2**TOKEN_BITS - 1
 N_CONTEXTS = 2 ** (63 - TOKEN_BITS)
 """Hashes of contexts are below this, so that n-grams are non-negative 64-bit integers."""
+EMPTY_CONTEXT = 0
+"""Hash of no tokens."""
 NO_CONTEXT = -1
 """Stands for a context that would begin before its document does."""
 
 _DISTANCES = np.arange(LONGEST_CONTEXT)
-_MULTIPLIERS = np.triu(np.tile(hash64(_DISTANCES.astype(np.uint64)), (LONGEST_CONTEXT, 1)).T)
+_LENGTHS = np.arange(N_LENGTHS)
+_MULTIPLIERS = np.where(
+    _DISTANCES[:, None] < _LENGTHS, hash64(_DISTANCES.astype(np.uint64))[:, None], np.uint64(0)
+)
 _OFFSETS = _MULTIPLIERS.sum(axis=0)
 _UNUSED_BITS = np.uint64(TOKEN_BITS + 1)
 
 
 def hash_contexts(tokens: IntArray, n_last: int | None = None) -> IntArray:
-    """Hash the last 1 to `LONGEST_CONTEXT` tokens at positions of a sequence.
+    """Hash the last 0 to `LONGEST_CONTEXT` tokens at positions of a sequence.
 
     Parameters
     ----------
@@ -47,7 +54,7 @@ def hash_contexts(tokens: IntArray, n_last: int | None = None) -> IntArray:
 
     Returns
     -------
-    ndarray of shape (..., n, LONGEST_CONTEXT), int64
+    ndarray of shape (..., n, N_LENGTHS), int64
         `NO_CONTEXT` where the sequence has fewer tokens.
 
     Notes
@@ -58,9 +65,10 @@ def hash_contexts(tokens: IntArray, n_last: int | None = None) -> IntArray:
     """
     length = tokens.shape[-1]
     first = 0 if n_last is None else length - n_last
-    at = np.arange(first, length)[:, None] - _DISTANCES
-    sums = tokens.take(at, axis=-1, mode="clip").view(np.uint64) @ _MULTIPLIERS + _OFFSETS
-    return np.where(at < 0, NO_CONTEXT, (sums >> _UNUSED_BITS).view(np.int64))
+    position = np.arange(first, length)[:, None]
+    before = tokens.take(position - _DISTANCES, axis=-1, mode="clip").view(np.uint64)
+    sums = before @ _MULTIPLIERS + _OFFSETS
+    return np.where(position < _LENGTHS - 1, NO_CONTEXT, (sums >> _UNUSED_BITS).view(np.int64))
 
 
 def document_ngrams(tokens: IntArray, answers: BoolArray) -> IntArray:
@@ -72,7 +80,7 @@ def document_ngrams(tokens: IntArray, answers: BoolArray) -> IntArray:
 
     Returns
     -------
-    ndarray of shape (m, LONGEST_CONTEXT), int64
+    ndarray of shape (m, N_LENGTHS), int64
         A row for every answer but a first token; `NO_CONTEXT` where too few tokens precede it.
     """
     learned = answers[1:]

@@ -14,12 +14,20 @@ from faast.core.state import Range
 from faast.lm.backbone import check_targets
 from faast.lm.backoff import BackoffWeights, Evidence, left_out_evidence, match_kinds
 from faast.lm.base import LearningPart, Shift
-from faast.lm.continuations import Continuations
+from faast.lm.continuations import Continuations, Frequencies
 from faast.lm.document_sample import DocumentSample
 from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
 from faast.lm.hooks import LOGITS, logits_as_given
 from faast.lm.ngram_counts import NgramCounts
-from faast.lm.ngrams import LARGEST_TOKEN, LONGEST_CONTEXT, document_ngrams, hash_contexts, token_of
+from faast.lm.ngrams import (
+    EMPTY_CONTEXT,
+    LARGEST_TOKEN,
+    N_LENGTHS,
+    context_of,
+    document_ngrams,
+    hash_contexts,
+    token_of,
+)
 from faast.lm.state import LARGEST_COUNT, SETTING, checked
 
 if TYPE_CHECKING:
@@ -96,7 +104,7 @@ class RecallMemory(LearningPart):
         longest = empty.backbone.architecture.n_positions
         if longest is not None and bool((self.sample.lengths > longest).any()):
             raise ValueError(f"documents must have at most {longest} tokens")
-        if int(self.counts.counts.sum()) > LONGEST_CONTEXT * self.n_pairs:
+        if int(self.counts.counts.sum()) > N_LENGTHS * self.n_pairs:
             raise ValueError(f"{self.n_pairs} pairs cannot have so many n-grams")
 
     @property
@@ -126,16 +134,18 @@ class RecallMemory(LearningPart):
         Parameters
         ----------
         logits : Tensor of shape (..., vocabulary)
-        contexts : Tensor of shape (..., LONGEST_CONTEXT), int64, on the CPU
+        contexts : Tensor of shape (..., N_LENGTHS), int64, on the CPU
             As `hash_contexts` makes them.
 
         Returns
         -------
         Tensor of shape (..., vocabulary)
-            Logits of the mixed prediction; those of a row without a known context are unchanged.
+            Logits of the mixed prediction; those of tokens that were never learned are unchanged.
         """
-        known = contexts.reshape(-1, LONGEST_CONTEXT).numpy()
-        return self._continuations(known).mix_into(logits)
+        if not self.n_pairs:
+            return logits
+        found = self._continuations(contexts.reshape(-1, N_LENGTHS).numpy())
+        return found.mix_into(logits, self._frequencies)
 
     def recalled(self, tokens: IntArray) -> list[Recalled]:
         """Return the learned passages that speak for the next token, the strongest first.
@@ -147,10 +157,11 @@ class RecallMemory(LearningPart):
         contexts = hash_contexts(tokens, 1)
         totals = self.counts.contexts.total[self.counts.find(contexts)[0]].tolist()
         found = self._continuations(contexts)
-        each = zip(*(values.tolist() for values in found[1:-1]), strict=True)
+        fields = found.lengths, found.tokens, found.counts, found.probabilities
+        each = zip(*(values.tolist() for values in fields), strict=True)
         passages = [
-            Recalled(tuple(tokens[-order - 1 :].tolist()), token, count, totals[order], p)
-            for order, token, count, p in each
+            Recalled(tuple(tokens[-length:].tolist()), token, count, totals[length], p)
+            for length, token, count, p in each
         ]
         return sorted(passages, key=lambda one: -one.probability)
 
@@ -203,22 +214,33 @@ class RecallMemory(LearningPart):
         listed = self.counts.contexts
         return match_kinds(listed.total, listed.distinct)
 
+    @cached_property
+    def _frequencies(self) -> Frequencies:
+        """The learned tokens, which follow the empty context, and how often they did."""
+        end = np.searchsorted(context_of(self.counts.ngrams.numpy()), EMPTY_CONTEXT, side="right")
+        counts = self.counts.counts[:end]
+        return Frequencies(token_of(self.counts.ngrams[:end]), (counts / counts.sum()).log())
+
     def _continuations(self, contexts: IntArray) -> Continuations:
-        """Return what followed contexts (n, LONGEST_CONTEXT)."""
+        """Return what followed contexts (n, N_LENGTHS)."""
         places = self.counts.find(contexts)
         shares = self.weights.shares(self._kinds[places])
-        known = np.flatnonzero(shares.contexts)
-        _, start, distinct, total = (values[places.flat[known]] for values in self.counts.contexts)
-        each = np.arange(len(known)).repeat(distinct)
+        rows, lengths = np.nonzero(shares.contexts[:, 1:])
+        lengths += 1
+        passages = shares.contexts[rows, lengths]
+        _, start, distinct, total = (
+            values[places[rows, lengths]] for values in self.counts.contexts
+        )
+        each = np.arange(len(rows)).repeat(distinct)
         at = np.arange(len(each)) + (start + distinct - distinct.cumsum())[each]
-        rows, orders = np.divmod(known[each], LONGEST_CONTEXT)
         counts = self.counts.counts.numpy()[at]
         return Continuations(
-            rows,
-            orders,
+            rows[each],
+            lengths[each],
             token_of(self.counts.ngrams.numpy()[at]),
             counts,
-            (shares.contexts.flat[known] / total)[each] * counts,
+            (passages / total)[each] * counts,
+            shares.contexts[:, 0],
             shares.model,
         )
 
