@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import groupby
 from threading import Lock, RLock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from faast.lm.batch import Names, TrainingBatch, rows_by_name
+import torch
+
+from faast.lm.batch import Names, TrainingBatch, row_owners
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -175,16 +178,17 @@ class Adapters:
             logits, lambda memory, rows: memory.read_logits(logits[rows], contexts[rows])
         )
 
-    def _by_row(self, given: Tensor, read: Callable[[Memory, Any], Tensor]) -> Tensor:
+    def _by_row(self, given: Tensor, read: Callable[[Memory, slice], Tensor]) -> Tensor:
+        """Let neighbouring rows of one memory read it together."""
         names, memories = self.active, self._memories
         if len(set(names)) == 1:
             known = memories.get(names[0])
             return given if known is None else read(known, slice(None))
-        out = given.clone()
-        for name, rows in rows_by_name(names, len(given)).items():
-            if name in memories:
-                out[rows] = read(memories[name], rows)
-        return out
+        parts, start = [], 0
+        for name, run in groupby(row_owners(names, len(given))):
+            rows = slice(start, start := start + len(list(run)))
+            parts.append(read(memories[name], rows) if name in memories else given[rows])
+        return torch.cat(parts)
 
     # -- files -----------------------------------------------------------------------------------
 

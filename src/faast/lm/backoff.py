@@ -1,8 +1,8 @@
 """Back-off weights: how far the continuations of a known context are trusted, by its length.
 
-The prediction is built from the shortest context to the longest: p_0 is the model's, and each known
-context k turns it into p_k = (1 - w) p_(k-1) + w c / n, with c the counts of what followed it, n
-their sum, and w a weight that depends on k and on what kind of match it is. Weights are fitted by
+The prediction p is the model's at first. Each known context, from the empty one to the longest,
+turns it into (1 - w) p + w c / n, with c the counts of what followed the context, n their sum, and
+w a weight that depends on its length and on what kind of match it is. Weights are fitted by
 expectation maximisation (Dempster, Laird & Rubin 1977), as in interpolated language models
 (Jelinek & Mercer 1980), on documents that are left out of the counts.
 """

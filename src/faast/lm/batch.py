@@ -141,8 +141,8 @@ class TrainingBatch:
         return found
 
 
-def rows_by_name(names: Names, n_rows: int) -> dict[str, list[int]]:
-    """Return the rows of a batch that use each adapter.
+def row_owners(names: Names, n_rows: int) -> list[str]:
+    """Return the adapter that each row of a batch uses.
 
     Generation with beams, or with several sequences per prompt, multiplies the rows of a batch: the
     name of a row is then repeated for its copies.
@@ -157,7 +157,12 @@ def rows_by_name(names: Names, n_rows: int) -> dict[str, list[int]]:
             f"{len(names)} adapter names are in use for a batch of {n_rows} rows; give one name, "
             "or one per row"
         )
-    owners = [name for name in names for _ in range(n_rows // len(names))]
+    return [name for name in names for _ in range(n_rows // len(names))]
+
+
+def rows_by_name(names: Names, n_rows: int) -> dict[str, list[int]]:
+    """Return the rows of a batch that use each adapter; errors as for `row_owners`."""
+    owners = row_owners(names, n_rows)
     return {
         name: [row for row, owner in enumerate(owners) if owner == name]
         for name in dict.fromkeys(owners)

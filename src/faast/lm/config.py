@@ -22,8 +22,9 @@ class MemoryConfig:
         Memory behind the last block. "natural" takes natural-gradient steps on the log-likelihood
         in one pass and can be folded into the output embeddings; "pseudoinverse" is the paper's.
     recall : bool
-        Count, beside the other memories, what followed the last 1 to 6 tokens, and mix it into the
-        prediction (an n-gram cache): names, facts and phrases, word for word. With
+        Count, beside the other memories, how often each token came and what followed the last 1
+        to 6 tokens, and mix it into the prediction (an n-gram cache): names, facts and phrases,
+        word for word. With
         ``output=None`` it is the only memory, and forgets and merges exactly.
     middle_layers : int
         Number of memories in front of evenly spaced blocks. Their readouts start at zero, so they

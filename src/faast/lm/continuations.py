@@ -70,9 +70,10 @@ class Continuations(NamedTuple):
                 self.rows * size + self.tokens, self.probabilities / self.model_shares[self.rows]
             )
             at, rows = (torch.from_numpy(part).to(device) for part in (keys, keys // size))
-            gains = log_totals.take(rows) + _log(odds, device)
-            after = torch.logaddexp(mixed.take(at).float(), gains)
-            mixed.view(-1).index_copy_(0, at, after.to(mixed.dtype))
+            gains = log_totals.reshape(-1).index_select(0, rows) + _log(odds, device)
+            flat = mixed.view(-1)
+            after = torch.logaddexp(flat.index_select(0, at).float(), gains)
+            flat.index_copy_(0, at, after.to(mixed.dtype))
         return mixed.view(logits.shape)
 
 
