@@ -48,10 +48,7 @@ from faast.solvers.calibration import (
     initial_inverse_temperature,
 )
 from faast.solvers.columns import is_table, standard_deviations
-from faast.solvers.gaussian import (
-    Metric,
-    walk_downhill,
-)
+from faast.solvers.gaussian import Metric, walk_downhill
 from faast.solvers.one_shot import read_one_shot
 from faast.solvers.ridge import Ridge
 from faast.solvers.score_test import products_score, residuals_of
@@ -62,6 +59,9 @@ from faast.solvers.views import Reader, View, centred, mapped_view
 
 STRENGTHS = 10.0 ** np.arange(-1.5, 1.6, 0.5)
 """Candidates for s, the floor of the metric in units of μ."""
+
+ROWS_START, FEATURES_START = 3, 1
+"""Where the search starts: at s = 1 for rows, and at 0.1 for random features, which need less."""
 
 DECADE = np.log(10.0)
 PSEUDO_ROWS = 1.0
@@ -195,7 +195,8 @@ def _read_best(view: View, weights: FloatArray, log_priors: FloatArray) -> Reade
         last = np.log(scales / source.expected)  # where the next strength starts
         return value + 0.5 * share * (np.log(STRENGTHS[index]) / DECADE) ** 2
 
-    best = tried[walk_downhill(loss, len(STRENGTHS))]
+    start = ROWS_START if view.features is None else FEATURES_START
+    best = tried[walk_downhill(loss, len(STRENGTHS), start)]
     others = centred(rest.scores(best.solved, best.solved.precision))
     return best._replace(scores=np.concatenate([best.scores, others]))
 

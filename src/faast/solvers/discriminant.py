@@ -86,7 +86,7 @@ class Discriminant(Solver):
             likelihoods = log_softmax(scores, axis=1)[np.arange(can.sum()), left_out.codes[can]]
             return float(-(weights[can] @ likelihoods) / weights[can].sum())
 
-        return float(SHRINKAGES[walk_downhill(loss, len(SHRINKAGES))])
+        return float(SHRINKAGES[walk_downhill(loss, len(SHRINKAGES), len(SHRINKAGES) // 2)])
 
 
 def _metric(classes: GaussianClasses, shrinkage: float) -> Metric:

@@ -350,8 +350,8 @@ def _root(matrix: FloatArray, gain: float = 1.0, floor: float = 0.0) -> FloatArr
     return vectors * np.sqrt(gain * np.maximum(values, 0.0) + floor)
 
 
-def walk_downhill(loss: Callable[[int], float], n: int) -> int:
-    """Return the index of the minimum of a loss over 0..n-1 reached downhill from the middle."""
+def walk_downhill(loss: Callable[[int], float], n: int, start: int) -> int:
+    """Return the index of the minimum of a loss over 0..n-1 reached downhill from a start."""
     losses: dict[int, float] = {}
 
     def at(index: int) -> float:
@@ -359,10 +359,9 @@ def walk_downhill(loss: Callable[[int], float], n: int) -> int:
             losses[index] = loss(index)
         return losses[index]
 
-    place = n // 2
+    place = start
     at(place)
     for direction in (1, -1):
-        start = place
         while 0 <= place + direction < n and at(place + direction) < at(place):
             place += direction
         if place != start:
