@@ -64,9 +64,9 @@ class GridSums:
     @property
     def gram(self) -> FloatArray:
         """Sum of key keyᵀ: ndarray of shape (d, d)."""
-        units = self._key_units
-        gram = self.products.lower / units
-        gram /= units[:, None]
+        steps = 1.0 / self._key_units  # powers of two: exact, and faster than quotients
+        gram = self.products.lower * steps
+        gram *= steps[:, None]
         gram += np.tril(gram, -1).T
         return gram
 
@@ -112,5 +112,4 @@ class GridSums:
 
     def from_grid(self, keys: AnyArray, values: AnyArray) -> tuple[FloatArray, FloatArray]:
         """Convert keys (n, d) and values (n, m) from grid units to the caller's units."""
-        # units are powers of two: products are exact, and faster than quotients
         return keys * (1.0 / self._key_units), values * (1.0 / self._value_units)

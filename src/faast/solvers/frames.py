@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg.lapack import dpstrf
@@ -26,8 +27,17 @@ class Frame:
     def coordinates(self, keys: FloatArray) -> FloatArray:
         """Return the coordinates (n, r) of rows (n, d)."""
         rows = np.subtract(keys, self.centre, dtype=keys.dtype, casting="same_kind")
-        rows /= self.scale
+        return self.divide(rows)
+
+    def divide(self, rows: FloatArray) -> FloatArray:
+        """Divide columns of rows (n, d) by the scale, in place; scales of 1 take no time."""
+        if self._scales:
+            rows /= self.scale
         return rows
+
+    @cached_property
+    def _scales(self) -> bool:
+        return bool(np.any(self.scale != 1.0))
 
     def lift(self, coordinates: FloatArray) -> FloatArray:
         """Return the centred and scaled rows (n, d) that have these coordinates (n, r)."""

@@ -116,17 +116,16 @@ class GaussianClasses:
         scatter = moments.gram
         centres, heads = (overall[None], count) if one_shot else (means, counts)
         # differences of large sums may leave S with eigenvalues just below 0
+        frame = Frame(centre, scale)
         rounding = len(scatter) * EPSILON * scatter.diagonal() / scale**2
         scatter -= (centres.T * heads) @ centres
-        scatter /= scale
-        scatter /= scale[:, None]
+        frame.divide(frame.divide(scatter).T)
         scatter[np.diag_indices(len(scatter))] += rounding.max()
         if (
             scatter.diagonal().min() < 0.0
         ):  # no rows have such sums: they are those of a forged file
             root = _root(scatter)
             scatter = root @ root.T
-        frame = Frame(centre, scale)
         means = frame.coordinates(means)
         means[~seen] = 0.0
         scatter = scatter.astype(np.float32) if single else scatter
@@ -212,7 +211,7 @@ class SolvedClasses:
         classes, counts = self.classes, self.classes.counts
         means = self.means * (counts / np.maximum(counts + self.metric.kappa, TINY))[:, None]
         lifted = classes.frame.lift(self.triangle.divide_transposed(means))
-        matrix = (lifted / classes.frame.scale).T
+        matrix = classes.frame.divide(lifted).T
         between = float(counts @ (classes.means**2).sum(axis=1))
         within = max(classes.trace - between * classes.one_shot, 0.0)
         norm = self.metric.gain * float(np.linalg.norm(classes.scatter, 1)) + self.metric.floor

@@ -67,7 +67,7 @@ def take_steps(scored: Scored, view: View, rows: RowArrays) -> Scored:
         residuals *= (length * energy).astype(np.float32)[:, None]
         scores -= residuals  # the row's own contribution
     found, frame = scored.weights, classes.frame
-    total = (frame.lift(total.T) / (unit * frame.scale)).T
+    total = frame.divide(frame.lift(total.T) / unit).T
     moved = replace(found, matrix=found.matrix + total, bias=found.bias - frame.centre @ total)
 
     def leave_out(left: RowArrays) -> FloatArray:
