@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks._lib.paths import results_folder
 from benchmarks._lib.report import command_line, one_thread, write_csv, write_figures
+from benchmarks.scale.bounds import bound_lines, bounded_costs
 from benchmarks.scale.efficiency_report import (
     FIXED,
     Costs,
@@ -136,9 +137,10 @@ def main() -> None:
         points.races = [old for old in points.races if old.key != row.key] + [row]
         points.write()
     latency = fixed_latency()
+    bounds = [] if options.quick else bound_lines(list(bounded_costs()))
     command = command_line("scale.efficiency")
     write_plot(points.costs, points.folder)
-    write_report(points.costs, points.races, latency, command, repeats, points.folder)
+    write_report(points.costs, points.races, latency, bounds, command, repeats, points.folder)
     write_figures(points.folder, "efficiency", figures(points.costs, points.races, latency))
 
 
