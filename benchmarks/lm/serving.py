@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import transformers
 from torch import Tensor
@@ -21,9 +21,7 @@ from benchmarks.lm.adaptation_cost import in_turns, ratio
 from benchmarks.lm.recall import Subject, gemma, tiny
 from faast.lm import FaastForCausalLM, MemoryConfig
 
-ROWS, PROMPT, ROUNDS = 8, 32, 9
-WINDOWS = 6
-"""Learned by each memory."""
+ROWS, PROMPT = 8, 32
 KINDS = {
     "natural": MemoryConfig(),
     "recall": MemoryConfig(output=None, recall=True),
@@ -31,6 +29,14 @@ KINDS = {
     "exact pseudo-inverse": MemoryConfig("pseudoinverse"),
 }
 LEAST_SPEED, MOST_OF_ONE = 0.9, 1.15
+
+
+class Size(NamedTuple):
+    """How much is measured: windows that each memory learns, tokens written, rounds in turns."""
+
+    windows: int
+    tokens: int
+    rounds: int
 
 
 def writing(model: Any, prompts: Tensor, n_tokens: int) -> Callable[[], object]:
@@ -43,24 +49,24 @@ def with_own(model: FaastForCausalLM, names: list[str], task: Callable[[], objec
         return task()
 
 
-def taught(base: Any, config: MemoryConfig, windows: Tensor) -> FaastForCausalLM:
+def taught(base: Any, config: MemoryConfig, parts: Sequence[Tensor]) -> FaastForCausalLM:
     """Attach a memory for every row of a batch, and let each learn a part of the text."""
     model = FaastForCausalLM.from_base(base, config)
-    for row in range(ROWS):
+    for row, part in enumerate(parts):
         with model.use_adapter(str(row)):
-            model.learn(windows[row * WINDOWS : (row + 1) * WINDOWS]).solve()
+            model.learn(part).solve()
     return model
 
 
-def measure(subject: Subject, windows: Tensor, n_tokens: int) -> Iterator[list[str]]:
+def measure(subject: Subject, windows: Tensor, size: Size) -> Iterator[list[str]]:
     """Rows of the table: a kind of memory, and ratios of times taken in turns."""
     prompts = windows[:ROWS, :PROMPT]
     names = [str(row) for row in range(ROWS)]
     plain = subject.fresh()
     plain.generation_config.eos_token_id = None
     for kind, config in KINDS.items():
-        model = taught(copy.deepcopy(plain), config, windows)
-        first, all_rows = prompts[:1], prompts
+        model = taught(copy.deepcopy(plain), config, windows.split(size.windows))
+        first, all_rows, n_tokens = prompts[:1], prompts, size.tokens
         tasks: dict[str, Callable[[], object]] = {
             "frozen, 1": writing(plain, first, n_tokens),
             "frozen, all": writing(plain, all_rows, n_tokens),
@@ -69,7 +75,7 @@ def measure(subject: Subject, windows: Tensor, n_tokens: int) -> Iterator[list[s
             "memories": lambda: with_own(model, names, writing(model, all_rows, n_tokens)),  # noqa: B023
         }
         in_turns(tasks, 1)
-        seconds = in_turns(tasks, ROUNDS)
+        seconds = in_turns(tasks, size.rounds)
         one = ratio(seconds["frozen, 1"], seconds["memory, 1"])
         batch = ratio(seconds["frozen, all"], seconds["memory, all"])
         several = ratio(seconds["memories"], seconds["memory, all"])
@@ -89,24 +95,24 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     subject = gemma() if arguments.gemma else tiny()
-    n_tokens = 8 if arguments.gemma else 64
+    size = Size(2, 8, 3) if arguments.gemma else Size(6, 64, 9)
     tokenizer = AutoTokenizer.from_pretrained(subject.folder)
     text = subject.domains[1].train()[:1_000_000]
-    windows = subject.windows(tokenizer, text, ROWS * WINDOWS, end=False)
+    windows = subject.windows(tokenizer, text, ROWS * size.windows, end=False)
     lines = [
         f"# What memories cost while a model writes: {subject.name}",
         "",
         provenance(command_line("lm.serving")),
         "",
-        f"Greedy generation of {n_tokens} tokens after prompts of {PROMPT}, with the cache; medians of {ROUNDS} "
-        f"rounds in turns, processor time of one thread. Each memory has learned {WINDOWS} windows of "
+        f"Greedy generation of {size.tokens} tokens after prompts of {PROMPT}, with the cache; medians of {size.rounds} "
+        f"rounds in turns, processor time of one thread. Each memory has learned {size.windows} windows of "
         f"{subject.window} tokens of {subject.domains[1].name}. Speed: tokens a second, as a share of the frozen "
         f"model's (target: at least {LEAST_SPEED}). The last column: {ROWS} rows that each read a memory of "
         f"their own, in times of {ROWS} rows that read one (target: at most {MOST_OF_ONE}).",
         "",
         *table(
             ["memory", "speed, 1 row", f"speed, {ROWS} rows", f"{ROWS} memories against one"],
-            measure(subject, windows, n_tokens),
+            measure(subject, windows, size),
         ),
     ]
     name = "serving_gemma" if arguments.gemma else "serving"
