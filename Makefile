@@ -68,6 +68,7 @@ bench-long: bench bench-lm ## regenerate all pages
 	$(BIN)/python -m benchmarks.features.novelty
 	$(BIN)/python -m benchmarks.labels
 	$(BIN)/python -m benchmarks.scale.raw
+	$(BIN)/python -m benchmarks.scale.streams
 	$(BIN)/python -m benchmarks.scale.scale_out
 	$(BIN)/python -m benchmarks.serve.review
 	$(BIN)/python -m benchmarks.pages

@@ -164,9 +164,9 @@ class FaastClassifier(CuratedClassifier):
         classes : array-like, optional
             Ignored. scikit-learn passes it, but classes need not be announced here.
         """
-        return self.partial_fit_encoded(
-            self.encode_to_learn(X), y, self.embed_names(y), sample_weight
-        )
+        targets = self.resolve_labels(y)
+        names = self.embed_names(targets)
+        return self.partial_fit_encoded(self.encode_to_learn(X), targets, names, sample_weight)
 
     @all_or_nothing
     def partial_fit_encoded(

@@ -111,8 +111,8 @@ class OnlineClassifier:
             As for `FaastClassifier.partial_fit`; nothing is changed then.
         """
         exact = copy.copy(self._classifier)
-        X = exact.encode_to_learn(_as_rows(exact, x))
-        exact.partial_fit_encoded(X, [y], exact.embed_names([y]))
+        X, targets = exact.encode_to_learn(_as_rows(exact, x)), exact.resolve_labels([y])
+        exact.partial_fit_encoded(X, targets, exact.embed_names(targets))
         return self._follow(exact, X)
 
     @all_or_nothing

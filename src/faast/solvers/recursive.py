@@ -61,7 +61,9 @@ class Inverse(NamedTuple):
     def subtract(self, gain: float, direction: FloatArray) -> Inverse:
         """Subtract g f fᵀ."""
         if self.matrix.ndim:
-            return self._replace(matrix=self.matrix - np.outer(gain * direction, direction))
+            less = np.outer(-gain * direction, direction)
+            less += self.matrix
+            return self._replace(matrix=less)
         directions = np.concatenate([self.directions, direction[None]])
         return self._replace(directions=directions, gains=np.append(self.gains, gain))
 
@@ -219,5 +221,6 @@ class RecursiveDiscriminant:
             bias[column] += np.log((total + 1.0) / (count + 1.0))
         counts, means = self.counts.copy(), self.means.copy()
         counts[column], means[column] = total, moved_mean
-        weights = replace(self.weights, matrix=self.weights.matrix + change, bias=bias)
+        change += self.weights.matrix
+        weights = replace(self.weights, matrix=change, bias=bias)
         return replace(self, weights=weights, counts=counts, means=means, inverse=inverse)
