@@ -1,6 +1,7 @@
 """The recall memory as a whole: the same bits by any way, and bounds that no text can break."""
 
 import time
+from statistics import median
 
 import pytest
 import torch
@@ -136,7 +137,7 @@ def test_a_million_tokens_of_noise_take_bounded_room_and_time():
         seconds.append(time.process_time() - started)
     assert memory.n_pairs == 16 * 1024 * 63
     assert memory.nbytes < 16.5 * MAX_NGRAMS  # two numbers an n-gram, and the sample
-    assert max(seconds[8:]) < 4 * max(seconds[:8])
+    assert median(seconds[8:]) < 2 * median(seconds[:8])  # a pause to collect garbage is no growth
     started = time.process_time()
     memory.solve()
     contexts = torch.from_numpy(hash_contexts(noise.numpy()))
