@@ -28,8 +28,7 @@ def best_strength(make: Callable[[], FaastClassifier], support: tuple, test: tup
 
 
 def single_choice(strength: float):
-    # twice the same, as the search starts in the middle and looks to both sides
-    return patch.object(auto, "STRENGTHS", np.array([strength, strength]))
+    return patch.object(auto, "STRENGTHS", np.full_like(auto.STRENGTHS, strength))
 
 
 def scaled_default(strength: float):
