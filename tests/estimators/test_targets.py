@@ -209,3 +209,17 @@ def test_order_batches_merge_forget_and_save_change_nothing(tmp_path_factory, dr
     if model.is_exact_:
         assert content_hash(*model.to_state()) == content_hash(*fresh.to_state())
         assert np.array_equal(model.predict_proba(rows), fresh.predict_proba(rows))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_rows_of_weight_0_bring_no_class(together):
+    X, y = np.arange(24.0).reshape(6, 4) % 7, np.array([0, 0, 1, 1, 5, 5])
+    batches = [slice(0, 6)] if together else [slice(0, 4), slice(4, 6)]
+    weighted = FaastClassifier(class_weight={0: 1.0, 1: 1.0, 5: 0.0})
+    given = FaastClassifier()
+    for batch in batches:
+        weighted.partial_fit(X[batch], y[batch])
+        given.partial_fit(X[batch], y[batch], sample_weight=(y[batch] != 5).astype(float))
+    seen = FaastClassifier().partial_fit(X[:4], y[:4])
+    assert weighted.classes_.tolist() == given.classes_.tolist() == seen.classes_.tolist()
+    assert np.array_equal(weighted.predict_proba(X), seen.predict_proba(X))

@@ -95,8 +95,15 @@ class Targets:
         return len(self.marks)
 
     def __getitem__(self, rows: AnyArray) -> Targets:
-        """Return the targets of some rows, given by their indices or by a mask."""
-        return replace(self, marks=self.marks[rows])
+        """Return the targets of some rows, given by their indices or by a mask.
+
+        Labels that none of these rows has are left out, but for the columns of an indicator matrix.
+        """
+        marks = self.marks[rows]
+        held = marks.any(axis=0)
+        if self.kind is TargetKind.INDICATOR or held.all():
+            return replace(self, marks=marks)
+        return replace(self, labels=self.labels[held], marks=marks[:, held])
 
     def relabel(self, labels: Mapping[Hashable, Hashable]) -> Targets:
         """Return targets with other labels; columns of an indicator matrix keep theirs."""
