@@ -48,8 +48,9 @@ NEWTON_SHARES = (0.0, 0.25, 0.5, 1.0)
 """Candidate shares of the average Newton step, added to the average iterate."""
 SCORE_DECAY = 0.7
 """Factor on older scores where the candidates are compared."""
-PRIOR_ROWS = 512
-"""Rows that the frozen model counts for: N rows learned are worth N / (N + prior rows)."""
+PRIOR_ROWS = 6.0
+"""Rows per column of the hidden states that the frozen model counts for: N rows learned are worth
+N / (N + prior rows). Neighbouring text overstates what holds far away, the more so the wider."""
 
 
 _WEIGHTS = checked(Array("D", "d", dtypes=("float32",)))
@@ -131,7 +132,8 @@ class NaturalPass(LearnedState):
         if not best:
             return torch.zeros_like(self.average)
         learned = torch.add(self.average, self.newton, alpha=NEWTON_SHARES[best - 1])
-        return self.count / (self.count + PRIOR_ROWS) * learned
+        prior_rows = PRIOR_ROWS * self.average.shape[1]
+        return self.count / (self.count + prior_rows) * learned
 
     @property
     def online_perplexity(self) -> float:
