@@ -1,0 +1,161 @@
+"""The tables of results/lm/gemma.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import exp
+from statistics import mean
+
+from benchmarks._lib.report import plus_minus, size, table, verdict
+from benchmarks.lm.gemma_cells import Cell, Cells
+from benchmarks.lm.gemma_methods import (
+    BOTH,
+    EXACT,
+    FROZEN,
+    LORA,
+    METHODS,
+    NATURAL,
+    NEAREST,
+    PROJECTION,
+    RECALL,
+)
+from benchmarks.lm.gemma_texts import WINDOW
+
+NOT_RUN = "–"
+WORST = 1.005
+OURS = (EXACT, RECALL, NATURAL, BOTH)
+TRAINED = (PROJECTION, LORA)
+PAIRS = ((NATURAL, FROZEN), (NATURAL, PROJECTION), (BOTH, NATURAL), (BOTH, NEAREST))
+
+
+class Tables:
+    """Tables of cells, at some numbers of windows learned."""
+
+    def __init__(self, cells: Cells, sizes: Sequence[int]) -> None:
+        self.cells = cells
+        self.sizes = sizes
+        self.texts = list(dict.fromkeys(cell.text for cell in cells.cells))
+
+    def frozen(self, text: str) -> Cell:
+        """Return the cell of the model as it is."""
+        found = self.cells.best(text, FROZEN, 0)
+        if found is None:
+            raise ValueError(f"the frozen model has not been asked {text}")
+        return found
+
+    def find(self, text: str, method: str, n_windows: int) -> Cell | None:
+        """Return the best cell of a method; the frozen model's is the same for all sizes."""
+        return self.cells.best(text, method, 0 if method == FROZEN else n_windows)
+
+    def each(self) -> Iterator[tuple[str, int]]:
+        """Return every text with every size."""
+        return ((text, n) for text in self.texts for n in self.sizes)
+
+    def targets(self) -> Iterator[list[object]]:
+        for n in self.sizes:
+            pairs = [
+                (self.find(text, NATURAL, n), self.find(text, PROJECTION, n)) for text in self.texts
+            ]
+            both = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
+            won = sum(ours.loss <= theirs.loss for ours, theirs in both)
+            goal = f"{n * WINDOW:,} tokens: natural at or below the projection's best epoch on three of four texts"
+            met = won >= 3 if len(both) == len(self.texts) else None
+            yield [goal, f"{won} of {len(both)} that were run", verdict(met)]
+        for method in OURS:
+            yield [f"{method}: never more than 0.5% worse than frozen", *self.worst(method)]
+        exact = max(c.passes for text, n in self.each() if (c := self.find(text, EXACT, n)))
+        goal = "exact pseudo-inverse: learns and chooses its settings within 2 forward passes"
+        yield [goal, f"{exact:.2f} at most", verdict(exact <= 2)]
+        for text, n in self.each():
+            ours, lora = self.find(text, NATURAL, n), self.find(text, LORA, n)
+            if ours and lora:
+                reached = seconds_to(lora, ours.loss)
+                share = ours.seconds / (reached or lora.curve[-1][0])
+                goal = f"{text}, {n * WINDOW:,} tokens: natural within 10% of LoRA's time to its perplexity"
+                shown = f"{'' if reached else '< '}{share:.0%}"
+                yield [goal, shown, verdict(share <= 0.1)]
+
+    def worst(self, method: str) -> tuple[str, str]:
+        """Return where a method is worst beside the frozen model, and whether that is near enough."""
+        found = [(self.find(text, method, n), self.frozen(text)) for text, n in self.each()]
+        ratios = {
+            cell.perplexity / frozen.perplexity: (cell, frozen) for cell, frozen in found if cell
+        }
+        cell, frozen = ratios[share := max(ratios)]
+        half = share * cell.gap(frozen)[1]
+        shown = f"{share:.3f} ±{half:.3f} of frozen at most ({cell.text}, {cell.n_windows * WINDOW:,} tokens)"
+        return shown, verdict(share <= WORST)
+
+    def perplexities(self, text: str) -> list[str]:
+        rows = []
+        for method in METHODS:
+            found = [self.find(text, method, n) for n in self.sizes]
+            rows.append([method, *(f"{c.perplexity:.1f}" if c else NOT_RUN for c in found)])
+        header = [text, *(f"{n * WINDOW:,} tokens" for n in self.sizes)]
+        return table(header, rows)
+
+    def differences(self) -> Iterator[list[str]]:
+        for text, n in self.each():
+            row = [text, f"{n * WINDOW:,}"]
+            for first, second in PAIRS:
+                mine, theirs = self.find(text, first, n), self.find(text, second, n)
+                known = mine is not None and theirs is not None
+                row.append(plus_minus(*mine.gap(theirs), 3, sign=True) if known else NOT_RUN)
+            if set(row[2:]) != {NOT_RUN}:
+                yield row
+
+    def costs(self) -> Iterator[list[str]]:
+        for method in METHODS:
+            if method == FROZEN:
+                continue
+            shown, kept = [], NOT_RUN
+            for n in self.sizes:
+                found = [c for text in self.texts if (c := self.find(text, method, n))]
+                shown.append(f"{mean(c.passes for c in found):.2f}" if found else NOT_RUN)
+                kept = size(max(c.n_bytes for c in found)) if found else kept
+            yield [method, *shown, kept]
+
+    def training(self) -> Iterator[list[str]]:
+        for text, n in self.each():
+            natural = self.find(text, NATURAL, n)
+            for method in TRAINED:
+                cell = self.find(text, method, n)
+                if cell is None or natural is None:
+                    continue
+                unit = cell.forward * n
+                epochs = [f"{exp(loss):.1f} ({seconds / unit:.1f})" for seconds, loss in cell.curve]
+                reached = seconds_to(cell, natural.loss)
+                yield [
+                    text,
+                    f"{n * WINDOW:,}",
+                    method,
+                    f"{cell.rate:g}",
+                    ", ".join(epochs),
+                    f"{natural.perplexity:.1f} ({natural.passes:.1f})",
+                    f"{reached / unit:.1f}" if reached else "never",
+                ]
+
+    def forgetting(self) -> list[str]:
+        lines = []
+        for method in METHODS:
+            rows = []
+            for text in self.texts:
+                cell = self.find(text, method, self.sizes[1])
+                if cell is not None and cell.elsewhere:
+                    rows.append([text, *(self.elsewhere(cell, other) for other in self.texts)])
+            if rows:
+                lines += table([f"{method}: learned", *self.texts], rows)
+        return lines
+
+    def elsewhere(self, cell: Cell, other: str) -> str:
+        """Return the perplexity of another text, beside the frozen model's on the same windows."""
+        if other == cell.text:
+            return "itself"
+        losses = cell.elsewhere[other]
+        before = mean(self.frozen(other).losses[: len(losses)])
+        return f"{exp(mean(losses)):.1f} ({exp(before):.1f})"
+
+
+def seconds_to(cell: Cell, loss: float) -> float | None:
+    """Return the seconds of the first epoch that was as good, or None."""
+    return next((seconds for seconds, reached in cell.curve if reached <= loss), None)
