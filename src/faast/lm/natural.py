@@ -40,7 +40,9 @@ STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0)
 LARGEST_STEP = 2.0
 LARGEST_LOSS = 700.0
 """Mean negative log-likelihood whose exponential is still finite, in nats."""
-KEY_DAMPING = 0.3
+KEY_DAMPING = 0.5
+ALIKE_ROWS = 100.0
+"""Neighbouring rows that tell as much of the keys' second moments as one row of another text."""
 CURVATURE_DAMPING = 0.1
 
 # answer
@@ -48,7 +50,7 @@ NEWTON_SHARES = (0.0, 0.25, 0.5, 1.0)
 """Candidate shares of the average Newton step, added to the average iterate."""
 SCORE_DECAY = 0.7
 """Factor on older scores where the candidates are compared."""
-PRIOR_ROWS = 6.0
+PRIOR_ROWS = 2.0
 """Rows per column of the hidden states that the frozen model counts for: N rows learned are worth
 N / (N + prior rows). Neighbouring text overstates what holds far away, the more so the wider."""
 
@@ -259,7 +261,7 @@ class NaturalPass(LearnedState):
         gram = self.gram + (keys.T @ keys).double()
         curvature = self.curvature + found.curvature.double()
         cross = (keys.T @ found.gradients).double() / len(rows)
-        few = 1.0 + len(gram) / count  # few rows estimate the keys' second moments badly
+        few = 1.0 + ALIKE_ROWS * len(gram) / count  # few rows estimate second moments badly
         left = _damped_solve(gram / count, KEY_DAMPING * few, cross)
         direction = _damped_solve(curvature / count, CURVATURE_DAMPING, left.T).T.float()
         weight = len(rows) / count
