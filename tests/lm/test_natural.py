@@ -50,7 +50,7 @@ def test_the_direction_is_the_damped_natural_gradient(stream):
     wanted = torch.zeros(WIDTH, WIDTH, requires_grad=True)
     functional.cross_entropy(head.logits(block + block @ wanted), tokens).backward()
     gram = block.T @ block / 600
-    few = natural.KEY_DAMPING * (1 + WIDTH / 600)
+    few = natural.KEY_DAMPING * (1 + natural.ALIKE_ROWS * WIDTH / 600)
     gram += few * gram.diagonal().mean() * torch.eye(WIDTH)
     curvature = head.derivatives(block, tokens).curvature / 600
     curvature += natural.CURVATURE_DAMPING * curvature.diagonal().mean() * torch.eye(WIDTH)
