@@ -45,7 +45,11 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
         f"Trained methods: up to their best epoch of {EPOCHS}, at one learning rate.",
         "",
         *table(
-            ["method", *(f"{n * WINDOW:,} tokens" for n in sizes), "bytes kept, last of these"],
+            [
+                "method",
+                *(f"passes, {n * WINDOW:,} tokens" for n in sizes),
+                *(f"bytes, {n * WINDOW:,} tokens" for n in sizes),
+            ],
             tables.costs(),
         ),
         "## Training by backpropagation, epoch by epoch",

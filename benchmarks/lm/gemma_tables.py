@@ -113,12 +113,14 @@ class Tables:
         for method in METHODS:
             if method == FROZEN:
                 continue
-            shown, kept = [], NOT_RUN
-            for n in self.sizes:
-                found = [c for text in self.texts if (c := self.find(text, method, n))]
-                shown.append(f"{mean(c.passes for c in found):.2f}" if found else NOT_RUN)
-                kept = size(max(c.n_bytes for c in found)) if found else kept
-            yield [method, *shown, kept]
+            found = [
+                [c for text in self.texts if (c := self.find(text, method, n))] for n in self.sizes
+            ]
+            yield [
+                method,
+                *(f"{mean(c.passes for c in cells):.2f}" if cells else NOT_RUN for cells in found),
+                *(size(max(c.n_bytes for c in cells)) if cells else NOT_RUN for cells in found),
+            ]
 
     def training(self) -> Iterator[list[str]]:
         for text, n in self.each():
