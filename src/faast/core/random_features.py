@@ -79,7 +79,7 @@ def most_columns(n_features: int) -> int:
 
 def columns_for(n_rows: float, n_features: int) -> int:
     """Return the width of mapped rows that is worth using for `n_rows` rows."""
-    few = n_features + min(FEW_PRODUCTS, projections(n_features))
+    few = n_features + min(FEW_PRODUCTS, 2 * projections(n_features))
     return min(max(few, int(n_rows / ROWS_PER_COLUMN)), most_columns(n_features))
 
 
