@@ -18,7 +18,7 @@ from typing import NamedTuple
 import transformers
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, write_page
+from benchmarks._lib.report import one_thread, write_page
 from benchmarks.lm.gemma_cells import Cell, Cells
 from benchmarks.lm.gemma_methods import (
     BOTH,
@@ -40,6 +40,7 @@ from benchmarks.lm.gemma_report import page
 from benchmarks.lm.gemma_subject import Subject
 from benchmarks.lm.gemma_texts import Text, texts
 
+COMMAND = "python -m benchmarks.lm.gemma_adaptation"
 ASKED_ELSEWHERE = 8
 WINDOWS = (16, 48, 192)
 SMALL, MEDIUM, LARGE = range(3)
@@ -155,7 +156,7 @@ def main() -> None:
             file=sys.stderr,
             flush=True,
         )
-    write_page(folder / "gemma.md", page(cells, sizes, command_line("lm.gemma_adaptation")))
+    write_page(folder / "gemma.md", page(cells, sizes, COMMAND))
 
 
 if __name__ == "__main__":
