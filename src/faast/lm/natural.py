@@ -261,7 +261,8 @@ class NaturalPass(LearnedState):
         gram = self.gram + (keys.T @ keys).double()
         curvature = self.curvature + found.curvature.double()
         cross = (keys.T @ found.gradients).double() / len(rows)
-        few = 1.0 + ALIKE_ROWS * len(gram) / count  # few rows estimate second moments badly
+        alike = ALIKE_ROWS if count >= FIRST_BLOCK else 1.0  # a few answers are texts of their own
+        few = 1.0 + alike * len(gram) / count  # few rows estimate second moments badly
         left = _damped_solve(gram / count, KEY_DAMPING * few, cross)
         direction = _damped_solve(curvature / count, CURVATURE_DAMPING, left.T).T.float()
         weight = len(rows) / count
