@@ -56,7 +56,7 @@ def test_learning_that_gains_nothing_says_so(folder, run):
     first = run("lm", "learn", "stories", "noise.txt", "-o", "one", "--recall", cwd=folder)
     assert "gained nothing" not in first.stderr
     (folder / "apart.csv").write_text(
-        "text\n" + "the king sees his\n" * 60 + "away rides queen horse\n" * 6
+        "text\n" + "the king sees his\n" * 60 + f"{'away rides queen horse ' * 3}\n" * 6
     )
     again = run("lm", "learn", "stories", "apart.csv", "-o", "two", "--memory", "none", "--recall",
                 cwd=folder)  # fmt: skip
