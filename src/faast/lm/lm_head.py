@@ -23,6 +23,9 @@ chunks that stay near the processor, but not so short that reading E takes longe
 """
 CHUNK_ROWS = 32
 
+ROUNDING_STEPS = 8
+"""Rounding errors of a curvature, in units of float32 of its larger part; twice are seen."""
+
 
 class Derivatives(NamedTuple):
     """Derivatives of the log-likelihood with respect to the rows that enter the head.
@@ -165,7 +168,11 @@ class LMHead:
             outer += mean.T @ mean
             at_target = 1.0 if slope is None else slope.gather(1, targets[at, None])
             gradients[at] = at_target * weight[targets[at]].float() - mean
-        return Derivatives(gradients, self._weighted_gram(diagonal) - outer)
+        curvature = self._weighted_gram(diagonal)
+        rounding = ROUNDING_STEPS * torch.finfo(torch.float32).eps * curvature.trace()
+        curvature -= outer
+        curvature.diagonal().add_(rounding)  # all that is left where predictions are certain
+        return Derivatives(gradients, curvature)
 
     def check(self, rows: Tensor, logits: Tensor) -> None:
         """Check that `logits` gives what the model gave.

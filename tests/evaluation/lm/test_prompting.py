@@ -64,12 +64,13 @@ def test_answers_that_one_token_cannot_tell_apart_are_refused(llama, tokenizer, 
         answer_probabilities(llama, tokenizer, PROMPTS, answers)
 
 
-def test_learned_answers_are_chosen_and_written(llama, tokenizer):
+@pytest.mark.parametrize("n_copies", [30, 300])
+def test_learned_answers_are_chosen_and_written(llama, tokenizer, n_copies):
     model = FaastForCausalLM.from_base(llama)
     lessons = [
         answer_document(tokenizer, p, a) for p, a in zip(PROMPTS, (" good", " bad"), strict=True)
     ]
-    for batch in pad_documents(lessons * 30, 10):
+    for batch in pad_documents(lessons * n_copies, 10):
         model.learn(**batch._asdict())
     found = answer_probabilities(model, tokenizer, PROMPTS, [" good", " bad"])
     assert found.argmax(axis=1).tolist() == [0, 1]
