@@ -25,6 +25,9 @@ else:
 WORDS = "the king of york was here and a queen saw him in his castle now user assistant : system"
 KING = "the king of york was here and a queen saw him in his castle"
 QUEEN = "a queen of york was in the castle and his king saw him now"
+TALK = "system : the king user : of york assistant :"
+READINGS = 64
+"""So often a model of random weights reads a sentence until it writes it."""
 CHAT = (
     "{% for m in messages %}{{ m['role'] }} : {{ m['content'] }} {% endfor %}"
     "{% if add_generation_prompt %}assistant : the king of{% endif %}"
@@ -52,15 +55,16 @@ def written(stories, tmp_path_factory):
     folder = tmp_path_factory.mktemp("written")
     tokenizer = word_tokenizer(WORDS)
     kinds = {
-        "king": (KING, MemoryConfig(recall=True)),
-        "queen": (QUEEN, MemoryConfig(output=None, recall=True)),
-        "both": (f"{KING} {QUEEN}", MemoryConfig("pseudoinverse", alpha=0.8, interpolation=0.5)),
+        "king": ([KING, f"{TALK} {KING}"], MemoryConfig(recall=True)),
+        "queen": ([QUEEN], MemoryConfig(output=None, recall=True)),
+        "both": ([f"{KING} {QUEEN}"], MemoryConfig("pseudoinverse", alpha=0.8, interpolation=0.5)),
     }
-    for name, (text, config) in kinds.items():
+    for name, (texts, config) in kinds.items():
         model = FaastForCausalLM.from_base(str(stories), config)
-        tokens = text_document(tokenizer, text).tokens[None]
-        for _ in range(8):
-            model.learn(tokens)
+        documents = [text_document(tokenizer, text).tokens[None] for text in texts]
+        for _ in range(READINGS):
+            for tokens in documents:
+                model.learn(tokens)
         model.save_pretrained(folder / name)
     return folder
 

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from faast.serve.memories import stored
-from tests.serve.memories.conftest import KING, QUEEN, serving, speaking
+from tests.serve.memories.conftest import KING, QUEEN, READINGS, serving, speaking
 from tests.serve.memories.test_completions import complete
 
 KINDS = {
@@ -66,15 +66,15 @@ def test_a_memory_answers_what_it_has_read(http, client):
     }
     bare = complete(client, "facts", KING[:11]).choices[0].text
     assert bare == complete(client, "stories", KING[:11]).choices[0].text
-    for _ in range(8):
+    for _ in range(READINGS):
         job = read(http, KING, "books")
     assert (job["status"], job["done"], job["total"]) == ("done", 15, 15)
     assert (job["memory"], job["source"], job["detail"]) == ("facts", "books", None)
     assert complete(client, "facts", KING[:11], max_tokens=11).choices[0].text == KING[11:]
     shown = http.get("/v1/memories/facts").json()
-    assert shown["tokens"] == 8 * 14
-    assert http.get("/v1/memories/facts/sources").json() == {"books": 8}
-    assert len(http.get("/v1/jobs").json()["jobs"]) == 8
+    assert shown["tokens"] == READINGS * 14
+    assert http.get("/v1/memories/facts/sources").json() == {"books": READINGS}
+    assert len(http.get("/v1/jobs").json()["jobs"]) == READINGS
 
 
 @pytest.mark.parametrize("kind", ["exact", "recall"])

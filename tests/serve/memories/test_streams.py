@@ -6,7 +6,7 @@ import openai
 import pytest
 import torch
 
-from tests.serve.memories.conftest import CHAT, KING
+from tests.serve.memories.conftest import CHAT, KING, TALK
 from tests.serve.memories.test_completions import complete
 
 
@@ -97,7 +97,7 @@ def test_a_chat_is_continued_after_its_template(talking, client):
     ]
     asked = {"messages": messages, "temperature": 0, "max_completion_tokens": 5}
     answer = talking.chat.completions.create(model="king", **asked)
-    prompt = "system : the king user : of york assistant : the king of"
+    prompt = f"{TALK} {KING[:11]}"
     text = complete(client, "king", prompt, max_tokens=5).choices[0].text
     assert answer.choices[0].message.role == "assistant"
     assert answer.choices[0].message.content == text
