@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks._lib.paths import DATA
-from benchmarks._lib.report import one_thread
 from benchmarks._lib.texts import BACKBONES, read, reviews
 from benchmarks.lm.adaptation_cost import cost_section, in_turns, ratio
 from benchmarks.lm.adaptation_methods import BATCH, LORA, NATURAL, Watch, methods, watched
 from benchmarks.lm.adaptation_report import Measured, recorded, write
+from benchmarks.lm.start import start
 from benchmarks.lm_baselines import NearestTokens
 from faast.evaluation.lm.perplexity import perplexity
 from faast.lm.architecture import find_architecture
@@ -130,9 +129,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=TOKENS)
     parser.add_argument("--domains", nargs="+", default=[domain.name for domain in DOMAINS])
     arguments = parser.parse_args()
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    start()
     stem = "adaptation_backbone" if arguments.backbone else "adaptation"
     subject = Subject.of(BACKBONES / arguments.backbone if arguments.backbone else MODEL)
     options = ["--backbone", arguments.backbone] if arguments.backbone else []

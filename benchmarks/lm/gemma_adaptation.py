@@ -15,10 +15,8 @@ from dataclasses import dataclass, replace
 from math import exp
 from typing import NamedTuple
 
-import transformers
-
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import one_thread, write_page
+from benchmarks._lib.report import write_page
 from benchmarks.lm.gemma_cells import Cell, Cells
 from benchmarks.lm.gemma_methods import (
     BOTH,
@@ -39,6 +37,7 @@ from benchmarks.lm.gemma_methods import (
 from benchmarks.lm.gemma_report import page
 from benchmarks.lm.gemma_subject import Subject
 from benchmarks.lm.gemma_texts import Text, texts
+from benchmarks.lm.start import start
 
 COMMAND = "python -m benchmarks.lm.gemma_adaptation"
 ASKED_ELSEWHERE = 8
@@ -135,9 +134,7 @@ def main() -> None:
     parser.add_argument("--asked", type=int, default=16)
     parser.add_argument("--quick", action="store_true", help="write below results/quick")
     arguments = parser.parse_args()
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    start()
     started = time.monotonic()
     folder = results_folder("lm", arguments.quick)
     if arguments.anew:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, provenance, table, write_page
+from benchmarks._lib.report import command_line, provenance, table, write_page
 from benchmarks.lm.adaptation import DOMAINS
 from benchmarks.lm.adaptation_cost import process_seconds
 from benchmarks.lm.gemma import gemma_folder
+from benchmarks.lm.start import start
 from faast.lm import FaastForCausalLM, MemoryConfig
 
 N_WINDOWS, WINDOW, BATCH = 8, 256, 2
@@ -48,9 +48,7 @@ def costs(base: Any, batches: tuple[torch.Tensor, ...]) -> Iterator[list[str]]:
 
 
 def main() -> None:
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    start()
     folder = gemma_folder()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     text = DOMAINS[1].train()[:200_000]

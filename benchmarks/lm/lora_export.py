@@ -10,13 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import transformers
 from peft import PeftModel
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, provenance, table, write_page
+from benchmarks._lib.report import command_line, provenance, table, write_page
 from benchmarks.lm.adaptation import DOMAINS, MODEL, TEST_TOKENS, TOKENS, Domain, Subject
 from benchmarks.lm.adaptation_methods import BATCH
+from benchmarks.lm.start import start
 from faast.evaluation.lm.perplexity import perplexity
 from faast.lm import FaastForCausalLM
 
@@ -41,9 +41,7 @@ def curve(subject: Subject, domain: Domain) -> Iterator[str]:
 
 
 def main() -> None:
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    start()
     subject = Subject.of(MODEL)
     width = subject.fresh().config.hidden_size
     lines = [

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 from torch.nn import functional
 from transformers import (
@@ -27,9 +26,10 @@ from transformers import (
 )
 
 from benchmarks._lib.paths import CACHE, results_folder
-from benchmarks._lib.report import one_thread, provenance
+from benchmarks._lib.report import provenance
 from benchmarks._lib.texts import BACKBONES, read, reviews
 from benchmarks.lm.readouts_report import Score, section, verdicts
+from benchmarks.lm.start import start
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.documents import text_windows
 from faast.lm.pretraining import paper_arguments, pretrain
@@ -204,9 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=120)
     arguments = parser.parse_args()
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    start()
     lines = [
         "# Pretrained readouts",
         "",

@@ -7,7 +7,6 @@ results/lm/recall_gemma.md. Both need the folder of reference data (FAAST_SHARED
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Iterator
@@ -16,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, provenance, size, table, write_page
+from benchmarks._lib.report import command_line, provenance, size, table, write_page
 from benchmarks._lib.texts import captions
 from benchmarks.lm.adaptation import DOMAINS, MODEL, Domain
 from benchmarks.lm.adaptation_methods import FROZEN, Memory
 from benchmarks.lm.facts import ask, fact_rows, invent, starts_with_begin
 from benchmarks.lm.gemma import gemma_folder
+from benchmarks.lm.start import start_with_gemma
 from benchmarks.lm_baselines import AdaptationMethod, InContext, NearestTokens, ZeroShot
 from faast.evaluation.lm.perplexity import perplexity
 from faast.lm import FaastForCausalLM, MemoryConfig
@@ -160,13 +159,8 @@ def costs(subject: Subject, tokenizer: Any) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gemma", action="store_true")
-    arguments = parser.parse_args()
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    subject = gemma() if arguments.gemma else tiny()
+    is_gemma = start_with_gemma(__doc__)
+    subject = gemma() if is_gemma else tiny()
     tokenizer = AutoTokenizer.from_pretrained(subject.folder)
     answered = list(facts(subject, tokenizer))
     lines = [
@@ -192,7 +186,7 @@ def main() -> None:
         "",
         *costs(subject, tokenizer),
     ]
-    name = "recall_gemma" if arguments.gemma else "recall"
+    name = "recall_gemma" if is_gemma else "recall"
     write_page(results_folder("lm") / f"{name}.md", lines)
 
 

@@ -6,19 +6,18 @@ folder of reference data (FAAST_SHARED); with ``--gemma`` also ``pip install gem
 
 from __future__ import annotations
 
-import argparse
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import transformers
 from torch import Tensor
 from transformers import AutoTokenizer
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, provenance, table, verdict, write_page
+from benchmarks._lib.report import command_line, provenance, table, verdict, write_page
 from benchmarks.lm.adaptation_cost import in_turns, ratio
 from benchmarks.lm.recall import Subject, gemma, tiny
+from benchmarks.lm.start import start_with_gemma
 from faast.lm import FaastForCausalLM, MemoryConfig
 
 ROWS, PROMPT = 8, 32
@@ -88,14 +87,9 @@ def measure(subject: Subject, windows: Tensor, size: Size) -> Iterator[list[str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gemma", action="store_true")
-    arguments = parser.parse_args()
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    subject = gemma() if arguments.gemma else tiny()
-    size = Size(2, 8, 3) if arguments.gemma else Size(6, 64, 9)
+    is_gemma = start_with_gemma(__doc__)
+    subject = gemma() if is_gemma else tiny()
+    size = Size(2, 8, 3) if is_gemma else Size(6, 64, 9)
     tokenizer = AutoTokenizer.from_pretrained(subject.folder)
     text = subject.domains[1].train()[:1_000_000]
     windows = subject.windows(tokenizer, text, ROWS * size.windows, end=False)
@@ -115,7 +109,7 @@ def main() -> None:
             measure(subject, windows, size),
         ),
     ]
-    name = "serving_gemma" if arguments.gemma else "serving"
+    name = "serving_gemma" if is_gemma else "serving"
     write_page(results_folder("lm") / f"{name}.md", lines)
 
 

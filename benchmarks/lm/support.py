@@ -16,12 +16,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-import transformers
 
 from benchmarks._lib.paths import results_folder
 from benchmarks._lib.report import (
     command_line,
-    one_thread,
     provenance,
     size,
     table,
@@ -31,6 +29,7 @@ from benchmarks._lib.report import (
 )
 from benchmarks.lm.adaptation import DOMAINS, MODEL, Subject, overhead
 from benchmarks.lm.adaptation_methods import Memory, Watch, watched
+from benchmarks.lm.start import start
 from benchmarks.lm_baselines import AdaptationMethod, InContext, LoRA, NearestTokens, Training
 from faast.evaluation.lm.perplexity import perplexity
 from faast.lm import MemoryConfig
@@ -121,9 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the two smallest supports")
     options = parser.parse_args()
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    start()
     subject, domain = Subject.of(MODEL), DOMAINS[0]
     train = subject.tokens(domain.train())
     rows: list[Row] = []

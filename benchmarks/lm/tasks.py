@@ -7,7 +7,6 @@ Both need the folder of reference data (FAAST_SHARED) and ``pip install "faast[l
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -16,13 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import transformers
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, provenance, table, write_page
+from benchmarks._lib.report import command_line, provenance, table, write_page
 from benchmarks.lm.exams import Exam, Task, gemma, load, stories
+from benchmarks.lm.start import start_with_gemma
 from faast.cli.main import app
 from faast.evaluation.lm.datasets import Records
 from faast.evaluation.lm.few_shot import (
@@ -153,13 +152,8 @@ def page(exam: Exam) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gemma", action="store_true")
-    arguments = parser.parse_args()
-    one_thread()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    exam = gemma() if arguments.gemma else stories()
+    is_gemma = start_with_gemma(__doc__)
+    exam = gemma() if is_gemma else stories()
     write_page(results_folder("lm") / f"{exam.page}.md", page(exam))
 
 
