@@ -48,10 +48,11 @@ from faast.solvers.calibration import (
     initial_inverse_temperature,
 )
 from faast.solvers.columns import is_table, standard_deviations
-from faast.solvers.gaussian import Metric, walk_downhill
+from faast.solvers.gaussian import Metric
 from faast.solvers.one_shot import read_one_shot
 from faast.solvers.ridge import Ridge
 from faast.solvers.score_test import products_score, residuals_of
+from faast.solvers.search import walk_downhill
 from faast.solvers.several import LogOdds, take_half_steps
 from faast.solvers.steps import Scored, take_steps
 from faast.solvers.triangular import TINY

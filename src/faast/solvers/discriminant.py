@@ -11,7 +11,8 @@ from scipy.special import log_softmax
 from faast._utils.arrays import FloatArray
 from faast.core.statistics import Statistics
 from faast.solvers.base import Solution, Solver
-from faast.solvers.gaussian import ClassesLeftOut, GaussianClasses, Metric, walk_downhill
+from faast.solvers.gaussian import ClassesLeftOut, GaussianClasses, Metric
+from faast.solvers.search import walk_downhill
 
 SHRINKAGES = np.array([1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 0.95, 0.99])
 DEFAULT_SHRINKAGE = 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -347,22 +346,3 @@ def _root(matrix: FloatArray, gain: float = 1.0, floor: float = 0.0) -> FloatArr
     """Return R with R Rᵀ = gain · S + floor · I, where S is a matrix with 0 for eigenvalues < 0."""
     values, vectors = np.linalg.eigh(matrix)
     return vectors * np.sqrt(gain * np.maximum(values, 0.0) + floor)
-
-
-def walk_downhill(loss: Callable[[int], float], n: int, start: int) -> int:
-    """Return the index of the minimum of a loss over 0..n-1 reached downhill from a start."""
-    losses: dict[int, float] = {}
-
-    def at(index: int) -> float:
-        if index not in losses:
-            losses[index] = loss(index)
-        return losses[index]
-
-    place = start
-    at(place)
-    for direction in (1, -1):
-        while 0 <= place + direction < n and at(place + direction) < at(place):
-            place += direction
-        if place != start:
-            break
-    return place
