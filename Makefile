@@ -57,6 +57,7 @@ bench-lm: .venv/full ## regenerate the pages of language models: hours
 	$(BIN)/python -m benchmarks.lm.support
 	$(BIN)/python -m benchmarks.lm.adaptation
 	$(BIN)/python -m benchmarks.lm.tasks
+	$(BIN)/python -m benchmarks.lm.tasks --gemma
 	$(BIN)/python -m benchmarks.lm.recall
 	$(BIN)/python -m benchmarks.lm.serving
 	$(BIN)/python -m benchmarks.lm.serving --gemma
