@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast._utils.blocks import row_blocks
+from faast._utils.rows import row_maxima
 
 NEWTON_STEPS = 12
 ENOUGH = 1e-2
@@ -151,7 +152,7 @@ def _likelihood(
         for scale, expert in zip(scales[1:], F[1:], strict=True):
             P += np.multiply(scale, expert, out=weighted)
         P += offsets
-        P -= P.max(axis=1, keepdims=True)
+        P -= row_maxima(P)[:, None]
         value -= float(w @ P[own])
         np.exp(P, out=P)
         mass = np.einsum("ij->i", P)

@@ -10,6 +10,7 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.blocks import row_blocks
+from faast._utils.rows import row_maxima
 from faast.core.sample import RowArrays
 from faast.core.weights import FastWeights
 from faast.solvers.triangular import TINY
@@ -46,7 +47,7 @@ def take_steps(scored: Scored, view: View, rows: RowArrays) -> Scored:
         entropy = 0.0
         for block in row_blocks(*scores.shape):
             R = residuals[block]
-            np.subtract(scores[block], scores[block].max(axis=1, keepdims=True), out=R)
+            np.subtract(scores[block], row_maxima(scores[block])[:, None], out=R)
             np.exp(R, out=R)
             at = np.arange(len(R)), codes[block]
             own, R[at] = R[at], 0.0
