@@ -43,7 +43,7 @@ wheel: .venv/wheel ## build the wheel, install it without extras, run the demo
 	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python .ci/check_wheel.py dist
 
-bench: .venv/full ## regenerate the pages of classifiers and of cost: up to 40 minutes
+bench: .venv/full ## regenerate the pages of classifiers and of cost: an hour or two
 	$(BIN)/python -m benchmarks.features.few_shot
 	$(BIN)/python -m benchmarks.features.full_data
 	$(BIN)/python -m benchmarks.features.core
