@@ -56,7 +56,8 @@ def test_asking_while_others_learn_and_forget(rng):
     def ask():
         found = model.predict_proba(rows[:5])
         alike = [state for state in states if state.shape == found.shape]
-        assert any(np.allclose(found, state, rtol=0, atol=1e-9) for state in alike)
+        # BLAS adds in another order while another thread limits it; states differ by over 1e-3
+        assert any(np.allclose(found, state, rtol=0, atol=1e-6) for state in alike)
         assert set(model.predict(rows[:5]).tolist()) <= set(range(CLASSES + 1))
         model.predict_set(rows[:5])
 

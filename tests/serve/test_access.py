@@ -5,6 +5,7 @@ import base64
 import json
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 from starlette.datastructures import Headers
@@ -235,7 +236,9 @@ def test_the_command_makes_lists_and_revokes_tokens(tmp_path, monkeypatch):
 # -- limits --------------------------------------------------------------------------------------
 
 
-def test_a_client_that_sends_too_many_requests_waits_and_others_do_not(tmp_path):
+def test_a_client_that_sends_too_many_requests_waits_and_others_do_not(tmp_path, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: clock.now))
     tokens = TokenFile(tmp_path)
     fast, calm = (bearing(tokens.create(name, "ask")) for name in ("fast", "calm"))
     served = create_app(tmp_path, rate=0.5)
@@ -248,6 +251,11 @@ def test_a_client_that_sends_too_many_requests_waits_and_others_do_not(tmp_path)
         assert client.get("/v1/tasks", headers=calm).status_code == 200
         guesses = [client.get("/v1/tasks", headers=bearing("x")).status_code for _ in range(7)]
         assert guesses == [401] * 5 + [429] * 2
+        clock.now = 0.3
+        refused = client.get("/v1/tasks", headers=fast)
+        assert refused.headers["retry-after"] == "2"  # 1.7 s are left
+        clock.now += 2
+        assert client.get("/v1/tasks", headers=fast).status_code == 200
 
 
 def test_the_limit_remembers_a_bounded_number_of_clients(monkeypatch):

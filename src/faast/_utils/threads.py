@@ -26,8 +26,9 @@ def threads_for(products: int) -> Iterator[None]:
     """Limit BLAS to one thread in the `with` block if its matrix product is small.
 
     The limit holds for the whole process, so it may slow down a larger product of another thread
-    for as long as the small one takes; it never changes a result. Threads do not wait for each
-    other.
+    for as long as the small one takes. Sums of rounded rows are exact on any number of threads; a
+    solution can differ in its last bits with the number of threads that BLAS runs on. Threads do
+    not wait for each other.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
@@ -67,7 +68,7 @@ class RateLimit:
         if len(self._buckets) > CLIENTS:
             self._buckets.popitem(last=False)
         if left < 1:
-            wait = max(1, round((1 - left) / self.rate))
+            wait = ceil((1 - left) / self.rate)
             raise RequestError(
                 429,
                 f"too many requests: {self.rate:g} a second are allowed; wait {wait} s, and send "
