@@ -28,7 +28,6 @@ CAPS = {
     "logistic": 10_000,
     "random-relu-ridge": 1_000,
     "linear-projection": 100_000,
-    "linear-sgd": 100_000,
     "linear-attention": 100_000,
     "softmax-memory": 100_000,
     "ridge-cv": 100_000,

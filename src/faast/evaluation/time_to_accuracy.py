@@ -48,7 +48,7 @@ BUDGETS = {
     "linear-projection": TrainingBudgets(
         "epochs", (1, 2, 5, 10, 20), 100_000, (("patience", None),)
     ),
-    "linear-sgd": TrainingBudgets("epochs", (1, 2, 5, 10, 20, 50, 1_000), 100_000),
+    "linear-sgd": TrainingBudgets("epochs", (1, 2, 5, 10, 20, 50, 1_000), 1_000_000),
     "logistic": TrainingBudgets("max_iter", (5, 10, 20, 50, 100, 1_000), 10_000),
 }
 """Baselines trained by gradients. The time of "logistic" (L-BFGS) includes the choice of C."""
