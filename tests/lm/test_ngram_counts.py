@@ -137,3 +137,13 @@ def test_the_largest_token_is_kept_apart_from_the_next_context():
     counts = NgramCounts.empty().learn(join(context, np.array([[2**20 - 1]])).ravel())
     near = counts.find(context + np.arange(-1, 2))
     assert counts.contexts.total[near].tolist() == [[0, 1, 0]]
+
+
+def test_a_token_without_the_empty_context_is_refused():
+    counts = learn_all([[1, 2, 3]])
+    counts.validate(NgramCounts.empty())
+    for place in range(2):  # the n-grams of the empty context come first
+        kept = torch.arange(len(counts.ngrams)) != place
+        forged = NgramCounts(counts.ngrams[kept], counts.counts[kept])
+        with pytest.raises(ValueError, match="must have followed the empty one"):
+            forged.validate(NgramCounts.empty())

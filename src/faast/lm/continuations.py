@@ -17,13 +17,14 @@ class Frequencies(NamedTuple):
 
     Attributes
     ----------
-    tokens : Tensor of shape (k,), int64
-    log_shares : Tensor of shape (k,), float32
-        Logarithm of the share of each among all.
+    tokens : ndarray of shape (k,), int64
+        In ascending order.
+    shares : ndarray of shape (k,)
+        Share of each among all.
     """
 
-    tokens: Tensor
-    log_shares: Tensor
+    tokens: IntArray
+    shares: FloatArray
 
 
 class Continuations(NamedTuple):
@@ -53,39 +54,22 @@ class Continuations(NamedTuple):
         Notes
         -----
         With p the model's prediction and s its share, p becomes s p + q. Logits may be shifted, so
-        that only those of the tokens in q change: by the log of 1 + q / (s p).
+        that only those of the tokens in q change, which were all learned: by the log of
+        1 + q / (s p).
         """
-        device, size = logits.device, logits.shape[-1]
-        log_totals = logits.float().logsumexp(dim=-1)
-        mixed = logits.clone(memory_format=torch.contiguous_format).view(-1, size)
+        tokens = torch.from_numpy(frequencies.tokens).to(logits.device)
+        log_odds = torch.from_numpy(np.log(self._odds(frequencies))).to(logits.device)
+        log_totals = logits.float().logsumexp(dim=-1).view(-1, 1)
+        mixed = logits.clone(memory_format=torch.contiguous_format)
+        flat = mixed.view(-1, logits.shape[-1])
+        after = torch.logaddexp(flat.index_select(1, tokens).float(), log_odds + log_totals)
+        flat.index_copy_(1, tokens, after.to(logits.dtype))
+        return mixed
 
-        if len(frequencies.tokens):
-            tokens, log_shares = (part.to(device) for part in frequencies)
-            log_odds = _log(self.frequency_shares / self.model_shares, device)
-            gains = (log_totals.reshape(-1) + log_odds)[:, None] + log_shares
-            after = torch.logaddexp(mixed.index_select(1, tokens).float(), gains)
-            mixed.index_copy_(1, tokens, after.to(mixed.dtype))
-        if len(self.rows):
-            keys, odds = _sum_by_key(
-                self.rows * size + self.tokens, self.probabilities / self.model_shares[self.rows]
-            )
-            at, rows = (torch.from_numpy(part).to(device) for part in (keys, keys // size))
-            gains = log_totals.reshape(-1).index_select(0, rows) + _log(odds, device)
-            flat = mixed.view(-1)
-            after = torch.logaddexp(flat.index_select(0, at).float(), gains)
-            flat.index_copy_(0, at, after.to(mixed.dtype))
-        return mixed.view(logits.shape)
-
-
-def _log(values: FloatArray, device: torch.device) -> Tensor:
-    return torch.from_numpy(np.log(values).astype(np.float32)).to(device)
-
-
-def _sum_by_key(keys: IntArray, values: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Return the different keys (n,), at least one, in ascending order, and their summed values."""
-    order = keys.argsort()
-    keys = keys[order]
-    first = np.ones(len(keys), dtype=bool)
-    np.not_equal(keys[1:], keys[:-1], out=first[1:])
-    starts = np.flatnonzero(first)
-    return keys[starts], np.add.reduceat(values[order], starts)
+    def _odds(self, frequencies: Frequencies) -> FloatArray:
+        """Return q / s of every learned token, shape (n, k), float32."""
+        each = self.frequency_shares / self.model_shares
+        odds = np.multiply.outer(each.astype(np.float32), frequencies.shares.astype(np.float32))
+        places = self.rows * len(frequencies.tokens) + frequencies.tokens.searchsorted(self.tokens)
+        np.add.at(odds.reshape(-1), places, self.probabilities / self.model_shares[self.rows])
+        return odds

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from faast.core.state import Array, Range
 from faast.lm.exceptions import ForgettingError
-from faast.lm.ngrams import N_CONTEXTS, NO_CONTEXT, context_of, join
+from faast.lm.ngrams import (
+    EMPTY_CONTEXT,
+    N_CONTEXTS,
+    NO_CONTEXT,
+    context_of,
+    join,
+    token_of,
+)
 from faast.lm.state import LARGEST_COUNT, LearnedState, checked
 
 if TYPE_CHECKING:
@@ -76,6 +83,9 @@ class NgramCounts(LearnedState):
             raise ValueError(f"there must be at most {MAX_NGRAMS} n-grams, in ascending order")
         if len(ngrams) and int(context_of(ngrams[-1])) >= self.threshold:
             raise ValueError("there are n-grams beyond their threshold")
+        tokens = token_of(ngrams)
+        if not np.isin(tokens, tokens[context_of(ngrams) == EMPTY_CONTEXT]).all():
+            raise ValueError("a token that followed a context must have followed the empty one")
         if len(ngrams) and int(self.counts.max()) > LARGEST_COUNT:
             raise ValueError(f"counts must be at most {LARGEST_COUNT}")
 

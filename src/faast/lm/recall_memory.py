@@ -217,9 +217,9 @@ class RecallMemory(LearningPart):
     @cached_property
     def _frequencies(self) -> Frequencies:
         """The learned tokens, which follow the empty context, and how often they did."""
-        end = np.searchsorted(context_of(self.counts.ngrams.numpy()), EMPTY_CONTEXT, side="right")
-        counts = self.counts.counts[:end]
-        return Frequencies(token_of(self.counts.ngrams[:end]), (counts / counts.sum()).log())
+        ngrams, counts = self.counts.ngrams.numpy(), self.counts.counts.numpy()
+        end = np.searchsorted(context_of(ngrams), EMPTY_CONTEXT, side="right")
+        return Frequencies(token_of(ngrams[:end]), counts[:end] / counts[:end].sum())
 
     def _continuations(self, contexts: IntArray) -> Continuations:
         """Return what followed contexts (n, N_LENGTHS)."""
