@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from faast.lm import FaastForCausalLM, MemoryConfig, exact_memory, validation_sample
-from faast.lm.exceptions import UnsupportedModelError
+from faast.lm.exceptions import ForgettingError, UnsupportedModelError
 from tests.lm.models import tiny
 
 CHOOSING = MemoryConfig(output="pseudoinverse")
@@ -105,3 +105,20 @@ def test_a_model_with_narrow_embeddings_learns_by_the_gradient_only(tokens):
     natural = FaastForCausalLM.from_base(base)
     before = loss(base, tokens)
     assert loss(natural.learn(tokens), tokens) < before
+
+
+def test_what_was_not_learned_is_not_forgotten(gpt2, tokens):
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens[:8])
+    before = loss(model, tokens)
+    other = (tokens[:2] + 1) % 90
+    for forgotten in (other, torch.cat([tokens[:1], tokens[:1]]), torch.cat([tokens[:1], other])):
+        with pytest.raises(ForgettingError, match="has learned only"):
+            model.forget(forgotten)
+    assert model.memory_size == 8 * 19
+    assert loss(model, tokens) == before
+
+
+def test_a_memory_may_be_read_in_lower_precision(gpt2, tokens):
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens.repeat(4, 1))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert loss(model, tokens) == pytest.approx(loss(model, tokens), rel=1e-3)

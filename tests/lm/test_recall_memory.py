@@ -299,3 +299,55 @@ def test_time_per_token_does_not_grow_with_what_was_learned(recalling):
     for seed in range(2, 10):
         recalling.learn(noise(256, 60, seed=seed))
     assert seconds() < 6 * few
+
+
+# -- padding, and what is forgotten
+
+
+def test_padding_is_no_context_even_where_its_token_was_learned(recalling, tokens):
+    end = torch.zeros(len(tokens), 1, dtype=torch.long)  # the padding token ends every text
+    recalling.learn(torch.cat([end, tokens, end, tokens], 1))
+    prompt, pad = tokens[:1, :2], torch.zeros(1, 5, dtype=torch.long)
+    padded = torch.cat([pad, prompt], 1)
+    mask = torch.cat([pad, torch.ones_like(prompt)], 1)
+    places = torch.cat([pad, torch.arange(2)[None]], 1)
+    alone = logits(recalling, prompt)
+    found = logits(recalling, padded, attention_mask=mask, position_ids=places)[:, 5:]
+    torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-4)
+    settings = {"max_new_tokens": 6, "do_sample": False, "pad_token_id": 0}
+    expected = recalling.generate(prompt, **settings)
+    written = recalling.generate(padded, attention_mask=mask, **settings)
+    assert torch.equal(written[:, 5:], expected)
+
+
+@pytest.mark.parametrize("config", [MemoryConfig(), MemoryConfig("pseudoinverse"), RECALL])
+def test_a_document_may_have_any_number(config, llama, tokens):
+    pad = torch.zeros(4, 3, dtype=torch.long)
+    padded = torch.cat([pad, tokens[:4]], 1)
+    states = []
+    for number in (0, -1, 7):
+        model = FaastForCausalLM.from_base(llama, config)
+        ids = torch.full_like(padded, number)
+        model.learn(padded, attention_mask=padded != 0, document_ids=ids)
+        states.append(state_of(model))
+        model.detach()
+    assert_same(states[1], states[0])
+    assert_same(states[2], states[0])
+
+
+def test_many_documents_forgotten_leave_what_was_there_bit_for_bit(recalling, tokens):
+    recalling.learn(tokens.repeat(3, 1))
+    before = state_of(recalling)
+    recalling.learn(noise(300, 12, seed=5)).forget(noise(300, 12, seed=5))
+    assert_same(state_of(recalling), before)
+
+
+def test_a_memory_that_forgot_everything_is_as_new(recalling, tokens, llama):
+    others = noise(700, 12, seed=5)  # more documents than the sample holds
+    recalling.learn(others).forget(others)
+    assert recalling.memory_size == 0
+    assert recalling.adapters == []
+    recalling.learn(tokens)
+    learned = state_of(recalling)
+    recalling.reset()
+    assert_same(state_of(recalling.learn(tokens)), learned)

@@ -56,7 +56,7 @@ class Adapters:
     @property
     def names(self) -> list[str]:
         """Names of the memories that have learned something, sorted."""
-        return sorted(self._memories)
+        return sorted(name for name, memory in self._memories.items() if memory.count)
 
     @property
     def active(self) -> Names:
@@ -85,10 +85,10 @@ class Adapters:
         Raises
         ------
         ValueError
-            There is no name, or one is empty.
+            There is no name, or one is empty or no text.
         """
-        names = (name,) if isinstance(name, str) else tuple(name)
-        if not names or not all(names):
+        names = (name,) if isinstance(name, str) or not isinstance(name, Sequence) else tuple(name)
+        if not names or not all(_is_name(one) for one in names):
             raise ValueError(
                 f"expected an adapter's name, or one per row of the batch, got {name!r}"
             )
@@ -214,6 +214,10 @@ class Adapters:
     def add(self, name: str, memory: Memory) -> None:
         """Let a name have learned what a memory has."""
         self._change(lambda: {name: memory})
+
+
+def _is_name(given: object) -> bool:
+    return isinstance(given, str) and given != ""
 
 
 def _lock(adapters: Adapters) -> RLock:

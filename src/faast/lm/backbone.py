@@ -19,6 +19,7 @@ from faast.lm.architecture import (
 )
 from faast.lm.exceptions import UnsupportedModelError
 from faast.lm.folders import resolve_source
+from faast.lm.hooks import logits_as_given
 from faast.lm.lm_head import LMHead
 from faast.lm.offloading import computing_device, fetch_parameter
 from faast.lm.requirements import check_adapters, check_model
@@ -204,7 +205,7 @@ class Backbone:
             lambda _module, args: seen.append(args[0].detach())
         )
         try:
-            with torch.no_grad():
+            with torch.no_grad(), logits_as_given():
                 token = torch.zeros(1, 1, dtype=torch.long, device=self.input_device)
                 logits = self.model(input_ids=token, use_cache=False).logits
         finally:

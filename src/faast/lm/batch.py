@@ -331,10 +331,10 @@ def check_separation(backbone: Backbone, hooks: Hooks) -> None:
 
 def _places_in_documents(documents: Tensor, real: Tensor) -> Tensor:
     """Count the tokens of its document in front of each token; padding is one more document."""
-    documents = documents.masked_fill(~real, -1)
+    documents = documents.masked_fill(~real, 0)
     position = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
     begins = torch.ones_like(documents, dtype=torch.bool)
-    begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    begins[:, 1:] = (documents[:, 1:] != documents[:, :-1]) | (real[:, 1:] != real[:, :-1])
     return position - position.masked_fill(~begins, 0).cummax(dim=1).values
 
 

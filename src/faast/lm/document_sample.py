@@ -17,7 +17,9 @@ from faast.lm.state import LARGEST_COUNT, LearnedState, checked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-MAX_DOCUMENTS = 64
+MAX_DOCUMENTS = 512
+"""Kept, so that others take the places of those that are forgotten."""
+MAX_DRAWN = 64
 PIECE_TOKENS = 1024
 """Longer documents are sampled in pieces."""
 N_HASHES = 2**52
@@ -106,7 +108,7 @@ class DocumentSample(LearnedState):
     def draw(self, count: float) -> list[SampledDocument]:
         """Return the first documents that hold at most a share of all the `count` tokens."""
         limit = min(LARGEST_SHARE * count, MAX_TOKENS)
-        n_documents = int((self.lengths.cumsum(0) <= limit).sum())
+        n_documents = int((self.lengths[:MAX_DRAWN].cumsum(0) <= limit).sum())
         return list(self)[:n_documents]
 
     def _add(self, changes: Iterable[SampledDocument], threshold: int) -> DocumentSample:

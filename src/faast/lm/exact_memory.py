@@ -16,6 +16,7 @@ from faast.core.statistics import Statistics
 from faast.lm.backbone import check_targets
 from faast.lm.base import PairStore
 from faast.lm.config import PAPER_ALPHA
+from faast.lm.exceptions import ForgettingError
 from faast.lm.hooks import HEAD, LAST
 from faast.lm.output_memory import PseudoInverseOutput, Solution
 from faast.lm.state import LARGEST_COUNT, SETTING
@@ -161,8 +162,15 @@ class ExactOutput(PseudoInverseOutput[ExactPairs]):
         )
 
     def forget(self, batch: TrainingBatch) -> Self:
-        """Return the memory as if a batch had never been learned."""
+        """Return the memory as if a batch had never been learned; raises `ForgettingError`."""
         validation = self.validation.forget(batch.pairs, batch.input_ids)
+        gone = len(self.validation.keys) - len(validation.keys)
+        if len(self.validation.keys) == self.count and gone != len(batch.pairs.targets):
+            raise ForgettingError(
+                f"the memory has learned only {gone} of the {len(batch.pairs.targets)} pairs to "
+                "forget; forget the batch with the same tokens, masks and document_ids as it was "
+                "learned with"
+            )
         return replace(super().forget(batch), validation=validation)
 
     def merge(self, other: Self) -> Self:
@@ -188,7 +196,7 @@ class ExactOutput(PseudoInverseOutput[ExactPairs]):
             return backbone.normalize(mixed.to(backbone.model.dtype))
 
         alpha, share = alphas[len(alphas) // 2], FIRST_SHARE
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(backbone.device.type, enabled=False):
             expected = torch.cat([head_input(alpha, 0.0), head_input(alpha, share)])
             head, tokens = sample_vocabulary(backbone.head, expected, targets, seed=0)
             loss = cache(lambda alpha, share: head.loss(head_input(alpha, share), tokens))

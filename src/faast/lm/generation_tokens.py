@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from functools import wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,28 +25,48 @@ _sequences: ContextVar[Mapping[int, Tensor]] = ContextVar(
 class GenerationTokens:
     """Notes the sequences that a model is about to continue.
 
-    With a cache, a forward pass is given the newest tokens of each row only.
+    With a cache, a forward pass is given the newest tokens of each row only. An object stands in
+    for the model's method `METHOD`, so that a copy of the model has one of its own. Where several
+    memories are attached to a model, each one's object calls the one before.
 
     Parameters
     ----------
     model : PreTrainedModel
-        Its method `METHOD` is wrapped until `remove` is called.
+        Its method `METHOD` is replaced until `remove` is called.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
-        prepare = getattr(model, METHOD)
+        self._before: Any = model.__dict__.get(METHOD)
+        setattr(model, METHOD, self)
 
-        @wraps(prepare)
-        def prepare_and_note(input_ids: Tensor, *args: Any, **kwargs: Any) -> Any:
-            _sequences.set({**_sequences.get(), id(self): input_ids})
-            return prepare(input_ids, *args, **kwargs)
+    def __call__(self, input_ids: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Note the sequences, and prepare inputs as the model does."""
+        _sequences.set({**_sequences.get(), id(self): input_ids})
+        return self._prepare(input_ids, *args, **kwargs)
 
-        setattr(model, METHOD, prepare_and_note)
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """That of the model's method, which transformers looks at."""
+        return inspect.signature(self._prepare)
+
+    @property
+    def _prepare(self) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(type(self._model), METHOD)
+        return self._before or method.__get__(self._model)
 
     def remove(self) -> None:
-        """Leave the model as it was."""
-        unwrap(self._model)
+        """Leave the model as it was, with the objects of other memories."""
+        last = self._model.__dict__.get(METHOD)
+        if last is not self:
+            while isinstance(last, GenerationTokens):
+                before = last._before
+                last._before = self._before if before is self else before
+                last = before
+        elif self._before is None:
+            unwrap(self._model)
+        else:
+            setattr(self._model, METHOD, self._before)
 
     def take(self, input_ids: Tensor) -> Tensor:
         """Return the sequences that end in the tokens of a forward pass; note them no longer.

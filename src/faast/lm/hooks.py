@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,10 +41,18 @@ LogitsReader = Callable[[Tensor, Tensor], Tensor]
 """Rewrites logits (batch, n, vocabulary) that follow contexts (batch, n, k)."""
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 
-_recordings: ContextVar[Mapping[int, HiddenStates]] = ContextVar(
+
+class _Recording(NamedTuple):
+    """Hidden states of a model that are collected, and who collects them."""
+
+    owner: Hooks
+    states: HiddenStates
+
+
+_recordings: ContextVar[Mapping[int, _Recording]] = ContextVar(
     "faast_recordings", default=MappingProxyType({})
 )
-
+"""By the model: all memories that are attached to it leave what is recorded as it is."""
 
 _before_logits: ContextVar[bool] = ContextVar("faast_before_logits", default=False)
 
@@ -76,7 +84,8 @@ class Hooks:
     """Forward hooks at chosen points of a decoder.
 
     In an ordinary forward pass hidden states at each point are replaced by what `read` returns.
-    While this thread records (`hidden_states`), they are collected and left as they are.
+    While this thread records (`hidden_states`), they are collected and left as they are, also by
+    the hooks of other memories.
 
     Parameters
     ----------
@@ -170,26 +179,31 @@ class Hooks:
     @contextmanager
     def _record(self) -> Iterator[HiddenStates]:
         """Collect the hidden states of this thread's forward passes."""
-        recording: HiddenStates = {}
-        token = _recordings.set({**_recordings.get(), id(self): recording})
+        recording = _Recording(self, {})
+        token = _recordings.set({**_recordings.get(), id(self.model): recording})
         try:
-            yield recording
+            yield recording.states
         finally:
             _recordings.reset(token)
 
     def _visit(self, point: HookPoint, hidden: Tensor) -> Tensor:
         """Record or rewrite hidden states at a point."""
-        recording = _recordings.get().get(id(self))
+        recording = self._recording
         if recording is None:
             return self._read(point, hidden)
-        recording[point] = hidden.detach()
+        if recording.owner is self:
+            recording.states[point] = hidden.detach()
         return hidden
+
+    @property
+    def _recording(self) -> _Recording | None:
+        return _recordings.get().get(id(self.model))
 
     @_not_compiled
     def _before_model(self, _module: nn.Module, _args: tuple[Any, ...]) -> None:
         if self._check is not None:
             self._check()
-        free = id(self) not in _recordings.get() and not _before_logits.get()
+        free = self._recording is None and not _before_logits.get()
         called = _called.get()
         if self._prepare is not None and free:
             self._prepare()  # may call the model itself, which ends calls of others
@@ -219,7 +233,7 @@ class Hooks:
         call = ModelCall.bind(self.model, args, kwargs)
         n_tokens = call.input_ids.shape[1]
         sequences = self._generation.take(call.input_ids)[:, 1 - LONGEST_CONTEXT - n_tokens :]
-        contexts = hash_contexts(sequences.numpy(force=True), n_tokens)
+        contexts = hash_contexts(call.mark_padding(sequences).numpy(force=True), n_tokens)
         kept = call.keep(torch.from_numpy(contexts))
         return call.replace_logits(output, lambda logits: read(logits, kept))
 
@@ -250,13 +264,13 @@ class Hooks:
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         self._check_called()
-        if id(self) in _recordings.get():
-            if HEAD in self.points:
-                self._visit(HEAD, args[0])
+        given = args
+        if HEAD in self.points:
+            given = (self._visit(HEAD, args[0]), *args[1:])
+        recording = self._recording
+        if recording is not None and recording.owner is self:
             raise _HeadReached
-        if HEAD not in self.points:
-            return None
-        return (self._visit(HEAD, args[0]), *args[1:]), kwargs
+        return given, kwargs
 
 
 def find_hooks(model: nn.Module) -> list[Hooks]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
@@ -120,4 +121,5 @@ class LayerMemory(HookMemory):
     def _keys_and_values(self, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         hidden = batch.states[self.point]
         keys, values = batch.pairs.keys(hidden), batch.pairs.values(hidden)
-        return keys, self.readout.weigh(keys, values)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.readout.training):
+            return keys, self.readout.weigh(keys, values)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from transformers.modeling_utils import slice_logits_to_keep
 
+from faast.lm.ngrams import PADDING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -51,6 +53,25 @@ class ModelCall:
                 "input_ids, or attach memories with recall=False"
             )
         return tokens
+
+    def mark_padding(self, sequences: Tensor) -> Tensor:
+        """Replace padding, by the attention mask of the call, with `PADDING`.
+
+        Parameters
+        ----------
+        sequences : Tensor of shape (batch, n)
+            Tokens that end in those of the call.
+        """
+        mask = self.arguments.get("attention_mask")
+        if not isinstance(mask, Tensor) or mask.ndim != 2 or len(mask) != len(sequences):
+            return sequences
+        length = min(mask.shape[1], sequences.shape[1])
+        padded = mask[:, mask.shape[1] - length :] == 0
+        if not bool(padded.any()):
+            return sequences
+        marked = sequences.clone()
+        marked[:, sequences.shape[1] - length :].masked_fill_(padded.to(marked.device), PADDING)
+        return marked
 
     def keep(self, values: Tensor) -> Tensor:
         """Select, of values per token (batch, length, ...), those of which there are logits.

@@ -33,6 +33,8 @@ EMPTY_CONTEXT = 0
 """Hash of no tokens."""
 NO_CONTEXT = -1
 """Stands for a context that would begin before its document does."""
+PADDING = -1
+"""Stands for a token that is none; no context holds it."""
 
 _DISTANCES = np.arange(LONGEST_CONTEXT)
 _LENGTHS = np.arange(N_LENGTHS)
@@ -48,14 +50,15 @@ def hash_contexts(tokens: IntArray, n_last: int | None = None) -> IntArray:
 
     Parameters
     ----------
-    tokens : ndarray of shape (..., length), int64
+    tokens : ndarray of shape (..., length), integer
+        `PADDING` where there is none.
     n_last : int, optional
         Number n of positions, the last ones. By default all of them.
 
     Returns
     -------
     ndarray of shape (..., n, N_LENGTHS), int64
-        `NO_CONTEXT` where the sequence has fewer tokens.
+        `NO_CONTEXT` where the sequence has fewer tokens, or padding among them.
 
     Notes
     -----
@@ -66,9 +69,13 @@ def hash_contexts(tokens: IntArray, n_last: int | None = None) -> IntArray:
     length = tokens.shape[-1]
     first = 0 if n_last is None else length - n_last
     position = np.arange(first, length)[:, None]
-    before = tokens.take(position - _DISTANCES, axis=-1, mode="clip").view(np.uint64)
-    sums = before @ _MULTIPLIERS + _OFFSETS
-    return np.where(position < _LENGTHS - 1, NO_CONTEXT, (sums >> _UNUSED_BITS).view(np.int64))
+    before = tokens.take(position - _DISTANCES, axis=-1, mode="clip").astype(np.int64, copy=False)
+    sums = before.view(np.uint64) @ _MULTIPLIERS + _OFFSETS
+    short = position < _LENGTHS - 1
+    if before.min(initial=0) < 0:
+        padded = np.logical_or.accumulate(before < 0, axis=-1)
+        short = short | np.insert(padded, 0, False, axis=-1)
+    return np.where(short, NO_CONTEXT, (sums >> _UNUSED_BITS).view(np.int64))
 
 
 def document_ngrams(tokens: IntArray, answers: BoolArray) -> IntArray:

@@ -183,12 +183,10 @@ class RecallMemory(LearningPart):
             raise ForgettingError(
                 f"the memory has learned {self.n_pairs} pairs, fewer than there are to forget"
             )
-        return replace(
-            self,
-            counts=self.counts.forget(_ngrams(documents)),
-            sample=self.sample.forget(documents),
-            n_pairs=n_pairs,
-        )
+        counts, sample = self.counts.forget(_ngrams(documents)), self.sample.forget(documents)
+        if not n_pairs:
+            return self.empty(self.backbone)
+        return replace(self, counts=counts, sample=sample, n_pairs=n_pairs)
 
     def merge(self, other: RecallMemory) -> RecallMemory:
         """Return a memory that has learned what both have."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,9 @@ from faast.serve.failures import AnswerFailures
 from faast.serve.guard import LOOPBACK, Guard
 from faast.serve.metrics import CountRequests, RequestMetrics
 from faast.serve.problems import RESPONSES, RequestError, problem_response
+
+KIND = re.compile(r"(function-\w+|list)\[.*\]", re.DOTALL)
+"""Part of a place that names one of the kinds a field may be of, as pydantic writes it."""
 
 
 def checked_hosts(hosts: Iterable[str], tokens: TokenFile, advice: str) -> frozenset[str]:
@@ -88,14 +92,17 @@ def _problem(request: Request, error: Any) -> JSONResponse:
 
 def _invalid(request: Request, error: Any) -> JSONResponse:
     """Say what is wrong with a request, without repeating what it held."""
-    errors = [
-        {"at": "/".join(map(str, found["loc"])), "message": found["msg"]}
-        for found in error.errors()
-    ]
-    first = f"{errors[0]['at']}: {errors[0]['message']}"
+    found = dict.fromkeys((_place(one["loc"]), one["msg"]) for one in error.errors())
+    errors = [{"at": at, "message": message} for at, message in found]
+    first = errors[0]["at"]
+    reasons = "; or ".join(message for at, message in found if at == first)
     return problem_response(
-        RequestError(422, f"the request was not understood; {first}", errors=errors)
+        RequestError(422, f"the request was not understood; {first}: {reasons}", errors=errors)
     )
+
+
+def _place(parts: Iterable[str | int]) -> str:
+    return "/".join(part for part in map(str, parts) if not KIND.fullmatch(part))
 
 
 def _refused(request: Request, error: Any) -> JSONResponse:

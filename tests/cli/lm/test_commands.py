@@ -98,12 +98,22 @@ def test_chats_teach_the_assistants_turns(folder, facts):
     assert learned["learned_tokens"] == 3
 
 
+def test_an_empty_prompt_is_continued_from_the_beginning(folder, facts):
+    settings = ("--max-new-tokens", "4")
+    (text,) = facts("lm", "generate", "stories", "--prompt", "", *settings, cwd=folder)["texts"]
+    (folder / "empty.csv").write_text('prompt\n""\nthe king\n')
+    found = facts("lm", "generate", "stories", "empty.csv", *settings, cwd=folder)
+    assert found["texts"][0] == text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("learn", "./nowhere", "plays.txt", "-o", "x"), "there is no folder ./nowhere"),
         (("learn", "stories", "absent.txt", "-o", "x"), "cannot read absent.txt"),
         (("learn", "stories", "absent.csv", "-o", "x"), "there is no file absent.csv"),
+        (("learn", "stories", "noext", "-o", "x"), ".npz, .txt, .md; rename it"),
+        (("generate", "stories", "noext"), ".npz, .txt; rename it"),
         (("learn", "stories", "reviews.csv", "-o", "x", "--prompt", "{text}"), "go together"),
         (("learn", "stories", "wide.csv", "-o", "x"), "the columns are a, b; expected messages"),
         (("learn", "stories", "chat.jsonl", "-o", "x"), "chat.jsonl, line 1: the tokenizer has no"),
@@ -133,6 +143,7 @@ def test_chats_teach_the_assistants_turns(folder, facts):
     ],
 )
 def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, message):
+    (folder / "noext").write_text("the king")
     (folder / "wide.csv").write_text("a,b\n1,2\n")
     (folder / "chat.jsonl").write_text('{"messages": [{"role": "assistant", "content": "a"}]}\n')
     (folder / "gap.jsonl").write_text(

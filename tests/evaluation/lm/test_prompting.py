@@ -81,6 +81,31 @@ def test_learned_answers_are_chosen_and_written(llama, tokenizer, n_copies):
     ]
 
 
+def test_an_empty_prompt_is_begun_with_the_begin_or_the_end_token(llama, tokenizer):
+    answers = [" good", " bad"]
+    begun = answer_probabilities(llama, tokenizer, ["</s>"], answers)
+    found = answer_probabilities(llama, tokenizer, ["", PROMPTS[0]], answers)
+    assert found[0] == pytest.approx(begun[0], abs=1e-6)
+    ids = torch.tensor([[tokenizer.eos_token_id]])
+    new = llama.generate(ids, max_new_tokens=4, do_sample=False, eos_token_id=2, pad_token_id=2)
+    expected = tokenizer.decode(new[0, 1:], skip_special_tokens=True).strip()
+    alone = generate_continuations(llama, tokenizer, [""], max_new_tokens=4)
+    beside = generate_continuations(llama, tokenizer, [PROMPTS[0], ""], max_new_tokens=4)
+    assert alone == [beside[1]] == [expected]
+    tokenizer.bos_token = "king"
+    assert answer_probabilities(llama, tokenizer, [""], answers) == pytest.approx(
+        answer_probabilities(llama, tokenizer, ["king"], answers), abs=1e-6
+    )
+
+
+def test_an_empty_prompt_of_a_model_without_such_tokens_is_refused(llama, tokenizer):
+    tokenizer.eos_token = None
+    with pytest.raises(ValueError, match="prompt 2 is empty"):
+        generate_continuations(llama, tokenizer, [PROMPTS[0], ""], max_new_tokens=4)
+    with pytest.raises(ValueError, match="prompt 1 is empty"):
+        answer_probabilities(llama, tokenizer, ["", PROMPTS[0]], [" good", " bad"])
+
+
 def test_order_and_batch_size_do_not_matter_to_what_is_written(llama, tokenizer):
     prompts = [PROMPTS[0], "the king", LONG, PROMPTS[1], "a"]
     alone = [generate_continuations(llama, tokenizer, [p], max_new_tokens=6)[0] for p in prompts]

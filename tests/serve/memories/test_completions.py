@@ -87,6 +87,14 @@ def test_what_changes_nothing_is_accepted(client):
     assert complete(client, "king", "the king", **neutral).choices[0].text == plain
 
 
+def test_the_coldest_temperature_takes_the_most_probable_tokens(client):
+    greedy = complete(client, "king", "the", seed=1).choices[0].text
+    for temperature in (1e-310, 5e-324, 1e-100, 1e-9):
+        asked = {"temperature": temperature, "seed": 1}
+        assert complete(client, "king", "the", **asked).choices[0].text == greedy
+        assert complete(client, "king", "the", top_p=0.5, **asked).choices[0].text == greedy
+
+
 def test_prompts_are_texts_or_tokens(client, backbone):
     texts = [KING[:11], QUEEN[:10]]
     tokens = [backbone.prompt(text) for text in texts]

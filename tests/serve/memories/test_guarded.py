@@ -135,6 +135,30 @@ def test_requests_that_make_no_sense_are_errors_of_the_request(http, body):
     assert complete(speaking(http), "king", "the king", max_tokens=1).choices
 
 
+@pytest.mark.parametrize(
+    ("path", "given", "reason"),
+    [
+        ("completions", {"stop": ""}, "stop: Value should have at least 1 item"),
+        ("completions", {"stop": ["a"] * 5}, "valid string; or List should have at most 4 items"),
+        ("completions", {"stop": 5}, "stop: Input should be a valid string; or"),
+        ("completions", {"prompt": []}, "prompt: Input should be a valid string; or"),
+        ("completions", {"prompt": None}, "valid string; or Input should be a valid list"),
+        ("completions", {"prompt": ["a", 3]}, "prompt: Input should be a valid string"),
+        (
+            "chat/completions",
+            {"messages": [{"role": "user", "content": 5}]},
+            "messages/0/content: ",
+        ),
+    ],
+)
+def test_errors_name_the_place_and_no_internals(http, path, given, reason):
+    body = {"model": "king", "prompt": "the"} | given
+    error = http.post(f"/v1/{path}", json=body).json()["error"]
+    assert reason in error["message"]
+    assert not re.search(r"function|validator|0x|\[", error["message"])
+    assert error["param"] == next(iter(given))
+
+
 def test_streams_say_what_is_wrong_before_they_begin(http):
     body = {"model": "nobody", "prompt": "the", "stream": True}
     assert_error(http.post("/v1/completions", json=body), 404)

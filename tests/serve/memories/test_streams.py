@@ -71,6 +71,35 @@ def test_the_probabilities_of_a_prompt_are_those_of_the_model(client, backbone):
     assert found.token_logprobs[-1] == max(found.top_logprobs[-1].values())
 
 
+@pytest.mark.parametrize("echo", [False, True])
+def test_tokens_are_told_where_they_begin_in_the_text(client, echo):
+    asked = {"max_tokens": 8, "echo": echo, "logprobs": 1}
+    choice = complete(client, "king", KING[:11], **asked).choices[0]
+    found = choice.logprobs
+    for token, start in zip(found.tokens, found.text_offset, strict=True):
+        assert choice.text[start:].startswith(token)
+    assert found.text_offset[:3] == ([0, 4, 9] if echo else [1, 6, 10])
+    pieces = [
+        piece.choices[0].logprobs
+        for piece in complete(client, "king", KING[:11], stream=True, **asked)
+    ]
+    assert [start for piece in pieces for start in piece.text_offset] == found.text_offset
+
+
+def test_values_of_a_chat_that_change_nothing_are_accepted(talking):
+    asked = {
+        "model": "king",
+        "messages": [{"role": "user", "content": "the king"}],
+        "temperature": 0,
+        "max_tokens": 4,
+    }
+    plain = talking.chat.completions.create(**asked).choices[0].message.content
+    neutral = {"logprobs": False, "top_logprobs": 0, "function_call": "none", "functions": []}
+    for call in ("none", "auto"):
+        answer = talking.chat.completions.create(**asked, **neutral | {"function_call": call})
+        assert answer.choices[0].message.content == plain
+
+
 def test_a_memory_finds_its_text_more_probable_than_the_backbone_does(client):
     sums = {}
     for model in ("stories", "king", "queen"):
@@ -125,6 +154,8 @@ def test_a_model_without_a_template_takes_no_chats(client):
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"function_call": {"name": "f"}}, "function_call"),
     ],
 )
 def test_what_a_chat_cannot_do_is_refused(talking, settings, param):

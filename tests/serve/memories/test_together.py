@@ -9,6 +9,7 @@ import pytest
 
 from faast.lm import MemoryConfig
 from faast.serve.memories import engine
+from faast.serve.memories.sequence import Generated, Sampling
 from tests.serve.memories.conftest import KING, serving, speaking
 from tests.serve.memories.test_completions import complete
 from tests.serve.memories.test_reading import KINDS, create, read
@@ -51,6 +52,33 @@ def test_who_gives_up_leaves_the_batch(client, backbone):
     next(iter(stream))
     stream.close()
     assert complete(client, "king", KING[:11], max_tokens=11).choices[0].text == KING[11:]
+
+
+def test_a_text_whose_token_cannot_be_chosen_fails_alone(http, backbone):
+    ends = {name: Event() for name in ("good", "bad")}
+    found = {name: [] for name in ends}
+
+    def receiver(name):
+        def receive(piece):
+            found[name].append(piece)
+            if isinstance(piece, Exception) or piece.finish is not None:
+                ends[name].set()
+
+        return receive
+
+    class Broken(Generated):
+        def _sample(self, logits):
+            return super()._sample(logits * float("nan"))
+
+    prompt = backbone.prompt(KING[:11])
+    texts = [
+        kind(backbone.tokenizer, prompt, "king", Sampling(11, temperature), (), receiver(name))
+        for kind, name, temperature in ((Generated, "good", 0.0), (Broken, "bad", 1.0))
+    ]
+    http.app.state.engine.submit(texts)
+    assert all(end.wait(60) for end in ends.values())
+    assert "".join(piece.text for piece in found["good"]) == KING[11:]
+    assert [type(piece) for piece in found["bad"]] == [RuntimeError]
 
 
 def test_memories_are_made_while_others_are_asked(tmp_path, backbone):

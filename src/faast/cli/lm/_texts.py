@@ -26,6 +26,7 @@ PROMPT_AND_ANSWER = Template("{prompt}", " {answer}")
 
 CHAT_COLUMN, TEXT_COLUMN = "messages", "text"
 TEXT_SUFFIXES = (".txt", ".md")
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".npz")
 
 
 class PromptSet(NamedTuple):
@@ -156,6 +157,7 @@ def read_prompts(source: str, template: Template | None, split: str | None) -> P
             return fields, *template.example(fields)
         return fields, template.fill_prompt(fields), None
 
+    _check_suffix(source, (*TABLE_SUFFIXES, ".txt"))
     rows = _convert(RecordSource(source, choose, split=split), fill, "Reading")
     records, prompts, answers = map(list, zip(*rows, strict=True))
     return PromptSet(prompts, None if answers[0] is None else answers, records)
@@ -189,6 +191,7 @@ def _record_documents(
     def make_document(fields: Fields) -> Document:
         return _record_document(fields, tokenizer, template)
 
+    _check_suffix(source, (*TABLE_SUFFIXES, *TEXT_SUFFIXES))
     return _convert(RecordSource(source, choose, split=split), make_document, description)
 
 
@@ -214,6 +217,12 @@ def _record_document(
     if template is None and TEXT_COLUMN in fields:
         return text_document(tokenizer, parse_text(fields[TEXT_COLUMN]))
     return answer_document(tokenizer, *(template or PROMPT_AND_ANSWER).example(fields))
+
+
+def _check_suffix(source: str, suffixes: Sequence[str]) -> None:
+    path = Path(source)
+    if path.is_file() and path.suffix.lower() not in suffixes:
+        raise DataError(f"{source} has none of the suffixes {', '.join(suffixes)}; rename it")
 
 
 def _is_text_file(source: str) -> bool:

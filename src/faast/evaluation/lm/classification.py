@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from faast.evaluation.lm.prompting import backbone_of, batch_prompts
+from faast.evaluation.lm.prompting import backbone_of, batch_prompts, begin_empty
 from faast.lm.architecture import model_inputs
 from faast.lm.documents import prompt_tokens, shared_prefix
 
@@ -53,7 +53,8 @@ def answer_probabilities(
     Raises
     ------
     ValueError
-        If there are fewer than two answers, or if no single token position tells all of them apart.
+        If there are fewer than two answers, if no single token position tells all of them apart, or
+        if a prompt is empty and the tokenizer has no token to begin a text with.
 
     Notes
     -----
@@ -69,7 +70,7 @@ def answer_probabilities(
     can_limit_logits = "logits_to_keep" in inspect.signature(backbone.forward).parameters
     last_only = {"logits_to_keep": 1} if can_limit_logits else {}
     probabilities = np.empty((len(prompts), len(answers)))
-    tokens = [question.tokens for question in questions]
+    tokens = begin_empty(tokenizer, [question.tokens for question in questions])
     for batch in batch_prompts(model, tokens, batch_size, "Classifying", progress=progress):
         inputs = model_inputs(backbone, batch.input_ids, batch.attention_mask)
         logits = model(**inputs, use_cache=False, **last_only).logits[:, -1].double()

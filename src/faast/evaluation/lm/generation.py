@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from faast.evaluation.lm.prompting import batch_prompts
+from faast.evaluation.lm.prompting import batch_prompts, begin_empty
 from faast.lm.documents import prompt_tokens
 
 if TYPE_CHECKING:
@@ -53,10 +53,11 @@ def generate_continuations(
     Raises
     ------
     ValueError
-        If the new tokens leave no position for a prompt.
+        If the new tokens leave no position for a prompt, or if a prompt is empty and the tokenizer
+        has no token to begin a text with.
     """
     texts = [""] * len(prompts)
-    tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
+    tokens = begin_empty(tokenizer, [prompt_tokens(tokenizer, prompt) for prompt in prompts])
     generator: Any = model  # transformers types `generate` for decoder classes only
     end = tokenizer.eos_token_id
     for batch in batch_prompts(

@@ -169,8 +169,18 @@ class _Choose(LogitsProcessor):
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         chosen = torch.full_like(scores, -torch.inf)
         for row, text in enumerate(self.texts):
-            chosen[row, self.pad if text.done else text.choose(scores[row])] = 0
+            chosen[row, self._next(text, scores[row])] = 0
         return chosen
+
+    def _next(self, text: Generated, logits: Tensor) -> int:
+        if text.done:
+            return self.pad
+        try:
+            return text.choose(logits)
+        except Exception as error:  # the other texts go on
+            log_failure(error, "choosing a token")
+            text.fail(error)
+            return self.pad
 
 
 class _Until(StoppingCriteria):

@@ -27,6 +27,8 @@ class Scored:
     Attributes
     ----------
     token : str
+    start : int
+        Where it begins in the text, in characters.
     log_p : float or None
         None for a first token, which follows nothing.
     top : tuple of (str, float), or None
@@ -34,6 +36,7 @@ class Scored:
     """
 
     token: str
+    start: int
     log_p: float | None
     top: tuple[tuple[str, float], ...] | None
 
@@ -80,17 +83,26 @@ class TextStream:
         self._decoded = len(self._tokens)
         self._stop = [text for text in stop if text]
         self._held = ""
+        self._latest = ""
+        self._n_earlier = 0
         self.stopped = False
 
     def push(self, token: int) -> str:
         """Take a token; return the text that is certain now."""
         self._tokens.append(token)
+        self._n_earlier += len(self._latest)
+        self._latest = ""
         before = self._decode(self._tokens[self._start : self._decoded])
         after = self._decode(self._tokens[self._start :])
         if len(after) <= len(before) or after.endswith(UNFINISHED):
             return ""
         self._start, self._decoded = self._decoded, len(self._tokens)
-        return self._release(after[len(before) :])
+        self._latest = after[len(before) :]
+        return self._release(self._latest)
+
+    def start_of(self, name: str) -> int:
+        """Return where the latest token begins, after a space that its name leaves out."""
+        return self._n_earlier + max(self._latest.find(name), 0)
 
     def end(self) -> str:
         """Return the text that waited for more; none after a stop text."""

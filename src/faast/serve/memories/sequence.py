@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Receiver = Callable[[Piece | Exception], None]
 """Takes the pieces of a text as they are written, or the error that ended it."""
 
+COLDEST = 1e-100
+"""Lower temperatures than this one count as it: logits that are divided by them overflow."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -92,6 +95,7 @@ class Generated:
         self._ends = frozenset(ends)
         self._receive = receive
         self._text = TextStream(tokenizer, prompt, sampling.stop)
+        self._n_echoed = 0
         self._random = torch.Generator()
         if sampling.seed is None:
             self._random.seed()
@@ -124,10 +128,13 @@ class Generated:
         self.begun = True
         if self.sampling.echo:
             piece = Piece(str(self._tokenizer.decode(self.tokens, skip_special_tokens=True)))
+            self._n_echoed = len(piece.text)
             if logits is not None:
-                first = Scored(self._name(self.tokens[0]), None, None)
-                rest = zip(logits[:-1], self.tokens[1:], strict=True)
-                piece.scored = [first, *(self._score(row, token) for row, token in rest)]
+                text = TextStream(self._tokenizer, (), ())
+                for row, token in zip((None, *logits[:-1]), self.tokens, strict=True):
+                    text.push(token)
+                    name = self._name(token)
+                    piece.scored.append(self._score(row, token, text.start_of(name)))
             self._receive(piece)
         if self.left <= 0:
             self._end(Piece(finish="length"))
@@ -141,7 +148,8 @@ class Generated:
             return token
         piece = Piece(self._text.push(token))
         if self.sampling.top is not None:
-            piece.scored = [self._score(logits, token)]
+            start = self._n_echoed + self._text.start_of(self._name(token))
+            piece.scored = [self._score(logits, token, start)]
         if self._text.stopped:
             piece.finish = "stop"
         elif self.left <= 0:
@@ -167,14 +175,17 @@ class Generated:
     def _sample(self, logits: Tensor) -> int:
         if self.sampling.temperature == 0:
             return int(logits.argmax())
-        p = (logits.double() / self.sampling.temperature).softmax(dim=-1).cpu()
+        temperature = max(self.sampling.temperature, COLDEST)
+        p = (logits.double() / temperature).softmax(dim=-1).cpu()
         if self.sampling.top_p < 1:
             ordered, at = p.sort(descending=True)
             beyond = ordered.cumsum(0) - ordered >= self.sampling.top_p
             p[at[beyond]] = 0
         return int(torch.multinomial(p, 1, generator=self._random))
 
-    def _score(self, logits: Tensor, token: int) -> Scored:
+    def _score(self, logits: Tensor | None, token: int, start: int) -> Scored:
+        if logits is None:
+            return Scored(self._name(token), start, None, None)
         log_p = logits.float().log_softmax(dim=-1)
         best = log_p.topk(min(self.sampling.top or 0, len(log_p)))
         top = tuple(
@@ -183,7 +194,7 @@ class Generated:
         )
         name, own = self._name(token), float(log_p[token])
         known = any(name == other for other, _ in top)
-        return Scored(name, own, top if known else (*top, (name, own)))
+        return Scored(name, start, own, top if known else (*top, (name, own)))
 
     def _name(self, token: int) -> str:
         return str(self._tokenizer.decode([token]))

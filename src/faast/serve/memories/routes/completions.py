@@ -61,17 +61,16 @@ class LogProbabilities(BaseModel):
     text_offset: list[int]
 
     @classmethod
-    def of(cls, piece: Piece, start: int = 0) -> LogProbabilities:
-        """Build from the scored tokens of a piece whose text starts at an offset."""
-        tokens = [scored.token for scored in piece.scored]
+    def of(cls, piece: Piece) -> LogProbabilities:
+        """Build from the scored tokens of a piece."""
         return cls(
-            tokens=tokens,
+            tokens=[scored.token for scored in piece.scored],
             token_logprobs=[scored.log_p for scored in piece.scored],
             top_logprobs=[
                 None if scored.top is None else dict(reversed(scored.top))  # of two of a name, the
                 for scored in piece.scored  # more probable one stays
             ],
-            text_offset=[start + sum(map(len, tokens[:at])) for at in range(len(tokens))],
+            text_offset=[scored.start for scored in piece.scored],
         )
 
 
