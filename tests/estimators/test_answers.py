@@ -191,3 +191,36 @@ def test_classes_known_by_name_alone_share_a_blank_text():
     model = TextClassifier(labels=["card", "top up"])
     np.testing.assert_allclose(model.predict_proba([""]), [[0.5, 0.5]])
     assert model.is_blank(["", "card"]).tolist() == [True, False]
+
+
+# -- classes of one row --------------------------------------------------------------------------
+
+
+def draw_rows(rng, means, labels):
+    return means[labels] + rng.standard_normal((len(labels), means.shape[1]))
+
+
+@pytest.mark.parametrize("second", [0, 5, 20, 60])
+def test_the_only_row_of_a_class_vouches_for_nothing(rng, second):
+    """The model without it would not know its class, so that it cannot be right when left out."""
+    means = rng.standard_normal((60, 200)) / 2
+    labels = np.concatenate([np.arange(60), np.arange(second)])
+    model = FaastClassifier().fit(draw_rows(rng, means, labels), labels)
+    asked = rng.integers(0, 60, 3000)
+    rows = draw_rows(rng, means, asked)
+    try:
+        threshold = model.answer_threshold(precision=0.7)
+    except ValueError as refusal:
+        assert second < 60 and "learn more rows" in str(refusal)
+    else:
+        answers = model.predict_or_abstain(rows, precision=0.7)
+        assert threshold.precision >= 0.7
+        assert (answers == asked).sum() >= 0.7 * answers.count()
+    covered = model.predict_set(rows, 0.9)[np.arange(len(rows)), asked]
+    assert covered.mean() >= 0.85
+
+
+def test_a_class_of_one_row_that_has_a_name_may_be_predicted_without_it():
+    model = TextClassifier(labels=["my card is lost", "top up failed"])
+    model.fit(["the card is lost", "my top up failed"], ["my card is lost", "top up failed"])
+    assert model.answer_threshold(coverage=1.0).precision == 1.0
