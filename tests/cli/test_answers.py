@@ -46,6 +46,23 @@ def test_columns_are_kept_before_the_answers(folder, ran, facts):
     assert list(bare[0])[:2] == ["label", "probability"]
 
 
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_kept_columns_named_like_answers_stay_as_they_are(folder, ran, format):
+    given = {
+        "csv": "text,probability,runner_up_probability\nlost card,high,0.12345678\n",
+        "jsonl": '{"text": "lost card", "probability": "high", '
+        '"runner_up_probability": 0.12345678}',
+    }
+    path = folder / f"earlier.{format}"
+    path.write_text(given[format])
+    (row,) = table(ran("predict", "model", path.name, "--keep", cwd=folder))
+    (alone,) = table(ran("predict", "model", "--row", "lost card", cwd=folder))
+    assert (row["probability"], row["runner_up_probability"]) == ("high", "0.12345678")
+    assert row["predicted_probability"] == alone["probability"]
+    assert row["predicted_runner_up_probability"] == alone["runner_up_probability"]
+    assert len(alone["probability"]) == len("0.123456")
+
+
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".tsv"])
 def test_columns_of_every_format_are_kept(folder, ran, suffix):
     path = folder / f"asked{suffix}"

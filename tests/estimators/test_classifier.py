@@ -3,6 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from faast import Discriminant, FaastClassifier, PseudoInverse, Ridge
+from faast.core.persistence import content_hash
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +179,14 @@ def test_two_classes_cannot_get_the_same_name():
     columns = FaastClassifier().fit([[0.0, 1.0], [1.0, 0.0]], [[1, 0], [0, 1]])
     with pytest.raises(ValueError, match="indicator matrix cannot be changed"):
         columns.rename_classes({0: "a"})
+
+
+def test_a_merged_model_has_the_names_of_either(rng):
+    pandas = pytest.importorskip("pandas")
+    X, y = rng.uniform(-0.5, 0.5, (40, 3)), np.arange(40) % 2
+    table = pandas.DataFrame(X, columns=list("abc"))
+    one = FaastClassifier().fit(X[:20], y[:20]).merge(FaastClassifier().fit(table[20:], y[20:]))
+    other = FaastClassifier().fit(table[20:], y[20:]).merge(FaastClassifier().fit(X[:20], y[:20]))
+    assert one.feature_names_in_.tolist() == ["a", "b", "c"]
+    one, other = one.to_state(), other.to_state()
+    assert content_hash(one.tensors, one.metadata) == content_hash(other.tensors, other.metadata)

@@ -108,3 +108,9 @@ def test_a_text_among_the_labels_is_refused_before_every_row_has_room_for_it(kin
     with pytest.raises(ValueError, match="label of row 2 has 20,000 characters, more than 1,000"):
         as_labels(kind(labels))
     assert as_labels(kind(["a", "x" * 1000])).tolist() == ["a", "x" * 1000]
+
+
+@pytest.mark.parametrize("y", [["a", 1.5, 2.5], [["a"], [1.5], []]])
+def test_fractions_among_texts_are_no_classes_either(y):
+    with pytest.raises(ValueError, match=r"continuous \(label of row 1 is 1\.5\)"):
+        FaastClassifier().fit(np.eye(3), y)

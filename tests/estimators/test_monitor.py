@@ -146,3 +146,14 @@ def test_rows_that_do_not_fit_change_nothing(digits, model):
         DriftMonitor(FaastClassifier().fit(digits[0][:50], np.eye(10, dtype=int)[digits[1][:50]]))
     with pytest.raises(ValueError, match="compacted"):
         DriftMonitor(model.compact())
+
+
+def test_columns_in_another_order_are_refused_as_in_prediction(digits):
+    pandas = pytest.importorskip("pandas")
+    rows, labels = digits
+    table = pandas.DataFrame(rows, columns=[f"pixel {i}" for i in range(64)])
+    monitor = DriftMonitor(FaastClassifier().fit(table[:300], labels[:300]))
+    monitor.watch(table[300:310])
+    with pytest.raises(ValueError, match="feature names"):
+        monitor.watch(table[310:320][table.columns[::-1]])
+    assert monitor.n_rows == 10

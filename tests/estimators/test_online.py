@@ -301,3 +301,21 @@ def test_what_it_cannot_follow_is_refused(digits):
         OnlineClassifier(FaastClassifier().fit(rows[:20], labels[:20]).compact())
     with pytest.raises(ValueError, match="one label per row"):
         OnlineClassifier(FaastClassifier().fit(rows[:3], [["a"], ["a", "b"], []]))
+
+
+def test_entries_of_a_series_are_found_by_their_names(digits):
+    pandas = pytest.importorskip("pandas")
+    rows, labels = digits
+    table = pandas.DataFrame(rows, columns=[f"pixel {i}" for i in range(64)])
+    model = FaastClassifier().fit(table[:100], labels[:100])
+    same, turned = OnlineClassifier(model), OnlineClassifier(model)
+    for i in range(100, 110):
+        row = table.iloc[i]
+        assert turned.predict_proba_one(row[::-1]) == same.predict_proba_one(row)
+        same.learn_one(row, labels[i])
+        turned.learn_one(row[::-1], labels[i])
+    one, other = turned.classifier.to_state(), same.classifier.to_state()
+    assert content_hash(one.tensors, one.metadata) == content_hash(other.tensors, other.metadata)
+    turned.forget_one(table.iloc[100][::-1], labels[100])
+    with pytest.raises(ValueError, match="has no column 'pixel 0'"):
+        turned.learn_one(table.iloc[0][1:], labels[0])

@@ -12,7 +12,14 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import cross_val_score
 
 import faast
-from faast import FaastRegressor, ImageRegressor, PseudoInverse, Ridge, TextRegressor
+from faast import (
+    AssociativeMemory,
+    FaastRegressor,
+    ImageRegressor,
+    PseudoInverse,
+    Ridge,
+    TextRegressor,
+)
 from faast.core.persistence import content_hash
 from faast.encoders import EncoderMismatchError, load_encoder
 from tests.forging import forge
@@ -359,3 +366,45 @@ def test_float32_tables_are_learned_as_they_are(diabetes):
     model = FaastRegressor(Ridge(1.0)).fit(rows, targets)
     plain = PlainRidge(1.0).fit(rows, targets)
     np.testing.assert_allclose(model.predict(rows), plain.predict(rows), rtol=1e-3)
+
+
+def test_another_solver_takes_effect_at_once(diabetes, tmp_path):
+    X, y = diabetes
+    model, wanted = FaastRegressor().fit(X, y), FaastRegressor(Ridge(strength=100.0)).fit(X, y)
+    before = model.loo_error_
+    model.predict(X)
+    model.set_params(solver=Ridge(strength=100.0))
+    assert np.array_equal(model.predict(X), wanted.predict(X))
+    assert model.loo_error_ == wanted.loo_error_ != before
+    model.save(tmp_path / "model")
+    assert np.array_equal(faast.load(tmp_path / "model").predict(X), wanted.predict(X))
+    assert np.array_equal(
+        model.partial_fit(X[:5], y[:5]).predict(X), wanted.partial_fit(X[:5], y[:5]).predict(X)
+    )
+
+
+def test_a_merged_model_has_the_names_of_either(diabetes):
+    pandas = pytest.importorskip("pandas")
+    X, y = np.sign(diabetes[0]), np.round(diabetes[1])
+    table = pandas.DataFrame(X, columns=list("abcdefghij"))
+
+    def plain():
+        return FaastRegressor(key_scale=4.0, value_scale=512.0).fit(X[:200], y[:200])
+
+    def named():
+        model = FaastRegressor(key_scale=4.0, value_scale=512.0)
+        return model.fit(table[200:], pandas.Series(y[200:], name="progression"))
+
+    one, other = plain().merge(named()), named().merge(plain())
+    assert one.feature_names_in_.tolist() == list(table.columns)
+    assert one.target_names_ == ["progression"]
+    assert fingerprint(one) == fingerprint(other)
+
+
+@pytest.mark.parametrize("weight", [1e-9, 1e-12])
+def test_weights_that_would_be_lost_are_refused(diabetes, weight):
+    X, y = diabetes
+    weights = np.r_[0.0, weight, np.ones(len(X) - 2)]
+    for learn in (FaastRegressor().fit, AssociativeMemory().learn):
+        with pytest.raises(ValueError, match=f"row 1 has weight {weight}.*multiply all weights"):
+            learn(X, y, weights)

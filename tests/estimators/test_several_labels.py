@@ -6,7 +6,9 @@ from scipy.special import expit
 from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score
 
+import faast
 from faast import FaastClassifier, Ridge, TextClassifier
+from faast.core.persistence import content_hash
 from faast.estimators.targets import as_targets
 from faast.solvers.several import choose_thresholds
 
@@ -17,6 +19,11 @@ def properties(digits):
     """Return which of three properties each digit has."""
     marks = np.stack([digits % 2 == 0, digits > 6, np.isin(digits, [0, 6, 8, 9])], axis=1)
     return [[NAMES[place] for place in np.flatnonzero(row)] for row in marks]
+
+
+def fingerprint(model):
+    state = model.to_state()
+    return content_hash(state.tensors, state.metadata)
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +165,17 @@ def test_texts_are_learned_and_forgotten_exactly():
     assert np.array_equal(model.predict_proba(texts), fresh.predict_proba(texts))
     with pytest.raises(ValueError, match="row 1: class 'sea' was never learned"):
         model.forget(texts[:2], [labels[0], ["sea"]])
+
+
+def test_rows_without_any_label_can_be_saved(tmp_path):
+    FaastClassifier().fit(np.eye(2), [[], []]).save(tmp_path / "model")
+    assert faast.load(tmp_path / "model").classes_.tolist() == []
+
+
+@pytest.mark.parametrize("label", ["a", 7, True, ("a", 1)])
+def test_a_model_that_forgets_its_last_label_equals_one_that_never_had_it(label):
+    X = np.eye(3)
+    left = FaastClassifier().fit(X, [[], [], [label]]).forget(X[2:], [[label]])
+    fresh = FaastClassifier().fit(X[:2], [[], []])
+    assert left.classes_.dtype == fresh.classes_.dtype == np.int64
+    assert fingerprint(left) == fingerprint(fresh)

@@ -202,3 +202,21 @@ def test_settings_of_solvers_are_parameters():
         model.set_params(strength=1.0)
     with pytest.raises(ValueError, match="must be finite"):
         FaastClassifier(Ridge()).set_params(solver__strength=-1.0)
+
+
+def test_columns_may_be_numbered(model, rng):
+    pandas = pytest.importorskip("pandas")
+    X, y = rng.standard_normal((30, 4)), np.arange(30) % 3
+    features = FaastClassifier().fit(X, y)
+    for table in (pandas.DataFrame(X), dict(enumerate(X.T))):
+        answers = features.predict_table(table)
+        assert list(answers["label"]) == features.predict(X).tolist()
+    answers = model.predict_table(pandas.DataFrame(ASKED))
+    assert list(answers["label"]) == model.predict(ASKED).tolist()
+
+
+def test_entries_of_a_series_are_found_by_the_names_that_were_learned(rng):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(rng.standard_normal((30, 4)), columns=list("abcd"))
+    model = FaastRegressor().fit(table, table["a"])
+    assert model.predict_one(table.iloc[3][::-1]) == model.predict(table[3:4])[0]

@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from faast import FaastClassifier
 from faast.serve.fields import MAX_PICTURE
 from faast.serve.jobs import upload
 from tests.serve.conftest import ROWS, serving, state_of, teach
@@ -81,12 +82,45 @@ def test_a_table_with_other_separators_is_read_by_its_header(empty, separator):
     ]
 
 
+@pytest.mark.parametrize(
+    ("format", "body"),
+    [
+        ("csv", 'text,label\na,card\nb, card\nc,card \nd,cafe\u0301\ne,caf\xe9\nf,7\n'),
+        (
+            "jsonl",
+            "\n".join(
+                json.dumps({"text": text, "label": label})
+                for text, label in [
+                    ("a", "card"), ("b", " card"), ("c", "card "), ("d", "cafe\u0301"),
+                    ("e", "caf\xe9"), ("f", 7.0),
+                ]
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_labels_that_read_alike_are_one_class(empty, format, body):
+    assert uploaded(empty, body.encode(), format)["status"] == "done"
+    labels = [label for _, label, _ in rows_of(empty).values()]
+    assert labels == ["card", "card", "card", "caf\xe9", "caf\xe9", "7"]
+
+
+def test_whether_a_label_is_confirmed_may_be_written_in_several_ways(empty):
+    words = ["true", "TRUE", "1", "yes", "false", "0", "no", ""]
+    lines = [f"text {i},card,{word}\n" for i, word in enumerate(words)]
+    assert uploaded(empty, "text,label,confirmed\n" + "".join(lines))["status"] == "done"
+    rows = empty.get("/v1/tasks/mail/rows").json()["rows"]
+    confirmed = {row["text"]: row["confirmed"] for row in rows}
+    assert [confirmed[f"text {i}"] for i in range(8)] == [True] * 4 + [False] * 4
+
+
 BAD = [
     ("csv", "text,label\nlost card,card\n  ,card\n", "line 3, column 'text'"),
     ("csv", 'text,label\nlost card,card\n"it\'s lost",a\tb\n', "line 3, column 'label'"),
     ("csv", "text,label\nlost card,card\nlost\n", "line 3: 1 fields, the header has 2"),
     ("csv", 'text,label\n"lost card,card\ntop up,top up\n', "line 2: "),
     ("csv", "text,label\nlost card,card\ncaf\xe9,card\n".encode("latin1"), "line 3, column 'text'"),
+    ("csv", "text,label,confirmed\nlost card,card,maybe\n", "line 2, column 'confirmed'"),
+    ("jsonl", '{"text": "a", "label": NaN}\n', "line 1, column 'label': the label is missing"),
     ("csv", "a,b,label\nlost,card,card\n", "name the one that holds the rows 'text'"),
     ("csv", "a,b\nlost card,card\n", "begins with 'a,b', which names no known column"),
     ("csv", "lost card;card\n", "must name the columns, such as text,label"),
@@ -213,6 +247,20 @@ def test_numbers_stand_in_a_column_each_or_in_a_list(client):
         job = uploaded(client, body)
         assert (job["status"], job["done"]) == ("failed", 0)
         assert named in job["detail"]
+
+
+def test_columns_of_numbers_are_matched_to_those_that_the_model_has_learned(client, tmp_path):
+    frame = pytest.importorskip("pandas").DataFrame(
+        {"width": [10.0, 1.0], "height": [1.0, 10.0], "source": [0.0, 0.0]}
+    )
+    FaastClassifier().fit(frame, ["flat", "tall"]).save(tmp_path / "shapes.faast")
+    model = (tmp_path / "shapes.faast").read_bytes()
+    assert client.post("/v1/import?name=mail", content=model).status_code == 201
+    assert uploaded(client, "source;height;label;width\n0;9;tall;2\n")["status"] == "done"
+    assert client.get("/v1/tasks/mail/rows").json()["rows"][0]["numbers"] == [2, 9, 0]
+    job = uploaded(client, "height,depth,source,label\n9,2,0,tall\n")
+    assert (job["status"], job["done"]) == ("failed", 0)
+    assert "it lacks 'width' and it also holds 'depth'" in job["detail"]
 
 
 def test_a_cancelled_job_keeps_what_it_taught_until_that_is_undone(mail, small_batches):

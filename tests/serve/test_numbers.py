@@ -54,6 +54,14 @@ def test_rows_that_wait_do_not_change_what_is_learned(tmp_path, plain, size):
     task.close()
 
 
+def test_a_row_of_another_width_is_named(tmp_path):
+    task = created(tmp_path, "task", "numbers")
+    with pytest.raises(RequestError, match="row 3 has 1 numbers, but row 1 has 2"):
+        task.teach([NewRow([1.0, 2.0], "a"), NewRow([3.0, 4.0], "b"), NewRow([5.0], "b")])
+    assert task.state.n_rows == 0
+    task.close()
+
+
 @pytest.mark.parametrize(("first", "later", "why"), [(1e30, 1.0, "small"), (1e-30, 1.0, "large")])
 def test_numbers_of_another_size_than_the_first_are_refused(tmp_path, first, later, why):
     task = created(tmp_path, "task", "numbers")

@@ -199,6 +199,20 @@ def test_the_confusion_leads_to_its_rows(digits):
             assert ids == (np.flatnonzero(places) + 1).tolist()
 
 
+def test_the_only_row_of_a_class_is_confused_with_another_or_not_counted(client):
+    client.post("/v1/tasks", json={"name": "mail"})
+    teach(client, [("lost card", "card", None)])
+    alone = see(client, "evaluation")
+    assert (alone["right"], alone["confusion"]) == (0, [])
+    teach(client, [("top up", "top up", None), ("top up failed", "top up", None)])
+    found = see(client, "evaluation")
+    cells = {(cell["label"], cell["predicted"]): cell["rows"] for cell in found["confusion"]}
+    assert cells["card", "top up"] == 1
+    assert found["right"] == sum(n for (label, guess), n in cells.items() if label == guess)
+    shown = see(client, "evaluation/rows?label=card&predicted=top up")["rows"]
+    assert [row["text"] for row in shown] == ["lost card"]
+
+
 def test_the_curve_measures_the_first_rows_alone(digits):
     client, X, labels = digits
     points = see(client, "evaluation/curve")["points"]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import faast
-from faast import TextClassifier
+from faast import FaastClassifier, TextClassifier
 from tests.serve.conftest import ROWS, state_of, teach
 from tests.serve.test_jobs import picture, uploaded
 
@@ -88,6 +88,29 @@ def test_pictures_and_numbers_come_back_without_loss(client, format):
     rows = [{"numbers": row, "label": f"l{i % 2}"} for i, row in enumerate(drawn.tolist())]
     assert client.post("/v1/tasks/mail/rows", json={"rows": rows}).status_code == 201
     brought_back(client, format, "numbers")
+
+
+@pytest.mark.parametrize(
+    ("names", "header"),
+    [
+        (["width", "id"], "width,id,label,source,confirmed"),
+        (["width", "source"], "numbers,label,source,confirmed"),
+        (["=1+1", "width"], "numbers,label,source,confirmed"),
+    ],
+)
+def test_named_columns_of_numbers_come_back_without_loss(client, tmp_path, names, header):
+    model = FaastClassifier().fit(np.array([[10.0, 1.0], [1.0, 10.0]]), ["flat", "tall"])
+    model.feature_names_in_ = np.array(names, dtype=object)
+    model.save(tmp_path / "shapes.faast")
+    content = (tmp_path / "shapes.faast").read_bytes()
+    client.post("/v1/import?name=mail", content=content)
+    client.post("/v1/import?name=copy", content=content)
+    rows = [{"numbers": [0.1, 8.0], "label": "tall", "source": "ann"}]
+    assert client.post("/v1/tasks/mail/rows", json={"rows": rows}).status_code == 201
+    exported = client.get("/v1/tasks/mail/export?format=csv")
+    assert exported.text.splitlines()[0] == header
+    assert uploaded(client, exported.content, task="copy")["status"] == "done"
+    assert rows_of(client, "copy") == rows_of(client)
 
 
 def test_an_empty_task_exports_no_rows(client):

@@ -163,9 +163,18 @@ def emit_answers(answers: Answers, facts: Mapping[str, Any], as_json: bool) -> N
     if as_json:
         emit({**facts, **join_answers([answers])}, as_json)
         return
-    write_csv([answers])
+    write_csv([format_probabilities(answers)])
     for name, value in facts.items():
         typer.echo(f"{name.replace('_', ' ')}: {format_value(value)}", err=True)
+
+
+def format_probabilities(answers: Answers) -> Answers:
+    """Write the probabilities among answers with six digits; nothing else is changed."""
+    shown = {
+        name: [p if p is None else f"{p:.6f}" for p in answers[name]]
+        for name in PROBABILITIES & answers.keys()
+    }
+    return answers | shown
 
 
 def write_csv(batches: Iterable[Answers], safe_cells: bool = False) -> None:
@@ -182,9 +191,6 @@ def write_csv(batches: Iterable[Answers], safe_cells: bool = False) -> None:
     for number, answers in enumerate(batches):
         if number == 0:
             writer.writerow(answers)
-        for name in PROBABILITIES & answers.keys():
-            shown = [p if p is None else f"{p:.6f}" for p in answers[name]]
-            answers = answers | {name: shown}
         for row in zip(*answers.values(), strict=True):
             writer.writerow([_cell(value, safe_cells, on_terminal) for value in row])
 

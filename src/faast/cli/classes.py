@@ -50,9 +50,12 @@ def rename(
 
     def change(classifier: FaastClassifier) -> None:
         before, after = class_named(classifier, old), class_named(classifier, new)
-        if after in classifier.classes_.tolist() and merge:
+        known = classifier.classes_.tolist()
+        if before in known and before == after:
+            raise ValueError(f"{before!r} is the label of this class already; choose another")
+        if before in known and after in known and merge:
             classifier.merge_classes([before], into=after)
-        elif after in classifier.classes_.tolist() and before != after:
+        elif before in known and after in known:
             raise ValueError(
                 f"{after!r} is a class already; with --merge its rows and those of {before!r} "
                 "become one class, otherwise choose another label"

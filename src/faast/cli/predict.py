@@ -24,7 +24,7 @@ from faast.cli._options import (
     Targets,
     rows_argument,
 )
-from faast.cli._output import Answers, emit, join_answers, write_csv
+from faast.cli._output import Answers, emit, format_probabilities, join_answers, write_csv
 from faast.cli._rows import name_source, open_source, parse_row, read_batches
 from faast.data import RowSource
 from faast.data.images import SUFFIXES
@@ -106,7 +106,9 @@ def predict(
             batches = (
                 _Answered(kept, join_label_sets(answers, separator)) for kept, answers in batches
             )
-        tables = (kept | distinct_names(answers, list(kept)) for kept, answers in batches)
+        # before they are joined: a kept column may be called probability too
+        formatted = ((kept, format_probabilities(answers)) for kept, answers in batches)
+        tables = (kept | distinct_names(answers, list(kept)) for kept, answers in formatted)
         write_csv(tables, safe_cells)
         unsure.report()
         return

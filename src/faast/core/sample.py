@@ -247,6 +247,25 @@ class RowSample:
             raise ValueError("the rows of a sample do not have the width of their moments")
 
 
+def refuse_lost_weights(weights: FloatArray | None, first_row: int = 0) -> None:
+    """Raise ValueError if a row has a positive weight that would count as zero.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n,), or None
+    first_row : int
+        Number of the first row, for the error message.
+    """
+    if weights is None:
+        return
+    lost = np.flatnonzero((weights > 0) & (weights <= ROUNDING))
+    if lost.size:
+        raise ValueError(
+            f"row {first_row + lost[0]} has weight {weights[lost[0]]}; weights up to {ROUNDING} "
+            "count as rounding errors of 0: multiply all weights by the same larger number"
+        )
+
+
 def hash_rows(keys: AnyArray) -> AnyArray:
     """Hash the float64 bits of each row to uint64, the same in any batch.
 

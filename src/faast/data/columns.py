@@ -120,7 +120,7 @@ def choose_columns(
     if row_column is None and usual:
         row_column = usual[0]
     elif row_column is None and modality == "features":
-        return Columns(None, answers, _match_features(others, feature_names, name))
+        return Columns(None, answers, match_features(others, feature_names, name))
     elif row_column is None and len(others) == 1:
         row_column = others[0]
     if row_column is None:
@@ -131,8 +131,22 @@ def choose_columns(
     return Columns(row_column, answers, [])
 
 
-def _match_features(present: list[str], wanted: Sequence[str] | None, name: str) -> list[str]:
-    """Return the columns of features in the wanted order."""
+def match_features(present: list[str], wanted: Sequence[str] | None, name: str) -> list[str]:
+    """Return the columns of features in the wanted order.
+
+    Parameters
+    ----------
+    present : list of str
+    wanted : sequence of str or None
+        None if the order is free.
+    name : str
+        What error messages call the file.
+
+    Raises
+    ------
+    DataError
+        If there are none, or others than are wanted.
+    """
     if not present:
         raise DataError(f"{name} has no columns of features")
     if wanted is None:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import as_weights, check_finite, is_tensor, to_numpy
 from faast.core import persistence
+from faast.core.sample import refuse_lost_weights
 from faast.data.reader import Modality
 from faast.solvers import Solver, as_solver
 
@@ -206,6 +207,10 @@ class FaastEstimator(BaseEstimator):
     def _copy_features(self, other: FaastEstimator) -> None:
         """Copy the width and the names of the features from another estimator."""
         self.n_features_in_ = other.n_features_in_
+        self._copy_feature_names(other)
+
+    def _copy_feature_names(self, other: FaastEstimator) -> None:
+        """Copy the names of the features from another estimator, if it has any."""
         if hasattr(other, "feature_names_in_"):
             self.feature_names_in_ = other.feature_names_in_
 
@@ -224,6 +229,7 @@ def drop_weightless(
 ) -> tuple[AnyArray, Given, FloatArray | None]:
     """Drop rows of weight 0, which must have the same effect as rows that were never seen."""
     weights = as_weights(sample_weight, len(X))
+    refuse_lost_weights(weights)
     if len(X) != len(y):
         raise ValueError(f"X and y must have the same number of rows, got {len(X)} and {len(y)}")
     if weights is None or np.all(weights > 0):

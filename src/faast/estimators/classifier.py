@@ -229,6 +229,7 @@ class FaastClassifier(CuratedClassifier):
             memory = theirs
         else:
             memory = self._memory().merge(theirs)
+            self._copy_feature_names(other)
         memory = memory.relabel(record.aliases)
         self.learned_ = self._name(memory, other._known_names())
         return self

@@ -1,8 +1,7 @@
 """Class labels: what counts as a label, when two are equal, and how labels are sorted.
 
-A label is a text, an integer, a truth value, or a tuple of these; among texts it may also be a
-fraction. Numpy scalars, whole floats (1.0 is the integer 1), subclasses of `str` and members of an
-`Enum` (their value) are converted.
+A label is a text, an integer, a truth value, or a tuple of these. Numpy scalars, whole floats (1.0
+is the integer 1), subclasses of `str` and members of an `Enum` (their value) are converted.
 Two labels are the same if Python compares them equal: 1 and 1.0 are, 1 and "1" are not.
 """
 
@@ -20,7 +19,7 @@ from faast._utils.validation import as_rows, to_numpy
 from faast.core.state import Json
 from faast.data.labels import MAX_LABEL_CHARACTERS
 
-_PLAIN = (str, bool, int, float)
+_PLAIN = (str, bool, int)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -52,6 +51,8 @@ def as_labels(y: Any, rows: IntArray | None = None) -> AnyArray:
     if isinstance(y, list | tuple):
         return _from_objects(y, rows)
     labels = column_or_1d(np.asarray(y), warn=True)
+    if not len(labels):
+        return _no_labels()
     is_short = labels.dtype.itemsize <= 4 * MAX_LABEL_CHARACTERS  # of numpy's UTF-32
     if labels.dtype.kind == "b" or (labels.dtype.kind == "U" and is_short):
         return labels
@@ -74,10 +75,12 @@ def unite_labels(left: AnyArray, right: AnyArray) -> AnyArray:
 
 def distinct_labels(labels: AnyArray) -> AnyArray:
     """Return the sorted distinct labels; labels of mixed kinds sort by kind, then value."""
+    if not len(labels):
+        return _no_labels()
     if labels.dtype != object:
         found = np.unique(labels)
         # shorten the text dtype to the longest label that is left
-        return np.asarray(found.tolist()) if found.dtype.kind == "U" and len(found) else found
+        return np.asarray(found.tolist()) if found.dtype.kind == "U" else found
     return _from_objects(sorted(set(labels.tolist()), key=_sort_key))
 
 
@@ -166,7 +169,7 @@ def distinct_labels_from(description: Any) -> AnyArray:
         values = [label_from(value) for value in values]
     elif expected is None or any(type(value) is not expected for value in values):
         raise ValueError(f"labels of kind {kind!r} must all be of that kind")
-    labels = as_labels(values) if values else np.zeros(0, dtype=np.int64)
+    labels = as_labels(values)
     if len(distinct_labels(labels)) != len(labels):
         raise ValueError("labels must be distinct")
     return labels
@@ -181,17 +184,21 @@ def _from_objects(labels: Iterable[Any], rows: IntArray | None = None) -> AnyArr
     labels = list(labels)
     numbers = range(len(labels)) if rows is None else rows.tolist()
     plain = [_plain(label, row) for label, row in zip(labels, numbers, strict=True)]
+    if not plain:
+        return _no_labels()
     kinds = {type(label) for label in plain}
-    if float in kinds and kinds <= {int, bool, float}:
-        place = next(place for place, label in enumerate(plain) if type(label) is float)
-        raise ValueError(_continuous(numbers[place], plain[place]))
     if kinds <= {int, bool} and len(kinds) == 2:
         plain, kinds = [int(label) for label in plain], {int}
-    if kinds == {str} or kinds == {bool} or not plain:
+    if kinds == {str} or kinds == {bool}:
         return np.asarray(plain)
     if kinds == {int} and all(label in _INT64 for label in plain):
         return np.asarray(plain, dtype=np.int64)
     return _object_array(plain)
+
+
+def _no_labels() -> AnyArray:
+    """Return no labels; one dtype keeps a model's bits the same whatever it has forgotten."""
+    return np.zeros(0, dtype=np.int64)
 
 
 def _plain(label: Any, row: int) -> Any:
@@ -216,7 +223,7 @@ def _plain(label: Any, row: int) -> Any:
     return label
 
 
-def _number(label: Any, row: int) -> int | bool | float:
+def _number(label: Any, row: int) -> int | bool:
     """Return a label that is a number or a truth value as a Python object."""
     if isinstance(label, bool | np.bool_):
         return bool(label)
@@ -230,7 +237,9 @@ def _number(label: Any, row: int) -> int | bool | float:
             f"label of row {row} is {label!r} of type {type(label).__name__}; a label must be a "
             "text, an integer, a truth value or a tuple of these"
         )
-    return int(label) if label == np.rint(label) else float(label)
+    if label != np.rint(label):
+        raise ValueError(_continuous(row, float(label)))
+    return int(label)
 
 
 def _is_missing(label: Any) -> bool:
@@ -278,7 +287,7 @@ def label_from(description: Any) -> Any:
 
 
 def _sort_key(label: Hashable) -> tuple[str, Any]:
-    if isinstance(label, int | float):
+    if isinstance(label, int):
         return "", label
     if isinstance(label, tuple):
         return "tuple", tuple(_sort_key(part) for part in label)

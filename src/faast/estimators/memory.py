@@ -14,7 +14,7 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import Batch, iterate_batches
 from faast.core import persistence
 from faast.core.moments import Moments
-from faast.core.sample import RowSample
+from faast.core.sample import RowSample, refuse_lost_weights
 from faast.core.state import State
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
@@ -189,6 +189,12 @@ class AssociativeMemory:
         twin.statistics, twin._solution = self.statistics, self._solution
         return twin
 
+    def with_solver(self, solver: Solver | str) -> AssociativeMemory:
+        """Return an independent copy that is solved by another solver."""
+        twin = self.copy()
+        twin.solver, twin._solution = as_solver(solver), None
+        return twin
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the memory to one file; `faast.load` restores it, ready to go on learning."""
         persistence.save(self, path)
@@ -248,8 +254,9 @@ class AssociativeMemory:
         if self.statistics is not None:
             moments = self.statistics.moments
             widths = moments.n_features, moments.n_values
-            return self.statistics, iterate_batches(keys, values, weights, *widths)
-        batches = iterate_batches(keys, values, weights)
+            batches = iterate_batches(keys, values, weights, *widths)
+            return self.statistics, map(_with_weights_that_count, batches)
+        batches = map(_with_weights_that_count, iterate_batches(keys, values, weights))
         first = next(batches, None)
         if first is None:
             raise ValueError("there is no batch to learn: the iterable is empty")
@@ -259,6 +266,11 @@ class AssociativeMemory:
     def _nothing(self, n_features: int, n_values: int) -> Statistics:
         moments = Moments(n_features, n_values, **self._grid_settings)
         return Statistics.empty(moments, self.selection_rows, maps=False)
+
+
+def _with_weights_that_count(batch: Batch) -> Batch:
+    refuse_lost_weights(batch.weights, batch.first_row)
+    return batch
 
 
 def check_capacity(selection_rows: Any) -> int:

@@ -18,7 +18,7 @@ from faast.estimators.memory import AssociativeMemory
 from faast.estimators.onnx import write_values
 from faast.estimators.raw_rows import RawRowsMixin
 from faast.estimators.tables import Answers, TablesMixin
-from faast.solvers import Solver, describe_solver, solver_from
+from faast.solvers import Solver, as_solver, describe_solver, solver_from
 
 
 class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
@@ -126,7 +126,8 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
     def weights_(self) -> FastWeights:
         """The fast weights, a linear map from features to outputs."""
         self._require_fitted()
-        return self._weights if self.learned_ is None else self.learned_.weights
+        learned = self._memory_or_none()
+        return self._weights if learned is None else learned.weights
 
     @property
     def loo_r2_(self) -> float | FloatArray:
@@ -185,7 +186,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
 
     def to_state(self) -> State:
         """Return the content to write, with weights and errors if they are solved."""
-        learned, (measured_from, errors) = self.learned_, self._measured
+        learned, (measured_from, errors) = self._memory_or_none(), self._measured
         settings = {
             "solver": describe_solver(self.solver),
             "selection_rows": self.selection_rows,
@@ -237,15 +238,22 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
         return restored
 
     def _memory(self) -> AssociativeMemory:
-        self._require_fitted()
-        if self.learned_ is None:
+        learned = self._memory_or_none()
+        if learned is None:
             raise ValueError(COMPACTED)
-        return self.learned_
+        return learned
+
+    def _memory_or_none(self) -> AssociativeMemory | None:
+        """Return the memory under the solver that is set now; None after `compact`."""
+        self._require_fitted()
+        learned = self.learned_
+        if learned is not None and learned.solver != as_solver(self.solver):
+            learned = self.learned_ = learned.with_solver(self.solver)
+        return learned
 
     def _errors_or_none(self) -> LeftOutErrors | None:
         """Return the leave-one-out errors, which are measured once after each change."""
-        self._require_fitted()
-        learned = self.learned_
+        learned = self._memory_or_none()
         measured_from, errors = self._measured
         if learned is None or (measured_from is learned and errors is not None):
             return errors

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.validation import as_rows, check_finite, to_numpy
 from faast.estimators.linear_classifier import probabilities
 from faast.estimators.next_rows import Suggestions
 
@@ -111,7 +110,7 @@ class DriftMonitor:
         self.alarm_rate = alarm_rate
         self.alarm: Alarm | None = None
         self.n_rows = 0
-        self._encode = classifier.encode
+        self._features = classifier._features
         self._head = left_out.head
         self._scores = array("d", sorted(self._learned_scores(learned)))
         self._n_learned = len(learned)
@@ -133,8 +132,7 @@ class DriftMonitor:
         ----------
         X : array-like of shape (n, d), or n raw rows
         """
-        X = to_numpy(as_rows(self._encode(X), "X", self._head.n_features))
-        check_finite(X, "X")
+        X = self._features(X)
         logits = self._head.score(X) / self._head.temperature
         scores = self._watched_scores(X, logits)
         for score, answer in zip(scores.tolist(), logits.argmax(axis=1).tolist(), strict=True):

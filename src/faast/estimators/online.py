@@ -203,7 +203,7 @@ class OnlineClassifier:
         (places,) = np.nonzero(np.abs(gained) > ROUNDING)  # none if the row has no weight
         if not len(places):
             return found
-        return found.move(np.asarray(X[0], np.float64), int(places[0]), float(gained[places[0]]))
+        return found.move(np.asarray(X, np.float64)[0], int(places[0]), float(gained[places[0]]))
 
     def _solve(self, exact: FaastClassifier) -> None:
         memory, head, discriminant = exact._memory(), None, None
@@ -226,6 +226,8 @@ def _as_rows(classifier: FaastClassifier, x: Any) -> Any:
     """Return a row as the only one of several."""
     if classifier.modality != "features":
         return [x]
+    if classifier._has_names(x):
+        return classifier._rows_of(x.to_frame().T, None)
     row = to_numpy(x) if is_tensor(x) else np.asarray(x)
     if row.ndim != 1:
         raise ValueError(

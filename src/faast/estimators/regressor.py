@@ -148,6 +148,9 @@ class FaastRegressor(MemoryRegressor):
         else:
             self._require_targets(other.n_targets_, other._target_names())
             self.learned_ = self._memory().copy().merge(theirs)
+            self._copy_feature_names(other)
+            if self._target_names() is None:
+                self._name_targets(other._target_names(), other.n_targets_)
         return self
 
     def on_features(self) -> FaastRegressor:
@@ -166,7 +169,7 @@ class FaastRegressor(MemoryRegressor):
         if self.is_fitted:
             twin._copy_form(self)
             twin._reference = None
-            twin.learned_, twin._measured = self.learned_, self._measured
+            twin.learned_, twin._measured = self._memory_or_none(), self._measured
             if self.learned_ is None:
                 twin._weights = self._weights
         return twin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class TablesMixin(FaastEstimator):
         Parameters
         ----------
         row : array-like of shape (d,), a raw row, or a mapping of column names to values
+            The entries of a Series are found by the names that were learned, if any were.
 
         Returns
         -------
@@ -51,6 +52,8 @@ class TablesMixin(FaastEstimator):
         """
         if isinstance(row, Mapping):
             rows = self._rows_of({name: [value] for name, value in row.items()}, None)
+        elif self._has_names(row):
+            rows = self._rows_of(row.to_frame().T, None)
         else:
             rows = [row]
         with warnings.catch_warnings():
@@ -85,7 +88,12 @@ class TablesMixin(FaastEstimator):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X does not have valid feature names")
             answers = self.predict_columns(rows)
-        return _add_columns(table, distinct_names(answers, _names_of(table)))
+        return _add_columns(table, distinct_names(answers, list(_names_of(table))))
+
+    def _has_names(self, row: Any) -> bool:
+        """Return whether a row is a pandas Series, and columns have names to find it by."""
+        is_series = hasattr(row, "to_frame") and hasattr(row, "index")
+        return is_series and hasattr(self, "feature_names_in_")
 
     def _rows_of(self, table: Any, column: str | None) -> Any:
         """Return the rows of a table, as `predict` takes them."""
@@ -94,7 +102,7 @@ class TablesMixin(FaastEstimator):
         if column is None and self.modality == "features" and not usual:
             return self._feature_columns(table, names)
         if column is None and len(names) == 1:
-            column = names[0]
+            column = next(iter(names))
         if column is None and usual:
             column = usual[0]
         if column is None or column not in names:
@@ -102,11 +110,11 @@ class TablesMixin(FaastEstimator):
             raise ValueError(
                 f"the table has the columns {', '.join(names)}; {problem} with column="
             )
-        return list(table[column])
+        return list(table[names[column]])
 
-    def _feature_columns(self, table: Any, names: list[str]) -> Any:
+    def _feature_columns(self, table: Any, names: dict[str, Hashable]) -> Any:
         learned = getattr(self, "feature_names_in_", None)
-        wanted = names if learned is None else learned.tolist()
+        wanted = list(names) if learned is None else learned.tolist()
         missing = [name for name in wanted if name not in names]
         if missing:
             raise ValueError(
@@ -118,9 +126,10 @@ class TablesMixin(FaastEstimator):
                 f"the table has {len(names)} columns, the model learned {self.n_features_in_} "
                 "features without names; pass a table of these columns alone, in their order"
             )
+        columns = [names[name] for name in wanted]
         if isinstance(table, Mapping):
-            return np.column_stack([np.asarray(table[name]) for name in wanted])
-        return table[wanted]
+            return np.column_stack([np.asarray(table[column]) for column in columns])
+        return table[columns]
 
 
 def class_answers(head: Head, X: AnyArray) -> Answers:
@@ -160,8 +169,8 @@ def distinct_names(answers: Answers, taken: Sequence[str]) -> Answers:
     return named
 
 
-def _names_of(table: Any) -> list[str]:
-    """Return the names of the columns of a table."""
+def _names_of(table: Any) -> dict[str, Hashable]:
+    """Return the columns of a table by the names that are shown; pandas may number them."""
     if hasattr(table, "collect_schema") and not hasattr(table, "to_series"):
         raise TypeError("the table is lazy; call collect() first")
     names = table if isinstance(table, Mapping) else getattr(table, "columns", None)
@@ -170,7 +179,7 @@ def _names_of(table: Any) -> list[str]:
             f"a table must be a DataFrame or a mapping of column names to values, got a "
             f"{type(table).__name__}; predict_columns takes lists and arrays of rows"
         )
-    return [str(name) for name in names]
+    return {str(name): name for name in names}
 
 
 def _add_columns(table: Any, answers: Answers) -> Any:

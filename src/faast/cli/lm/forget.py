@@ -41,10 +41,10 @@ def forget(
 ) -> None:
     """Take texts out of a memory again, exactly.
 
-    Counts and sums are afterwards as if the memory had never read the texts. Name them with the same --prompt,
-    --answer and --window as when they were learned. Memories of --memory none --recall and of
-    --memory pseudoinverse can forget; others say so. The result goes to OUTPUT, which may be the
-    folder of the memory itself.
+    Counts and sums are afterwards as if the memory had never read the texts. Name them with the
+    same --prompt, --answer and --window as when they were learned. Memories of --memory none
+    --recall and of --memory pseudoinverse can forget; others say so. The result goes to OUTPUT,
+    which may be the folder of the memory itself.
     """
     started = time.perf_counter()
     template = parse_template(prompt, answer)

@@ -207,7 +207,9 @@ class Jobs:
         try:
             task = self._task(job)
             job.done = task.taught_by(job.id)
-            upload = Upload(job.upload(self.path), job.format, task.kind, job.source)
+            upload = Upload(
+                job.upload(self.path), job.format, task.kind, job.source, task.state.columns
+            )
             if job.total is None:
                 total = upload.check(lambda: not (job.ended or self._stopping.is_set()))
                 with job.lock:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from faast.data import DataError
-from faast.data.columns import LABEL_COLUMNS, ROW_COLUMNS, resolve_label
+from faast.data.columns import LABEL_COLUMNS, ROW_COLUMNS, match_features, resolve_label
 from faast.data.delimited import CsvReader
 from faast.data.reader import Reader, Record
 from faast.data.text_file import TextFile
@@ -56,7 +56,9 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]")
 _MARKED = re.compile(r"'+[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]")
 
 
-def csv_rows(path: Path, column: str) -> Iterator[tuple[str, Fields]]:
+def csv_rows(
+    path: Path, column: str, learned: Sequence[str] | None = None
+) -> Iterator[tuple[str, Fields]]:
     """Yield the rows of a CSV file, each with its place.
 
     Parameters
@@ -64,21 +66,23 @@ def csv_rows(path: Path, column: str) -> Iterator[tuple[str, Fields]]:
     path : Path
     column : {"text", "picture", "numbers"}
         What a row holds. Numbers may also stand in a column each.
+    learned : sequence of str, optional
+        Names of the columns of numbers that the task has learned, in the order of its rows.
 
     Raises
     ------
     DataError
-        If the file cannot be read, no column has a known name, or it is not clear which column
-        holds the rows.
+        If the file cannot be read, no column has a known name, it is not clear which column
+        holds the rows, or the columns of numbers are others than were learned.
     """
     file = TextFile(path)
     file.name = NAME
-    reader = _recognise(file, column)
+    reader = _recognise(file, column, learned or ())
     chosen: dict[str, str] = {}
     several: list[str] = []
 
     def choose(present: Sequence[str]) -> list[str]:
-        found, numbers = _choose(reader, present, column)
+        found, numbers = _choose(reader, present, column, learned)
         chosen.update(found)
         several.extend(numbers)
         return [*found.values(), *numbers]
@@ -108,21 +112,25 @@ def json_rows(path: Path, column: str) -> Iterator[tuple[str, Fields]]:
             raise DataError(f"{place}: not JSON ({error}); a line holds one object") from error
         if not isinstance(fields, dict) or column not in fields:
             raise DataError(f'{place}: not an object such as {{"{column}": ..., "label": ...}}')
-        label = fields.get("label")
-        if isinstance(label, bool | int | float):  # as JSON writes it: 7 and true are names too
-            fields["label"] = json.dumps(label)
         yield place, fields
 
 
-def write_csv(rows: Iterable[NewRow], column: str) -> Iterator[str]:
+def write_csv(
+    rows: Iterable[NewRow], column: str, learned: Sequence[str] | None = None
+) -> Iterator[str]:
     """Yield the lines of a CSV file, each with its end, that `csv_rows` reads as these rows."""
     header: list[str] | None = None
+    in_columns = column == "numbers" and _can_head(learned or ())
     for row in rows:
         if header is None:
-            names = [f"x{i + 1}" for i in range(len(row.raw))] if column == "numbers" else [column]
+            numbered = [f"x{i + 1}" for i in range(len(row.raw))]
+            names = list(learned or numbered) if in_columns else [column]
             header = [*names, *ABOUT]
             yield _line(header)
-        raw = row.raw if isinstance(row.raw, list) else [_mark(_readable(row.raw))]
+        if isinstance(row.raw, list):
+            raw = row.raw if in_columns else [json.dumps(row.raw)]
+        else:
+            raw = [_mark(_readable(row.raw))]
         confirmed = "true" if row.confirmed else "false"
         yield _line([*raw, _mark(row.label or ""), _mark(row.source or ""), confirmed])
     if header is None:
@@ -136,12 +144,13 @@ def write_json(rows: Iterable[NewRow], column: str) -> Iterator[str]:
         yield json.dumps({column: _readable(row.raw), **about}, ensure_ascii=False) + "\n"
 
 
-def _recognise(file: TextFile, column: str) -> CsvReader:
+def _recognise(file: TextFile, column: str, learned: Sequence[str]) -> CsvReader:
     """Return the reader whose separator finds the most known names in the header."""
     header = file.first_line()
     if not header.strip():
         return CsvReader(file)  # it says what is wrong with the first line
-    known = [len(KNOWN.intersection(_names(header, reader.delimiter))) for reader in READERS]
+    names = KNOWN.union(learned)
+    known = [len(names.intersection(_names(header, reader.delimiter))) for reader in READERS]
     if not any(known):
         raise DataError(
             f"{NAME} begins with {header.strip()[:80]!r}, which names no known column; the first "
@@ -157,23 +166,24 @@ def _names(header: str, delimiter: str) -> list[str]:
 
 
 def _choose(
-    reader: Reader, present: Sequence[str], column: str
+    reader: Reader, present: Sequence[str], column: str, learned: Sequence[str] | None
 ) -> tuple[dict[str, str], list[str]]:
     """Return which columns hold what, and those of single numbers."""
+    named = set() if column in present else set(learned or ())
     label = resolve_label(present, "label")
     chosen = {
         name: of
         for name, of in {"label": label, "source": "source", "confirmed": "confirmed"}.items()
-        if of in present and of is not None
+        if of in present and of is not None and of not in named
     }
-    aside = {*chosen.values(), *reader.index_columns(present), "id"}
+    aside = {*chosen.values(), *reader.index_columns(present), "id"} - named
     others = [name for name in present if name not in aside]
     usual = [column, *(ROW_COLUMNS["text"] if column == "text" else ())]
     found = [name for name in usual if name in others]
     if found:
         return chosen | {column: found[0]}, []
     if column == "numbers" and others:
-        return chosen, others
+        return chosen, match_features(others, learned, NAME)
     if column == "text" and len(others) == 1:
         return chosen | {column: others[0]}, []
     raise DataError(
@@ -184,7 +194,7 @@ def _choose(
 def _cell(name: str, cell: str) -> Any:
     """Return what a cell stands for."""
     if name == "confirmed":
-        return cell.strip().lower() in ("true", "1")
+        return cell.strip() or None
     if name == "numbers":
         try:
             return json.loads(cell)
@@ -205,6 +215,14 @@ def _number(cell: str, place: str, name: str) -> float:
 def _mark(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula."""
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _can_head(names: Iterable[str]) -> bool:
+    """Return whether names of columns of numbers can stand in a header beside the others."""
+    return not any(
+        name in ABOUT or name == "numbers" or name != name.strip() or _FORMULA.match(name)
+        for name in names
+    )
 
 
 def _readable(raw: RawRow) -> Any:

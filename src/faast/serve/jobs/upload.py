@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from faast.data import DataError
 from faast.data.images import read_image
+from faast.data.labels import parse_label
 from faast.serve.fields import MAX_PICTURE, Label, Numbers, Picture, Text, check_picture
 from faast.serve.jobs.pictures import Pictures
 from faast.serve.jobs.tables import Fields, csv_rows, json_rows
@@ -54,6 +56,8 @@ class Upload:
         Kind of the task that they are for.
     source : str or None
         Source of rows that name none.
+    learned : sequence of str, optional
+        Names of the columns of numbers that the task has learned.
 
     Attributes
     ----------
@@ -67,8 +71,16 @@ class Upload:
         the line and column, or the picture.
     """
 
-    def __init__(self, path: Path, format: Format, kind: Kind, source: str | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        format: Format,
+        kind: Kind,
+        source: str | None,
+        learned: Sequence[str] | None = None,
+    ) -> None:
         self.path, self.format, self.kind, self.source = path, format, kind, source
+        self.learned = learned
         self.left_out = 0
 
     def __iter__(self) -> Iterator[tuple[str, NewRow]]:
@@ -121,8 +133,9 @@ class Upload:
             pictures = Pictures(self.path, MAX_PICTURE)
             self.left_out = pictures.left_out
             return pictures
-        rows = csv_rows if self.format == "csv" else json_rows
-        return rows(self.path, COLUMNS[self.kind])
+        if self.format == "csv":
+            return csv_rows(self.path, COLUMNS[self.kind], self.learned)
+        return json_rows(self.path, COLUMNS[self.kind])
 
     def _parse(self, place: str, fields: Fields) -> NewRow:
         column = COLUMNS[self.kind]
@@ -134,9 +147,27 @@ class Upload:
                 raise DataError(f"{place}: {error}") from error
         else:
             raw = _value(column, fields, place)
-        label, source = _value("label", fields, place), _value("source", fields, place)
+        label = _value("label", {"label": _read_label(fields.get("label"), place)}, place)
+        source = _value("source", fields, place)
         confirmed = _value("confirmed", fields, place) or False
         return NewRow(raw, label, source or self.source, confirmed)
+
+
+def _read_label(value: Any, place: str) -> str | None:
+    """Return the text of a label by the rule of `parse_label`.
+
+    A text that spells a number or a truth value stays that text: labels of a task are texts, and
+    those that it exports must come back.
+    """
+    if value is None:
+        return None
+    try:
+        label = parse_label(value)
+    except ValueError as error:
+        raise DataError(f"{place}, column 'label': {error}") from error
+    if isinstance(label, str):
+        return label
+    return value.strip() if isinstance(value, str) else json.dumps(label)
 
 
 def _value(column: str, fields: Fields, place: str) -> Any:

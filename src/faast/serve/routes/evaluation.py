@@ -80,7 +80,11 @@ def evaluate(task: TheTask) -> EvaluationAnswer:
     review = reviewed(task)
     found, labels = AccuracyAnswer.of(Accuracy.of(review.right)), review.learned.labels
     own = {label: review.right[np.array(labels, object) == label] for label in sorted(set(labels))}
-    cells = Counter(zip(labels, review.predicted, strict=True))
+    cells = Counter(
+        (label, guess)
+        for label, guess in zip(labels, review.predicted, strict=True)
+        if guess is not None
+    )
     return EvaluationAnswer(
         **vars(found),
         classes={

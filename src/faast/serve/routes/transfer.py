@@ -23,7 +23,6 @@ router = APIRouter(prefix="/v1", tags=["transfer"], responses=RESPONSES)
 
 BINARY = "application/octet-stream"
 
-WRITERS = {"csv": write_csv, "jsonl": write_json}
 TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 
@@ -69,7 +68,11 @@ def export_rows(task: TheTask, format: Literal["csv", "jsonl"]) -> Response:
         with ExitStack() as failing:
             file = failing.enter_context(tempfile.TemporaryFile())
             # all of the log at once, however slow the client is
-            lines = WRITERS[format](task.given(), COLUMNS[task.kind])
+            rows, column = task.given(), COLUMNS[task.kind]
+            if format == "csv":
+                lines = write_csv(rows, column, task.state.columns)
+            else:
+                lines = write_json(rows, column)
             file.writelines(line.encode() for line in lines)
             file.seek(0)
             failing.pop_all()

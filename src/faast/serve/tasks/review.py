@@ -115,15 +115,14 @@ class Review:
         return self.learned.state.left_out_probabilities(self.learned.features, self.learned.labels)
 
     @cached_property
-    def predicted(self) -> list[str]:
-        """The most probable class of each row."""
-        classes = list(self.learned.state.classes)
-        return [classes[i] for i in self.probabilities.argmax(axis=1).tolist()]
+    def predicted(self) -> list[str | None]:
+        """The most probable class of each row; None where no other row tells of any."""
+        return _predict(self.probabilities, self.learned.labels, self.learned.state.classes)
 
     @cached_property
     def right(self) -> AnyArray:
         """Whether each row gets its label, (n,), bool."""
-        return _right(self.predicted, self.learned.labels, self.learned.state.classes)
+        return _right(self.predicted, self.learned.labels)
 
     @cached_property
     def doubted(self) -> list[Doubted]:
@@ -200,9 +199,8 @@ class Review:
         }
         model = FaastClassifier(class_embeddings=names or None).fit(features, labels)
         shares = model.loo_proba(features, labels)
-        predicted = model.classes_[shares.argmax(axis=1)].tolist()
         counts = dict(zip(model.classes_.tolist(), model.class_counts_.tolist(), strict=True))
-        return Accuracy.of(_right(predicted, labels, counts))
+        return Accuracy.of(_right(_predict(shares, labels, counts), labels))
 
 
 @dataclass(eq=False)
@@ -235,11 +233,34 @@ class Pool:
         return chosen
 
 
-def _right(predicted: list[str], labels: list[str], counts: Mapping[str, float]) -> AnyArray:
-    """Tell which predictions are the label; the only row of a class cannot be predicted."""
-    return np.array(
-        [
-            guess == label and counts[label] > 1
-            for guess, label in zip(predicted, labels, strict=True)
-        ]
-    )
+def _predict(
+    probabilities: FloatArray, labels: list[str], counts: Mapping[str, float]
+) -> list[str | None]:
+    """Return the most probable class of each row without the row.
+
+    The class of its only row is not there without it, so that another one is predicted; None if
+    there is no other.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, C)
+    labels : list of str
+    counts : mapping of label to float
+        Number of learned rows of each class, in the order of the probabilities.
+    """
+    place_of = {label: place for place, label in enumerate(counts)}
+    shares = probabilities.copy()
+    for row, label in enumerate(labels):
+        if counts[label] <= 1:
+            shares[row, place_of[label]] = -1.0
+    classes = list(counts)
+    places = shares.argmax(axis=1).tolist()
+    return [
+        classes[place] if share >= 0.0 else None
+        for place, share in zip(places, shares.max(axis=1).tolist(), strict=True)
+    ]
+
+
+def _right(predicted: list[str | None], labels: list[str]) -> AnyArray:
+    """Tell which predictions are the label."""
+    return np.array([guess == label for guess, label in zip(predicted, labels, strict=True)])

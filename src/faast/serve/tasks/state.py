@@ -115,6 +115,12 @@ class TaskState:
         return int(self.model.n_features_in_) if self.can_answer else None
 
     @property
+    def columns(self) -> list[str] | None:
+        """Names of the columns of numbers that were learned; None if they have none."""
+        names = getattr(self.model, "feature_names_in_", None) if self.can_answer else None
+        return None if names is None else names.tolist()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of what is learned; weights that are not solved yet are not counted."""
         memory = self.model.learned_ if self.can_answer else None
@@ -307,6 +313,13 @@ class TaskState:
 
 
 def _encoded(encode: Any, rows: Sequence[RawRow]) -> Features:
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, list) and len(row) != len(rows[0]):
+            raise RequestError(
+                422,
+                f"row {number} has {len(row)} numbers, but row 1 has {len(rows[0])}; give all rows "
+                "as many",
+            )
     try:
         with np.errstate(over="ignore"):
             features = np.asarray(encode(list(rows)), dtype=np.float32)
