@@ -208,14 +208,11 @@ def test_the_only_row_of_a_class_vouches_for_nothing(rng, second):
     model = FaastClassifier().fit(draw_rows(rng, means, labels), labels)
     asked = rng.integers(0, 60, 3000)
     rows = draw_rows(rng, means, asked)
-    try:
-        threshold = model.answer_threshold(precision=0.7)
-    except ValueError as refusal:
-        assert second < 60
-        assert "learn more rows" in str(refusal)
+    if second < 60:  # too few of the left-out rows are right
+        with pytest.raises(ValueError, match="learn more rows"):
+            model.answer_threshold(precision=0.7)
     else:
         answers = model.predict_or_abstain(rows, precision=0.7)
-        assert threshold.precision >= 0.7
         assert (answers == asked).sum() >= 0.7 * answers.count()
     covered = model.predict_set(rows, 0.9)[np.arange(len(rows)), asked]
     assert covered.mean() >= 0.85
