@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from tests.serve.memories.conftest import KING, QUEEN, serving, speaking
+from tests.serve.memories.conftest import KING, QUEEN, speaking
 from tests.serve.memories.test_completions import complete
 from tests.serve.memories.test_reading import KINDS, create, read, state, wait
 from tests.serve.server import TRUST
@@ -37,7 +37,7 @@ def process(folder, stories, number):
         running.stdout.close()
 
 
-def test_what_was_acknowledged_is_read_after_a_kill(tmp_path, stories, backbone):
+def test_what_was_acknowledged_is_read_after_a_kill(tmp_path, stories):
     with process(tmp_path / "killed", stories, signal.SIGKILL) as http:
         create(http, **KINDS["recalling"])
         jobs = [
@@ -49,7 +49,7 @@ def test_what_was_acknowledged_is_read_after_a_kill(tmp_path, stories, backbone)
         after = state(http)
         assert http.get("/v1/memories/facts/sources").json() == {"source 0": 3, "source 1": 3}
         text = complete(speaking(http), "facts", "the king").choices[0].text
-    with serving(tmp_path / "never", backbone) as http:
+    with process(tmp_path / "never", stories, signal.SIGTERM) as http:  # as many threads: same bits
         create(http, **KINDS["recalling"])
         for taught, source in TEXTS:
             read(http, taught, source)
