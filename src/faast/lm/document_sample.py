@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_DOCUMENTS = 512
 """Kept, so that others take the places of those that are forgotten."""
 MAX_DRAWN = 64
+"""Largest number of documents that is drawn."""
 PIECE_TOKENS = 1024
 """Longer documents are sampled in pieces."""
 N_HASHES = 2**52
