@@ -150,7 +150,7 @@ def test_save_writes_exactly_the_path_it_was_given(tmp_path, unit_rows):
         ["a", "bb", "c"],
         [True, False, True],
         [1.0, 2.0, 3.0],
-        np.array(["a", 1, 2.5], dtype=object),
+        np.array(["a", 1, ("b", 2)], dtype=object),
         [[1, 0], [0, 1], [1, 1]],
     ],
 )
