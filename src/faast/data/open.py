@@ -20,7 +20,7 @@ from faast.data.reader import DataError, Modality, Reader
 from faast.data.source import OnError, RowSource
 from faast.data.text_file import TextFile
 
-_SUFFIXES = {
+SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
@@ -30,7 +30,8 @@ _SUFFIXES = {
     ".npz": "npz",
     ".txt": "lines",
 }
-_FORMATS = tuple(dict.fromkeys(_SUFFIXES.values()))
+"""Formats of files by their suffixes."""
+_FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 _TEXT_FORMATS: dict[str, Callable[[TextFile], Reader]] = {
     "csv": CsvReader,
@@ -234,10 +235,10 @@ def _open_lines_or_table(
 def _format_of(path: Path) -> str:
     if not path.is_file():
         raise DataError(f"there is no file {path}")
-    found = _SUFFIXES.get(path.suffix.lower())
+    found = SUFFIXES.get(path.suffix.lower())
     if found is None:
         raise DataError(
-            f"{path} has none of the suffixes {', '.join(_SUFFIXES)}; rename it, or say what it is "
+            f"{path} has none of the suffixes {', '.join(SUFFIXES)}; rename it, or say what it is "
             f"with format (--format), one of {', '.join(_FORMATS)}"
         )
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import length_hint
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from faast._utils.progress import progress_bar
 from faast.data import DataError
 from faast.data.cells import parse_text
+from faast.data.open import SUFFIXES
 from faast.data.records import Fields, RecordSource
 from faast.data.text_file import TextFile
 from faast.evaluation.lm.prompts import Template, field_names
@@ -26,7 +27,6 @@ PROMPT_AND_ANSWER = Template("{prompt}", " {answer}")
 
 CHAT_COLUMN, TEXT_COLUMN = "messages", "text"
 TEXT_SUFFIXES = (".txt", ".md")
-TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".npz")
 
 
 class PromptSet(NamedTuple):
@@ -157,7 +157,7 @@ def read_prompts(source: str, template: Template | None, split: str | None) -> P
             return fields, *template.example(fields)
         return fields, template.fill_prompt(fields), None
 
-    _check_suffix(source, (*TABLE_SUFFIXES, ".txt"))
+    _check_suffix(source, SUFFIXES)
     rows = _convert(RecordSource(source, choose, split=split), fill, "Reading")
     records, prompts, answers = map(list, zip(*rows, strict=True))
     return PromptSet(prompts, None if answers[0] is None else answers, records)
@@ -191,7 +191,7 @@ def _record_documents(
     def make_document(fields: Fields) -> Document:
         return _record_document(fields, tokenizer, template)
 
-    _check_suffix(source, (*TABLE_SUFFIXES, *TEXT_SUFFIXES))
+    _check_suffix(source, dict.fromkeys((*SUFFIXES, *TEXT_SUFFIXES)))
     return _convert(RecordSource(source, choose, split=split), make_document, description)
 
 
@@ -219,7 +219,7 @@ def _record_document(
     return answer_document(tokenizer, *(template or PROMPT_AND_ANSWER).example(fields))
 
 
-def _check_suffix(source: str, suffixes: Sequence[str]) -> None:
+def _check_suffix(source: str, suffixes: Collection[str]) -> None:
     path = Path(source)
     if path.is_file() and path.suffix.lower() not in suffixes:
         raise DataError(f"{source} has none of the suffixes {', '.join(suffixes)}; rename it")
