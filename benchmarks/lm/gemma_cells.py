@@ -31,6 +31,8 @@ class Cell:
         Seconds of training, and mean loss then.
     elsewhere : dict of str to list of float
         Losses on windows of other texts.
+    dtype : str
+        Of the model's numbers.
     """
 
     text: str
@@ -43,6 +45,7 @@ class Cell:
     rate: float | None = None
     curve: list[tuple[float, float]] = field(default_factory=list)
     elsewhere: dict[str, list[float]] = field(default_factory=dict)
+    dtype: str = "bfloat16"
 
     @property
     def loss(self) -> float:
@@ -84,14 +87,19 @@ class Cells:
         lines = ",\n".join(json.dumps(asdict(each), ensure_ascii=False) for each in self.cells)
         self.file.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
-    def best(self, text: str, method: str, n_windows: int) -> Cell | None:
-        """Return the cell of least loss among all learning rates, or None if there is none."""
+    def best(self, text: str, method: str, n_windows: int, dtype: str | None = None) -> Cell | None:
+        """Return the cell of least loss among all learning rates, or None if there is none.
+
+        Without a dtype, cells of the dtype that was measured first are asked first.
+        """
         found = [
             cell
             for cell in self.cells
             if (cell.text, cell.method, cell.n_windows) == (text, method, n_windows)
+            and dtype in (None, cell.dtype)
         ]
-        return min(found, key=lambda cell: cell.loss, default=None)
+        alike = [cell for cell in found if cell.dtype == found[0].dtype]
+        return min(alike, key=lambda cell: cell.loss, default=None)
 
     def best_rate(self, method: str) -> float | None:
         """Return the learning rate that was best where a method was first trained, if it was."""

@@ -82,7 +82,8 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
 def setting(n_asked: int) -> list[str]:
     """Tell what was learned and asked, and by which rules."""
     return [
-        f"4-bit weights (Q4_K_M) computed in bfloat16; windows of {WINDOW} tokens, the first of each "
+        "4-bit weights (Q4_K_M) computed in bfloat16 or, with a star, in float32, on a processor that "
+        f"multiplies that faster; windows of {WINDOW} tokens, the first of each "
         "a begin token. The first windows of a text are learned; asked are "
         f"{n_asked} windows, spread evenly over the test file (WikiText-2, German captions) or over "
         "the last quarter of the text. Seconds are processor seconds of one thread, with every "

@@ -36,16 +36,26 @@ class Tables:
         self.sizes = sizes
         self.texts = list(dict.fromkeys(cell.text for cell in cells.cells))
 
-    def frozen(self, text: str) -> Cell:
+    def frozen(self, text: str, dtype: str) -> Cell:
         """Return the cell of the model as it is."""
-        found = self.cells.best(text, FROZEN, 0)
+        found = self.cells.best(text, FROZEN, 0, dtype)
         if found is None:
-            raise ValueError(f"the frozen model has not been asked {text}")
+            raise ValueError(f"the frozen model has not been asked {text} in {dtype}")
         return found
 
-    def find(self, text: str, method: str, n_windows: int) -> Cell | None:
+    def find(self, text: str, method: str, n_windows: int, dtype: str | None = None) -> Cell | None:
         """Return the best cell of a method; the frozen model's is the same for all sizes."""
-        return self.cells.best(text, method, 0 if method == FROZEN else n_windows)
+        return self.cells.best(text, method, 0 if method == FROZEN else n_windows, dtype)
+
+    def pair(self, text: str, first: str, second: str, n_windows: int) -> tuple[Cell, Cell] | None:
+        """Return the cells of two methods, in the same numbers where they were so measured."""
+        mine, theirs = self.find(text, first, n_windows), self.find(text, second, n_windows)
+        if mine is None or theirs is None:
+            return None
+        if mine.dtype != theirs.dtype:
+            mine = self.find(text, first, n_windows, theirs.dtype) or mine
+            theirs = self.find(text, second, n_windows, mine.dtype) or theirs
+        return mine, theirs
 
     def each(self) -> Iterator[tuple[str, int]]:
         """Return every text with every size."""
@@ -53,10 +63,8 @@ class Tables:
 
     def targets(self) -> Iterator[list[object]]:
         for n in self.sizes:
-            pairs = [
-                (self.find(text, NATURAL, n), self.find(text, PROJECTION, n)) for text in self.texts
-            ]
-            both = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
+            pairs = [self.pair(text, NATURAL, PROJECTION, n) for text in self.texts]
+            both = [pair for pair in pairs if pair is not None]
             won = sum(ours.loss <= theirs.loss for ours, theirs in both)
             goal = f"{n * WINDOW:,} tokens: natural at or below the projection's best epoch on three of four texts"
             met = won >= 3 if len(both) == len(self.texts) else None
@@ -68,8 +76,8 @@ class Tables:
             goal = f"{EXACT}: learns and chooses its settings within 2 forward passes"
             yield [goal, f"{max(passes):.2f} at most", verdict(max(passes) <= 2)]
         for text, n in self.each():
-            ours, lora = self.find(text, NATURAL, n), self.find(text, LORA, n)
-            if ours and lora:
+            if pair := self.pair(text, NATURAL, LORA, n):
+                ours, lora = pair
                 reached = seconds_to(lora, ours.loss)
                 share = ours.seconds / (reached or lora.curve[-1][0])
                 goal = f"{text}, {n * WINDOW:,} tokens: natural within 10% of LoRA's time to its perplexity"
@@ -81,8 +89,8 @@ class Tables:
         found = [cell for text, n in self.each() if (cell := self.find(text, method, n))]
         if not found:
             return NOT_RUN, verdict(None)
-        worst = max(found, key=lambda cell: cell.loss - self.frozen(cell.text).loss)
-        gap, half = worst.gap(self.frozen(worst.text))
+        gaps = [(cell.gap(self.frozen(cell.text, cell.dtype)), cell) for cell in found]
+        (gap, half), worst = max(gaps, key=lambda each: each[0][0])
         shown = (
             f"{exp(gap):.3f} ±{exp(gap) * half:.3f} of frozen at most ({worst.text}, "
             f"{worst.n_windows * WINDOW:,} tokens), of {len(found)} that were run"
@@ -95,7 +103,7 @@ class Tables:
         rows = []
         for method in METHODS:
             found = [self.find(text, method, n) for n in self.sizes]
-            rows.append([method, *(f"{c.perplexity:.1f}" if c else NOT_RUN for c in found)])
+            rows.append([method, *(perplexity(cell) for cell in found)])
         header = [text, *(f"{n * WINDOW:,} tokens" for n in self.sizes)]
         return table(header, rows)
 
@@ -103,9 +111,8 @@ class Tables:
         for text, n in self.each():
             row = [text, f"{n * WINDOW:,}"]
             for first, second in PAIRS:
-                mine, theirs = self.find(text, first, n), self.find(text, second, n)
-                known = mine is not None and theirs is not None
-                row.append(plus_minus(*mine.gap(theirs), 3, sign=True) if known else NOT_RUN)
+                pair = self.pair(text, first, second, n)
+                row.append(plus_minus(*pair[0].gap(pair[1]), 3, sign=True) if pair else NOT_RUN)
             if set(row[2:]) != {NOT_RUN}:
                 yield row
 
@@ -124,11 +131,12 @@ class Tables:
 
     def training(self) -> Iterator[list[str]]:
         for text, n in self.each():
-            natural = self.find(text, NATURAL, n)
             for method in TRAINED:
                 cell = self.find(text, method, n)
                 if cell is None:
                     continue
+                pair = self.pair(text, NATURAL, method, n)
+                natural = pair[0] if pair else None
                 unit = cell.forward * n
                 epochs = [f"{exp(loss):.1f} ({seconds / unit:.1f})" for seconds, loss in cell.curve]
                 reached = seconds_to(cell, natural.loss) if natural else None
@@ -159,8 +167,15 @@ class Tables:
         if other == cell.text:
             return "itself"
         losses = cell.elsewhere[other]
-        before = mean(self.frozen(other).losses[: len(losses)])
+        before = mean(self.frozen(other, cell.dtype).losses[: len(losses)])
         return f"{exp(mean(losses)):.1f} ({exp(before):.1f})"
+
+
+def perplexity(cell: Cell | None) -> str:
+    """Tell a cell's perplexity; a star stands behind one in float32."""
+    if cell is None:
+        return NOT_RUN
+    return f"{cell.perplexity:.1f}{'*' if cell.dtype == 'float32' else ''}"
 
 
 def seconds_to(cell: Cell, loss: float) -> float | None:

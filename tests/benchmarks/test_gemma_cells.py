@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.lm.gemma_cells import Cell, Cells
+from benchmarks.lm.gemma_methods import NATURAL, PROJECTION, RECALL
+from benchmarks.lm.gemma_tables import Tables
 
 
 def cell(n_windows=2, losses=(1.0, 2.0), rate=None):
@@ -27,3 +31,27 @@ def test_differences_are_paired_by_window():
 
 def test_seconds_are_told_in_forward_passes():
     assert cell(n_windows=2).passes == pytest.approx(6.0 / (2 * 1.5))
+
+
+def test_cells_in_other_numbers_are_told_apart(tmp_path):
+    cells = Cells.read(tmp_path / "cells.json")
+    first, other = cell(), replace(cell(losses=(0.5, 0.5)), dtype="float32")
+    cells.add(first)
+    cells.add(other)
+    assert cells.best("a text", "projection", 2) == first
+    assert cells.best("a text", "projection", 2, "float32") == other
+    assert cells.best("a text", "projection", 2, "float16") is None
+
+
+def test_methods_are_compared_in_the_same_numbers(tmp_path):
+    cells = Cells.read(tmp_path / "cells.json")
+    projection = replace(cell(), method=PROJECTION, dtype="float32")
+    natural = replace(cell(losses=(0.5, 0.5)), method=NATURAL)
+    in_float32 = replace(cell(losses=(0.7, 0.7)), method=NATURAL, dtype="float32")
+    for one in (natural, projection):
+        cells.add(one)
+    tables = Tables(cells, [2])
+    assert tables.pair("a text", NATURAL, PROJECTION, 2) == (natural, projection)
+    cells.add(in_float32)
+    assert tables.pair("a text", NATURAL, PROJECTION, 2) == (in_float32, projection)
+    assert tables.pair("a text", NATURAL, RECALL, 2) is None
