@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from faast import AssociativeMemory, FaastClassifier, FaastRegressor
+from faast import (
+    AssociativeMemory,
+    FaastClassifier,
+    FaastRegressor,
+    NaturalGradientClassifier,
+)
 
 ROWS = np.eye(6) / 2
 VALUES = np.eye(3)[[0, 1, 2, 0, 1, 2]]
@@ -136,3 +141,19 @@ def test_an_error_after_a_new_class_was_seen_leaves_no_class_behind():
 def test_unknown_solvers_are_named():
     with pytest.raises(ValueError, match='solver must be "auto" or a solver'):
         FaastClassifier(solver="svd").fit(ROWS, [0, 1, 2, 0, 1, 2])
+
+
+LEARNERS = [
+    (FaastClassifier, list("aabbcc")),
+    (NaturalGradientClassifier, list("aabbcc")),
+    (FaastRegressor, np.arange(6.0)),
+]
+
+
+@pytest.mark.parametrize(("learner", "y"), LEARNERS)
+def test_rows_whose_weights_sum_to_one_are_warned_about_and_others_are_not(learner, y):
+    with pytest.warns(UserWarning, match="weights of the rows sum to 1, .* divide the weights"):
+        learner().fit(ROWS, y, sample_weight=np.full(6, 1 / 6))
+    for weights in (None, np.ones(6), np.linspace(0.2, 1.8, 6)):
+        learner().fit(ROWS, y, sample_weight=weights)
+    learner().fit(ROWS[:1], y[:1], sample_weight=[1.0])

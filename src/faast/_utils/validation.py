@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import Any, NamedTuple
@@ -143,6 +144,31 @@ def as_weights(weights: Any, n_rows: int) -> FloatArray | None:
             "negative (to remove a learned row, use forget)"
         )
     return checked
+
+
+def warn_light_rows(weights: Any, n_classes: int = 1) -> None:
+    """Warn if rows weigh so little together that they hardly count beside the prior.
+
+    A weight of w counts as w copies of a row. Weights that were divided by their sum say that all
+    rows together are one.
+
+    Parameters
+    ----------
+    weights : None, float, or array-like of shape (n,)
+        As `as_weights` has accepted them.
+    n_classes : int
+        Number of classes that the rows tell apart.
+    """
+    if weights is None:
+        return
+    checked = np.asarray(to_numpy(weights), dtype=np.float64)
+    if 2 * checked.sum() > min(checked.size, max(n_classes, 2)):
+        return
+    warnings.warn(
+        f"the weights of the rows sum to {checked.sum():.3g}, and a weight of w counts as w copies "
+        "of a row: these rows decide little; divide the weights by their mean",
+        stacklevel=4,
+    )
 
 
 def iterate_batches(

@@ -10,6 +10,7 @@ from typing import Any, Self
 from sklearn.utils import Tags
 
 from faast._utils.arrays import AnyArray
+from faast._utils.validation import warn_light_rows
 from faast.core.statistics import Statistics
 from faast.encoders import Encoder
 from faast.estimators.base import all_or_nothing
@@ -141,6 +142,7 @@ class FaastClassifier(CuratedClassifier):
             n labels; or n lists or sets of labels, which may be empty; or an indicator matrix of
             shape (n, C). See `faast.estimators.targets.as_targets`.
         sample_weight : array-like of shape (n,), optional
+            A weight of w counts as w copies of the row; their mean should be about 1.
 
         Raises
         ------
@@ -152,6 +154,7 @@ class FaastClassifier(CuratedClassifier):
         X, targets, self._record = self.encode_to_learn(X), as_targets(y), ClassRecord()
         require_weighted_classes(self.class_weight, targets, self._announced())
         self._learn(X, targets, sample_weight, self.embed_names(targets), first=True)
+        warn_light_rows(sample_weight, len(self.classes_))
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:

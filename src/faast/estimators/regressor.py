@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.validation import warn_light_rows
 from faast.encoders import Encoder
 from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.memory import SELECTION_ROWS, AssociativeMemory
@@ -89,6 +90,7 @@ class FaastRegressor(MemoryRegressor):
         X : array-like of shape (n, d), any real dtype; with an encoder, n raw rows
         y : array-like of shape (n,) or (n, m)
         sample_weight : array-like of shape (n,), optional
+            A weight of w counts as w copies of the row; their mean should be about 1.
 
         Raises
         ------
@@ -97,7 +99,9 @@ class FaastRegressor(MemoryRegressor):
             is no finite number.
         """
         self._reference = None
-        return self._learn(self.encode_to_learn(X), y, sample_weight, first=True)
+        self._learn(self.encode_to_learn(X), y, sample_weight, first=True)
+        warn_light_rows(sample_weight)
+        return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn more rows; their order and batching do not matter. Parameters as for `fit`."""

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from faast._utils.arrays import AnyArray
+from faast._utils.validation import warn_light_rows
 from faast.core.state import State
 from faast.estimators.base import COMPACTED, all_or_nothing, drop_weightless
 from faast.estimators.head import Head, require_fit
@@ -109,6 +110,7 @@ class NaturalGradientClassifier(LinearClassifier):
         X : array-like of shape (n, d), any real dtype
         y : array-like of shape (n,)
         sample_weight : array-like of shape (n,), optional
+            A weight of w counts as w copies of the row; their mean should be about 1.
 
         Raises
         ------
@@ -119,7 +121,9 @@ class NaturalGradientClassifier(LinearClassifier):
         targets, named = _one_label(y), self.class_embeddings
         known = list(named) if isinstance(named, Mapping) else []
         require_weighted_classes(self.class_weight, targets, known)
-        return self._learn(X, targets, sample_weight, first=True)
+        self._learn(X, targets, sample_weight, first=True)
+        warn_light_rows(sample_weight, len(self.classes_))
+        return self
 
     @all_or_nothing
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
