@@ -1,3 +1,4 @@
+import copy
 import time
 
 import pytest
@@ -128,6 +129,58 @@ def test_generation_leaves_no_tokens_behind(recalling, tokens):
     written = recalling.generate(tokens[:1, :7], max_new_tokens=1, pad_token_id=0)
     assert torch.equal(written[:, 5:], ask)
     assert torch.equal(logits(recalling, ask), before)
+
+
+@torch.no_grad()
+def call_by_parts(caller, tokens, lengths):
+    """Return the logits of calls that share a cache, joined, and the cache."""
+    cache, found = None, []
+    for part in tokens.split(lengths, dim=1):
+        output = caller(part, past_key_values=cache, use_cache=True)
+        cache = output.past_key_values
+        found.append(output.logits)
+    return torch.cat(found, dim=1), cache
+
+
+@pytest.mark.parametrize("lengths", [[8] + [1] * 12, [3, 2, 10, 5]])
+def test_calls_that_share_a_cache_recall_as_one_call(recalling, tokens, lengths):
+    recalling.learn(tokens)
+    whole = logits(recalling, tokens)
+    for caller in (recalling, recalling.base):
+        found, _ = call_by_parts(caller, tokens, lengths)
+        torch.testing.assert_close(found, whole, rtol=1e-3, atol=1e-3)
+
+
+def test_a_cache_that_is_cut_copied_or_filled_by_generate_goes_on(recalling, tokens):
+    recalling.learn(tokens)
+    expected = logits(recalling, tokens[:2])[:, 10:]
+    begun = recalling.generate(
+        tokens[:2, :9], max_new_tokens=6, return_dict_in_generate=True, pad_token_id=0
+    ).past_key_values
+    _, whole = call_by_parts(recalling, tokens[:2], [20])
+    for cache in (begun, whole):
+        cache.crop(10 - cache.get_seq_length())
+        for one in (copy.deepcopy(cache), cache):
+            found = logits(recalling, tokens[:2, 10:], past_key_values=one)
+            torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def first_logits(model, prompts, **options):
+    """Return the logits of the first token that is generated."""
+    options |= {"max_new_tokens": 1, "pad_token_id": 0}
+    found = model.generate(prompts, output_logits=True, return_dict_in_generate=True, **options)
+    return found.logits[0]
+
+
+def test_generate_recalls_what_a_cache_or_an_earlier_chunk_holds(recalling, tokens):
+    recalling.learn(tokens)
+    expected = first_logits(recalling, tokens[:2, :9])
+    _, cache = call_by_parts(recalling, tokens[:2, :8], [8])
+    mask = torch.ones(2, 9, dtype=torch.long)
+    new_alone = first_logits(recalling, tokens[:2, 8:9], past_key_values=cache, attention_mask=mask)
+    in_chunks = first_logits(recalling, tokens[:2, :9], prefill_chunk_size=2)
+    for found in (new_alone, in_chunks):
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_passages_that_speak_for_a_token_are_named(recalling, tokens):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from faast.lm.architecture import find_architecture
+from faast.lm.cached_tokens import continue_sequences
 from faast.lm.exceptions import UnsupportedModelError
 from faast.lm.generation_tokens import GenerationTokens, unwrap
 from faast.lm.model_call import ModelCall
@@ -232,8 +233,9 @@ class Hooks:
             return output
         call = ModelCall.bind(self.model, args, kwargs)
         n_tokens = call.input_ids.shape[1]
-        sequences = self._generation.take(call.input_ids)[:, 1 - LONGEST_CONTEXT - n_tokens :]
-        contexts = hash_contexts(call.mark_padding(sequences).numpy(force=True), n_tokens)
+        sequences = continue_sequences(call, output, self._generation.take(call.input_ids))
+        marked = call.mark_padding(sequences[:, 1 - LONGEST_CONTEXT - n_tokens :])
+        contexts = hash_contexts(marked.numpy(force=True), n_tokens)
         kept = call.keep(torch.from_numpy(contexts))
         return call.replace_logits(output, lambda logits: read(logits, kept))
 
