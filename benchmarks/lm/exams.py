@@ -100,13 +100,18 @@ def stories() -> Exam:
 
 
 def gemma() -> Exam:
-    """Return Gemma 3 270M, asked what one processor answers in about half an hour."""
+    """Return Gemma 3 270M, asked what one processor answers in about an hour."""
     return Exam(
         "Gemma 3 270M (base; 4-bit weights, Q4_K_M, computed in float32)",
         "tasks_gemma",
         gemma_folder(),
         {NATURAL: [], BOTH: ["--recall"], EXACT: ["--memory", "pseudoinverse"]},
-        {SST2: Size(256, 100), TREC: Size(256, 100), TO_GERMAN: Size(256, 48)},
+        {
+            SST2: Size(256, 100),
+            IMDB: Size(128, 60),
+            TREC: Size(256, 100),
+            TO_GERMAN: Size(256, 48),
+        },
         shots=(),
         space_in_prompt=False,
     )
