@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from faast.lm.documents import shared_prefix
+from faast.lm.prompts import shared_prefix
 
 N_CHOICES = 4
 SYLLABLES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import islice, pairwise, takewhile
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -12,6 +12,7 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from faast.lm.batch import Document, TokenBatch
+from faast.lm.prompts import prompt_tokens, shared_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,19 +57,6 @@ def answer_document(tokenizer: PreTrainedTokenizerBase, prompt: str, answer: str
     tokens = _append_end(tokenizer, prompt_tokens(tokenizer, prompt + answer))
     start = shared_prefix([tokens.tolist(), prompt_tokens(tokenizer, prompt)])
     return Document(tokens, torch.arange(len(tokens)) >= start)
-
-
-def prompt_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Tokenise a text that something may follow: with a begin token, without an end token."""
-    found: Any = tokenizer(text, verbose=False)["input_ids"]
-    ends = len(found) > 0 and found[-1] == tokenizer.eos_token_id
-    return list(found[:-1] if ends else found)
-
-
-def shared_prefix(sequences: Sequence[Sequence[int]]) -> int:
-    """Return the number of first tokens that all sequences share."""
-    same = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*sequences, strict=False))
-    return sum(1 for _ in same)
 
 
 def _append_end(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> Tensor:

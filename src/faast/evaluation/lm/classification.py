@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from faast.evaluation.lm.prompting import backbone_of, batch_prompts, begin_empty
+from faast.evaluation.lm.prompting import backbone_of, batch_prompts
 from faast.lm.architecture import model_inputs
-from faast.lm.documents import prompt_tokens, shared_prefix
+from faast.lm.prompts import begin_empty, prompt_tokens, shared_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from faast.evaluation.lm.prompting import batch_prompts, begin_empty
-from faast.lm.documents import prompt_tokens
+from faast.evaluation.lm.prompting import batch_prompts
+from faast.lm.prompts import begin_empty, prompt_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

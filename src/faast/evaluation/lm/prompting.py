@@ -16,7 +16,7 @@ from faast.lm.documents import batched
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
     LanguageModel = FaastForCausalLM | PreTrainedModel
 
@@ -37,36 +37,6 @@ class PromptBatch(NamedTuple):
     indices: list[int]
     input_ids: Tensor
     attention_mask: Tensor
-
-
-def begin_empty(
-    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]]
-) -> list[Sequence[int]]:
-    """Return tokenised prompts, the empty ones with a token that a text begins with.
-
-    Parameters
-    ----------
-    tokenizer : PreTrainedTokenizerBase
-        Its begin token is taken, or else its end token.
-    prompts : sequence of sequence of int
-        Token ids.
-
-    Raises
-    ------
-    ValueError
-        If a prompt is empty, and the tokenizer has neither token.
-    """
-    begin: int | None = tokenizer.bos_token_id
-    begin = tokenizer.eos_token_id if begin is None else begin
-    empty = next((number for number, prompt in enumerate(prompts, 1) if not prompt), None)
-    if empty is None:
-        return list(prompts)
-    if begin is None:
-        raise ValueError(
-            f"prompt {empty} is empty, and the model has no token to begin a text with; write "
-            "something in it"
-        )
-    return [prompt or [begin] for prompt in prompts]
 
 
 def batch_prompts(

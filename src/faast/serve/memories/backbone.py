@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 from transformers import AutoTokenizer, GenerationConfig
 
 from faast.lm.architecture import load_base, longest_sequence
-from faast.lm.documents import prompt_tokens
 from faast.lm.folders import Source, resolve_source
 from faast.lm.gguf import transformers_arguments
+from faast.lm.prompts import begin_empty, prompt_tokens
 from faast.serve.problems import RequestError
 
 if TYPE_CHECKING:
@@ -112,15 +112,11 @@ class ServedBackbone:
             raise RequestError(
                 400, f"the prompt has the token {wrong}; tokens are 0 to {size - 1}", param="prompt"
             )
-        if tokens:
-            return tokens
-        begin: int | None = self.tokenizer.bos_token_id
-        begin = min(self.ends, default=None) if begin is None else begin
-        if begin is None:
-            raise RequestError(
-                400, "the prompt is empty, and the model cannot begin by itself", param="prompt"
-            )
-        return [begin]
+        try:
+            (begun,) = begin_empty(self.tokenizer, [tokens])
+        except ValueError as error:
+            raise RequestError(400, str(error), param="prompt") from error
+        return list(begun)
 
     def chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
         """Return the tokens of a chat, up to where the assistant begins.
