@@ -20,7 +20,7 @@ Where rows may have several labels, ridge scores each of them; see `faast.solver
    estimated standard deviation (`standard_deviations`).
 2. Random features: with more than `MAPPED_ROWS` rows and `MAPPED_ROWS_PER_CLASS` per class, if
    the leave-one-out residuals of the sampled rows depend on a few of them (see
-   `faast.solvers.score_test`). Where classes are linear nothing more is mapped or summed.
+   `faast.solvers.rao_score`). Where classes are linear nothing more is mapped or summed.
 3. Inverse temperatures: `fit_inverse_temperatures`. At one shot the row scores get the slope
    expected for a new row, rho V / v with V and v the mean squares of own and other scores.
 4. Class embeddings: scores xᵀ(e_c - mean e). At one shot only these are scores of unlearned rows;
@@ -50,8 +50,8 @@ from faast.solvers.calibration import (
 from faast.solvers.columns import is_table, standard_deviations
 from faast.solvers.gaussian import Metric
 from faast.solvers.one_shot import read_one_shot
+from faast.solvers.rao_score import products_score, residuals_of
 from faast.solvers.ridge import Ridge
-from faast.solvers.score_test import products_score, residuals_of
 from faast.solvers.search import walk_downhill
 from faast.solvers.several import LogOdds, take_half_steps
 from faast.solvers.steps import Scored, take_steps

@@ -7,7 +7,7 @@ from scipy.special import softmax
 from faast.core.grid import Grid
 from faast.core.sample import RowSample
 from faast.solvers.auto import EVIDENCE
-from faast.solvers.score_test import products_score, residuals_of
+from faast.solvers.rao_score import products_score, residuals_of
 
 GRID = Grid(20)
 
