@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from faast.lm.batch import Names, TrainingBatch, row_owners
+from faast.lm.inference_mode import outside_inference_mode
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -154,6 +155,7 @@ class Adapters:
 
     # -- reading ---------------------------------------------------------------------------------
 
+    @outside_inference_mode
     def solve(self) -> None:
         """Compute what reading the active memories needs; free where nothing has changed."""
         memories = self._memories

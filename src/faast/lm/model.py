@@ -15,6 +15,7 @@ from faast.lm.backbone import Backbone
 from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
 from faast.lm.hooks import Hooks
+from faast.lm.inference_mode import outside_inference_mode
 from faast.lm.layer_memory import Readout
 from faast.lm.lora import HeadLora
 from faast.lm.memory import Memory, hook_points
@@ -59,6 +60,7 @@ class FaastForCausalLM(SavedModel):
     replaced as a whole, so that an error leaves it as it was.
     """
 
+    @outside_inference_mode
     def __init__(self, base: PreTrainedModel, config: MemoryConfig | None = None) -> None:
         super().__init__()
         config = MemoryConfig() if config is None else config
@@ -108,6 +110,7 @@ class FaastForCausalLM(SavedModel):
         """
         return cls(load_base(base, **loading), config)
 
+    @outside_inference_mode
     def learn(
         self,
         input_ids: Tensor,
@@ -140,6 +143,7 @@ class FaastForCausalLM(SavedModel):
         self._adapters.learn(collect_hidden_states(self._backbone, self._hooks, batch))
         return self
 
+    @outside_inference_mode
     def forget(
         self,
         input_ids: Tensor,
@@ -163,6 +167,7 @@ class FaastForCausalLM(SavedModel):
         self._adapters.reset()
         return self
 
+    @outside_inference_mode
     def merge(self, other: FaastForCausalLM) -> Self:
         """Learn everything that another model's memories have learned, adapter by adapter.
 

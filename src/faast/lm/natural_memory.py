@@ -98,7 +98,7 @@ class NaturalOutput(HookMemory):
     def solve(self) -> None:
         """Finish the pass on a copy."""
         if self.count:
-            _ = self.finished
+            _ = self._linear if self.natural_pass.key_features is None else self.finished
 
     def read(self, hidden: Tensor) -> Tensor:
         """Shift hidden states (..., d) in front of the head, in float32."""

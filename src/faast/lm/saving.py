@@ -13,6 +13,7 @@ from faast.core.persistence import ModelFileError
 from faast.lm import checkpoint, paper_checkpoint
 from faast.lm.adapters import DEFAULT
 from faast.lm.folders import check_empty_folder
+from faast.lm.inference_mode import outside_inference_mode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -96,6 +97,7 @@ class SavedModel(nn.Module):
         return cls.from_checkpoint(checkpoint.open_checkpoint(source), base, **loading)
 
     @classmethod
+    @outside_inference_mode
     def from_checkpoint(
         cls,
         content: checkpoint.MemoryFile | paper_checkpoint.PaperCheckpoint,
@@ -120,6 +122,7 @@ class SavedModel(nn.Module):
             raise
         return model
 
+    @outside_inference_mode
     def load_memories(self, directory: Source) -> Self:
         """Replace memories and readouts by those that `save_pretrained` wrote.
 
@@ -139,6 +142,7 @@ class SavedModel(nn.Module):
         learned = {DEFAULT: self._adapters[adapter].to_state()}
         return checkpoint.content_of(self._backbone, self.memory_config, learned, self.readouts)
 
+    @outside_inference_mode
     def add_adapter(self, name: str, content: checkpoint.MemoryFile) -> Self:
         """Let a named memory have learned what the one adapter of a file has.
 
