@@ -104,7 +104,8 @@ def test_forgetting_more_than_was_learned_is_refused_and_nothing_changes(unit_ro
         (Moments(12, 4, grid=16), "grid=20 and grid=16"),
         (Moments(11, 4), "n_features=12 and n_features=11"),
         (Moments(12, 5), "n_values=4 and n_values=5"),
-        (Moments(12, 4, key_scale=2.0), "different key scales"),
+        (Moments(12, 4, key_scale=2.0), r"key scales \(1.0 and 2.0\)"),
+        (Moments(12, 4, key_scale=[1.0] * 5 + [2.0] * 7), "1.0 and 2.0 in column 5"),
     ],
 )
 def test_moments_that_do_not_fit_are_not_merged(other, message, unit_rows):

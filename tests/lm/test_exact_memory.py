@@ -122,3 +122,13 @@ def test_a_memory_may_be_read_in_lower_precision(gpt2, tokens):
     model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens.repeat(4, 1))
     with torch.autocast("cpu", torch.bfloat16):
         assert loss(model, tokens) == pytest.approx(loss(model, tokens), rel=1e-3)
+
+
+def test_memories_of_another_precision_are_refused_with_the_way_out(tokens):
+    ours = FaastForCausalLM.from_base(tiny("llama"), CHOOSING).learn(tokens)
+    theirs = FaastForCausalLM.from_base(tiny("llama").bfloat16(), CHOOSING).learn(tokens)
+    before = ours.memory_size
+    with pytest.raises(ValueError, match=r"same dtype \(.* in column \d+\)") as caught:
+        ours.merge(theirs)
+    assert len(str(caught.value)) < 400
+    assert ours.memory_size == before

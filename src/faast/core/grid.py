@@ -217,9 +217,9 @@ class GridPair(Stored):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine and theirs and not mine.same_as(theirs):
                 raise ValueError(
-                    f"cannot combine moments with different {name} scales ({mine.scale} and "
-                    f"{theirs.scale}); give both the same {name}_scale before they learn, such "
-                    "as the larger per column"
+                    f"cannot combine moments with different {name} scales "
+                    f"({_first_difference(mine.scale, theirs.scale)}); give both the same "
+                    f"{name}_scale before they learn, such as the larger per column"
                 )
         return replace(self, key=self.key or other.key, value=self.value or other.value)
 
@@ -289,3 +289,15 @@ def _reason(row: AnyArray) -> str:
         f"holds {np.abs(entries).max():.4g}, too large for the grid that the first rows or the "
         "caller fixed; start again with a larger scale (key_scale, value_scale)"
     )
+
+
+def _first_difference(mine: float | AnyArray, theirs: float | AnyArray) -> str:
+    """Name two scales that differ, and the first column where they do if they have columns."""
+    if not np.ndim(mine) and not np.ndim(theirs):
+        return f"{mine} and {theirs}"
+    column = int(np.argmax(np.not_equal(mine, theirs)))
+    first, second = (
+        float(each[column]) if np.ndim(each) else float(each)
+        for each in map(np.asarray, (mine, theirs))
+    )
+    return f"{first} and {second} in column {column}"

@@ -88,7 +88,13 @@ class ExactPairs(PairStore):
 
     def merge(self, other: Self) -> Self:
         """Return a store that has learned the pairs of both."""
-        return replace(self, moments=self.moments + other.moments)
+        try:
+            return replace(self, moments=self.moments + other.moments)
+        except ValueError as error:
+            raise ValueError(
+                "the hidden states of the two models differ, as those of float32 and bfloat16 do; "
+                f"load both models with the same dtype ({error})"
+            ) from error
 
 
 @dataclass(frozen=True)
