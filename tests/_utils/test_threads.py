@@ -51,28 +51,28 @@ def test_threads_do_not_wait_for_each_other():
     assert not met.broken
 
 
-def learn_in_child(sender):
+def learn_in_child(sender, model):
     rows = np.random.default_rng(1).standard_normal((40, 8)) / 4
-    sender.send(FaastClassifier().fit(rows, np.arange(40) % 2).n_rows_)
+    sender.send(model.fit(rows, np.arange(40) % 2).n_rows_)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="children are forked on Linux")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_children_forked_while_a_thread_learns_can_learn():
     rows = np.random.default_rng(0).standard_normal((300, 64)) / 8
-    labels, stop = np.arange(300) % 3, threading.Event()
+    labels, stop, model = np.arange(300) % 3, threading.Event(), FaastClassifier()
 
     def learn_on():
         while not stop.is_set():
-            FaastClassifier().fit(rows, labels)
+            model.fit(rows, labels)
 
     learning = threading.Thread(target=learn_on)
     learning.start()
     try:
         context = multiprocessing.get_context("fork")
-        for _ in range(10):
+        for learner in (FaastClassifier(), model) * 5:
             receiver, sender = context.Pipe(duplex=False)
-            child = context.Process(target=learn_in_child, args=(sender,))
+            child = context.Process(target=learn_in_child, args=(sender, learner))
             child.start()
             answered = receiver.poll(30)
             if not answered:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 import faast
 from faast import FaastClassifier, TextClassifier
@@ -223,3 +224,50 @@ def test_statistics_of_rows_with_an_alias_count_for_its_class():
     model = fitted().alias_classes({"A": "a"}).learn_statistics(part.classes, part.statistics)
     assert model.classes_.tolist() == ["a", "b", "c"]
     assert model.class_counts_.tolist() == [4, 2, 2]
+
+
+def test_aliases_of_a_class_that_becomes_an_alias_follow(tmp_path):
+    rows, labels = np.eye(6), list("aabbcc")
+    model = FaastClassifier().fit(rows, labels).alias_classes({"x": "a"})
+    model.forget(rows[:2], labels[:2]).alias_classes({"a": "b"})
+    assert model.resolve_labels(["x", "a"]).labels.tolist() == ["b"]
+    model.save(tmp_path / "model")
+    assert faast.load(tmp_path / "model").resolve_labels(["x"]).labels.tolist() == ["b"]
+
+
+def test_embeddings_that_were_given_stay_beside_an_encoder(tmp_path):
+    vectors = {label: np.eye(2048)[i] for i, label in enumerate(["card", "other", "top"])}
+    model = TextClassifier("hashing", class_embeddings=vectors)
+    model.fit(["my card", "top up"], ["card", "top"])
+    assert model.classes_.tolist() == ["card", "other", "top"]
+    model.save(tmp_path / "model")
+    for one in (model, faast.load(tmp_path / "model")):
+        one.partial_fit(["something new"], ["new"]).forget(["something new"], ["new"])
+        assert one.classes_.tolist() == ["card", "other", "top"]
+        one.rename_classes({"other": "else"})
+        assert one.classes_.tolist() == ["card", "else", "top"]
+
+
+def test_classes_that_are_renamed_take_their_given_embedding_to_the_next_fit():
+    rows, labels = np.eye(6), list("aabbcc")
+    given = {"a": rows[0], "b": rows[2], "d": rows[5]}
+    model = FaastClassifier(class_embeddings=given).fit(rows, labels).rename_classes({"a": "A"})
+    again = clone(model).fit(rows, ["A", "A", *labels[2:]])
+    assert again.classes_.tolist() == ["A", "b", "c", "d"]
+
+
+def test_merging_unites_embeddings_in_either_order(tmp_path):
+    rows, labels = np.eye(6), list("ababab")
+    some = {"a": rows[0], "b": rows[1]}
+
+    def fitted(embeddings, part):
+        return FaastClassifier(class_embeddings=embeddings).fit(rows[part], labels[part])
+
+    few, many = slice(0, 2), slice(2, 6)
+    merged = fitted(some, few).merge(fitted(some | {"z": rows[2]}, many))
+    assert same_file(merged, fitted(some | {"z": rows[2]}, many).merge(fitted(some, few)))
+    apart = fitted(some, slice(0, 0)).merge(fitted({"c": rows[2]}, slice(0, 0)))
+    apart.save(tmp_path / "apart")
+    assert faast.load(tmp_path / "apart").classes_.tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="'a' has another embedding in each model"):
+        fitted(some, few).merge(fitted({"a": rows[5]}, many))

@@ -157,3 +157,24 @@ def test_columns_in_another_order_are_refused_as_in_prediction(digits):
     with pytest.raises(ValueError, match="feature names"):
         monitor.watch(table[310:320][table.columns[::-1]])
     assert monitor.n_rows == 10
+
+
+def test_a_monitor_keeps_the_model_as_it_was(digits):
+    rows, labels = digits
+    model = FaastClassifier(novelty=True).fit(rows[:300], labels[:300])
+    monitor = DriftMonitor(model)
+    model.fit(np.hstack([rows[:300], rows[:300]]), labels[:300])
+    monitor.watch(rows[300:320])
+    assert monitor.n_rows == 20
+
+
+def test_few_rows_of_many_columns_raise_no_alarm_by_novelty():
+    rng, alarms = np.random.default_rng(0), 0
+    for _ in range(4):
+        centres = 4 * rng.standard_normal((2, 400)) / 20
+        labels = np.arange(600) % 2
+        rows = centres[labels] + rng.standard_normal((600, 400))
+        monitor = DriftMonitor(FaastClassifier(novelty=True).fit(rows[:100], labels[:100]), 0.01)
+        monitor.watch(rows[100:])
+        alarms += monitor.alarm is not None
+    assert alarms == 0

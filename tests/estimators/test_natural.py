@@ -190,3 +190,9 @@ def test_a_row_whose_squares_leave_float32_is_refused_by_number():
         model.partial_fit(X[:2] * [[1.0], [1e20]], y[:2])
     assert model.learned_.n_rows == 4
     assert model.fit(X * 1e12, y).predict(X * 1e12).tolist() == y
+
+
+def test_balanced_class_weights_are_refused():
+    model = NaturalGradientClassifier(class_weight="balanced")
+    with pytest.raises(ValueError, match="mapping of label to weight, got 'balanced'"):
+        model.fit(np.eye(4), list("aabb"))

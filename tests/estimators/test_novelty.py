@@ -117,11 +117,51 @@ def test_leverage_and_distance_equal_their_definitions(rng, n_rows, width):
     leverage = np.einsum("ij,jk,ik->i", asked, np.linalg.inv(Z.T @ Z + eye), asked)
     np.testing.assert_allclose(position.leverage, leverage, rtol=1e-8)
     np.testing.assert_allclose(position.distance, [defined(Z, codes, q) for q in asked], rtol=1e-8)
+    if n_rows < width:
+        return  # see the next test
     others = [np.delete(np.arange(n_rows), i) for i in range(n_rows)]
     without = [defined(Z[o], codes[o], Z[i]) for i, o in enumerate(others)]
     np.testing.assert_allclose(left_out.distance, without, rtol=1e-8)
     without = [Z[i] @ np.linalg.inv(Z[o].T @ Z[o] + eye) @ Z[i] for i, o in enumerate(others)]
     np.testing.assert_allclose(left_out.leverage, without, rtol=1e-8)
+
+
+def test_fewer_rows_than_columns_are_left_out_of_scales_too(rng):
+    rows, labels = rng.standard_normal((8, 64)), np.arange(8) % 2
+    learned = FaastClassifier(Ridge()).fit(rows, labels).learned_.statistics
+    left_out = FeatureGeometry.from_statistics(learned)[1]
+    held = learned.sampled_rows()
+    for i in range(8):
+        kept = np.delete(np.arange(8), i)
+        others = FaastClassifier(Ridge()).fit(held.keys[kept], held.values[kept].argmax(axis=1))
+        geometry, _ = FeatureGeometry.from_statistics(others.learned_.statistics)
+        position = geometry.locate(held.keys[i : i + 1])
+        np.testing.assert_allclose(position.leverage, left_out.leverage[i], rtol=1e-4)
+        np.testing.assert_allclose(position.distance, left_out.distance[i], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "width"), [(8, 20), (16, 100), (64, 100), (200, 100), (600, 20)]
+)
+def test_p_values_are_as_rare_as_they_say(n_rows, width):
+    rng, rare = np.random.default_rng(0), []
+    for _ in range(6):
+        centres = 4 * rng.standard_normal((2, width)) / np.sqrt(width)
+        labels = np.arange(n_rows + 200) % 2
+        rows = centres[labels] + rng.standard_normal((len(labels), width))
+        model = FaastClassifier(novelty=True).fit(rows[:n_rows], labels[:n_rows])
+        p_values = model.novelty_p_value(rows[n_rows:])
+        assert p_values.min() >= 0.999 / (n_rows + 1)
+        rare.append(np.mean(p_values <= 0.05))
+    assert np.mean(rare) < 0.08
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_whose_squares_overflow_are_as_novel_as_can_be(digits):
+    rows, labels, queries, _ = digits
+    model = FaastClassifier(novelty=True).fit(rows, labels)
+    for scale in (1e100, 1e160, 1e300):
+        assert model.novelty_p_value(queries[:3] * scale) == pytest.approx(1 / (len(rows) + 1))
 
 
 def test_scores_grow_without_bound_away_from_all_rows(digits):

@@ -111,3 +111,11 @@ def test_tables_and_mappings_are_not_rows():
 def test_impossible_numbers_of_rows_to_keep_are_named(selection_rows):
     with pytest.raises(ValueError, match="selection_rows must be a whole number"):
         TextClassifier(selection_rows=selection_rows).fit(TEXTS, LABELS)
+
+
+def test_another_encoder_takes_effect_before_the_first_rows_are_learned():
+    model = TextClassifier()
+    assert model.encoder_name == "hashing"
+    model.set_params(encoder="nope")
+    with pytest.raises(ValueError, match="nope"):
+        model.partial_fit(["a b", "c d"], ["x", "y"])

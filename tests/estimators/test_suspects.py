@@ -303,3 +303,13 @@ def test_what_cannot_be_checked_or_corrected_is_refused(spoilt):
         FaastClassifier().fit(rows, indicators).suspects(rows, labels)
     with pytest.raises(ValueError, match="selection_rows > 0"):
         FaastClassifier(selection_rows=0).fit(rows, labels).suspects(rows, labels)
+
+
+def test_rows_are_named_after_some_were_relabelled():
+    rows, labels = np.eye(6), np.array(list("aabbcc"))
+    model = FaastClassifier().fit(rows, labels)
+    model.suspects()
+    model.relabel(rows[:1], ["a"], ["b"])
+    with pytest.raises(ValueError, match=r"name the learned rows .* suspects\(X, y\)"):
+        model.suspects()
+    assert len(model.suspects(rows, ["b", *labels[1:]]).rows) == 6

@@ -45,6 +45,8 @@ class RowsGiven(Protocol):
 Given = TypeVar("Given", bound=RowsGiven)
 
 _LOCKS: WeakKeyDictionary[object, Any] = WeakKeyDictionary()  # locks cannot be copied or pickled
+if hasattr(os, "register_at_fork"):  # no thread of the child will ever release a lock that is held
+    os.register_at_fork(after_in_child=_LOCKS.clear)
 
 
 def all_or_nothing(method: Callable[P, R]) -> Callable[P, R]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from faast.estimators.base import all_or_nothing
-from faast.estimators.class_memory import ClassMemory
+from faast.estimators.class_memory import ClassEmbeddings, ClassMemory
 from faast.estimators.class_names import Names, is_name, name_classes
 from faast.estimators.class_record import ClassChange
 from faast.estimators.explained import ExplainedClassifier
@@ -151,6 +151,7 @@ class ChangingClassifier(ExplainedClassifier):
                     f"{alias!r} is a class with rows or an embedding of its own; to make it one "
                     f"with {label!r}, use merge_classes (faast classes merge)"
                 )
+            known = {one: label if of == alias else of for one, of in known.items()}
             known[alias] = label
             self._record = self._record.append(ClassChange("alias", (alias,), (label,), 0))
         self._record = replace(self._record, aliases=known)
@@ -238,6 +239,10 @@ class ChangingClassifier(ExplainedClassifier):
         new = [new for new in labels.values() if new in declared or (uses and is_name(new))]
         names = self._embed(new) if new else {}
         self.class_weight = _relabelled_weights(self.class_weight, labels)
+        if isinstance(self.class_embeddings, Mapping):
+            given = ClassEmbeddings.from_mapping(self.class_embeddings)
+            changed = None if given is None else given.relabel(labels)
+            self.class_embeddings = {} if changed is None else changed.to_mapping()
         self.labels = list(declared)
         self.learned_ = self._name(memory, names)
         if self._last_fit is not None:
@@ -246,10 +251,16 @@ class ChangingClassifier(ExplainedClassifier):
         return self
 
     def _name(self, memory: ClassMemory, names: Names) -> ClassMemory:
-        """Return a memory with embeddings of declared classes and, if asked, classes with rows."""
+        """Return a memory with embeddings that were given, of declared classes, and of names."""
         if self._encoding() is None:
             return memory
-        return name_classes(memory, self._declared(), self._uses_names(), names)
+        uses, given = self._uses_names(), self.class_embeddings
+        known = {} if memory.embeddings is None else memory.embeddings.to_mapping()
+        if uses:  # what was not given are names, which go with the last row of their class
+            kept = as_labels(list(given)).tolist() if isinstance(given, Mapping) else []
+        else:
+            kept = list(known)
+        return name_classes(memory, [*self._declared(), *kept], uses, names)
 
     def _labelled_memory(self) -> ClassMemory:
         memory = self._memory()

@@ -187,12 +187,12 @@ class ClassMemory(Stored):
         return changed._without_empty_classes()
 
     def merge(self, other: ClassMemory) -> ClassMemory:
-        """Return a memory of both together; the classes are united.
+        """Return a memory of both together; classes and their embeddings are united.
 
         Raises
         ------
         ValueError
-            If widths, scales or kinds of targets differ.
+            If widths, scales or kinds of targets differ, or a class has two embeddings.
         """
         if self.kind is not other.kind:
             raise ValueError(
@@ -200,7 +200,9 @@ class ClassMemory(Stored):
                 f"learned {other.kind.description}"
             )
         classes = unite_classes(self.kind, self.classes, other.classes)
+        embeddings = _unite_embeddings(self.embeddings, other.embeddings)
         mine, theirs = self._arrange(classes), other._arrange(classes)
+        mine = replace(mine, embeddings=embeddings)
         if mine.statistics is None or theirs.statistics is None:
             return replace(mine, statistics=mine.statistics or theirs.statistics)
         return replace(mine, statistics=mine.statistics.merge(theirs.statistics))
@@ -337,3 +339,19 @@ class ClassMemory(Stored):
             n_features, len(self.classes), key_scale=self.key_scale, value_scale=ONE_HOT_SCALE
         )
         return Statistics.empty(moments, self.capacity, self.maps)
+
+
+def _unite_embeddings(
+    mine: ClassEmbeddings | None, theirs: ClassEmbeddings | None
+) -> ClassEmbeddings | None:
+    """Return the embeddings of both; raise ValueError if a label has two."""
+    if mine is None or theirs is None:
+        return mine or theirs
+    known, others = mine.to_mapping(), theirs.to_mapping()
+    for label in known.keys() & others.keys():
+        if not np.array_equal(known[label], others[label]):
+            raise ValueError(
+                f"the class {label!r} has another embedding in each model; give both the same "
+                "class_embeddings before they learn"
+            )
+    return ClassEmbeddings.from_mapping(known | others)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from faast._utils.arrays import FloatArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.sample import ROUNDING
 from faast.encoders import Encoder
 from faast.estimators.class_memory import ClassMemory
@@ -21,6 +21,7 @@ Names = dict[Hashable, FloatArray]
 class ClassNamesMixin(RawRowsMixin):
     """Mixin of classifiers that embeds the names of classes, where the encoder knows meanings."""
 
+    class_embeddings: AnyArray | Mapping[Hashable, AnyArray] | None
     class_names: bool | None
     _use_names: bool | None = None
 
@@ -117,12 +118,13 @@ def embed_names(
 def name_classes(
     memory: ClassMemory, declared: Iterable[Hashable], use_names: bool, names: Names
 ) -> ClassMemory:
-    """Return a memory with embeddings for declared classes and, optionally, classes with rows.
+    """Return a memory with embeddings for some classes and, optionally, those with rows.
 
     Parameters
     ----------
     memory : ClassMemory
     declared : iterable of labels
+        Those without an embedding are left out.
     use_names : bool
         Whether classes with rows whose label is a name get its embedding too.
     names : dict of label to ndarray of shape (d,)
@@ -134,4 +136,4 @@ def name_classes(
     known = known | names
     filled = memory.classes[memory.counts > ROUNDING].tolist() if use_names else []
     wanted = dict.fromkeys([*declared, *filter(is_name, filled)])
-    return memory.embed({label: known[label] for label in wanted})
+    return memory.embed({label: known[label] for label in wanted if label in known})

@@ -127,6 +127,7 @@ class CuratedClassifier(ChangingClassifier):
             for y in (old, new)
         ]
         self.learned_ = self._name(memory.exchange(*rows), self.embed_names(new))
+        self._last_fit = None
         return self
 
     def suggest(self, X: Any, n: int = 20) -> Suggestions:

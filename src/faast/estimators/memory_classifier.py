@@ -132,8 +132,9 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
         last_fit, memory = self._last_fit, self._memory()
         if last_fit is None or np.any(find_rows(memory, *last_fit) == NEVER_LEARNED):
             raise ValueError(
-                "leave-one-out probabilities exist for the rows of a fit in this process, up "
-                f"to selection_rows={self.selection_rows} of them, until they are forgotten"
+                "leave-one-out probabilities exist for the rows of a fit in this process, up to "
+                f"selection_rows={self.selection_rows} of them, until some are forgotten or get "
+                "other labels"
             )
         return self._left_out().proba(*last_fit)
 

@@ -8,6 +8,7 @@ probability that it ever reaches 1 / a is at most a, however long the stream (Vi
 
 from __future__ import annotations
 
+import copy
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Hashable
@@ -66,8 +67,9 @@ class DriftMonitor:
     Parameters
     ----------
     classifier : FaastClassifier
-        Novelty is its `novelty_score` if it was made with ``novelty=True``, otherwise the doubt
-        -log max p. The monitor keeps the model as it is now.
+        Novelty is its `novelty_score` if it was made with ``novelty=True`` and has learned as many
+        rows as they have columns, otherwise the doubt -log max p: scores of fewer rows depend too
+        much on each of them. The monitor keeps the model as it is now.
     alarm_rate : float
         In (0, 1): bound on the probability that a stream without any change ever raises an alarm.
 
@@ -110,8 +112,10 @@ class DriftMonitor:
         self.alarm_rate = alarm_rate
         self.alarm: Alarm | None = None
         self.n_rows = 0
-        self._features = classifier._features
+        self._features = copy.copy(classifier)._features
         self._head = left_out.head
+        enough = statistics.moments.count >= statistics.moments.n_features
+        self._scorer = self._head.novelty if enough else None
         self._scores = array("d", sorted(self._learned_scores(learned)))
         self._n_learned = len(learned)
         self._learned = np.bincount(learned.argmax(axis=1), minlength=len(self.classes))
@@ -161,16 +165,15 @@ class DriftMonitor:
         return [ClassShare(*row) for row in rows]
 
     def _learned_scores(self, learned: FloatArray) -> list[float]:
-        novelty = self._head.novelty
-        if novelty is None:
+        if self._scorer is None:
             return (-np.log(np.maximum(learned.max(axis=1), SMALLEST))).tolist()
-        weights = -np.diff(novelty.total.beyond)
+        weights = -np.diff(self._scorer.total.beyond)
         copies = np.maximum(np.rint(weights), 1.0).astype(np.int64)
-        return np.repeat(novelty.total.values, copies).tolist()
+        return np.repeat(self._scorer.total.values, copies).tolist()
 
     def _watched_scores(self, X: AnyArray, logits: FloatArray) -> FloatArray:
-        if self._head.novelty is not None:
-            return self._head.novelty.score(X, logits)
+        if self._scorer is not None:
+            return self._scorer.score(X, logits)
         proba = probabilities(self._head, logits * self._head.temperature)
         return -np.log(np.maximum(proba.max(axis=1), SMALLEST))
 

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast.core.moments import Moments
+from faast.core.sample import ROUNDING, RowArrays
 from faast.core.state import Array, Range, Stored
 from faast.core.statistics import Statistics
 from faast.solvers.columns import column_deviations
@@ -20,6 +22,9 @@ STRENGTH = 0.1
 
 TAIL = 0.05
 """Share of the largest values that a survival function models as exponential."""
+
+PARTS = 10
+"""Parts of few rows that are left out of everything, one after the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +127,46 @@ class FeatureGeometry(Stored):
     def from_statistics(cls, statistics: Statistics) -> tuple[Self, Position]:
         """Return the geometry, and the position of each sampled row when it is left out.
 
-        Both leave-one-out values are exact. By the Sherman-Morrison formula h becomes h / (1 - h);
-        for distances see `ClassesLeftOut`.
+        By the Sherman-Morrison formula h becomes h / (1 - h); for distances see `ClassesLeftOut`.
+        This leaves a row out of all but the scales of columns and λ. Fewer rows than columns
+        determine these too closely, so that parts of the rows are left out of everything.
         """
         moments, rows = statistics.moments, statistics.sampled_rows()
+        every_row = rows if statistics.rows.complete else None
+        classes, geometry = cls._measure(moments, every_row)
+        if every_row is not None and 1 < len(rows.keys) < moments.n_features:
+            return geometry, cls._leave_out_parts(moments, rows)
+        leverage = geometry.locate(rows.keys).leverage
+        remaining = np.maximum(1.0 - np.minimum(rows.weights, 1.0) * leverage, 1e-9)
+        scores = classes.left_out(rows).scores(classes.solve(Metric(1.0, geometry.floor)))
+        distance = -2.0 * scores[:, classes.counts > 0].max(axis=1)
+        return geometry, Position(leverage / remaining, distance)
+
+    @classmethod
+    def _leave_out_parts(cls, moments: Moments, rows: RowArrays) -> Position:
+        """Return the position of each row by the geometry of all rows but its part.
+
+        Rows are sorted by hash, so that the parts do not depend on the order of learning.
+        """
+        n_rows = len(rows.keys)
+        n_parts = min(PARTS, n_rows)
+        position = Position(np.empty(n_rows), np.empty(n_rows))
+        for part in range(n_parts):
+            out = np.arange(n_rows) % n_parts == part
+            left = np.where(out, np.minimum(rows.weights, 1.0), 0.0)
+            rest = moments.copy().subtract(rows.keys[out], rows.values[out], left[out])
+            kept = rows.weights - left > ROUNDING
+            others = RowArrays(rows.keys[kept], rows.values[kept], (rows.weights - left)[kept])
+            found = cls._measure(rest, others)[1].locate(rows.keys[out])
+            position.leverage[out], position.distance[out] = found
+        return position
+
+    @classmethod
+    def _measure(
+        cls, moments: Moments, every_row: RowArrays | None
+    ) -> tuple[GaussianClasses, Self]:
         scale = column_deviations(moments)
         scale[scale == 0.0] = 1.0
-        every_row = rows if statistics.rows.complete else None
         classes = GaussianClasses.from_moments(moments, every_row, scale=scale)
         seen = classes.counts > 0
         means, root = classes.means[seen], np.sqrt(classes.counts[seen])
@@ -144,7 +182,7 @@ class FeatureGeometry(Stored):
         if not classes.one_shot:
             inner = np.eye(len(root)) + root[:, None] * products * root
             between = root[:, None] * np.linalg.inv(inner) * root
-        measured = cls(
+        return classes, cls(
             centre=classes.frame.centre,
             scale=scale,
             shrinkage=classes.frame.lift((basis * np.sqrt(1.0 - precision * floor)).T).T,
@@ -153,21 +191,17 @@ class FeatureGeometry(Stored):
             between=between,
             floor=floor,
         )
-        leverage = measured.locate(rows.keys).leverage
-        remaining = np.maximum(1.0 - np.minimum(rows.weights, 1.0) * leverage, 1e-9)
-        scores = classes.left_out(rows).scores(classes.solve(Metric(1.0, floor)))
-        distance = -2.0 * scores[:, seen].max(axis=1)
-        return measured, Position(leverage / remaining, distance)
 
     def locate(self, X: AnyArray) -> Position:
-        """Return the position of rows of shape (n, d)."""
-        Z = (np.asarray(X, dtype=np.float64) - self.centre) / self.scale
-        G = Z @ self.weights
-        along = Z @ self.shrinkage
-        squares = (np.einsum("ij,ij->i", Z, Z) - (along**2).sum(axis=1)) / self.floor
-        leverage = squares - np.einsum("ij,ij->i", G @ self.between, G)
-        distance = squares + (self.squares - 2.0 * G).min(axis=1)
-        return Position(np.maximum(leverage, 0.0), np.maximum(distance, 0.0))
+        """Return the position of rows of shape (n, d); infinite where squares overflow."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = (np.asarray(X, dtype=np.float64) - self.centre) / self.scale
+            G = Z @ self.weights
+            along = Z @ self.shrinkage
+            squares = (np.einsum("ij,ij->i", Z, Z) - (along**2).sum(axis=1)) / self.floor
+            leverage = squares - np.einsum("ij,ij->i", G @ self.between, G)
+            distance = squares + (self.squares - 2.0 * G).min(axis=1)
+        return Position(*(np.where(np.isnan(t), np.inf, t.clip(0.0)) for t in (leverage, distance)))
 
     def validate(self) -> None:
         """Raise ValueError if no class has rows or a column has no positive scale."""
@@ -230,8 +264,11 @@ class Novelty(Stored):
         return cls(geometry, median_leverage, *tails)
 
     def p_values(self, X: AnyArray, logits: FloatArray) -> FloatArray:
-        """Return how often a left-out row scores as high as each row, (n,); see `score`."""
-        return np.exp(-self.total.surprise(self.score(X, logits)))
+        """Return how often a left-out row scores as high as each row, (n,); see `score`.
+
+        n left-out rows tell of no share below 1 / (n + 1).
+        """
+        return self.total.p_values(self.score(X, logits))
 
     def score(self, X: AnyArray, logits: FloatArray) -> FloatArray:
         """Return scores (n,) of rows (n, d) with log-probabilities (n, C); larger is more novel."""

@@ -194,6 +194,19 @@ class RawRowsMixin(FaastEstimator):
         if reference.name != self._default_encoder:
             self.encoder = reference.name
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; before the first rows are learned, an encoder takes effect at once.
+
+        Raises
+        ------
+        ValueError
+            As for any estimator.
+        """
+        super().set_params(**params)
+        if "encoder" in params and not hasattr(self, "learned_"):
+            self._reference = None
+        return self
+
     def _encoding(self) -> EncoderReference | None:
         """Return the reference to the encoder; None if rows are features."""
         encoder = self._default_encoder if self.encoder is None else self.encoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,6 +32,10 @@ _active: ContextVar[Mapping[int, Names]] = ContextVar(
 
 _LOCKS: WeakKeyDictionary[object, RLock] = WeakKeyDictionary()  # locks cannot be copied or pickled
 _GUARD = Lock()
+if hasattr(os, "register_at_fork"):  # no thread of the child will ever release a lock that is held
+    os.register_at_fork(before=_GUARD.acquire, after_in_parent=_GUARD.release)
+    os.register_at_fork(after_in_child=_LOCKS.clear)
+    os.register_at_fork(after_in_child=_GUARD.release)
 
 
 class Adapters:

@@ -207,6 +207,11 @@ class NaturalGradientClassifier(LinearClassifier):
 
     def _learn(self, X: Any, targets: Targets, sample_weight: Any, *, first: bool) -> Self:
         X = self._check_features(X, first=first)
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight must be None or a mapping of label to weight, got "
+                f"{self.class_weight!r}: one pass does not know how many rows each class will have"
+            )
         weights = weigh_by_class(self.class_weight, targets, sample_weight)
         X, targets, weights = drop_weightless(X, targets, weights)
         if first:
