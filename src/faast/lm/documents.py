@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from faast.lm.batch import Document, TokenBatch
-from faast.lm.prompts import prompt_tokens, shared_prefix
+from faast.lm.prompts import answer_tokens, prompt_tokens, shared_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,11 +51,10 @@ def answer_document(tokenizer: PreTrainedTokenizerBase, prompt: str, answer: str
 
     Notes
     -----
-    Both are tokenised as one text. The answer begins at the first token that differs from those of
-    the prompt alone.
+    See `answer_tokens` for where the answer begins.
     """
-    tokens = _append_end(tokenizer, prompt_tokens(tokenizer, prompt + answer))
-    start = shared_prefix([tokens.tolist(), prompt_tokens(tokenizer, prompt)])
+    both, start = answer_tokens(tokenizer, prompt, answer)
+    tokens = _append_end(tokenizer, both)
     return Document(tokens, torch.arange(len(tokens)) >= start)
 
 

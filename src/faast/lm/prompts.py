@@ -18,6 +18,36 @@ def prompt_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return list(found[:-1] if ends else found)
 
 
+def answer_tokens(
+    tokenizer: PreTrainedTokenizerBase, prompt: str, answer: str
+) -> tuple[list[int], int]:
+    """Tokenise a prompt with its answer, so that the prompt alone has the same first tokens.
+
+    Some tokenizers join the space between the two to the last token of the prompt. Then the answer
+    is tokenised by itself, since a prompt to go on with ends without that space.
+
+    Returns
+    -------
+    tokens : list of int
+        Without an end token.
+    start : int
+        Where the answer begins.
+    """
+    alone, joined = prompt_tokens(tokenizer, prompt), prompt_tokens(tokenizer, prompt + answer)
+    start = shared_prefix([joined, alone])
+    if start == len(alone):
+        return joined, start
+    own: Any = tokenizer(answer, add_special_tokens=False, verbose=False)["input_ids"]
+    apart = [*alone, *own]
+    is_same = _text_of(tokenizer, apart) == _text_of(tokenizer, joined)
+    return (apart, len(alone)) if is_same else (joined, start)
+
+
+def _text_of(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> str:
+    options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+    return str(tokenizer.decode(tokens, **options))
+
+
 def shared_prefix(sequences: Sequence[Sequence[int]]) -> int:
     """Return the number of first tokens that all sequences share."""
     same = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*sequences, strict=False))

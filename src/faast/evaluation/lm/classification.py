@@ -10,7 +10,7 @@ import torch
 
 from faast.evaluation.lm.prompting import backbone_of, batch_prompts
 from faast.lm.architecture import model_inputs
-from faast.lm.prompts import begin_empty, prompt_tokens, shared_prefix
+from faast.lm.prompts import answer_tokens, begin_empty, shared_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ class _Question(NamedTuple):
 def _tokenize_question(
     tokenizer: PreTrainedTokenizerBase, prompt: str, answers: Sequence[str]
 ) -> _Question:
-    sequences = [prompt_tokens(tokenizer, prompt + answer) for answer in answers]
+    sequences = [answer_tokens(tokenizer, prompt, answer)[0] for answer in answers]
     start = shared_prefix(sequences)
     candidates = [tokens[start] for tokens in sequences if start < len(tokens)]
     if len(set(candidates)) < len(answers):
