@@ -64,6 +64,15 @@ def test_an_empty_suggestion_forgets_the_row(folder, model, ran, facts):
     assert model.read_bytes() == (folder / "again").read_bytes()
 
 
+def test_a_corrected_table_leaves_the_files_beside_it_alone(folder, model, ran):
+    (folder / "c.csv").write_text("line,label,suggested\n4,cash,card\n")
+    (folder / "out.csv.part").write_text("mine")
+    before = {path.name for path in folder.iterdir()}
+    ran("relabel", "model", "train.csv", "c.csv", "--table", "out.csv", cwd=folder)
+    assert (folder / "out.csv.part").read_text() == "mine"
+    assert {path.name for path in folder.iterdir()} == {*before, "out.csv"}
+
+
 def test_json_has_everything(folder, model, facts):
     found = facts("suspects", "model", "train.csv", "-n", "1", cwd=folder)
     assert found["rows_checked"] == 36

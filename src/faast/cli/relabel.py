@@ -24,6 +24,7 @@ from faast.cli._model import (
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, rows_argument
 from faast.cli._output import check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches
+from faast.core.persistence import remove_leftovers, temporary_beside
 from faast.data import Batch, RowSource
 from faast.data.labels import parse_label
 
@@ -163,8 +164,9 @@ def _corrected_table(
     if path is None:
         yield lambda batch, chosen: None
         return
-    unfinished = path.with_name(path.name + ".part")
-    try:
+    path = path.resolve()
+    remove_leftovers(path)
+    with temporary_beside(path) as (unfinished, _):
         with unfinished.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             header: list[str] = []
@@ -180,8 +182,6 @@ def _corrected_table(
 
             yield write
         unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _header(classifier: FaastClassifier, source: RowSource, batch: Batch) -> list[str]:

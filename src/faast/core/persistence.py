@@ -207,7 +207,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
     require_place(path)
     path = path.resolve()
     remove_leftovers(path)
-    with _name_place(path), _temporary_beside(path) as (temporary, handle):
+    with _name_place(path), temporary_beside(path) as (temporary, handle):
         with os.fdopen(os.dup(handle), "wb") as file:
             file.write(content)
             file.flush()
@@ -240,8 +240,11 @@ def remove_leftovers(path: Path) -> None:
 
 
 @contextmanager
-def _temporary_beside(path: Path) -> Iterator[tuple[Path, int]]:
-    """Create a locked temporary file in the folder of `path`; remove it unless it was renamed."""
+def temporary_beside(path: Path) -> Iterator[tuple[Path, int]]:
+    """Create a locked temporary file in the folder of `path`; remove it unless it was renamed.
+
+    It never takes the name of a file that is there. Yields its path and its open handle.
+    """
     while True:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
         # created by the kernel with the permissions that any new file gets
