@@ -79,6 +79,20 @@ def test_columns_of_every_format_are_kept(folder, ran, suffix):
     assert (row["id"], row["label"]) == ("7", "card/lost")
 
 
+def test_members_that_a_line_of_json_lacks_are_kept_empty(folder, ran, run, facts):
+    lines = ['{"text": "lost card", "note": "x"}', '{"text": "cash fee", "late": 1}']
+    (folder / "asked.jsonl").write_text("\n".join(lines))
+    rows = table(ran("predict", "model", "asked.jsonl", "--keep", cwd=folder))
+    assert [(row["note"], row["label"]) for row in rows] == [("x", "card/lost"), ("", "cash")]
+    assert "late" not in rows[0]
+    kept = facts("predict", "model", "asked.jsonl", "--keep", cwd=folder)["columns"]
+    assert kept["note"] == ["x", None]
+    (folder / "asked.jsonl").write_text("\n".join([*lines, '{"note": "y"}']))
+    done = run("predict", "model", "asked.jsonl", "--keep", cwd=folder)
+    assert done.exit_code == 1
+    assert "line 3: no 'text'; the object has note" in done.stderr
+
+
 def test_rows_that_are_skipped_keep_the_others_beside_their_columns(folder, run):
     (folder / "holes.csv").write_text("id,text\n1,lost card\n2,\n3,cash fee\n")
     done = run("predict", "model", "holes.csv", "--keep", "--on-error", "skip", cwd=folder)

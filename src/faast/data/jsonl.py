@@ -34,8 +34,9 @@ class JsonLinesReader(TextReader):
                 continue
             if wanted is None:
                 wanted = list(choose(list(fields)))
-            missing = [name for name in wanted if name not in fields]
+            needed = wanted if self.needed is None else self.needed
+            missing = [name for name in needed if name not in fields]
             if missing:
                 yield RowError(number, f"no {missing[0]!r}; the object has {', '.join(fields)}")
             else:
-                yield Record(number, {name: fields[name] for name in wanted})
+                yield Record(number, {name: fields.get(name) for name in wanted})

@@ -13,7 +13,8 @@ from faast.data.reader import Choose, LeftOut, Reader, Record, RowError
 class KeepingReader(Reader):
     """Reads all columns in place of those that are needed, and remembers their values.
 
-    Columns that hold images as bytes, lists or arrays are not kept.
+    Columns that hold images as bytes, lists or arrays are not kept. A value that a row lacks is
+    kept as None.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class KeepingReader(Reader):
         """See `Reader.records`; the records hold all columns."""
 
         def choose_all(present: Sequence[str]) -> Sequence[str]:
-            choose(present)
+            self._reader.needed = choose(present)
             return present
 
         self._kept, self._names = {}, []

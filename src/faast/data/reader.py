@@ -88,6 +88,9 @@ class Reader(ABC):
     typed: ClassVar[bool] = True
     """Whether numbers and strings are told apart: in a CSV file, every value is a string."""
 
+    needed: Sequence[str] | None = None
+    """Columns that every row must have; None for all that are read. Others may be missing."""
+
     def __init__(self, name: str) -> None:
         self.name = name
         self._fraction: float | None = None
