@@ -127,3 +127,14 @@ def test_methods_are_not_compared_on_labels_that_differ(folder, run):
     done = run("compare", "train.csv", "other.csv", cwd=folder)
     assert done.exit_code == 1
     assert "no label of other.csv is a label of train.csv" in done.stderr
+
+
+def test_a_table_of_numbers_may_begin_with_an_empty_cell(tmp_path, run, facts):
+    (tmp_path / "one.csv").write_text("a,label\n,x\n1,y\n2,x\n3,y\n")
+    said = facts("learn", "one.csv", "-o", "model", "--on-error", "skip", cwd=tmp_path)
+    assert said["rows_skipped"] == 1
+    assert faast.load(tmp_path / "model").modality == "features"
+    (tmp_path / "two.csv").write_text("a,b,label\n,1,x\n1,2,y\n2,3,x\n")
+    done = run("learn", "two.csv", "-o", "model", cwd=tmp_path)
+    assert done.exit_code == 1
+    assert "two.csv, line 2: the cell of column 'a' is empty; fill it in" in done.stderr

@@ -271,6 +271,13 @@ def test_streams_in_small_memory_and_says_how_far_it_is(write):
         ("file_name,label\ncat.png,x\n", "image"),
         ("image,label\ncat.PNG,x\n", "image"),
         ("title,body,label\nso,so,x\n", "text"),
+        ("a,label\n,x\n1,y\n", "features"),
+        ("a,b,label\n,1,x\n2, ,y\n", "features"),
+        ("a,b,label\n,1,x\n2,,y\n,so,y\n", "features"),
+        ("a,b,label\n,1,x\n,2,y\nso,3,y\n", "text"),
+        ("a,b,label\n,1,x\n,2,y\n", "features"),
+        ("picture,label\n,x\ncat.png,x\n", "image"),
+        ("question,label\n,x\n", "text"),
     ],
 )
 def test_what_rows_evidently_are(tmp_path, content, kind):
@@ -286,12 +293,25 @@ def test_what_rows_evidently_are(tmp_path, content, kind):
         (f"{'long ' * 99}.png", "text"),
         ("my dog.png", "image"),
         ("cat.png", "image"),
+        (",x\n2,cat.png", "image"),
     ],
 )
 def test_what_a_named_column_evidently_holds(tmp_path, cell, kind):
     (tmp_path / "my dog.png").touch()
     (tmp_path / "table.csv").write_text(f"id,review,label\n1,{cell},x\n")
     assert guess_modality(open_reader(tmp_path / "table.csv"), "review") == kind
+
+
+def test_an_empty_cell_among_numbers_is_named(write):
+    path = write("a.csv", "a,b,label\n,1,x\n2,3,y\n")
+    with pytest.raises(DataError, match=r"a\.csv, line 2: the cell of column 'a' is empty; fill"):
+        read(open_rows(path, modality="features"))
+    path = write("a.jsonl", '{"a": 1, "b": null, "label": 0}\n')
+    with pytest.raises(DataError, match=r"line 1: the cell of column 'b' is empty"):
+        read(open_rows(path, modality="features"))
+    path = write("b.csv", "a,b,label\n1,one,x\n")
+    with pytest.raises(DataError, match="the features are not all numbers"):
+        read(open_rows(path, modality="features"))
 
 
 def test_a_label_column_is_left_aside_where_there_is_one(tmp_path):

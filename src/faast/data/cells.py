@@ -94,6 +94,13 @@ def parse_features(value: Any) -> FloatArray:
     return row
 
 
+def is_missing(value: Any) -> bool:
+    """Tell whether a cell is empty: None, NaN, or a text of nothing but spaces."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+
+
 def check_text(text: str, what: str) -> None:
     """Check that a string holds no lone surrogates.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from faast.data.cells import check_text
+from faast.data.cells import check_text, is_missing
 from faast.data.images import SUFFIXES, is_file
-from faast.data.reader import DataError, Modality, Reader, Record
+from faast.data.reader import WINDOW_ROWS, DataError, Modality, Reader, Record
 
 ROW_COLUMNS: dict[Modality, tuple[str, ...]] = {
     "text": ("text", "sentence"),
@@ -202,7 +203,9 @@ def guess_modality(
     label_column: str | None = "label",
     target_columns: Sequence[str] = (),
 ) -> Modality:
-    """Guess what rows are from the names of the columns and from the first readable row.
+    """Guess what rows are from the names of the columns and from the first cells that they hold.
+
+    Empty cells are passed over, for as many rows as a batch holds.
 
     Parameters
     ----------
@@ -222,29 +225,35 @@ def guess_modality(
     """
     if reader.modality is not None:
         return reader.modality
-    present: list[str] = []
+    others: list[str] = []
 
-    def choose(columns: Sequence[str]) -> list[str]:
-        present.extend(columns)
-        return list(columns)
+    def choose(present: Sequence[str]) -> list[str]:
+        answers = target_columns or [resolve_label(present, label_column) or ""]
+        aside = reader.index_columns(present) - {row_column} | set(answers)
+        others.extend(column for column in present if column not in aside)
+        return list(present)
 
-    first = next((r for r in reader.records(choose) if isinstance(r, Record)), None)
-    answers = target_columns or [resolve_label(present, label_column) or ""]
-    aside = reader.index_columns(present) - {row_column} | set(answers)
-    others = [column for column in present if column not in aside]
-    for modality, usual in ROW_COLUMNS.items():
-        if row_column is None and set(usual) & set(others):
-            return modality
-    if first is None:
-        return "text" if row_column or len(others) == 1 else "features"
+    cells: dict[str, Any] = {}
+    for record in islice(reader.records(choose), WINDOW_ROWS):
+        if isinstance(record, Record):
+            sought = others if row_column is None else [row_column]
+            found = {column: record.fields.get(column) for column in sought}
+            cells = {column: cell for column, cell in found.items() if not is_missing(cell)} | cells
+            if len(cells) == len(sought):
+                break
     folder = Path(reader.name).parent
     if row_column is not None:
-        value = first.fields.get(row_column)
+        value = cells.get(row_column)
         kind = _guess_value(value, folder)
         # A row of features is a list of numbers: a column of single numbers holds texts.
         is_list = isinstance(value, list | np.ndarray)
         return "text" if kind == "features" and not is_list else kind
-    kinds = {_guess_value(first.fields[column], folder) for column in others}
+    for modality, usual in ROW_COLUMNS.items():
+        if set(usual) & set(others):
+            return modality
+    if not cells:
+        return "text" if len(others) == 1 else "features"
+    kinds = {_guess_value(cell, folder) for cell in cells.values()}
     return kinds.pop() if len(others) == 1 or kinds == {"features"} else "text"
 
 

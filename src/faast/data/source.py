@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from faast.data.cells import parse_features, parse_image, parse_text
+from faast.data.cells import is_missing, parse_features, parse_image, parse_text
 from faast.data.columns import Columns, choose_columns
 from faast.data.label_cells import parse_labels, parse_marks
 from faast.data.labels import label_kind
@@ -228,7 +228,7 @@ class RowSource:
         if columns.row is not None:
             row = self._parse_row(fields[columns.row])
         else:
-            row = self._parse_row([fields[name] for name in columns.features])
+            row = self._parse_features({name: fields[name] for name in columns.features})
         width = len(row) if self.modality == "features" else 0
         if self._width not in (0, width):
             raise ValueError(f"{width} features, the first row has {self._width}")
@@ -241,6 +241,17 @@ class RowSource:
         if self.modality == "image":
             return parse_image(value, self.folder)
         return parse_features(value)
+
+    def _parse_features(self, cells: Mapping[str, Any]) -> Any:
+        try:
+            return self._parse_row(list(cells.values()))
+        except ValueError:
+            for name, cell in cells.items():
+                if is_missing(cell):
+                    raise ValueError(
+                        f"the cell of column {name!r} is empty; fill it in or leave the row out"
+                    ) from None
+            raise
 
     def _check_kinds(self, value: Any, label: Hashable) -> dict[str, str]:
         """Check that a label is of a kind that goes with those before it, and return all kinds."""
