@@ -234,6 +234,15 @@ def test_predictions_are_answers_and_low_scores_mean_doubt(task):
         assert part["value"] == {"choices": [max(shares, key=shares.get)]}
 
 
+def test_labels_of_a_project_are_learned_in_one_form_and_answered_as_it_writes_them(task):
+    asked, written = payload("predict"), " cafe\u0301"
+    asked["label_config"] = CONFIG.replace('"location"', f'"{written}"')
+    teach(task, [("at the bar", "caf\u00e9", None), ("who wrote it", "human", None)])
+    asked["tasks"] = [{**asked["tasks"][0], "data": {"question": "at the bar"}}]
+    (found,) = task.post("/labelstudio/mail/predict", json=asked).json()["results"]
+    assert found["result"][0]["value"] == {"choices": [written]}
+
+
 CONFIG = payload("setup")["schema"]
 
 

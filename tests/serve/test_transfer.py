@@ -22,7 +22,9 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "'=1", "''@x", "\t=1", "\r=1", "\uff
 TEXTS = st.sampled_from(HARMLESS + FORMULAS) | st.text(max_size=20).filter(
     lambda text: any(c.isprintable() and not c.isspace() for c in text)
 )
-NAMES = st.sampled_from(["card", "=1", "'+x", "top up", "-5", "@a", "1.0", "true"])
+NAMES = st.sampled_from(
+    ["card", "=1", "'+x", "top up", "-5", "@a", "1.0", "true", " a ", "a\u0301"]
+)
 
 
 def rows_of(client, task="mail"):
@@ -64,6 +66,29 @@ def test_exported_texts_come_back_without_loss(client, rows):
     exported = brought_back(client, "jsonl")
     lines = [json.loads(line) for line in exported.text.split("\n") if line]
     assert [line["text"] for line in lines] == [row[0] for row in rows]
+
+
+def test_labels_of_requests_have_the_form_that_uploads_give_them(mail):
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    teach(mail, [("a", " card ", " ann"), ("b", composed, None), ("c", f"{apart} ", apart)])
+    assert mail.get("/v1/tasks/mail/classes").json() == {
+        "card": 3, "top up": 2, "refund": 1, composed: 2,
+    }  # fmt: skip
+    assert mail.get("/v1/tasks/mail/sources").json() == {"ann": 3, "bob": 2, composed: 1}
+    for asked in ({"label": f" {apart}"}, {"source": f"{apart} "}):
+        found = mail.get("/v1/tasks/mail/rows", params=asked).json()["rows"]
+        assert {row["label"] for row in found} == {composed}
+    cell = {"label": " card", "predicted": "card "}
+    assert mail.get("/v1/tasks/mail/evaluation/rows", params=cell).json()["rows"]
+    brought_back(mail, "csv")
+    brought_back(mail, "jsonl")
+    renaming = {"label": apart, "to": " top up "}
+    assert mail.post("/v1/tasks/mail/classes/merge", json={
+        "labels": [apart], "into": " top up ",
+    }).status_code == 200  # fmt: skip
+    assert mail.post("/v1/tasks/mail/classes/rename", json=renaming).status_code == 404
+    blank = mail.patch("/v1/tasks/mail/rows/1", json={"label": " "})
+    assert blank.status_code == 422
 
 
 def test_an_export_names_its_file_and_its_columns(mail):

@@ -62,6 +62,11 @@ def parse_label(value: Any) -> str | int | float | bool:
     return value if value in _INT64 else str(value)
 
 
+def normalise_label(text: str) -> str:
+    """Return the one form of a label that is a text: without spaces around it, and in NFC."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
 def label_kind(label: Hashable) -> str:
     """Describe the type of a label.
 
@@ -158,7 +163,7 @@ def _parse_text(text: str) -> str | int | bool:
             f"the label has {len(text):,} characters, more than {MAX_LABEL_CHARACTERS:,}; it is "
             "probably a text, or a double quote is not closed"
         )
-    label = text.strip()
+    label = normalise_label(text)
     if not label:
         raise ValueError("the label is missing; fill it in or leave the row out")
     check_text(label, "the label")
@@ -170,4 +175,4 @@ def _parse_text(text: str) -> str | int | bool:
         number = int(label.partition(".")[0])
         if number in _INT64:
             return number
-    return unicodedata.normalize("NFC", label)
+    return label

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from faast.data.images import image_size
+from faast.data.labels import normalise_label
 from faast.estimators.raw_rows import is_visible
 
 MAX_TEXT = 20_000
@@ -111,10 +112,21 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _as_label(given: Any) -> Any:
+    return normalise_label(given) if isinstance(given, str) else given
+
+
+LABEL_FORM = BeforeValidator(_as_label)
+"""Gives labels and sources the form that those of uploads and files get."""
+
 AnyText = Annotated[str, AfterValidator(require_encodable)]
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(require_visible)]
 Label = Annotated[
-    str, Field(max_length=MAX_LABEL), AfterValidator(require_visible), AfterValidator(_one_line)
+    str,
+    LABEL_FORM,
+    Field(max_length=MAX_LABEL),
+    AfterValidator(require_visible),
+    AfterValidator(_one_line),
 ]
 Picture = Annotated[
     bytes,

@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from faast.serve.fields import MAX_LABEL
+from faast.serve.fields import LABEL_FORM, MAX_LABEL
 from faast.serve.problems import RESPONSES, RequestError
 from faast.serve.routes.dependencies import Limit, TheTask
 from faast.serve.routes.rows import RowAnswer
@@ -18,7 +18,7 @@ from faast.serve.tasks.task import Task
 
 router = APIRouter(prefix="/v1/tasks/{task}/evaluation", tags=["evaluation"], responses=RESPONSES)
 
-LabelOf = Annotated[str, Query(max_length=MAX_LABEL)]
+LabelOf = Annotated[str, LABEL_FORM, Query(max_length=MAX_LABEL)]
 
 
 class ClassAccuracy(BaseModel):

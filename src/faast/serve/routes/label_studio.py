@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from faast._utils.arrays import FloatArray
+from faast.data.labels import normalise_label
 from faast.serve.fields import Label, Text
 from faast.serve.label_studio.labelling import Labelling
 from faast.serve.label_studio.messages import Annotation, Event, Item, Predict, Project, Setup
@@ -188,9 +189,10 @@ def _text(item: Item, labelling: Labelling) -> str | None:
 
 def _result(labelling: Labelling, classes: list[str], shares: FloatArray) -> list[dict[str, Any]]:
     """Return the most probable of the labels that may be chosen; none if all are unknown."""
-    offered = set(labelling.labels or classes)
+    offered = {normalise_label(label): label for label in labelling.labels}
+    offered = offered or {label: label for label in classes}
     order = [classes[i] for i in np.argsort(-shares, kind="stable")]
-    label = next((label for label in order if label in offered), None)
+    label = next((offered[label] for label in order if label in offered), None)
     return [] if label is None else labelling.result_for(label)
 
 

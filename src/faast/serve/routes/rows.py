@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, model_validator
 
 from faast.serve.fields import (
+    LABEL_FORM,
     MAX_LABEL,
     MAX_ROWS,
     PICTURE_TYPES,
@@ -30,7 +31,7 @@ from faast.serve.tasks.task import Task
 router = APIRouter(prefix="/v1/tasks/{task}", tags=["rows"], responses=RESPONSES)
 
 
-LabelQuery = Annotated[str | None, Query(max_length=MAX_LABEL)]
+LabelQuery = Annotated[str | None, LABEL_FORM, Query(max_length=MAX_LABEL)]
 WaitingQuery = Annotated[bool | None, Query()]
 
 
