@@ -121,6 +121,8 @@ TWO = {"name": "features", "shape": [2, 2], "datatype": "FP32"}
         ("mail", features([[1.0, 2.0]])),
         ("shapes", TWO | {"data": [1, 2, 3]}),
         ("shapes", TWO | {"data": [[1], [2, 3, 4]]}),
+        ("shapes", TWO | {"data": [[1, 2, 3], [4, 5, 6]], "shape": [3, 2]}),
+        ("shapes", TWO | {"data": [[1, 2, 3, 4]]}),
         ("shapes", TWO | {"data": [1, 2, 3, 1e39]}),
         ("shapes", TWO | {"data": [1, 2, 3, "4"]}),
         ("shapes", TWO | {"data": [1, 2, 3, True]}),

@@ -195,13 +195,17 @@ def _features(
         raise RequestError(
             422, f"the shape must be [n, {state.width}], n at most {MAX_ROWS}; got {given.shape}"
         )
-    try:
-        with np.errstate(over="ignore"):
-            features = np.asarray(given.data, dtype=np.float32).reshape(given.shape)
-    except ValueError as error:
+    n_rows, width = given.shape
+    lengths = [len(row) for row in given.data if isinstance(row, list)]
+    fits = lengths == [width] * n_rows if lengths else len(given.data) == n_rows * width
+    if not fits:
         raise RequestError(
-            422, f"data must have the numbers of the shape {given.shape}, flat or row by row"
-        ) from error
+            422,
+            f"data must have {n_rows * width} numbers, or {n_rows} rows of {width} numbers each, "
+            f"as its shape is {given.shape}",
+        )
+    with np.errstate(over="ignore"):
+        features = np.asarray(given.data, dtype=np.float32).reshape(n_rows, width)
     if not np.isfinite(features).all():
         raise RequestError(422, "a number is too large; scale the numbers to at most 3e38")
     return features
