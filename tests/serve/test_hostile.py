@@ -108,6 +108,7 @@ def test_unknown_rows_are_not_found(mail, number):
     path = f"/v1/tasks/mail/rows/{number}"
     for answer in (mail.get(path), mail.delete(path), mail.patch(path, json={"label": "x"})):
         assert_problem(answer, 404)
+        assert answer.json()["detail"].startswith(f"there is no row {number};")
 
 
 @pytest.mark.parametrize("number", ["x", "1.5", "1;drop", "%00"])

@@ -26,7 +26,7 @@ from faast.serve.routes.history import ChangeAnswer
 from faast.serve.tasks import records
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.records import Change, Row
-from faast.serve.tasks.task import Task
+from faast.serve.tasks.task import Task, no_row
 
 router = APIRouter(prefix="/v1/tasks/{task}", tags=["rows"], responses=RESPONSES)
 
@@ -194,5 +194,7 @@ def forget(task: TheTask, row: int, who: Who) -> ChangeAnswer:
 
 
 def _in_range(number: int) -> int:
-    """Return the number of a row as the log can hold it; others are the numbers of no row."""
-    return number if 0 < number < 2**63 else 0
+    """Return the number of a row; raise a RequestError if it is none that the log can hold."""
+    if not 0 < number < 2**63:
+        raise no_row(number)
+    return number

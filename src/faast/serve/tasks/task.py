@@ -229,7 +229,7 @@ class Task(StoredTask):
         """Return a row by its number; raises a RequestError if there is none."""
         row = self._log.row(number)
         if row is None:
-            raise _no_row(number)
+            raise no_row(number)
         return self._with_numbers([row])[0]
 
     def rows(
@@ -305,7 +305,7 @@ class Task(StoredTask):
         """Return the step that forgets a row; raises a RequestError if there is none."""
         steps = self._log.forgetting("id", number)
         if not steps:
-            raise _no_row(number)
+            raise no_row(number)
         return steps[0]
 
     def _require_width(self, features: Features) -> None:
@@ -328,5 +328,6 @@ class Task(StoredTask):
         return None
 
 
-def _no_row(number: int) -> RequestError:
+def no_row(number: int) -> RequestError:
+    """Return the error that says that a task has no row of a number."""
     return RequestError(404, f"there is no row {number}; list the rows to see their numbers")
