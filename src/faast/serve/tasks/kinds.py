@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -59,8 +60,11 @@ def scale_for(features: Features) -> float | FloatArray:
     return grid_for(features, GRID_BITS).scale
 
 
-def require_scale(features: Features, scale: float | FloatArray) -> None:
-    """Raise a ValueError if a row (n, d) is too large for a scale, or so small that it is lost."""
+def require_scale(features: Features, scale: float | FloatArray, numbers: Sequence[int]) -> None:
+    """Raise a ValueError if a row (n, d) is too large for a scale, or so small that it is lost.
+
+    The error names the row by its number among `numbers`.
+    """
     units = np.rint(np.abs(features) * Grid(GRID_BITS, scale).per_unit).max(axis=1)
     lost = (units == 0) & features.any(axis=1)
     wrong = lost | (units > np.sqrt(EXACT_LIMIT))
@@ -69,9 +73,10 @@ def require_scale(features: Features, scale: float | FloatArray) -> None:
     row = int(np.argmax(wrong))
     size = "small" if lost[row] else "large"
     raise ValueError(
-        f"row {row} holds {np.abs(features[row]).max():.4g}, too {size} beside the rows that were "
-        f"learned first: they fixed how numbers are rounded, by a scale of {np.max(scale):.4g}. "
-        "Bring all numbers to a similar size, or forget all learned rows: the next ones fix it anew"
+        f"row {numbers[row]} holds {np.abs(features[row]).max():.4g}, too {size} beside the rows "
+        "that were learned first: they fixed how numbers are rounded, by a scale of "
+        f"{np.max(scale):.4g}. Bring all numbers to a similar size, or forget all learned rows: "
+        "the next ones fix it anew"
     )
 
 

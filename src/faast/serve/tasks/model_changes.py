@@ -35,15 +35,19 @@ def fix_scale(twin: FaastClassifier, steps: Sequence[Step]) -> None:
 
     The scale stays as long as there are rows, so that the same rows give the same bits.
     """
-    learned = [step for step in steps if step.changes_label and step.old.label is None]
+    learned = {
+        number: step
+        for number, step in enumerate(steps, start=1)
+        if step.changes_label and step.old.label is None
+    }
     if not learned:
         return
-    features = _features(learned)
+    features, numbers = _features(list(learned.values())), list(learned)
     if has_rows(twin) and twin.statistics_ is not None:
-        require_scale(features, twin.statistics_.moments.key_scale)
+        require_scale(features, twin.statistics_.moments.key_scale, numbers)
     else:
         scale = scale_for(features)
-        require_scale(features, scale)
+        require_scale(features, scale, numbers)
         twin.set_params(key_scale=scale)
 
 
