@@ -5,7 +5,15 @@ import pytest
 import safetensors.numpy
 
 import faast
-from faast import FaastClassifier, ModelFileError, Moments
+from faast import (
+    AssociativeMemory,
+    FaastClassifier,
+    FaastRegressor,
+    ModelFileError,
+    Moments,
+    NaturalGradientClassifier,
+    Ridge,
+)
 from faast._utils.validation import Batch
 from faast.core.feature_rows import FeatureRows
 from faast.core.persistence import METADATA_KEY, require_place, write_whole
@@ -273,6 +281,34 @@ def test_only_own_classes_are_saved(tmp_path):
 
     model = Mine().fit(unit_rows(6), np.arange(6) % 2)
     with pytest.raises(ValueError, match="library's own classes"):
+        model.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        FaastClassifier(novelty=np.bool_(True), prior_count=np.int64(5)),
+        FaastClassifier(Ridge(strength=np.float32(0.1)), selection_rows=np.int64(20)),
+        FaastRegressor(Ridge(strength=np.float64(0.1)), selection_rows=np.int64(20)),
+        NaturalGradientClassifier(window=np.int64(100), buffer=np.int64(50)),
+        AssociativeMemory(selection_rows=np.int64(20), key_scale=np.float32(2)),
+    ],
+)
+def test_parameters_may_be_numpy_scalars(model, tmp_path):
+    X, y = unit_rows(12), np.arange(12) % 2
+    model.learn(X, y) if isinstance(model, AssociativeMemory) else model.fit(X, y)
+    model.save(tmp_path / "model")
+    again = faast.load(tmp_path / "model")
+    if isinstance(model, AssociativeMemory):
+        np.testing.assert_array_equal(again.read(X), model.read(X))
+    else:
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_what_no_file_can_hold_is_named(tmp_path):
+    model = FaastClassifier(prior_count=1 + 0j).fit(unit_rows(12), np.arange(12) % 2)
+    with pytest.raises(TypeError, match=r"cannot hold \(1\+0j\) of type complex"):
         model.save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
 

@@ -17,6 +17,7 @@ from faast.distributed.partitions import Partition, split_batches
 from faast.distributed.run import describe_run, learn_partitions
 from faast.distributed.session import session
 from faast.encoders import load_encoder
+from faast.estimators.memory import SELECTION_ROWS
 from tests.distributed.conftest import write_rows
 
 PARTITION_ROWS = 1024
@@ -156,6 +157,8 @@ def test_a_model_that_has_learned_rows_is_refused(unit_rows, file):
 def test_runs_differ_by_what_decides_their_statistics(encoder):
     run = describe_run(TextClassifier(encoder), PARTITION_ROWS, [])
     assert run == describe_run(TextClassifier(encoder, novelty=True), PARTITION_ROWS, [])
+    counted = TextClassifier(encoder, selection_rows=np.int64(SELECTION_ROWS))
+    assert run == describe_run(counted, PARTITION_ROWS, [])
     others = [
         describe_run(TextClassifier(load_encoder("hashing", n_features=25)), PARTITION_ROWS, []),
         describe_run(TextClassifier(encoder, class_weight={"a": 2}), PARTITION_ROWS, []),

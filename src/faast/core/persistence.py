@@ -82,6 +82,7 @@ def save(thing: Storable, path: str | os.PathLike[str]) -> None:
         "kind": kind_of(thing),
         "state": state.metadata,
     }
+    metadata = as_json(metadata)
     metadata["hash"] = content_hash(tensors, metadata)
     content = safetensors.numpy.save(tensors, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
     write_whole(path, content, check=load)
@@ -134,6 +135,17 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise
     except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise ModelFileError(f"{path} is incomplete or inconsistent: {error}") from error
+
+
+def as_json(content: Any) -> Any:
+    """Return content as it will be read from JSON: numpy scalars become plain numbers.
+
+    Raises
+    ------
+    TypeError
+        If JSON cannot hold it.
+    """
+    return json.loads(json.dumps(content, default=_plain))
 
 
 def kind_of(thing: object) -> str:
@@ -303,6 +315,16 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _plain(value: Any) -> Any:
+    """Return a numpy scalar, which a parameter may be, as a Python number."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"a file cannot hold {value!r} of type {type(value).__name__}; it holds texts, numbers, "
+        "truth values, None, and lists and mappings of these"
+    )
 
 
 def _escaped(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -13,6 +12,7 @@ from sklearn.base import clone
 
 from faast._utils.progress import progress_bar
 from faast._version import __version__
+from faast.core.persistence import as_json
 from faast.data import Batch, DataError
 from faast.distributed.checkpoint import Checkpoint
 from faast.distributed.merge_tree import MergeTree
@@ -53,7 +53,7 @@ def describe_run(model: FaastClassifier, partition_rows: int, rows: Any) -> dict
         "partition_rows": partition_rows,
         "rows": rows,
     }
-    described: dict[str, Any] = json.loads(json.dumps(run))
+    described: dict[str, Any] = as_json(run)
     return described
 
 
