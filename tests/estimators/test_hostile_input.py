@@ -1,5 +1,7 @@
 """Bad rows: an error that names what was wrong, and a memory as it was before."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -106,6 +108,22 @@ def test_reading_asks_for_learning_first_and_refuses_bad_queries():
 def test_estimators_name_the_row(estimator, X, message):
     with pytest.raises(ValueError, match=message.format(name="X")):
         estimator.fit(X, np.arange(len(X)) % 3)
+
+
+@pytest.mark.parametrize("kind", ["datetime64[ns]", "datetime64[D]", "timedelta64[s]"])
+@pytest.mark.parametrize(
+    "estimator", [FaastClassifier(), FaastRegressor(), NaturalGradientClassifier()]
+)
+def test_dates_are_no_features_and_no_weights(estimator, kind):
+    dates, y = np.ones((6, 6), int).astype(kind), [0, 1, 2, 0, 1, 2]
+    message = re.escape(f"must be a numeric array, got dtype {kind}; convert it first, dates")
+    with pytest.raises(ValueError, match="X " + message):
+        estimator.fit(dates, y)
+    estimator.fit(ROWS, y)
+    with pytest.raises(ValueError, match="X " + message):
+        estimator.predict(dates)
+    with pytest.raises(ValueError, match="weights " + message):
+        estimator.fit(ROWS, y, sample_weight=dates[:, 0])
 
 
 @pytest.mark.parametrize(

@@ -114,3 +114,12 @@ def test_a_text_among_the_labels_is_refused_before_every_row_has_room_for_it(kin
 def test_fractions_among_texts_are_no_classes_either(y):
     with pytest.raises(ValueError, match=r"continuous \(label of row 1 is 1\.5\)"):
         FaastClassifier().fit(np.eye(3), y)
+
+
+@pytest.mark.parametrize("unit", ["ns", "D"])
+@pytest.mark.parametrize("kind", ["datetime64", "timedelta64"])
+@pytest.mark.parametrize("form", [np.asarray, list, lambda dates: np.array([*dates, "a"], object)])
+def test_dates_are_no_classes_whatever_their_unit(unit, kind, form):
+    labels = form(np.arange(3).astype(f"{kind}[{unit}]"))
+    with pytest.raises(ValueError, match=f"label of row 0 is .* of type {kind}; a label must be"):
+        as_labels(labels)

@@ -336,6 +336,7 @@ def test_names_of_targets_are_kept_and_compared(diabetes):
         (3.0, r"got shape \(\)"),
         (np.array([1j, 2j, 3j]), "row 0 of y is"),
         (np.array(["2020-01-01"] * 3, dtype="datetime64[ns]"), "row 0 of y is"),
+        (np.array([1.0, 2.0, np.timedelta64(3, "ns")], dtype=object), "row 2 of y is"),
         ([1.0, 2.0], "same number of rows"),
         (None, "requires y to be passed"),
     ],

@@ -70,11 +70,7 @@ def as_rows(rows: Any, name: str, width: int | None = None, *, column: bool = Fa
     """
     if not is_tensor(rows):
         rows = np.asarray(rows)
-        if rows.dtype.kind not in "fiub" and rows.dtype.name != "bfloat16":
-            raise ValueError(
-                f"{name} must be a numeric array, got dtype {rows.dtype}; convert it first, "
-                f"for example with np.asarray({name}, dtype=np.float32)"
-            )
+        _require_numbers(rows, name)
     if rows.ndim == 1 and column:
         rows = rows.reshape(-1, 1)
     if rows.ndim != 2 or (width is not None and rows.shape[1] != width):
@@ -84,7 +80,7 @@ def as_rows(rows: Any, name: str, width: int | None = None, *, column: bool = Fa
 
 
 def check_finite(rows: AnyArray, name: str) -> None:
-    """Check that every entry is finite.
+    """Check that every entry is a finite number.
 
     Parameters
     ----------
@@ -95,9 +91,11 @@ def check_finite(rows: AnyArray, name: str) -> None:
     Raises
     ------
     ValueError
-        If an entry is NaN or inf; the message gives the number of the first such row.
+        If an entry is NaN or inf (the message gives the number of the first such row), or entries
+        are no real numbers, such as dates.
     """
     if rows.dtype.kind != "f":
+        _require_numbers(rows, name)
         return
     is_small = rows.size <= ONE_THREAD_DOT and rows.dtype.char in "fd" and rows.flags.c_contiguous
     if is_small and isfinite(np.vdot(rows, rows)):
@@ -109,6 +107,18 @@ def check_finite(rows: AnyArray, name: str) -> None:
     if wrong.size:
         kind = "NaN" if np.isnan(rows[wrong[0]]).any() else "inf"
         raise ValueError(f"row {wrong[0]} of {name} contains {kind}")
+
+
+def _require_numbers(rows: AnyArray, name: str) -> None:
+    """Raise ValueError if an array has no real dtype."""
+    if rows.dtype.kind in "fiub" or rows.dtype.name == "bfloat16":
+        return
+    how = f"for example with np.asarray({name}, dtype=np.float32)"
+    if rows.dtype.kind in "mM":
+        how = "dates and durations for example to days"
+    raise ValueError(
+        f"{name} must be a numeric array, got dtype {rows.dtype}; convert it first, {how}"
+    )
 
 
 def as_weights(weights: Any, n_rows: int) -> FloatArray | None:
@@ -127,12 +137,15 @@ def as_weights(weights: Any, n_rows: int) -> FloatArray | None:
     Raises
     ------
     ValueError
-        If the length differs from `n_rows`, or a weight is negative, NaN or inf; the message
-        gives the number of the first such row.
+        If the length differs from `n_rows`, weights are dates or durations, or a weight is
+        negative, NaN or inf; the message gives the number of the first such row.
     """
     if weights is None:
         return None
-    checked = np.asarray(to_numpy(weights), dtype=np.float64)
+    given = to_numpy(weights)
+    if given.dtype.kind in "mM":
+        _require_numbers(given, "weights")
+    checked = np.asarray(given, dtype=np.float64)
     if checked.ndim == 0:
         checked = np.full(n_rows, float(checked))
     if checked.shape != (n_rows,):

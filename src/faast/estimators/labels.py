@@ -60,7 +60,8 @@ def as_labels(y: Any, rows: IntArray | None = None) -> AnyArray:
         return labels.astype(np.int64, copy=False)
     if labels.dtype.kind == "f":
         return _whole_numbers(labels)
-    return _from_objects(labels.tolist())
+    # as Python objects, some dates and durations are integers
+    return _from_objects(labels if labels.dtype.kind in "mM" else labels.tolist())
 
 
 def unite_labels(left: AnyArray, right: AnyArray) -> AnyArray:
@@ -227,7 +228,7 @@ def _number(label: Any, row: int) -> int | bool:
     """Return a label that is a number or a truth value as a Python object."""
     if isinstance(label, bool | np.bool_):
         return bool(label)
-    if isinstance(label, int | np.integer):
+    if isinstance(label, int | np.integer) and not isinstance(label, np.timedelta64):
         return int(label)
     if _is_missing(label):
         found = "y contains NaN" if isinstance(label, float) else repr(label)

@@ -55,7 +55,7 @@ def _convert(targets: AnyArray) -> AnyArray:
     converted = np.zeros(targets.shape)
     for place, target in np.ndenumerate(targets.astype(object)):
         try:
-            if targets.dtype.kind in "mM":
+            if targets.dtype.kind in "mM" or isinstance(target, np.datetime64 | np.timedelta64):
                 raise TypeError("as Python objects, some dates and durations are integers")
             converted[place] = float(target)
         except (TypeError, ValueError, OverflowError):
