@@ -57,6 +57,8 @@ def test_containers_of_texts_are_alike():
         pandas.DataFrame({"text": asked}),
     ):
         assert np.array_equal(model.predict_proba(container), expected)
+        found = model.to_pipeline().predict_proba(container)
+        np.testing.assert_allclose(found, expected, atol=1e-9)
     same = TextClassifier().fit(pandas.Series(TEXTS), pandas.Series(LABELS, dtype="category"))
     assert np.array_equal(same.predict_proba(asked), expected)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +16,7 @@ from faast.core.weights import FeatureWeights
 from faast.encoders import Encoder
 from faast.encoders.base import Features
 from faast.estimators.head import Head
+from faast.estimators.raw_rows import as_list
 from faast.estimators.targets import TargetKind
 
 
@@ -35,9 +35,9 @@ class EncoderTransformer(TransformerMixin, BaseEstimator):
         """Do nothing: the encoder is frozen."""
         return self
 
-    def transform(self, X: Sequence[Any]) -> Features:
-        """Encode n raw rows: ndarray of shape (n, d), float32."""
-        return self.encoder.encode(X)
+    def transform(self, X: Any) -> Features:
+        """Encode n raw rows, or the one column of a table: ndarray of shape (n, d), float32."""
+        return self.encoder.encode(as_list(X))
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
