@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 import faast
-from faast import FaastClassifier, NaturalGradientClassifier, TextClassifier
+from faast import FaastClassifier, FaastRegressor, NaturalGradientClassifier, TextClassifier
 from faast.core.persistence import content_hash
 from faast.estimators.targets import TargetKind, as_targets
 
@@ -115,6 +115,19 @@ def test_columns_of_a_frame_are_matched_by_name():
         ValueError, match="must have the same columns: 'red', 'blue' and 'red', 'x'"
     ):
         model.partial_fit(X, frame.rename(columns={"blue": "x"}))
+
+
+def test_columns_of_one_name_are_refused():
+    pandas = pytest.importorskip("pandas")
+    frame, X = pandas.DataFrame(MARKS, columns=["red", "blue"]), np.eye(4)
+    twice = pandas.DataFrame(MARKS, columns=["red", "red"])
+    message = "y has several columns named 'red'; give every column a name of its own"
+    for model in (FaastClassifier(), FaastRegressor()):
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, twice)
+        model.fit(X, frame)
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(X, twice)
 
 
 def test_kinds_of_targets_do_not_mix_and_nothing_changes():

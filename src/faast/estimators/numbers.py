@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,10 +46,26 @@ def as_numbers(y: Any) -> AnyArray:
 
 
 def names_of_targets(y: Any) -> list[str] | None:
-    """Return the names of the columns of y, a DataFrame or a named Series; None without names."""
+    """Return the names of the columns of y, a DataFrame or a named Series; None without names.
+
+    Raises
+    ------
+    ValueError
+        If columns have the same name.
+    """
     names = getattr(y, "columns", None)
     names = [getattr(y, "name", None)] if names is None else list(names)
+    require_distinct(names)
     return names if names and all(isinstance(name, str) and name for name in names) else None
+
+
+def require_distinct(names: Sequence[Hashable]) -> None:
+    """Raise ValueError if columns of y have the same name."""
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(
+            f"y has several columns named {twice!r}; give every column a name of its own"
+        )
 
 
 def _convert(targets: AnyArray) -> AnyArray:

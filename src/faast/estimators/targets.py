@@ -22,6 +22,7 @@ from faast.estimators.labels import (
     label_indices,
     unite_labels,
 )
+from faast.estimators.numbers import require_distinct
 
 
 class TargetKind(StrEnum):
@@ -179,8 +180,8 @@ def as_targets(y: Any, like: TargetKind | None = None) -> Targets:
     TypeError
         If `y` is an iterator.
     ValueError
-        As for `as_labels`, if only some rows are lists, or if an entry of a matrix is neither 0
-        nor 1.
+        As for `as_labels`, if only some rows are lists, if an entry of a matrix is neither 0 nor 1,
+        or if columns of a data frame have the same name.
     """
     if isinstance(y, Targets):
         return y
@@ -277,6 +278,7 @@ def _label_sets(rows: list[Any]) -> Targets:
 
 def _indicator(matrix: AnyArray, names: list[Any] | None) -> Targets:
     labels = np.arange(matrix.shape[1]) if names is None else as_labels(names)
+    require_distinct(labels.tolist())
     wrong = np.argwhere(~np.isin(matrix, (0, 1)))
     if len(wrong):
         row, column = wrong[0]
