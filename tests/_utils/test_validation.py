@@ -68,3 +68,34 @@ def test_batches_must_agree():
         next(iterate_batches(rows, None, None))
     with pytest.raises(ValueError, match=r"keys must have shape \(n, 3\), got \(2, 4\)"):
         list(iterate_batches(iter([rows, np.ones((2, 4))]), iter([np.ones(2)] * 2), None))
+
+
+@pytest.mark.parametrize("weight", [0.5, np.float32(0.5), np.array(0.5)])
+def test_one_number_is_the_weight_of_every_row_of_every_batch(weight):
+    rows = np.ones((2, 3))
+    for batch in iterate_batches([rows, rows], iter([rows, rows]), weight):
+        assert batch.weights.tolist() == [0.5, 0.5]
+
+
+ROWS, VALUES = np.ones((4, 3)), np.ones(4)
+SAME = "keys, values(, weights|) must have the same number of batches, but there are "
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (([ROWS] * 2, [VALUES] * 2, [VALUES] * 3), SAME + "2 of keys and values and more"),
+        (([ROWS] * 2, [VALUES] * 2, [VALUES]), SAME + "1 of weights and more"),
+        ((iter([ROWS] * 2), iter([VALUES]), None), SAME + "1 of values and more"),
+        (([ROWS], [VALUES] * 2, 0.5), SAME + "1 of keys and more"),
+        (([ROWS], 1.0, None), "keys are batches, so values must be too, got 1.0"),
+        (([[1.0, 2.0], [3.0, 4.0]], None, None), "values are missing; pass keys and values"),
+        (([ROWS, ROWS], None, None), "values are missing; pass keys and values"),
+        ((iter([(ROWS,)]), None, None), "values are missing; pass keys and values"),
+        (([1.0, 2.0], None, None), "values are missing; pass keys and values"),
+        (([(ROWS, VALUES)], None, [VALUES]), "take no weights beside them; pass batches of"),
+    ],
+)
+def test_batches_of_another_number_or_kind(given, message):
+    with pytest.raises(ValueError, match=message):
+        list(iterate_batches(*given))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from math import isfinite
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +15,13 @@ from faast._utils.arrays import AnyArray, FloatArray
 
 ONE_THREAD_DOT = 8_192
 """BLAS sums the products of more numbers in threads, for which a process that forks waits."""
+
+VALUES_MISSING = (
+    "values are missing; pass keys and values, or an iterable of (keys, values) batches"
+)
+
+ENDED = object()
+"""Stands for the next batch of what has no more of them."""
 
 
 class Batch(NamedTuple):
@@ -200,7 +209,8 @@ def iterate_batches(
         batches: of (keys, values) or (keys, values, weights) tuples if `values` is None, otherwise
         of keys alone.
     values : array-like of shape (n, n_values) or (n,), iterable of such batches, or None
-    weights : None, array-like of shape (n,), or iterable of such batches
+    weights : None, float, array-like of shape (n,), or iterable of such batches
+        One number is the weight of every row. Beside (keys, values) tuples there are none.
     n_features, n_values : int, optional
         Expected numbers of columns; those of the first batch if they are not given.
 
@@ -212,7 +222,8 @@ def iterate_batches(
     ------
     ValueError
         If a batch is not numeric, has the wrong shape, or its keys, values and weights differ in
-        number; or if `values` is None and `keys` is one array.
+        number; if keys, values and weights differ in the number of batches; or if `values` is None
+        and `keys` are no tuples.
     """
     first_row = 0
     for batch_keys, batch_values, batch_weights in _parts(keys, values, weights):
@@ -232,17 +243,39 @@ def iterate_batches(
 def _parts(keys: Any, values: Any, weights: Any) -> Iterator[tuple[Any, Any, Any]]:
     if values is None:
         if hasattr(keys, "shape") or not isinstance(keys, Iterable):
+            raise ValueError(VALUES_MISSING)
+        if weights is not None:
             raise ValueError(
-                "values are missing; pass keys and values, or an iterable of (keys, values) batches"
+                "batches of (keys, values) take no weights beside them; pass batches of (keys, "
+                "values, weights)"
             )
         for batch in keys:
-            yield (*batch, None)[:3]
+            yield _pair(batch)
     elif _is_one_batch(keys):
         yield keys, values, weights
     else:
-        many = iter(weights) if weights is not None else None
-        for batch_keys, batch_values in zip(keys, values, strict=True):
-            yield batch_keys, batch_values, next(many) if many is not None else None
+        alike = not isinstance(weights, Iterable) or getattr(weights, "shape", None) == ()
+        given = {"keys": keys, "values": values} | ({} if alike else {"weights": weights})
+        for name, batches in given.items():
+            if not isinstance(batches, Iterable):
+                raise ValueError(f"keys are batches, so {name} must be too, got {batches!r}")
+        for place, batch in enumerate(zip_longest(*given.values(), fillvalue=ENDED)):
+            ended = [name for name, part in zip(given, batch, strict=True) if part is ENDED]
+            if ended:
+                raise ValueError(
+                    f"{', '.join(given)} must have the same number of batches, but there are "
+                    f"{place} of {' and '.join(ended)} and more of the others"
+                )
+            yield (*batch, weights)[:3]
+
+
+def _pair(batch: Any) -> tuple[Any, Any, Any]:
+    """Return the keys, values and weights of a batch; raise ValueError if it is keys alone."""
+    is_keys = hasattr(batch, "shape") and len(batch.shape) < 3
+    parts = () if is_keys or not isinstance(batch, Iterable) else (*batch,)
+    if len(parts) < 2 or isinstance(parts[0], Real):
+        raise ValueError(VALUES_MISSING)
+    return (*parts, None)[:3]
 
 
 def _is_one_batch(keys: Any) -> bool:
