@@ -145,6 +145,8 @@ def test_what_cannot_be_answered_is_refused(digits):
         ({}, "say when to abstain"),
         ({"precision": 95}, "precision must be a number between 0 and 1"),
         ({"coverage": 0.0}, "coverage must be a number between 0 and 1"),
+        ({"coverage": True}, "coverage must be a number between 0 and 1, got True"),
+        ({"coverage": 0.9, "confidence": True}, "confidence must be a number between 0 and 1"),
         ({"precision": 0.9, "coverage": 0.9}, "either the wanted precision or"),
         ({"precision": 0.9, "confidence": 1.0}, "confidence must be"),
         ({"none_of_these": 2.0}, "none_of_these must be"),
@@ -157,6 +159,19 @@ def test_what_cannot_be_answered_is_refused(digits):
     for one in (indicators, unkept):
         with pytest.raises(ValueError, match="one label each"):
             one.answer_threshold(0.9)
+
+
+def test_shares_may_be_numpy_scalars_and_coverage_may_be_all(digits):
+    rows, labels, queries, _ = split(digits, 300)
+    model = FaastClassifier(novelty=True).fit(rows, labels)
+    half = np.float32(0.5)
+    assert np.array_equal(model.predict_set(queries, half), model.predict_set(queries, 0.5))
+    found = model.answer_threshold(coverage=half, confidence=half)
+    assert found == model.answer_threshold(coverage=0.5, confidence=0.5)
+    found = model.predict_or_abstain(queries, half, none_of_these=half)
+    expected = model.predict_or_abstain(queries, 0.5, none_of_these=0.5)
+    assert np.array_equal(found.mask, expected.mask)
+    assert model.answer_threshold(coverage=1) == model.answer_threshold(coverage=1.0)
 
 
 # -- blank rows ----------------------------------------------------------------------------------

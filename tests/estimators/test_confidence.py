@@ -57,8 +57,9 @@ def test_files_and_compact_copies_keep_the_sets(digits, tmp_path):
 
 def test_what_cannot_be_answered_is_refused(digits):
     rows, labels, *_ = split(digits, 300)
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        FaastClassifier().fit(rows, labels).predict_set(rows, 90)
+    for wrong in (90, True, 1.0, "0.9"):
+        with pytest.raises(ValueError, match="coverage must be a number between 0 and 1"):
+            FaastClassifier().fit(rows, labels).predict_set(rows, wrong)
     indicators = FaastClassifier().fit(rows, np.eye(10, dtype=int)[labels])
     with pytest.raises(ValueError, match="one label each"):
         indicators.predict_set(rows)

@@ -9,6 +9,7 @@ import numpy as np
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.estimators.answers import AnswerThreshold
 from faast.estimators.head import Head
+from faast.estimators.left_out_errors import check_share
 from faast.estimators.linear_classifier import LinearClassifier, labels, probabilities
 from faast.estimators.novelty import Novelty
 from faast.solvers.calibration import nonconformity_score
@@ -116,7 +117,7 @@ class ConformalClassifier(LinearClassifier):
         if precision is None and coverage is None and none_of_these is None:
             raise ValueError("say when to abstain: precision, coverage or none_of_these")
         if none_of_these is not None:
-            _require_share(none_of_these, "none_of_these")
+            none_of_these = check_share(none_of_these, "none_of_these")
         head, X = self._ask(X)
         scores = head.score(X)
         mask = head.is_blank(X)
@@ -196,7 +197,7 @@ class ConformalClassifier(LinearClassifier):
 
     def check_novelty(self, false_alarms: float) -> None:
         """Raise ValueError if this is no share of rows, or `novelty_p_value` is not available."""
-        _require_share(false_alarms, "none_of_these")
+        check_share(false_alarms, "none_of_these")
         self._novelty(self._head())
 
     @staticmethod
@@ -215,25 +216,17 @@ def _threshold(
     """Return the threshold of a head; see `ConformalClassifier.answer_threshold`."""
     if (precision is None) == (coverage is None):
         raise ValueError("give either the wanted precision or the wanted coverage of answers")
-    _require_share(confidence, "confidence")
+    confidence = check_share(confidence, "confidence")
     if head.answers is None:
         raise ValueError(NEEDS_ROWS)
     if precision is not None:
-        _require_share(precision, "precision")
-        return head.answers.promise(precision, confidence)
-    if coverage != 1:
-        _require_share(coverage, "coverage")
-    return head.answers.cover(float(coverage or 0.0), confidence)
-
-
-def _require_share(share: Any, name: str) -> None:
-    if not isinstance(share, float) or not 0.0 < share < 1.0:
-        raise ValueError(f"{name} must be a number between 0 and 1, got {share!r}")
+        return head.answers.promise(check_share(precision, "precision"), confidence)
+    return head.answers.cover(check_share(coverage, "coverage", may_be_all=True), confidence)
 
 
 def _label_sets(head: Head, X: AnyArray, coverage: Any) -> AnyArray:
     """Return the label sets of rows (n, d) as a boolean matrix (n, C); see `predict_set`."""
-    _require_share(coverage, "coverage")
+    coverage = check_share(coverage, "coverage")
     if head.calibration_scores is None:
         raise ValueError(NEEDS_ROWS)
     scores = nonconformity_score(head.score(X) / head.temperature)

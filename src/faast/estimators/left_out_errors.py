@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -108,8 +109,24 @@ class LeftOutErrors(Stored):
             raise ValueError("a coefficient of determination cannot be above 1")
 
 
-def check_coverage(coverage: Any) -> float:
-    """Check that a coverage is a number between 0 and 1, and return it."""
-    if not isinstance(coverage, float | np.floating) or not 0.0 < coverage < 1.0:
-        raise ValueError(f"coverage must be a number between 0 and 1, got {coverage!r}")
-    return float(coverage)
+def check_share(share: Any, name: str, *, may_be_all: bool = False) -> float:
+    """Check that a share, such as a coverage, is a real number between 0 and 1, and return it.
+
+    Parameters
+    ----------
+    share : object
+        A bool is no share.
+    name : str
+        Name of the argument, for error messages.
+    may_be_all : bool
+        Accept 1 too.
+
+    Raises
+    ------
+    ValueError
+        If it is no number, or out of range.
+    """
+    is_number = isinstance(share, Real) and not isinstance(share, bool)
+    if not is_number or not (0.0 < share < 1.0 or (may_be_all and share == 1.0)):
+        raise ValueError(f"{name} must be a number between 0 and 1, got {share!r}")
+    return float(share)

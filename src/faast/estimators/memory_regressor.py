@@ -13,7 +13,7 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.state import State
 from faast.core.weights import FastWeights
 from faast.estimators.base import COMPACTED, describe_scale
-from faast.estimators.left_out_errors import LeftOutErrors, check_coverage
+from faast.estimators.left_out_errors import LeftOutErrors, check_share
 from faast.estimators.memory import AssociativeMemory
 from faast.estimators.onnx import write_values
 from faast.estimators.raw_rows import RawRowsMixin
@@ -85,7 +85,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
             `loo_error_`.
         """
         self._require_fitted()
-        coverage, errors = check_coverage(coverage), self._errors()
+        coverage, errors = check_share(coverage, "coverage"), self._errors()
         features = self._features(X)
         values, half = self.weights_.read(features), errors.half_widths(features, coverage)
         bounds = np.stack([values - half, values + half], axis=-1)
@@ -108,7 +108,7 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
             target_1, target_2 and so on.
         """
         self._require_fitted()
-        errors, coverage = self._errors_or_none(), check_coverage(coverage)
+        errors, coverage = self._errors_or_none(), check_share(coverage, "coverage")
         features = self._features(X)
         columns = {"value": self.weights_.read(features)}
         if errors is not None:
