@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge as PlainRidge
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import cross_val_score
+from sklearn.preprocessing import StandardScaler
 
 import faast
 from faast import (
@@ -186,6 +188,24 @@ def test_errors_without_rows_to_leave_out_are_refused(diabetes):
     for wrong in (0, 1.0, True, "0.9", np.nan):
         with pytest.raises(ValueError, match="coverage must be a number between 0 and 1"):
             FaastRegressor().fit(rows, targets).predict_interval(rows, wrong)
+
+
+def test_targets_that_rounding_removes_are_warned_about(rng):
+    pandas = pytest.importorskip("pandas")
+    X = rng.normal(size=(40, 5))
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    Y = pandas.DataFrame({"near": X[:, 0], "far": X[:, 0] + 1e9, "years": 1e6 + np.arange(40.0)})
+    with pytest.warns(UserWarning, match=r"column 'far' of y varies by .* around 1e\+09, .*mean"):
+        FaastRegressor().fit(X, Y)
+    with pytest.warns(UserWarning, match="column 0 of y varies"):
+        FaastRegressor().partial_fit(X, Y["far"].to_numpy())
+    shifted = TransformedTargetRegressor(FaastRegressor(), transformer=StandardScaler())
+    assert shifted.fit(X, Y["far"]).score(X, Y["far"]) > 0.99
+
+
+@pytest.mark.parametrize("target", [0.1, 1e9, 1e6 + np.arange(40), 1e5 + np.linspace(0, 900, 40)])
+def test_targets_that_rounding_keeps_are_not_warned_about(rng, target):
+    FaastRegressor().fit(rng.normal(size=(40, 5)), np.full(40, target))
 
 
 def test_a_target_that_does_not_vary():

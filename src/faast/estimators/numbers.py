@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import check_finite, to_numpy
+
+ROUNDED_SHARE = 1e-3
+"""Rounding errors above this share of a target's standard deviation are warned about."""
 
 
 def as_numbers(y: Any) -> AnyArray:
@@ -66,6 +70,33 @@ def require_distinct(names: Sequence[Hashable]) -> None:
         raise ValueError(
             f"y has several columns named {twice!r}; give every column a name of its own"
         )
+
+
+def warn_rounded(targets: AnyArray, units: FloatArray, names: Sequence[str] | None) -> None:
+    """Warn if rounding to the grid removes much of how targets vary, as of small changes of 1e9.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n,) or (n, m), finite numbers
+    units : ndarray of shape (m,)
+        Grid units per 1.0 of each column.
+    names : sequence of str, optional
+        Names of the columns.
+    """
+    for place, unit in enumerate(units.tolist()):
+        column = targets.reshape(len(targets), -1)[:, place].astype(np.float64)
+        lost = np.sqrt(np.mean(np.square(column - np.rint(column * unit) / unit)))
+        if np.ptp(column) == 0 or lost <= ROUNDED_SHARE * column.std():
+            continue
+        name = place if names is None else repr(names[place])
+        warnings.warn(
+            f"column {name} of y varies by {column.std():.3g} around {column.mean():.3g}, and is "
+            f"rounded to multiples of {1 / unit:.3g}: predictions and intervals will miss what is "
+            "lost; subtract the mean of the targets and divide by their standard deviation first "
+            "(scikit-learn's TransformedTargetRegressor does both)",
+            stacklevel=5,
+        )
+        return
 
 
 def _convert(targets: AnyArray) -> AnyArray:

@@ -12,7 +12,7 @@ from faast.encoders import Encoder
 from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.memory import SELECTION_ROWS, AssociativeMemory
 from faast.estimators.memory_regressor import MemoryRegressor
-from faast.estimators.numbers import as_numbers, names_of_targets
+from faast.estimators.numbers import as_numbers, names_of_targets, warn_rounded
 from faast.solvers import Solver
 
 
@@ -97,6 +97,11 @@ class FaastRegressor(MemoryRegressor):
         TypeError, ValueError
             If shapes or types are wrong, a row holds NaN or inf or cannot be encoded, or a target
             is no finite number.
+
+        Warns
+        -----
+        UserWarning
+            If targets vary so little beside their size that rounding removes much of it.
         """
         self._reference = None
         self._learn(self.encode_to_learn(X), y, sample_weight, first=True)
@@ -195,6 +200,9 @@ class FaastRegressor(MemoryRegressor):
         self._one_output = Y.ndim == 1
         self._name_targets(names, 1 if Y.ndim == 1 else Y.shape[1])
         self.learned_ = learned.learn(X, Y, weights)
+        if learned.moments is not None:
+            units = learned.moments.grids.value_units(learned.moments.n_values)
+            warn_rounded(Y, units, names)
         return self
 
     def _checked(
