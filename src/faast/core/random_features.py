@@ -30,7 +30,7 @@ from faast.core.state import Array, Range, Stored
 ROW_BITS = 7
 """Unit rows are rounded to multiples of 2**-7; columns of tables, which vary more, to 2**-6."""
 
-LARGEST_ENTRY = 127
+LARGEST_BYTE = 127
 """Rounded rows are clipped here, so that they fit into bytes."""
 
 SUMMED_ROWS = 1024
@@ -91,7 +91,7 @@ def projections(n_features: int) -> int:
 def narrow_rows(rows: AnyArray, grid: Grid) -> AnyArray:
     """Round rows in units of a grid, (n, d), to int8: all that random features depend on."""
     units = np.rint(rows * narrow_per_unit(grid))
-    return np.clip(units, -LARGEST_ENTRY, LARGEST_ENTRY).astype(np.int8)
+    return np.clip(units, -LARGEST_BYTE, LARGEST_BYTE).astype(np.int8)
 
 
 def narrow_per_unit(grid: Grid) -> float:
@@ -191,7 +191,7 @@ class RandomFeatures(Stored):
                 f"rows of {n_features} columns have no random features of {self.width} columns"
             )
         for name, numbers, limit in (
-            ("centre", self.centre, LARGEST_ENTRY),
+            ("centre", self.centre, LARGEST_BYTE),
             ("directions", self.directions, LARGEST_DIRECTION),
         ):
             if numbers.max() > limit or numbers.min() < -limit:

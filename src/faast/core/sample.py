@@ -27,7 +27,7 @@ EVERY_ROW = 2**62
 ROUNDING = 1e-9
 """Smaller weights count as zero: they are rounding errors left by rows that were forgotten."""
 
-LARGEST_ENTRY = 2.0**27
+LARGEST_GRID_ENTRY = 2.0**27
 """In grid units; `Grid.round` refuses larger entries."""
 
 
@@ -380,7 +380,7 @@ def _fit(keys: AnyArray, values: AnyArray, weights: FloatArray, hashes: AnyArray
         if (
             rows.dtype.kind == "i"
             and rows.size
-            and np.abs(rows, dtype=np.int64).max() > LARGEST_ENTRY
+            and np.abs(rows, dtype=np.int64).max() > LARGEST_GRID_ENTRY
         ):
             return False
     return True

@@ -12,11 +12,7 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.imports import import_optional
 from faast.core.grid import LARGEST_QUERY
 from faast.core.persistence import write_whole
-from faast.core.random_features import (
-    LARGEST_ENTRY,
-    LARGEST_PRODUCT,
-    narrow_per_unit,
-)
+from faast.core.random_features import LARGEST_BYTE, LARGEST_PRODUCT, narrow_per_unit
 from faast.core.weights import FastWeights, FeatureWeights
 from faast.estimators.head import Head
 
@@ -26,7 +22,7 @@ OPSET, IR_VERSION = 17, 9
 Shape = list[str | int]
 """Length of each axis, or its name where the length varies."""
 
-UNIT_ERROR = 1e-6
+UNIT_ROUNDING = 1e-6
 """Rows whose norm is this close to 1 count as scaled already; float32 rounds the norm."""
 
 
@@ -144,7 +140,7 @@ class _Graph:
         norms = self.add("ReduceL2", rows, axes=[1], keepdims=1)
         one = self.constant(np.float64(1.0))
         off = self.add("Abs", self.add("Sub", norms, one))
-        close = self.add("Less", off, self.constant(np.float64(UNIT_ERROR)))
+        close = self.add("Less", off, self.constant(np.float64(UNIT_ROUNDING)))
         divided = self.add("Div", rows, self.add("Where", close, one, norms))
         return self.cast(self.cast(divided, "FLOAT"), "DOUBLE")  # as encoders round
 
@@ -160,7 +156,7 @@ class _Graph:
         """Apply weights to random features, rounding and clipping as `RandomFeatures` does."""
         features = weights.features
         units = self.scaled(rows, features.grid.per_unit, LARGEST_QUERY)
-        narrow = self.scaled(units, narrow_per_unit(features.grid), LARGEST_ENTRY)
+        narrow = self.scaled(units, narrow_per_unit(features.grid), LARGEST_BYTE)
         centred = self.add("Sub", narrow, self.constant(features.centre.astype(np.float64)))
         directions = self.cast(self.constant(features.directions), "DOUBLE")
         sums = self.add("MatMul", centred, directions)
