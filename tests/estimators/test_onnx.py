@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from faast import FaastClassifier, ImageClassifier, Ridge, TextClassifier
+from faast import FaastClassifier, ImageClassifier, Ridge, TextClassifier, TextRegressor
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -61,6 +61,32 @@ def test_text_labels_and_rows_of_any_norm(tmp_path):
         assert label.tolist() == ["card", "card", "top_up", "top_up"]
         expected = model.on_features().predict_proba(features)
         np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "b", "b"], [["a"], ["b", "c"], [], ["b"]]])
+def test_rows_that_say_nothing(tmp_path, labels):
+    texts = ["lost my card", "card stolen", "top up failed", "cannot top up"]
+    model = TextClassifier(solver=Ridge(1e-2)).fit(texts, labels)
+    model.to_onnx(tmp_path / "model.onnx")
+    learned = model.encode(texts)
+    features = np.zeros((3, model.n_features_in_), np.float32)
+    features[1, np.argmin(np.abs(learned).sum(axis=0))] = 1.0  # no text has this feature
+    features[2] = learned[0]
+    label, probabilities = run(tmp_path / "model.onnx", features)
+    expected = model.on_features()
+    np.testing.assert_allclose(probabilities, expected.predict_proba(features), atol=1e-6)
+    if label.ndim == 1:
+        assert expected.is_blank(features).tolist() == [True, True, False]
+        assert label.tolist() == expected.predict(features).tolist() == ["b", "b", "a"]
+
+
+def test_a_row_of_zeros_has_a_value(tmp_path):
+    texts = ["lost my card", "card stolen", "top up failed", "cannot top up"]
+    model = TextRegressor().fit(texts, [1.0, 2.0, 3.0, 4.0])
+    model.to_onnx(tmp_path / "model.onnx")
+    zeros = np.zeros((1, model.n_features_in_))
+    (value,) = run(tmp_path / "model.onnx", zeros)
+    np.testing.assert_allclose(value, model.on_features().predict(zeros))
 
 
 def test_nothing_learned_nothing_written(tmp_path):

@@ -48,7 +48,11 @@ def write_onnx(head: Head, path: str | os.PathLike[str], *, normalise: bool = Fa
         If onnx is not installed.
     """
     graph = _Graph()
-    scores = graph.values(head.weights, normalise)
+    rows = graph.rows(normalise)
+    scores = graph.values(rows, head.weights)
+    if head.prior is not None:
+        shares = graph.constant(head.temperature * np.log(head.prior.shares))
+        scores = graph.add("Where", graph.blank(rows, head.prior.columns), shares, scores)
     if head.thresholds is not None:
         log_odds = graph.add("Add", scores, graph.constant(head.thresholds))
         probabilities = graph.add("Sigmoid", log_odds)
@@ -91,7 +95,7 @@ def write_values(
         If onnx is not installed.
     """
     graph = _Graph()
-    values = graph.values(weights, normalise)
+    values = graph.values(graph.rows(normalise), weights)
     if column:
         values = graph.add("Squeeze", values, graph.constant(np.array([1])))
     graph.output("value", values, "DOUBLE", ["n"] if column else ["n", len(weights.bias)])
@@ -119,11 +123,19 @@ class _Graph:
         self.constants.append(self.onnx.numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
-    def values(self, weights: FastWeights, normalise: bool) -> str:
-        """Apply fast weights to the features, scaled to norm 1 if asked."""
+    def rows(self, normalise: bool) -> str:
+        """Return the features, scaled to norm 1 if asked."""
         rows = self.cast("features", "DOUBLE")
-        if normalise:
-            rows = self.unit(rows)
+        return self.unit(rows) if normalise else rows
+
+    def blank(self, rows: str, columns: AnyArray) -> str:
+        """Tell which rows are 0 in all columns that are marked by 1, as booleans (n, 1)."""
+        sizes = self.add("Mul", self.add("Abs", rows), self.constant(columns.astype(np.float64)))
+        largest = self.add("ReduceMax", sizes, axes=[1], keepdims=1)
+        return self.add("Equal", largest, self.constant(np.float64(0.0)))
+
+    def values(self, rows: str, weights: FastWeights) -> str:
+        """Apply fast weights to rows."""
         values = self.linear(rows, weights.matrix, weights.bias)
         if weights.mapped is None:
             return values
@@ -136,12 +148,14 @@ class _Graph:
         self.outputs.append(self.onnx.helper.make_tensor_value_info(name, kind, shape))
 
     def unit(self, rows: str) -> str:
-        """Scale rows to norm 1, except rows that an encoder has scaled already."""
+        """Scale rows to norm 1, except rows of 0 and those that an encoder has scaled already."""
         norms = self.add("ReduceL2", rows, axes=[1], keepdims=1)
         one = self.constant(np.float64(1.0))
         off = self.add("Abs", self.add("Sub", norms, one))
         close = self.add("Less", off, self.constant(np.float64(UNIT_ROUNDING)))
-        divided = self.add("Div", rows, self.add("Where", close, one, norms))
+        zero = self.add("Equal", norms, self.constant(np.float64(0.0)))
+        kept = self.add("Or", close, zero)
+        divided = self.add("Div", rows, self.add("Where", kept, one, norms))
         return self.cast(self.cast(divided, "FLOAT"), "DOUBLE")  # as encoders round
 
     def cast(self, values: str, kind: str) -> str:
