@@ -20,6 +20,10 @@ from faast.lm import gguf
 
 Source = str | os.PathLike[str]
 MEMORY_FILE = "memory.safetensors"
+LOG_SUFFIX = ".memory-log"
+"""Added to the name of a memory: the log of what a server has taught it."""
+SERVED = "memories"
+"""Name of the lock, in a folder of memories, that the server of the folder holds."""
 NOTES = ("README.md", ".git", ".gitattributes", ".gitignore", ".cache", ".DS_Store")
 """What people and tools put beside a memory; writing a memory leaves it alone."""
 WEIGHT_FILES = (SAFE_WEIGHTS_NAME, WEIGHTS_INDEX_NAME, "pytorch_model.bin")

@@ -1,8 +1,13 @@
 """An output folder that holds something else is refused before the work, and stays as it is."""
 
+import threading
+import time
+
 import pytest
 
 from faast.cli.lm import _model
+from faast.core.locking import exclusive
+from faast.lm.folders import SERVED
 from tests.lm.test_folders import content_of
 
 LEARN = ("learn", "stories", "plays.txt", "-o")
@@ -55,3 +60,60 @@ def test_a_memory_is_read_from_another_folder(folder, ran):
     (folder / "elsewhere").mkdir()
     ask = ("--prompt", "the king", "--max-new-tokens", "2")
     ran("lm", "generate", folder / "plays", *ask, cwd=folder / "elsewhere")
+
+
+def test_learning_waits_for_another_command_that_changes_the_memory(folder, run):
+    learn = ("lm", "learn", "stories", "plays.txt", "-o", "plays")
+    run(*learn, cwd=folder)
+    held = threading.Event()
+
+    def hold():
+        with exclusive(folder / "plays"):
+            held.set()
+            time.sleep(1.5)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    done = run(*learn, cwd=folder)
+    other.join()
+    assert done.exit_code == 0
+    assert "waiting for another process" in done.stderr
+
+
+def test_a_memory_that_replaces_another_one_says_so(folder, run):
+    learn = ("lm", "learn", "stories", "plays.txt", "-o", "plays")
+    assert "replaced" not in run(*learn, cwd=folder).stderr
+    assert "plays held another memory, which this one replaced" in run(*learn, cwd=folder).stderr
+    again = run("lm", "learn", "plays", "plays.txt", "-o", "plays", cwd=folder)
+    assert "replaced" not in again.stderr
+
+
+@pytest.mark.parametrize("command", ["learn", "forget"])
+def test_memories_of_a_server_are_left_to_it(folder, run, command):
+    kept = folder / "memories" / "plays"
+    learn = ("--memory", "none", "--recall")
+    run("lm", "learn", "stories", "plays.txt", "-o", kept, *learn, cwd=folder)
+    before = (kept / "memory.safetensors").read_bytes()
+    change = ("lm", command, kept, "plays.txt", "-o", kept)
+    with exclusive(kept.parent / SERVED):
+        refused = run(*change, cwd=folder)
+    assert "stop the server first" in refused.stderr
+    log = kept.with_name("plays.memory-log")
+    log.touch()
+    assert "a server has taught this memory" in run(*change, cwd=folder).stderr
+    assert (kept / "memory.safetensors").read_bytes() == before
+
+
+def test_only_a_memory_that_is_there_and_has_learned_the_text_forgets_it(folder, run):
+    learn = ("--memory", "none", "--recall")
+    run("lm", "learn", "stories", "plays.txt", "-o", "plays", *learn, cwd=folder)
+    (folder / "other.txt").write_text("one rides to one\n" * 3)
+    for memory, text, message in (
+        ("plaiys", "plays.txt", "no folder plaiys"),
+        ("stories", "plays.txt", "stories holds no memory"),
+        ("plays", "other.txt", "must be those of 'faast lm learn'"),
+    ):
+        done = run("lm", "forget", memory, text, "-o", "less", cwd=folder)
+        assert message in done.stderr
+        assert not (folder / "less").exists()

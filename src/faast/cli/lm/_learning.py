@@ -122,8 +122,9 @@ def describe_gain(gain: Gain | None) -> str:
     """Say what learning gained."""
     if gain is None:
         return (
-            f"The text is too short to say what learning it gained (it has fewer than "
-            f"{ASKED_SHARE} windows; see --window)."
+            "The text is too short to say what learning it gained: the last tenth of its pieces is "
+            f"asked for that, and it has fewer than {ASKED_SHARE} (--window says how many tokens a "
+            "piece has)."
         )
     measured = (
         f"On the last {gain.windows} windows of the text, asked before they were learned: "

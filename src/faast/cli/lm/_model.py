@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import typer
 
 from faast._utils.imports import import_optional
 from faast._utils.transformers_logging import silence_transformers
 from faast.cli.lm._options import RUNTIME, Runtime
+from faast.core.locking import exclusive
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -116,6 +121,46 @@ def check_output(kind: Literal["memory", "model"], output: str | Path) -> None:
     from faast.lm.folders import check_empty_folder, check_memory_folder
 
     (check_memory_folder if kind == "memory" else check_empty_folder)(output)
+
+
+def is_memory(folder: str | Path) -> bool:
+    """Return whether a folder holds a memory."""
+    from faast.lm.checkpoint import holds_memories
+
+    return holds_memories(folder)
+
+
+@contextmanager
+def hold_memory(folder: Path) -> Iterator[None]:
+    """Let no other command change a memory meanwhile; wait for one that does.
+
+    Raises
+    ------
+    ValueError
+        A server serves the memory, or has taught it.
+    """
+    from faast.lm.folders import LOG_SUFFIX, SERVED
+
+    def refuse() -> None:
+        raise ValueError(
+            f"a server that runs serves the memories of {folder.parent}; teach {folder.name} over "
+            "HTTP, or stop the server first"
+        )
+
+    def tell() -> None:
+        typer.echo(f"waiting for another process that is changing {folder}", err=True)
+
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder.parent / SERVED, refuse):
+        pass
+    if (log := folder.with_name(folder.name + LOG_SUFFIX)).exists():
+        raise ValueError(
+            f"a server has taught this memory, and {log.name} would no longer fit it; teach it "
+            "over HTTP, or write into another folder"
+        )
+    with exclusive(folder, tell):
+        yield
 
 
 def validate_device(name: str) -> None:

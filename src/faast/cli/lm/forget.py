@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._learning import AllButTheEnd, change_memory, describe_forgetting
-from faast.cli.lm._model import check_output, load_model
+from faast.cli.lm._model import check_output, hold_memory, is_memory, load_model
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
@@ -48,18 +49,30 @@ def forget(
     """
     started = time.perf_counter()
     template = parse_template(prompt, answer)
+    if not Path(memory).is_dir():
+        raise FileNotFoundError(f"there is no folder {memory}; name the folder of a memory")
     check_output("memory", output)
-    loaded = load_model(memory, base, runtime)
-    model = loaded.model
-    if not model.memory_config.forgets:
-        raise ValueError(describe_forgetting(model.memory_config))
-    before = model.memory_size
-    windows = AllButTheEnd(
-        read_windows(texts, loaded.tokenizer, template, split, loaded.window_length(window))
-    )  # in the batches of 'learn', so that rounding is the same
-    change_memory(model.forget, model, windows, runtime.batch_size)
-    change_memory(model.forget, model, windows.end, runtime.batch_size)
-    model.save_pretrained(output)
+    if not is_memory(memory):
+        raise ValueError(f"{memory} holds no memory that could forget; name the folder of one")
+    with hold_memory(output):
+        loaded = load_model(memory, base, runtime)
+        model = loaded.model
+        if not model.memory_config.forgets:
+            raise ValueError(describe_forgetting(model.memory_config))
+        before = model.memory_size
+        length = loaded.window_length(window)
+        # in the batches of 'learn', so that rounding is the same
+        last = AllButTheEnd(read_windows(texts, loaded.tokenizer, template, split, length))
+        first = list(last)
+        try:
+            change_memory(model.forget, model, first, runtime.batch_size)
+            change_memory(model.forget, model, last.end, runtime.batch_size)
+        except ValueError as error:
+            raise ValueError(
+                "the memory has not learned all of this, or not in this form: the texts, --prompt, "
+                f"--answer and --window must be those of 'faast lm learn' ({error})"
+            ) from error
+        model.save_pretrained(output)
     emit(
         {
             "memory": str(output),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._learning import describe_forgetting, describe_gain, learn_and_ask
-from faast.cli.lm._model import check_output, load_model
+from faast.cli.lm._model import check_output, hold_memory, is_memory, load_model
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
@@ -80,16 +81,22 @@ def learn(
     template = parse_template(prompt, answer)
     check_output("memory", output)
     config = _memory_config(memory or MemoryKind.NATURAL, recall) if memory or recall else None
-    loaded = load_model(model, base, runtime, config)
-    taught = loaded.model
-    windows = read_windows(texts, loaded.tokenizer, template, split, loaded.window_length(window))
-    before = taught.memory_size
-    counts, gain = learn_and_ask(taught, windows, runtime.batch_size)
-    if taught.memory_size == before:
-        raise ValueError(
-            "the texts hold nothing to learn; each needs two tokens, or an answer after its prompt"
-        )
-    taught.save_pretrained(output)
+    with hold_memory(output):
+        loaded = load_model(model, base, runtime, config)
+        taught = loaded.model
+        length = loaded.window_length(window)
+        windows = read_windows(texts, loaded.tokenizer, template, split, length)
+        before = taught.memory_size
+        counts, gain = learn_and_ask(taught, windows, runtime.batch_size)
+        if taught.memory_size == before:
+            raise ValueError(
+                "the texts hold nothing to learn; each needs two tokens, or an answer after its "
+                "prompt"
+            )
+        replaced = Path(model).resolve() != output.resolve() and is_memory(output)
+        taught.save_pretrained(output)
+    if replaced:
+        typer.echo(f"{output} held another memory, which this one replaced.", err=True)
     typer.echo(describe_gain(gain), err=True)
     typer.echo(describe_forgetting(taught.memory_config), err=True)
     asked = (

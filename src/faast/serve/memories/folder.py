@@ -10,11 +10,11 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from faast.core.locking import exclusive
-from faast.lm.folders import MEMORY_FILE
+from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE, SERVED
 from faast.serve.database import remove_orphans
 from faast.serve.memories.attached import AttachedMemories
 from faast.serve.memories.log import create_log
-from faast.serve.memories.stored import LOG_SUFFIX, StoredMemory
+from faast.serve.memories.stored import StoredMemory
 from faast.serve.problems import RequestError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class MemoryFolder:
         self._changing = Lock()
         self._memories: dict[str, StoredMemory] = {}
         with ExitStack() as opening:
-            opening.enter_context(exclusive(path / "memories", self._refuse_to_wait))
+            opening.enter_context(exclusive(path / SERVED, self._refuse_to_wait))
             remove_orphans(path, LOG_SUFFIX)
             folders = {file.parent.name for file in path.glob(f"*/{MEMORY_FILE}")}
             logs = {file.stem for file in path.glob(f"*{LOG_SUFFIX}")}

@@ -15,7 +15,7 @@ from transformers.utils import CONFIG_NAME
 from faast.core.persistence import remove_leftovers, sync_folder
 from faast.lm import checkpoint
 from faast.lm.documents import pad_documents, split_document, text_document
-from faast.lm.folders import MEMORY_FILE
+from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE
 from faast.serve.database import remove_database
 from faast.serve.jobs.job import Status
 from faast.serve.memories.log import Read, ReadLog, create_log
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from faast.serve.memories.attached import AttachedMemories, Learned
     from faast.serve.memories.backbone import ServedBackbone
 
-LOG_SUFFIX = ".memory-log"
 
 WINDOW = 1_024
 """Largest number of tokens that are read at once, as `faast lm learn` has it."""
