@@ -102,10 +102,18 @@ class Tables:
     def perplexities(self, text: str) -> list[str]:
         rows = []
         for method in METHODS:
-            found = [self.find(text, method, n) for n in self.sizes]
-            rows.append([method, *(perplexity(cell) for cell in found)])
+            rows.append([method, *(self.perplexity(text, method, n) for n in self.sizes)])
         header = [text, *(f"{n * WINDOW:,} tokens" for n in self.sizes)]
         return table(header, rows)
+
+    def perplexity(self, text: str, method: str, n_windows: int) -> str:
+        """Tell a perplexity in each kind of numbers; a star stands behind float32."""
+        told = [
+            f"{cell.perplexity:.1f}{star}"
+            for dtype, star in (("bfloat16", ""), ("float32", "*"))
+            if (cell := self.find(text, method, n_windows, dtype))
+        ]
+        return ", ".join(told) or NOT_RUN
 
     def differences(self) -> Iterator[list[str]]:
         for text, n in self.each():
@@ -169,13 +177,6 @@ class Tables:
         losses = cell.elsewhere[other]
         before = mean(self.frozen(other, cell.dtype).losses[: len(losses)])
         return f"{exp(mean(losses)):.1f} ({exp(before):.1f})"
-
-
-def perplexity(cell: Cell | None) -> str:
-    """Tell a cell's perplexity; a star stands behind one in float32."""
-    if cell is None:
-        return NOT_RUN
-    return f"{cell.perplexity:.1f}{'*' if cell.dtype == 'float32' else ''}"
 
 
 def seconds_to(cell: Cell, loss: float) -> float | None:
