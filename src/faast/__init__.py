@@ -1,7 +1,7 @@
 """Teach a frozen pretrained model new answers in one forward pass.
 
-Labelled examples become fast weights in closed form (FAAST, arXiv 2605.04651); prediction then
-costs one matrix product however many examples were learned.
+From labelled examples, a small set of weights is computed by solving equations (FAAST, arXiv
+2605.04651). Prediction costs one matrix product however many examples were learned.
 """
 
 from faast._version import __version__ as __version__

@@ -175,3 +175,4 @@ def test_rows_whose_weights_sum_to_one_are_warned_about_and_others_are_not(learn
     for weights in (None, np.ones(6), np.linspace(0.2, 1.8, 6)):
         learner().fit(ROWS, y, sample_weight=weights)
     learner().fit(ROWS[:1], y[:1], sample_weight=[1.0])
+    learner().fit(ROWS, y, sample_weight=0.5)

@@ -177,14 +177,12 @@ def warn_light_rows(weights: Any, n_classes: int = 1) -> None:
     Parameters
     ----------
     weights : None, float, or array-like of shape (n,)
-        As `as_weights` has accepted them.
+        As `as_weights` has accepted them; one number for all rows is not looked at.
     n_classes : int
         Number of classes that the rows tell apart.
     """
-    if weights is None:
-        return
-    checked = np.asarray(to_numpy(weights), dtype=np.float64)
-    if 2 * checked.sum() > min(checked.size, max(n_classes, 2)):
+    checked = np.asarray(1.0 if weights is None else to_numpy(weights), dtype=np.float64)
+    if not checked.ndim or 2 * checked.sum() > min(checked.size, max(n_classes, 2)):
         return
     warnings.warn(
         f"the weights of the rows sum to {checked.sum():.3g}, and a weight of w counts as w copies "

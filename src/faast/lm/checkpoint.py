@@ -347,5 +347,5 @@ def check_backbone(backbone: Backbone, fingerprint: list[float]) -> None:
         raise ModelFileError(
             f"these memories were learned with another backbone than "
             f"{backbone.model.name_or_path or type(backbone.model).__name__}: its weights differ; "
-            "give the one they were learned with as base="
+            "give the one they were learned with (base=, or --base)"
         )

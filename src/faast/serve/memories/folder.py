@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from contextlib import ExitStack
@@ -60,7 +61,7 @@ class MemoryFolder:
                     self._require_name(name)
                     self._open(name)
                 except (OSError, ValueError, ImportError) as error:
-                    self.unserved[name] = str(error).replace(str(path), "the folder")
+                    self.unserved[name] = str(error).replace(f"{path}{os.sep}", "")
             self._closing = opening.pop_all()
 
     @property
