@@ -126,7 +126,10 @@ class Statistics:
         sampled_again = found._sampled_again()
         if sampled_again is not None:
             return sampled_again
-        is_filled = len(found.rows) >= len(self.rows) or found.rows.threshold < self.rows.threshold
+        # rows of equal key at the end of a sample that has places left may have become fewer
+        is_filled = len(found.rows) == self.rows.capacity or (
+            found.rows.threshold < self.rows.threshold
+        )
         return replace(found, thinned=self.thinned) if is_filled else found
 
     def _sampled_again(self) -> Statistics | None:
@@ -158,12 +161,14 @@ class Statistics:
         """Add up columns of one-hot values; see `Moments.sum_outputs`.
 
         While all rows are held, the result is the same as if the rows had been learned with these
-        values. A sample in which rows become equal is smaller than a new one would be.
+        values. Where rows become equal, in the sample or at its end, it may be smaller than a new
+        one would be.
         """
         mapped = None if self.mapped is None else self.mapped.sum_outputs(groups)
         moments, rows = self.moments.copy().sum_outputs(groups), self.rows.sum_outputs(groups)
-        thinned = self.thinned or (not rows.complete and len(rows) < len(self.rows))
-        return replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
+        thinned = self.thinned or (not rows.complete and len(rows) < rows.capacity)
+        found = replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
+        return found._sampled_again() or found
 
     def sampled_rows(self) -> RowArrays:
         """Return the sampled rows in the caller's units, sorted by hash."""
