@@ -23,8 +23,11 @@ STRENGTH = 0.1
 TAIL = 0.05
 """Share of the largest values that a survival function models as exponential."""
 
+FEW_ROWS = 128
+"""So few rows are left out of everything one by one, if they have more columns."""
+
 PARTS = 10
-"""Parts of few rows that are left out of everything, one after the other."""
+"""More rows, up to the number of columns, are left out in so many parts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +152,7 @@ class FeatureGeometry(Stored):
         Rows are sorted by hash, so that the parts do not depend on the order of learning.
         """
         n_rows = len(rows.keys)
-        n_parts = min(PARTS, n_rows)
+        n_parts = n_rows if n_rows <= FEW_ROWS else PARTS
         position = Position(np.empty(n_rows), np.empty(n_rows))
         for part in range(n_parts):
             out = np.arange(n_rows) % n_parts == part
