@@ -8,7 +8,7 @@ from prometheus_client import Counter, Histogram
 
 from faast.serve.tasks.records import Step
 
-NOVEL = 0.01
+NOVEL = 0.05
 """A row is counted as novel if fewer of the learned rows than this share are as unusual."""
 
 SOLVE_SECONDS = Histogram(

@@ -13,7 +13,7 @@ import { reasons } from "../parts/why.js";
 
 export const title = "Try it";
 
-const NOVEL = 0.01; // p-value below which a row is called unlike anything learned
+const NOVEL = 0.05; // p-value below which a row is called unlike anything learned
 
 export async function show(context) {
   const { task } = context;
