@@ -43,15 +43,15 @@ wheel: .venv/wheel ## build the wheel, install it without extras, run the demo
 	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python .ci/check_wheel.py dist
 
-bench: .venv/full ## regenerate the pages of classifiers and of cost: an hour or two
-	$(BIN)/python -m benchmarks.features.few_shot
-	$(BIN)/python -m benchmarks.features.full_data
-	$(BIN)/python -m benchmarks.features.core
-	$(BIN)/python -m benchmarks.features.episodes
-	$(BIN)/python -m benchmarks.features.continual
-	$(BIN)/python -m benchmarks.features.sensitivity
-	$(BIN)/python -m benchmarks.scale.efficiency
+SIDE_BY_SIDE := features.full_data features.few_shot scale.efficiency features.episodes features.continual features.sensitivity
+
+bench: .venv/full ## regenerate the pages of classifiers and of cost, two at a time with one thread each: about an hour
+	$(MAKE) --jobs=2 $(SIDE_BY_SIDE:%=page-%)
+	$(MAKE) page-features.core
 	$(BIN)/python -m benchmarks.pages
+
+page-%: .venv/full
+	$(BIN)/python -m benchmarks.$*
 
 bench-lm: .venv/full ## regenerate the pages of language models: hours
 	$(BIN)/python -m benchmarks.lm.support
