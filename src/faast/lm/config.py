@@ -115,6 +115,11 @@ class MemoryConfig:
         return cls("pseudoinverse", middle_layers, alpha, exact=False, **fixed)
 
     @property
+    def kind(self) -> str:
+        """How such memories learn, by name: "natural", "pseudoinverse", "paper" or "none"."""
+        return (self.output or "none") if self.exact else "paper"
+
+    @property
     def forgets(self) -> bool:
         """Whether such memories forget and merge exactly."""
         return self.exact and self.output != "natural"

@@ -9,7 +9,9 @@ from faast.cli.lm.export import export
 from faast.cli.lm.fold import fold
 from faast.cli.lm.forget import forget
 from faast.cli.lm.generate import generate
+from faast.cli.lm.inspect import inspect
 from faast.cli.lm.learn import learn
+from faast.cli.lm.merge import merge
 from faast.cli.lm.perplexity import perplexity
 from faast.cli.lm.pretrain import pretrain
 from faast.cli.lm.serve import serve
@@ -35,6 +37,8 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 for command in (
     learn,
     forget,
+    inspect,
+    merge,
     perplexity,
     generate,
     classify,

@@ -123,8 +123,27 @@ def check_output(kind: Literal["memory", "model"], output: str | Path) -> None:
     (check_memory_folder if kind == "memory" else check_empty_folder)(output)
 
 
+def require_memory(name: str) -> Path:
+    """Return the folder of a memory that a command names.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such folder.
+    ValueError
+        It holds no memory.
+    """
+    folder = Path(name)
+    if not name or not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {name}; name the folder of a memory")
+    if not is_memory(folder):
+        raise ValueError(f"{name} holds no memory; name a folder that 'faast lm learn' wrote")
+    return folder
+
+
 def is_memory(folder: str | Path) -> bool:
     """Return whether a folder holds a memory."""
+    silence_transformers("lm")
     from faast.lm.checkpoint import holds_memories
 
     return holds_memories(folder)

@@ -20,6 +20,11 @@ EXAMPLES = {
         "faast lm learn stories/ questions.jsonl -o facts --memory none --recall",
     ],
     "forget": ["faast lm forget facts questions.jsonl -o emptied"],
+    "inspect": ["faast lm inspect plays", "faast lm inspect facts --json"],
+    "merge": [
+        "faast lm learn stories/ plays.txt -o names --memory none --recall",
+        "faast lm merge facts names -o known",
+    ],
     "perplexity": [
         "faast lm perplexity stories/ plays.txt",
         "faast lm perplexity plays plays.txt --window 32 --json",
@@ -47,6 +52,9 @@ ModelName = Annotated[
         "memory, which names its model.",
         show_default=False,
     ),
+]
+MemoryName = Annotated[
+    str, typer.Argument(metavar="MEMORY", help="Folder of a memory.", show_default=False)
 ]
 Texts = Annotated[
     list[str],

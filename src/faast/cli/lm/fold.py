@@ -9,14 +9,12 @@ import typer
 from faast._utils.progress import spinner
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import check_output, load_model
-from faast.cli.lm._options import Base
+from faast.cli.lm._model import check_output, load_model, require_memory
+from faast.cli.lm._options import Base, MemoryName
 
 
 def fold(
-    memory: Annotated[
-        str, typer.Argument(metavar="MEMORY", help="Folder of a memory.", show_default=False)
-    ],
+    memory: MemoryName,
     output: Annotated[
         str,
         typer.Option("--output", "-o", help="Folder to write the model to.", show_default=False),
@@ -29,6 +27,7 @@ def fold(
     The copy is an ordinary Hugging Face model, as large and as fast as the original. It runs
     without faast. Only memories of the default kind, without --recall, can be built in.
     """
+    require_memory(memory)
     check_output("model", output)
     loaded = load_model(memory, base)
     if not loaded.model.adapters:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._learning import AllButTheEnd, change_memory, describe_forgetting
-from faast.cli.lm._model import check_output, hold_memory, is_memory, load_model
+from faast.cli.lm._model import check_output, hold_memory, load_model, require_memory
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
     Base,
     MemoryFolder,
+    MemoryName,
     PromptTemplate,
     Runtime,
     Split,
@@ -27,9 +24,7 @@ from faast.cli.lm._texts import parse_template, read_windows
 
 
 def forget(
-    memory: Annotated[
-        str, typer.Argument(metavar="MEMORY", help="Folder of a memory.", show_default=False)
-    ],
+    memory: MemoryName,
     texts: Texts,
     output: MemoryFolder,
     prompt: PromptTemplate = None,
@@ -49,11 +44,8 @@ def forget(
     """
     started = time.perf_counter()
     template = parse_template(prompt, answer)
-    if not Path(memory).is_dir():
-        raise FileNotFoundError(f"there is no folder {memory}; name the folder of a memory")
+    require_memory(memory)
     check_output("memory", output)
-    if not is_memory(memory):
-        raise ValueError(f"{memory} holds no memory that could forget; name the folder of one")
     with hold_memory(output):
         loaded = load_model(memory, base, runtime)
         model = loaded.model

@@ -47,11 +47,6 @@ class Learned:
     nbytes: int
     state: str
 
-    @property
-    def kind(self) -> str:
-        """How the memory learns, as the command line names it."""
-        return (self.config.output or "none") if self.config.exact else "paper"
-
 
 class AttachedMemories:
     """Memories by name over one backbone; memories of the same settings share their hooks.

@@ -64,7 +64,7 @@ class MemoryAnswer(BaseModel):
         about = memory.about
         return cls(
             name=memory.name,
-            kind=about.kind,
+            kind=about.config.kind,
             recall=about.config.recall,
             forgets=about.config.forgets,
             tokens=about.tokens,
