@@ -1,9 +1,11 @@
 """What `faast lm learn` says to people, and what `faast lm forget` takes back."""
 
+import io
 import json
 import re
 
 import pytest
+from rich.console import Console
 
 from faast.cli.lm._learning import MOST_ASKED, AllButTheEnd
 from faast.core.persistence import load
@@ -61,6 +63,28 @@ def test_learning_that_gains_nothing_says_so(folder, run):
     again = run("lm", "learn", "stories", "apart.csv", "-o", "two", "--memory", "none", "--recall",
                 cwd=folder)  # fmt: skip
     assert "Learning gained nothing on them" in again.stderr
+
+
+def test_learning_without_measuring_learns_the_same_bits_and_says_nothing_of_a_gain(folder, run):
+    learn = ("lm", "learn", "stories", "plays.txt", "--window", "16", "--recall")
+    run(*learn, "-o", "measured", cwd=folder)
+    done = run(*learn, "-o", "plain", "--no-measure", "--json", cwd=folder)
+    assert "perplexity" not in done.stderr + done.stdout
+    assert "cannot forget a single text" in done.stderr
+    files = [(folder / name / "memory.safetensors").read_bytes() for name in ("measured", "plain")]
+    assert files[0] == files[1]
+
+
+def test_a_terminal_sees_how_far_learning_and_asking_are(folder, ran, monkeypatch):
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=60)
+    monkeypatch.setattr("faast._utils.progress._standard_error", lambda: terminal)
+    monkeypatch.setattr("faast._utils.progress.QUIET_SECONDS", 0.0)
+    texts = ("plays.txt", "--window", "16", *EXACT["recall"])
+    ran("lm", "learn", "stories", *texts, "-o", "plays", cwd=folder)
+    shown = terminal.file.getvalue()
+    assert all(word in shown for word in ("Learning", "Asking before", "Asking after"))
+    ran("lm", "forget", "plays", "plays.txt", "--window", "16", "-o", "plays", cwd=folder)
+    assert "Forgetting" in terminal.file.getvalue()
 
 
 @pytest.mark.parametrize("kind", EXACT)

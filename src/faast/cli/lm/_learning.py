@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faast.cli._output import format_value
+from faast.cli.lm._texts import with_progress
 
 if TYPE_CHECKING:
     from faast.lm import FaastForCausalLM, MemoryConfig
@@ -29,6 +30,14 @@ class Counts(NamedTuple):
     windows: int
     tokens: int
     seconds: float
+
+    def plus(self, other: Counts) -> Counts:
+        """Return the sums of both."""
+        return Counts(
+            self.windows + other.windows,
+            self.tokens + other.tokens,
+            self.seconds + other.seconds,
+        )
 
 
 class Gain(NamedTuple):
@@ -80,13 +89,20 @@ def learn_and_ask(
     first = AllButTheEnd(windows)
     early = change_memory(model.learn, model, first, batch_size)
     gain = _ask(model, first.end) if first.end else None
-    late = change_memory(model.learn, model, first.end, batch_size)
+    late = change_memory(model.learn, model, with_progress(first.end, "Learning"), batch_size)
     with model.use_adapter(BEFORE):
         model.reset()
-    counts = Counts(
-        early.windows + late.windows, early.tokens + late.tokens, early.seconds + late.seconds
-    )
-    return counts, gain
+    return early.plus(late), gain
+
+
+def learn_without_asking(
+    model: FaastForCausalLM, windows: Iterable[Document], batch_size: int
+) -> Counts:
+    """Learn windows in the batches of `learn_and_ask`, so that the memory is the same."""
+    first = AllButTheEnd(windows)
+    early = change_memory(model.learn, model, first, batch_size)
+    late = change_memory(model.learn, model, with_progress(first.end, "Learning"), batch_size)
+    return early.plus(late)
 
 
 def change_memory(
@@ -114,8 +130,9 @@ def _ask(model: FaastForCausalLM, windows: Sequence[Document]) -> Gain:
 
     asked = [Document(*(part.to(model.device) for part in window)) for window in windows]
     with model.use_adapter(BEFORE):
-        before = answer_perplexity(model, asked)
-    return Gain(len(asked), before, answer_perplexity(model, asked))
+        before = answer_perplexity(model, with_progress(asked, "Asking before"))
+    after = answer_perplexity(model, with_progress(asked, "Asking after"))
+    return Gain(len(asked), before, after)
 
 
 def describe_gain(gain: Gain | None) -> str:

@@ -97,6 +97,7 @@ def read_windows(
     template: Template | None,
     split: str | None,
     length: int,
+    description: str = "Learning",
 ) -> Iterator[Document]:
     """Read the documents of all sources, cut into windows to learn, with a progress bar.
 
@@ -111,6 +112,8 @@ def read_windows(
         Split to read from a saved dataset.
     length : int
         Largest number of tokens per window.
+    description : str
+        Shown beside the bar: what is done with the windows.
 
     Raises
     ------
@@ -122,9 +125,9 @@ def read_windows(
     for source in sources:
         if _is_text_file(source):
             document = _text_file_document(source, tokenizer)
-            yield from _with_progress(split_document(document, length))
+            yield from with_progress(split_document(document, length), description)
             continue
-        for document in _record_documents(source, tokenizer, template, split, "Learning"):
+        for document in _record_documents(source, tokenizer, template, split, description):
             yield from split_document(document, length)
 
 
@@ -176,6 +179,12 @@ def read_text(path: str) -> str:
         return parse_text(text)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def with_progress(windows: Sequence[Document], description: str) -> Iterator[Document]:
+    """Yield windows that have been read, with a progress bar."""
+    left = iter(windows)
+    return progress_bar(left, lambda: 1 - length_hint(left) / len(windows), description)
 
 
 def _record_documents(
@@ -245,8 +254,3 @@ def _convert(
         except ValueError as error:
             raise DataError(f"{records.location}: {error}") from error
         yield converted
-
-
-def _with_progress(windows: list[Document]) -> Iterator[Document]:
-    left = iter(windows)
-    return progress_bar(left, lambda: 1 - length_hint(left) / len(windows), "Learning")

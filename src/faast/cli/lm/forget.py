@@ -20,7 +20,7 @@ from faast.cli.lm._options import (
     Texts,
     Window,
 )
-from faast.cli.lm._texts import parse_template, read_windows
+from faast.cli.lm._texts import parse_template, read_windows, with_progress
 
 
 def forget(
@@ -54,8 +54,10 @@ def forget(
         before = model.memory_size
         length = loaded.window_length(window)
         # in the batches of 'learn', so that rounding is the same
-        last = AllButTheEnd(read_windows(texts, loaded.tokenizer, template, split, length))
-        first = list(last)
+        last = AllButTheEnd(
+            read_windows(texts, loaded.tokenizer, template, split, length, "Reading")
+        )
+        first = with_progress(list(last), "Forgetting")
         try:
             change_memory(model.forget, model, first, runtime.batch_size)
             change_memory(model.forget, model, last.end, runtime.batch_size)

@@ -11,7 +11,12 @@ import typer
 
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._learning import describe_forgetting, describe_gain, learn_and_ask
+from faast.cli.lm._learning import (
+    describe_forgetting,
+    describe_gain,
+    learn_and_ask,
+    learn_without_asking,
+)
 from faast.cli.lm._model import check_output, hold_memory, is_memory, load_model
 from faast.cli.lm._options import (
     RUNTIME,
@@ -64,6 +69,14 @@ def learn(
             "nothing else is learned, and a text can be forgotten exactly.",
         ),
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure/--no-measure",
+            help="Whether to ask the last tenth of the text before it is learned, to tell what was "
+            "gained. It takes time, and does not change what is learned.",
+        ),
+    ] = True,
     window: Window = None,
     split: Split = None,
     base: Base = None,
@@ -87,7 +100,11 @@ def learn(
         length = loaded.window_length(window)
         windows = read_windows(texts, loaded.tokenizer, template, split, length)
         before = taught.memory_size
-        counts, gain = learn_and_ask(taught, windows, runtime.batch_size)
+        gain = None
+        if measure:
+            counts, gain = learn_and_ask(taught, windows, runtime.batch_size)
+        else:
+            counts = learn_without_asking(taught, windows, runtime.batch_size)
         if taught.memory_size == before:
             raise ValueError(
                 "the texts hold nothing to learn; each needs two tokens, or an answer after its "
@@ -97,7 +114,8 @@ def learn(
         taught.save_pretrained(output)
     if replaced:
         typer.echo(f"{output} held another memory, which this one replaced.", err=True)
-    typer.echo(describe_gain(gain), err=True)
+    if measure:
+        typer.echo(describe_gain(gain), err=True)
     typer.echo(describe_forgetting(taught.memory_config), err=True)
     asked = (
         {} if gain is None else {"perplexity_before": gain.before, "perplexity_after": gain.after}

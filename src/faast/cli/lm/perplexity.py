@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from faast._utils.progress import spinner
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._model import load_model
@@ -36,7 +37,8 @@ def perplexity(
     documents = read_documents(texts, loaded.tokenizer, split)
     tokens = torch.cat([document.tokens for document in documents]).to(loaded.model.device)
     length = loaded.window_length(window)
-    value = evaluation.perplexity(loaded.model, tokens, length, runtime.batch_size)
+    with spinner("Measuring"):
+        value = evaluation.perplexity(loaded.model, tokens, length, runtime.batch_size)
     emit(
         {
             "perplexity": value,
