@@ -124,6 +124,8 @@ def test_bad_rows_are_named_or_skipped_and_counted(write, name, content, message
         ),
         ("a.csv", "text\n".encode("utf-16"), r"is UTF-16 text; save it as UTF-8"),
         ("a.csv", b"PK\x03\x04....", r"is a zip archive or a spreadsheet"),
+        ("a.csv", b"%PDF-1.7", r"a.csv is a PDF document; save its text"),
+        ("a.csv", b"\xff\xd8\xff\xe0", r"a.csv is a picture, not text"),
         ("a.jsonl", "\n\n", r"a\.jsonl holds no rows; put one in"),
         (
             "a.xyz",

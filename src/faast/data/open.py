@@ -157,7 +157,7 @@ def _manifest_of(source: Any) -> Any:
     if not isinstance(source, str | os.PathLike) or not Path(source).is_dir():
         return source
     folder = Path(source)
-    if any((folder / name).is_file() for name in _SAVED_DATASET):
+    if holds_saved_dataset(folder):
         return source
     for name in MANIFESTS:
         if (folder / name).is_file():
@@ -166,6 +166,11 @@ def _manifest_of(source: Any) -> Any:
         f"{folder} holds no numbers; name its images (column file_name) and their numbers in "
         f"{folder / MANIFESTS[0]}"
     )
+
+
+def holds_saved_dataset(folder: Path) -> bool:
+    """Return whether a Hugging Face dataset was saved to a folder."""
+    return any((folder / name).is_file() for name in _SAVED_DATASET)
 
 
 def open_reader(
@@ -192,7 +197,7 @@ def open_reader(
     if source == "":
         raise DataError("no data is named; name a file, a folder, or - for standard input")
     path = None if source == "-" else Path(source)
-    if path is not None and any((path / name).is_file() for name in _SAVED_DATASET):
+    if path is not None and holds_saved_dataset(path):
         return open_saved_dataset(path, split)
     refuse_split(split, str(source))
     if path is None:

@@ -16,6 +16,9 @@ _FOREIGN = {
     b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
     b"PK\x03\x04": "is a zip archive or a spreadsheet; unpack it, or save it as CSV",
     b"\x1f\x8b": "is compressed; unpack it first (gunzip)",
+    b"%PDF": "is a PDF document; save its text as UTF-8 (pdftotext), and name that file",
+    b"\x89PNG": "is a picture, not text",
+    b"\xff\xd8\xff": "is a picture, not text",
     b"PAR1": "is a Parquet file; give it the suffix .parquet",
 }
 """First bytes of files that are no UTF-8 text, and what to do about them."""

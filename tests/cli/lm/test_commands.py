@@ -20,7 +20,9 @@ def test_every_example_of_the_help_runs(folder, ran):
             assert f"  $ {example}\n" in shown
             if command == "serve":  # runs until Ctrl-C; tested by itself
                 continue
-            ran(*shlex.split(example)[1:], cwd=folder)
+            piped, _, called = example.rpartition(" | ")
+            stdin = (folder / piped.removeprefix("cat ")).read_text() if piped else None
+            ran(*shlex.split(called)[1:], cwd=folder, stdin=stdin)
     assert {command.callback.__name__ for command in app.registered_commands} == set(EXAMPLES)
 
 
@@ -124,6 +126,11 @@ def test_an_empty_prompt_is_continued_from_the_beginning(folder, facts):
         (("learn", "stories", "plays.txt", "-o", "x", "--device", "moon"), "'moon' cannot be used"),
         (("learn", "stories", "reviews.csv", "-o", "x", "--prompt", "{", "--answer", "a"), "brace"),
         (("learn", "plays", "plays.txt", "-o", "x", "--memory", "paper"), "settings of its own"),
+        (("learn", "stories", "zeros.txt", "-o", "x"), "zeros.txt holds zero bytes, which no text"),
+        (("perplexity", "stories", "paper.txt"), "paper.txt is a PDF document; save its text as"),
+        (("learn", "stories", "photo.txt", "-o", "x"), "photo.txt is a picture, not text"),
+        (("perplexity", "stories", "tables"), "the folder tables holds no text files (.txt, .md)"),
+        (("learn", "stories", "-", "-o", "x"), "standard input: the text is empty"),
         (("perplexity", "stories", "short.txt"), "less than one window of 64"),
         (("generate", "stories"), "name either records or one text"),
         (("generate", "stories", "--prompt", "a", "--max-new-tokens", "64"), "leave no room"),
@@ -156,6 +163,11 @@ def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, me
     (folder / "hole.jsonl").write_text('{"prompt": "a"}\n{"prompt": null}\n')
     (folder / "odd.csv").write_text('text\ngood\n" "\n')
     (folder / "latin.txt").write_bytes("König".encode("latin1"))
+    (folder / "zeros.txt").write_bytes(b"the king\0 \xff\0\n")
+    (folder / "paper.txt").write_bytes(b"%PDF-1.7\n\xe2\xe3")
+    (folder / "photo.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    (folder / "tables").mkdir()
+    (folder / "tables" / "a.csv").write_text("text\nthe king\n")
     (folder / "short.txt").write_text("the king\n")
     kinds = {"plays": ("natural",), "paper": ("paper",), "counts": ("none", "--recall")}
     if kind := kinds.get(arguments[1]):

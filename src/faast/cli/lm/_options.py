@@ -18,6 +18,7 @@ EXAMPLES = {
         f"faast lm learn stories/ reviews.csv -o critic {SENTIMENT}",
         "faast lm learn critic plays.txt -o both",
         "faast lm learn stories/ questions.jsonl -o facts --memory none --recall",
+        "cat plays.txt | faast lm learn stories/ - -o piped",
     ],
     "forget": ["faast lm forget facts questions.jsonl -o emptied"],
     "inspect": ["faast lm inspect plays", "faast lm inspect facts --json"],
@@ -60,9 +61,9 @@ Texts = Annotated[
     list[str],
     typer.Argument(
         metavar="TEXTS",
-        help="Text files (.txt, .md), or tables (.csv, .tsv, .jsonl, .parquet, folder of a saved "
-        "Hugging Face dataset). A table has a column text, or columns prompt and answer, or a "
-        "column messages with chats.",
+        help="Text files, or folders of them (.txt, .md); - for plain text on standard input; or "
+        "tables (.csv, .tsv, .jsonl, .parquet, folder of a saved Hugging Face dataset). A table "
+        "has a column text, or columns prompt and answer, or a column messages with chats.",
         show_default=False,
     ),
 ]

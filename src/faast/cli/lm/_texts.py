@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from faast._utils.progress import progress_bar
+from faast.cli.lm import _text_files
+from faast.cli.lm._text_files import find_sources, is_text_file, read_text
 from faast.data import DataError
 from faast.data.cells import parse_text
 from faast.data.open import SUFFIXES
 from faast.data.records import Fields, RecordSource
-from faast.data.text_file import TextFile
 from faast.evaluation.lm.prompts import Template, field_names
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ PROMPT_AND_ANSWER = Template("{prompt}", " {answer}")
 """Template of records that hold a finished prompt and answer."""
 
 CHAT_COLUMN, TEXT_COLUMN = "messages", "text"
-TEXT_SUFFIXES = (".txt", ".md")
 
 
 class PromptSet(NamedTuple):
@@ -74,7 +74,8 @@ def read_documents(
     Parameters
     ----------
     sources : sequence of str
-        Text files and tables. A text file is one document; a table holds one in each record.
+        Text files, folders of them, "-" for text on standard input, and tables. A text is one
+        document; a table holds one in each record.
     tokenizer : PreTrainedTokenizerBase
     split : str, optional
         Split to read from a saved dataset.
@@ -84,8 +85,8 @@ def read_documents(
     DataError
         If a source cannot be read.
     """
-    for source in sources:
-        if _is_text_file(source):
+    for source in find_sources(sources):
+        if is_text_file(source):
             yield _text_file_document(source, tokenizer)
         else:
             yield from _record_documents(source, tokenizer, None, split, "Reading")
@@ -104,7 +105,7 @@ def read_windows(
     Parameters
     ----------
     sources : sequence of str
-        Text files and tables, see `read_documents`.
+        See `read_documents`.
     tokenizer : PreTrainedTokenizerBase
     template : Template, optional
         Makes prompts and answers from the records of tables.
@@ -122,8 +123,8 @@ def read_windows(
     """
     from faast.lm.documents import split_document
 
-    for source in sources:
-        if _is_text_file(source):
+    for source in find_sources(sources):
+        if is_text_file(source):
             document = _text_file_document(source, tokenizer)
             yield from with_progress(split_document(document, length), description)
             continue
@@ -166,21 +167,6 @@ def read_prompts(source: str, template: Template | None, split: str | None) -> P
     return PromptSet(prompts, None if answers[0] is None else answers, records)
 
 
-def read_text(path: str) -> str:
-    """Read a whole text file.
-
-    Raises
-    ------
-    DataError
-        If it is missing, empty or not encoded in UTF-8.
-    """
-    text = "".join(TextFile(Path(path)).lines())
-    try:
-        return parse_text(text)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
-
-
 def with_progress(windows: Sequence[Document], description: str) -> Iterator[Document]:
     """Yield windows that have been read, with a progress bar."""
     left = iter(windows)
@@ -200,7 +186,7 @@ def _record_documents(
     def make_document(fields: Fields) -> Document:
         return _record_document(fields, tokenizer, template)
 
-    _check_suffix(source, dict.fromkeys((*SUFFIXES, *TEXT_SUFFIXES)))
+    _check_suffix(source, dict.fromkeys((*SUFFIXES, *_text_files.SUFFIXES)))
     return _convert(RecordSource(source, choose, split=split), make_document, description)
 
 
@@ -232,10 +218,6 @@ def _check_suffix(source: str, suffixes: Collection[str]) -> None:
     path = Path(source)
     if path.is_file() and path.suffix.lower() not in suffixes:
         raise DataError(f"{source} has none of the suffixes {', '.join(suffixes)}; rename it")
-
-
-def _is_text_file(source: str) -> bool:
-    return Path(source).suffix.lower() in TEXT_SUFFIXES
 
 
 def _text_file_document(path: str, tokenizer: PreTrainedTokenizerBase) -> Document:

@@ -13,7 +13,7 @@ from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._model import LoadedModel, check_output, load_tokenizer
 from faast.cli.lm._options import Window
-from faast.cli.lm._texts import read_text
+from faast.cli.lm._text_files import find_sources, read_text
 
 
 def pretrain(
@@ -28,7 +28,10 @@ def pretrain(
     texts: Annotated[
         list[str],
         typer.Argument(
-            metavar="TEXTS", help="Text files; each is one document.", show_default=False
+            metavar="TEXTS",
+            help="Text files, or folders of them (.txt, .md); each file is one document. - reads "
+            "text from standard input.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -86,7 +89,7 @@ def pretrain(
     launch'.
     """
     started = time.perf_counter()
-    documents = [read_text(path) for path in texts]
+    documents = [read_text(source) for source in find_sources(texts)]
     if not resume:
         check_output("model", output)
     silence_transformers("lm")
