@@ -101,10 +101,24 @@ def test_a_folder_that_cannot_be_written_is_found_first(tmp_path, monkeypatch, c
 
 
 @pytest.mark.parametrize(
-    "name", ["./nowhere", "~/nowhere", "/nowhere", "a/b/c", "nowhere/", "", "../x", "a\\"]
+    "name",
+    [
+        "./nowhere",
+        "~/nowhere",
+        "/nowhere",
+        "a/b/c",
+        "nowhere/",
+        "",
+        "../x",
+        "a\\",
+        "playz",
+        "q4.gguf",
+        "memories/playz",
+    ],
 )
 def test_a_path_that_is_missing_is_an_error_and_no_hub_is_asked(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "memories").mkdir()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("a host was looked up"))
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         FaastForCausalLM.from_base(name)
@@ -118,8 +132,19 @@ def test_a_hub_id_stays_and_a_folder_becomes_absolute(tmp_path, monkeypatch):
     (tmp_path / "owner" / "name").mkdir(parents=True)
     assert resolve_source("owner/name") == str(tmp_path / "owner" / "name")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=f"looked for .* {tmp_path}/file; a model on Hugg"):
         resolve_source("file")
+
+
+def test_a_model_that_was_downloaded_needs_no_owner(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    downloaded = {"gpt2": "/cache/config.json"}
+    monkeypatch.setattr(
+        "faast.lm.folders.try_to_load_from_cache", lambda name, file: downloaded.get(name)
+    )
+    assert resolve_source("gpt2") == "gpt2"
+    with pytest.raises(FileNotFoundError, match="there is no folder gpt3"):
+        resolve_source("gpt3")
 
 
 @pytest.mark.parametrize("loaded", [False, True])

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import safetensors
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME as WEIGHTS_INDEX_NAME
 
@@ -42,9 +44,14 @@ def resolve_source(source: Source, what: str = "a model or a memory") -> str:
     Raises
     ------
     FileNotFoundError
-        It can only be a path, and there is no such folder or file. Nothing is asked of the hub.
+        There is no such folder or file, and it is no name on the hub, which is not asked then.
     ValueError
         The folder holds several GGUF files.
+
+    Notes
+    -----
+    A name on the hub is "owner/name", where there is no folder "owner". A name without an owner is
+    taken for one only if the model has been downloaded before.
     """
     name = os.fspath(source)
     folder = Path(name)
@@ -54,10 +61,21 @@ def resolve_source(source: Source, what: str = "a model or a memory") -> str:
         return os.path.abspath(found)  # noqa: PTH100
     if gguf.is_in_repository(name):
         return name
-    local = isinstance(source, os.PathLike) or name.startswith((".", "~")) or folder.is_absolute()
-    if not name or local or folder.exists() or name.count("/") > 1 or name[-1] in "/\\":
-        raise FileNotFoundError(f"there is no folder {name} of {what}")
+    if isinstance(source, os.PathLike) or folder.exists() or not _may_be_on_hub(name):
+        raise FileNotFoundError(
+            f"there is no folder {name} of {what}: looked for a folder or a GGUF file "
+            f"{folder.absolute()}; a model on Hugging Face is named owner/name"
+        )
     return name
+
+
+def _may_be_on_hub(name: str) -> bool:
+    """Return whether a name that is no path here can be that of a model on the hub."""
+    try:
+        is_downloaded = isinstance(try_to_load_from_cache(name, CONFIG_NAME), str)
+    except HFValidationError:
+        return False
+    return is_downloaded or ("/" in name and not Path(name).parent.is_dir())
 
 
 def check_empty_folder(directory: Source) -> None:

@@ -112,6 +112,15 @@ def test_an_empty_prompt_is_continued_from_the_beginning(folder, facts):
     ("arguments", "message"),
     [
         (("learn", "./nowhere", "plays.txt", "-o", "x"), "there is no folder ./nowhere"),
+        (("learn", "storys", "plays.txt", "-o", "x"), "there is no folder storys of a model or a"),
+        (("perplexity", "playz", "plays.txt"), "there is no folder playz of a model or a memory"),
+        (("generate", "playz", "--prompt", "a"), "there is no folder playz"),
+        (("classify", "playz", "reviews.csv", *TEMPLATES), "there is no folder playz"),
+        (("pretrain", "storys", "plays.txt", "-o", "x"), "there is no folder storys of a model"),
+        (("serve", "y", "--base", "storys", "--port", "0"), "there is no folder storys of a model"),
+        (("fold", "playz", "-o", "x"), "there is no folder playz"),
+        (("forget", "playz", "plays.txt", "-o", "x"), "there is no folder playz"),
+        (("export", "counts", "-o", "x", "--base", "storys"), "there is no folder storys of a mod"),
         (("learn", "stories", "absent.txt", "-o", "x"), "cannot read absent.txt"),
         (("learn", "stories", "absent.csv", "-o", "x"), "there is no file absent.csv"),
         (("learn", "stories", "noext", "-o", "x"), ".npz, .txt, .md; rename it"),
@@ -173,6 +182,8 @@ def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, me
     if kind := kinds.get(arguments[1]):
         texts = ("stories", "plays.txt", "-o", arguments[1], "--memory", *kind)
         ran("lm", "learn", *texts, cwd=folder)
+    if arguments[0] == "serve":
+        pytest.importorskip("uvicorn")
     done = run("lm", *arguments, cwd=folder)
     assert done.exit_code == 1, done.output
     assert message in done.stderr
