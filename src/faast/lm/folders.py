@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -26,6 +27,8 @@ LOG_SUFFIX = ".memory-log"
 """Added to the name of a memory: the log of what a server has taught it."""
 SERVED = "memories"
 """Name of the lock, in a folder of memories, that the server of the folder holds."""
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+"""Names of memories: no dots or slashes, so that a name is never a path."""
 NOTES = ("README.md", ".git", ".gitattributes", ".gitignore", ".cache", ".DS_Store")
 """What people and tools put beside a memory; writing a memory leaves it alone."""
 WEIGHT_FILES = (SAFE_WEIGHTS_NAME, WEIGHTS_INDEX_NAME, "pytorch_model.bin")
@@ -76,6 +79,21 @@ def _may_be_on_hub(name: str) -> bool:
     except HFValidationError:
         return False
     return is_downloaded or ("/" in name and not Path(name).parent.is_dir())
+
+
+def check_memory_name(name: str) -> None:
+    """Check that a memory in a folder of this name can be served by it.
+
+    Raises
+    ------
+    ValueError
+        The name holds other characters than `NAME_PATTERN` allows, or is too long.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ValueError(
+            f"a memory is named in letters a to z, digits, - and _, up to 64, with a letter or "
+            f"digit first, so that it can be served by its name; got {name!r}, choose another"
+        )
 
 
 def check_empty_folder(directory: Source) -> None:

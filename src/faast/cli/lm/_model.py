@@ -116,11 +116,17 @@ def check_output(kind: Literal["memory", "model"], output: str | Path) -> None:
     ------
     OSError
         It holds something that would be overwritten, or cannot be written to.
+    ValueError
+        A memory of this name could not be served.
     """
     silence_transformers("lm")
-    from faast.lm.folders import check_empty_folder, check_memory_folder
+    from faast.lm.folders import check_empty_folder, check_memory_folder, check_memory_name
 
-    (check_memory_folder if kind == "memory" else check_empty_folder)(output)
+    if kind == "model":
+        check_empty_folder(output)
+        return
+    check_memory_folder(output)
+    check_memory_name(Path(output).resolve().name)
 
 
 def require_memory(name: str) -> Path:

@@ -81,7 +81,13 @@ RECORDS_HELP = (
 )
 MemoryFolder = Annotated[
     Path,
-    typer.Option("--output", "-o", help="Folder to write the memory to.", show_default=False),
+    typer.Option(
+        "--output",
+        "-o",
+        help="Folder to write the memory to, named in letters, digits, - and _, so that 'faast lm "
+        "serve' can serve it.",
+        show_default=False,
+    ),
 ]
 PromptTemplate = Annotated[
     str | None,

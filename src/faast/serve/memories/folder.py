@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from faast.core.locking import exclusive
-from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE, SERVED
+from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE, SERVED, check_memory_name
 from faast.serve.database import remove_orphans
 from faast.serve.memories.attached import AttachedMemories
 from faast.serve.memories.log import create_log
@@ -21,9 +20,6 @@ from faast.serve.problems import RequestError
 if TYPE_CHECKING:
     from faast.lm import MemoryConfig
     from faast.serve.memories.backbone import ServedBackbone
-
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-"""Names of memories: no dots or slashes, so that a name is never a path."""
 
 
 class MemoryFolder:
@@ -153,7 +149,6 @@ class MemoryFolder:
         )
 
     def _require_name(self, name: str) -> None:
-        if not re.fullmatch(NAME_PATTERN, name):
-            raise ValueError("a memory is named in letters, digits, - and _, up to 64")
+        check_memory_name(name)
         if name == self.backbone.id:
             raise ValueError("the backbone has this name; rename the memory")
