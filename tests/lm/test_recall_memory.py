@@ -286,7 +286,7 @@ def test_it_is_saved_and_goes_on_learning(recalling, llama, tokens, tmp_path):
 def test_it_does_not_fold_and_says_how(llama, tokens):
     model = FaastForCausalLM.from_base(llama, MemoryConfig(recall=True))
     model.fold()
-    with pytest.raises(FoldingError, match="recall=False"):
+    with pytest.raises(FoldingError, match="recall=False, on the command line without --recall"):
         model.learn(tokens).fold()
 
 

@@ -98,7 +98,7 @@ class PseudoInverseOutput(HookMemory, Generic[P]):
             return None
         raise FoldingError(
             "a pseudo-inverse reads before the final norm, which is not linear; only memories of "
-            'MemoryConfig(output="natural") can be folded'
+            'MemoryConfig(output="natural"), on the command line --memory natural, can be folded'
         )
 
     def _keys_and_values(self, batch: TrainingBatch) -> tuple[Tensor, Tensor]:

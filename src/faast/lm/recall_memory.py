@@ -202,8 +202,8 @@ class RecallMemory(LearningPart):
         if not self.n_pairs:
             return None
         raise FoldingError(
-            "counts of n-grams are no linear map of the head's input; learn with recall=False to "
-            "fold"
+            "what recall counts cannot be written into the weights of a model; learn the texts "
+            "into a new memory without recall (recall=False, on the command line without --recall)"
         )
 
     @cached_property
