@@ -51,7 +51,7 @@ def test_every_route_has_a_scope_and_refuses_whoever_has_less(guarded):
     tables = {re.sub(r":path\}", "}", route): scope for route, scope in SCOPES.items()}
     assert {f"{method} {path}" for method, path in routes} == set(tables)
     for method, template in routes:
-        if "health" in template:
+        if "health" in template or template == "/":
             continue
         path = re.sub(r"\{\w+\}", "facts", template)
         assert_error(http.request(method, path), 401)
@@ -62,6 +62,16 @@ def test_every_route_has_a_scope_and_refuses_whoever_has_less(guarded):
                 assert answer.status_code not in (401, 403)
             else:
                 assert_error(answer, 403)
+
+
+def test_the_first_address_says_what_is_served_and_needs_no_token(guarded):
+    http, _ = guarded
+    shown = http.get("/").json()
+    assert shown["name"] == "faast memories"
+    listed = {route: scope for scope, routes in shown["routes"].items() for route in routes}
+    assert listed == SCOPES
+    assert not re.search("facts|stories", http.get("/").text)
+    assert http.get(shown["memories"]).status_code == 401
 
 
 def test_the_client_of_openai_sends_a_token(guarded):

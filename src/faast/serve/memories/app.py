@@ -25,6 +25,7 @@ from faast.serve.memories.routes import (
     health,
     memories,
     models,
+    start,
 )
 from faast.serve.memories.routes import (
     jobs as job_routes,
@@ -32,7 +33,7 @@ from faast.serve.memories.routes import (
 from faast.serve.memories.scopes import SCOPES
 from faast.serve.protection import checked_hosts, protect
 
-SUBJECTS = (models, completions, chat, memories, job_routes, health)
+SUBJECTS = (models, completions, chat, memories, job_routes, health, start)
 
 
 def create_memory_app(

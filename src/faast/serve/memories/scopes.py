@@ -6,6 +6,7 @@ from faast.serve.access.tokens import Scope
 
 ROUTES: dict[Scope, tuple[str, ...]] = {
     Scope.ASK: (
+        "GET /",
         "GET /metrics",
         "GET /v1/models",
         "GET /v1/models/{model:path}",
