@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,6 +18,7 @@ from faast.serve.failures import AnswerFailures
 from faast.serve.guard import LOOPBACK, Guard
 from faast.serve.metrics import CountRequests, RequestMetrics
 from faast.serve.problems import RESPONSES, RequestError, problem_response
+from faast.serve.wording import describe_error
 
 KIND = re.compile(r"(function-\w+|list)\[.*\]", re.DOTALL)
 """Part of a place that names one of the kinds a field may be of, as pydantic writes it."""
@@ -92,7 +93,7 @@ def _problem(request: Request, error: Any) -> JSONResponse:
 
 def _invalid(request: Request, error: Any) -> JSONResponse:
     """Say what is wrong with a request, without repeating what it held."""
-    found = dict.fromkeys((_place(one["loc"]), one["msg"]) for one in error.errors())
+    found = dict.fromkeys((_place(one), describe_error(one)) for one in error.errors())
     errors = [{"at": at, "message": message} for at, message in found]
     first = errors[0]["at"]
     reasons = "; or ".join(message for at, message in found if at == first)
@@ -101,13 +102,23 @@ def _invalid(request: Request, error: Any) -> JSONResponse:
     )
 
 
-def _place(parts: Iterable[str | int]) -> str:
+def _place(error: Mapping[str, Any]) -> str:
+    parts = error["loc"][:1] if error["type"] == "json_invalid" else error["loc"]
     return "/".join(part for part in map(str, parts) if not KIND.fullmatch(part))
 
 
 def _refused(request: Request, error: Any) -> JSONResponse:
-    detail = f"{request.method} {request.url.path}: {error.detail}; /openapi.json lists all routes"
-    return problem_response(RequestError(error.status_code, detail))
+    """Say why a request reached no route: its address, its method, or a body that is no JSON."""
+    cause = error.__cause__
+    if cause is None:
+        what = f"there is no {request.method} {request.url.path}; /openapi.json lists all routes"
+    elif isinstance(cause, UnicodeDecodeError):
+        what = "the body is not in UTF-8, as JSON has to be; encode it so"
+    elif isinstance(cause, RecursionError):
+        what = "the body has lists or objects nested too deeply; send a flat one"
+    else:
+        what = "the body cannot be read as JSON; a number in it may have too many digits"
+    return problem_response(RequestError(error.status_code, what, error.headers))
 
 
 def _unreadable(request: Request, error: Any) -> JSONResponse:

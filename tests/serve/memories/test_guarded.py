@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from faast.serve.access import limits
 from faast.serve.access.tokens import Scope, TokenFile
 from faast.serve.memories.app import create_memory_app
-from faast.serve.memories.errors import PATHS
+from faast.serve.memories.errors import has_their_shape
 from faast.serve.memories.scopes import SCOPES
 from faast.serve.problems import MEDIA_TYPE
 from tests.serve.memories.conftest import serving, speaking
@@ -34,7 +34,7 @@ def bearing(secret):
 
 def assert_error(answer, status):
     assert answer.status_code == status, answer.text
-    if answer.request.url.path.startswith(PATHS):
+    if has_their_shape(answer.request.url.path):
         assert tuple(answer.json()["error"]) == OPENAI
         assert answer.json().keys() == {"error"}
     else:
@@ -148,12 +148,16 @@ def test_requests_that_make_no_sense_are_errors_of_the_request(http, body):
 @pytest.mark.parametrize(
     ("path", "given", "reason"),
     [
-        ("completions", {"stop": ""}, "stop: Value should have at least 1 item"),
-        ("completions", {"stop": ["a"] * 5}, "valid string; or List should have at most 4 items"),
-        ("completions", {"stop": 5}, "stop: Input should be a valid string; or"),
-        ("completions", {"prompt": []}, "prompt: Input should be a valid string; or"),
-        ("completions", {"prompt": None}, "valid string; or Input should be a valid list"),
-        ("completions", {"prompt": ["a", 3]}, "prompt: Input should be a valid string"),
+        ("completions", {"stop": ""}, "stop: expected at least 1 characters, got 0"),
+        ("completions", {"stop": ["a"] * 5}, "expected a text, got a list; or expected at most 4"),
+        ("completions", {"stop": 5}, "stop: expected a text, got 5; or expected a list, got 5"),
+        ("completions", {"prompt": []}, "prompt: expected a text, got a list; or expected at"),
+        ("completions", {"prompt": None}, "expected a text, got null; or expected a list, got"),
+        ("completions", {"prompt": ["a", 3]}, "prompt: expected a text, got a list"),
+        ("completions", {"model": 5}, "model: expected a text, got 5"),
+        ("completions", {"temperature": 3}, "temperature: expected at most 2, got 3"),
+        ("completions", {"n": 0.5}, "n: expected a whole number, got 0.5"),
+        ("completions", {"seed": 10**30}, "seed: expected less than 9.22337203685478e+18, got a n"),
         (
             "chat/completions",
             {"messages": [{"role": "user", "content": 5}]},
@@ -167,6 +171,30 @@ def test_errors_name_the_place_and_no_internals(http, path, given, reason):
     assert reason in error["message"]
     assert not re.search(r"function|validator|0x|\[", error["message"])
     assert error["param"] == next(iter(given))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/v1/embeddings", 404),
+        ("GET", "/v1/chat/nothing", 404),
+        ("GET", "/v1/completions", 405),
+        ("DELETE", "/v1/models", 405),
+    ],
+)
+def test_routes_that_are_not_there_answer_in_the_same_shape(http, method, path, status):
+    answer = http.request(method, path)
+    assert_error(answer, status)
+    error = answer.json()["error"]
+    assert error["message"] == f"there is no {method} {path}; /openapi.json lists all routes"
+    assert error["type"] == "invalid_request_error"
+    assert (status == 405) == ("allow" in answer.headers)
+
+
+def test_a_body_without_its_content_type_is_refused_with_what_to_send(http):
+    answer = http.post("/v1/completions", content=b'{"model": "king", "prompt": "the"}')
+    assert_error(answer, 400)
+    assert "send it with the header Content-Type: application/json" in answer.text
 
 
 def test_streams_say_what_is_wrong_before_they_begin(http):

@@ -17,6 +17,7 @@ from faast.serve.jobs.pictures import Pictures
 from faast.serve.jobs.tables import Fields, csv_rows, json_rows
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.records import NewRow, RawRow
+from faast.serve.wording import describe_error
 
 Format = Literal["csv", "jsonl", "zip"]
 """Format of an upload."""
@@ -175,7 +176,6 @@ def _value(column: str, fields: Fields, place: str) -> Any:
     try:
         return _TYPES[column].validate_python(fields.get(column))
     except ValidationError as error:
-        (first, *_) = error.errors()
+        first = error.errors()[0]
         at = "".join(f", number {i + 1}" for i in first["loc"] if isinstance(i, int))
-        reason = first["msg"].removeprefix("Value error, ")
-        raise DataError(f"{place}, column {column!r}{at}: {reason}") from error
+        raise DataError(f"{place}, column {column!r}{at}: {describe_error(first)}") from error

@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from faast.serve.problems import MEDIA_TYPE
 
-PATHS = ("/v1/models", "/v1/completions", "/v1/chat/completions")
+OWN_PATHS = ("/v1/memories", "/v1/jobs")
+"""Routes that OpenAI's API does not have; whatever else is below /v1 is taken for a part of it."""
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 """Types of errors by status; others are errors of the request or of the server."""
@@ -31,6 +32,11 @@ def error_of(problem: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def has_their_shape(path: str) -> bool:
+    """Return whether errors of a path have the shape of OpenAI's API."""
+    return path.startswith("/v1/") and not path.startswith(OWN_PATHS)
+
+
 class OpenAIErrors:
     """ASGI middleware that answers problems of some paths as OpenAI's API does."""
 
@@ -39,7 +45,7 @@ class OpenAIErrors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or not scope["path"].startswith(PATHS):
+        if scope["type"] != "http" or not has_their_shape(scope["path"]):
             await self.app(scope, receive, send)
             return
         started: Message | None = None

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
 from faast.serve.fields import MAX_LABEL, Request
 from faast.serve.problems import RESPONSES
 from faast.serve.routes.dependencies import Folder, TheTask, Who
-from faast.serve.tasks.folder import NAME_PATTERN, look_at
+from faast.serve.tasks.folder import NAME_PATTERN, look_at, require_name
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.task import Task
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"], responses=RESPONSES)
 
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Name = Annotated[
+    str,
+    AfterValidator(require_name),
+    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN}),
+]
 
 
 class NewTask(Request):

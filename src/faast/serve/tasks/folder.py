@@ -25,6 +25,13 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """Names of tasks: no dots or slashes, so that a name is never a path."""
 
 
+def require_name(name: str) -> str:
+    """Return the name of a task; raise ValueError if it is none."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ValueError("a task is named in letters, digits, - and _, up to 64")
+    return name
+
+
 class TaskFolder:
     """All tasks of a folder. Requests name tasks; only `create` makes a file name of a name.
 
@@ -55,8 +62,7 @@ class TaskFolder:
         files = [*path.glob(f"*{MODEL_SUFFIX}"), *path.glob(f"*{LOG_SUFFIX}")]
         for name in sorted({file.stem for file in files}):
             try:
-                if not re.fullmatch(NAME_PATTERN, name):
-                    raise ValueError("a task is named in letters, digits, - and _, up to 64")
+                require_name(name)
                 self._tasks[name] = open_task(path, name)
             except OSError as error:
                 why = f"{error}; faast serve must be able to write in its folder"
