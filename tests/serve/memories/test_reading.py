@@ -104,6 +104,27 @@ def test_a_forgotten_source_leaves_the_memory_as_if_it_had_never_been_read(http,
     assert again.status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["exact", "recall"])
+def test_a_text_without_a_source_is_forgotten_by_the_one_that_it_was_given(http, kind):
+    create(http, **KINDS[kind])
+    read(http, KING)
+    known = state(http)
+    job = read(http, SECRET)
+    assert job["source"] == job["id"]
+    assert http.get("/v1/memories/facts/sources").json()[job["source"]] == 1
+    answer = http.post("/v1/memories/facts/forget-source", json={"source": job["source"]}).json()
+    assert (answer["texts"], answer["state"], state(http)) == (1, known, known)
+
+
+def test_recall_alone_may_be_named_as_a_kind(http):
+    made = create(http, kind="recall")
+    assert (made["kind"], made["recall"], made["forgets"]) == ("none", True, True)
+    assert create(http, "same", **KINDS["recall"])["state"] == made["state"]
+    answer = http.post("/v1/memories", json={"name": "x", "kind": "recall", "recall": False})
+    assert answer.status_code == 422
+    assert "the kind 'recall' learns nothing without recall" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("kind", ["natural", "recalling"])
 def test_a_memory_that_cannot_forget_says_which_can(http, kind):
     create(http, **KINDS[kind])
@@ -208,9 +229,9 @@ def test_of_a_cancelled_text_nothing_is_learned_or_kept(http, tmp_path, monkeypa
         assert http.delete(f"/v1/jobs/{job}").json()["status"] == "cancelled"
         assert http.delete(f"/v1/jobs/{job}").status_code == 409
     slow.go.set()
-    assert read(http, KING)["status"] == "done"
+    assert read(http, KING, "king")["status"] == "done"
     assert state(http) != before
-    assert http.get("/v1/memories/facts/sources").json() == {}
+    assert http.get("/v1/memories/facts/sources").json() == {"king": 1}
     with sqlite3.connect(tmp_path / "facts.memory-log") as log:
         assert log.execute("SELECT count(*) FROM reads WHERE text = ?", (SECRET,)).fetchone() == (
             0,

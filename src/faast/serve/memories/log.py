@@ -139,12 +139,15 @@ class ReadLog:
     def add(self, text: str, source: str | None, who: str | None) -> Read:
         """Write a text that is to be read to the disk, and return what is known about it.
 
+        Without a source its own id becomes its source, so that it can be forgotten.
+
         Raises
         ------
         sqlite3.Error
             If it cannot be written; then nothing of it is.
         """
-        read = Read(secrets.token_hex(8), now(), who, source, "waiting", None, None)
+        id = secrets.token_hex(8)
+        read = Read(id, now(), who, source or id, "waiting", None, None)
         with self._writing() as execute:
             execute(
                 "INSERT INTO reads (id, at, who, source, text, status) VALUES (?, ?, ?, ?, ?, ?)",

@@ -20,22 +20,25 @@ router = APIRouter(prefix="/v1/memories", tags=["memories"], responses=RESPONSES
 MAX_READ = 4_000_000
 """Characters that a text to read may have."""
 
-Kind = Literal["natural", "pseudoinverse", "none"]
-"""How a memory learns, as the command line names it."""
+Kind = Literal["natural", "pseudoinverse", "recall", "none"]
+"""How a memory learns, as the command line names it; "recall" is "none" with recall."""
 
 LongText = Annotated[str, Field(max_length=MAX_READ), AfterValidator(require_visible)]
 
 
 class NewMemory(Request):
-    """A memory to make: how it learns, and whether it also recalls passages word for word."""
+    """A memory to make: how it learns, and whether it also recalls passages word for word.
+
+    The kind `recall` does nothing else; the others do not recall unless it is asked for.
+    """
 
     name: str
     kind: Kind = "natural"
-    recall: bool = False
+    recall: bool | None = None
 
 
 class NewText(Request):
-    """A text to read, and whose it is."""
+    """A text to read, and whose it is; without `source` it gets one of its own."""
 
     text: LongText
     source: Label | None = None
@@ -99,10 +102,15 @@ def list_memories(folder: Folder) -> MemoriesAnswer:
 @router.post("", status_code=201)
 def create_memory(body: NewMemory, folder: Folder) -> MemoryAnswer:
     """Make a memory that has learned nothing yet."""
-    if body.kind == "none" and not body.recall:
-        raise RequestError(422, "the kind 'none' learns nothing without recall; set it to true")
-    output = None if body.kind == "none" else body.kind
-    config = MemoryConfig(output=output, recall=body.recall)
+    recall = body.kind == "recall" if body.recall is None else body.recall
+    output = None if body.kind == "none" or body.kind == "recall" else body.kind
+    if output is None and not recall:
+        raise RequestError(
+            422,
+            f"the kind {body.kind!r} learns nothing without recall; set recall to true, or use "
+            "the kind 'recall' alone",
+        )
+    config = MemoryConfig(output=output, recall=recall)
     return MemoryAnswer.of(folder.create(body.name, config))
 
 
@@ -120,7 +128,10 @@ def delete_memory(memory: str, folder: Folder) -> None:
 
 @router.post("/{memory}/read", status_code=202)
 def read_text(memory: TheMemory, body: NewText, jobs: TheJobs, who: Who) -> JobAnswer:
-    """Teach a text. It is on the disk when the answer comes; a job then reads it."""
+    """Teach a text. It is on the disk when the answer comes; a job then reads it.
+
+    `source` in the answer is the name by which the text can be forgotten.
+    """
     return JobAnswer.of(jobs.submit(memory.name, body.text, body.source, who))
 
 
@@ -134,7 +145,8 @@ def list_sources(memory: TheMemory) -> dict[str, int]:
 def forget_source(memory: TheMemory, body: Source) -> Forgotten:
     """Forget all texts of a source exactly, as if they had never been read, and erase them.
 
-    Memories of the kinds 'pseudoinverse' and 'none' can; others answer 409.
+    Memories of the kind 'pseudoinverse' and of recall alone can; others answer 409. A text that was
+    taught without a source has one of its own, which the answer to its reading names.
     """
     before = memory.about.state
     texts = memory.forget(body.source)
