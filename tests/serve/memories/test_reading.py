@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from faast.serve.memories import stored
+from faast.serve.memories.log import ReadLog
 from tests.serve.memories.conftest import KING, QUEEN, READINGS, serving, speaking
 from tests.serve.memories.test_completions import complete
 
@@ -236,6 +237,27 @@ def test_of_a_cancelled_text_nothing_is_learned_or_kept(http, tmp_path, monkeypa
         assert log.execute("SELECT count(*) FROM reads WHERE text = ?", (SECRET,)).fetchone() == (
             0,
         )
+
+
+def test_a_job_is_done_only_when_answers_know_its_text(http, monkeypatch):
+    before = create(http)["state"]
+    reached, go = Event(), Event()
+    learned = ReadLog.learned
+
+    def write_and_wait(log, *change):
+        number = learned(log, *change)
+        reached.set()
+        assert go.wait(60)
+        return number
+
+    monkeypatch.setattr(ReadLog, "learned", write_and_wait)
+    job = http.post("/v1/memories/facts/read", json={"text": KING}).json()["id"]
+    assert reached.wait(60)
+    seen = http.get(f"/v1/jobs/{job}").json()["status"], state(http)
+    go.set()
+    assert seen == ("running", before)
+    assert wait(http, job)["status"] == "done"
+    assert state(http) != before
 
 
 def test_texts_and_memories_that_cannot_be(http):

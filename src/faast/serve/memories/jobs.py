@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
@@ -119,9 +119,12 @@ class ReadJobs:
         ]
 
     def _job(self, memory: str, read: Read) -> ReadJob:
-        if read.status == "done":
+        progress = self._progress.get(read.id)
+        if read.status == "done" and progress is not None:  # in the log; answers do not know it yet
+            read = replace(read, status="waiting")
+        elif read.status == "done":
             return ReadJob(memory, read, read.tokens or 0, read.tokens)
-        return ReadJob(memory, read, *self._progress.get(read.id, (0, None)))
+        return ReadJob(memory, read, *(progress or (0, None)))
 
     def _run(self) -> None:
         while True:
