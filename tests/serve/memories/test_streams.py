@@ -119,6 +119,48 @@ def test_a_prompt_whose_probabilities_need_too_much_memory_is_refused(client, mo
     complete(client, "king", "the " * 13, echo=True)
 
 
+@pytest.mark.parametrize(
+    ("settings", "param", "said"),
+    [
+        ({"logprobs": True}, "logprobs", "'logprobs' is not supported"),
+        ({"top_logprobs": 3}, "top_logprobs", "'top_logprobs' is not supported"),
+        ({"max_tokens": 9, "max_completion_tokens": 3}, "max_tokens", "9 and max_completion_tok"),
+        ({"stream_options": {"include_usage": True}}, "stream_options", "without a stream"),
+        ({"max_completion_tokens": 0}, "max_completion_tokens", "expected at least 1, got 0"),
+        ({"stop": ["a"] * 5}, "stop", "expected at most 4 items, got 5"),
+    ],
+)
+def test_no_parameter_of_a_chat_is_ignored(talking, settings, param, said):
+    asked = {"model": "king", "messages": [{"role": "user", "content": "of york"}]}
+    with pytest.raises(openai.BadRequestError, match=said) as caught:
+        talking.chat.completions.create(**asked, **settings)
+    assert caught.value.param == param
+
+
+def test_parameters_of_a_chat_are_honoured(talking):
+    asked = {"model": "stories", "messages": [{"role": "user", "content": "of york"}]}
+
+    def said(**settings):
+        answer = talking.chat.completions.create(**asked, **settings)
+        return [choice.message.content for choice in answer.choices], answer.usage
+
+    hot = {"temperature": 1.5, "seed": 7, "n": 3}
+    for name in ("max_tokens", "max_completion_tokens"):
+        texts, usage = said(**hot, **{name: 5})
+        assert len(texts) == 3
+        assert len(set(texts)) > 1
+        assert usage.completion_tokens <= 15
+        assert said(**hot, **{name: 5})[0] == texts
+        assert said(**hot | {"seed": 700}, **{name: 5})[0] != texts
+    same = {"max_tokens": 5, "max_completion_tokens": 5}
+    (cold,), _ = said(temperature=0, **same)
+    assert said(top_p=1e-9, **same)[0] == [cold]
+    long = max(texts, key=len)
+    word = long.split()[1]
+    stopped, _ = said(**hot, stop=word, **same)
+    assert stopped[texts.index(long)] == long[: long.index(word)]
+
+
 def test_a_chat_is_continued_after_its_template(talking, client):
     messages = [
         {"role": "system", "content": "the king"},

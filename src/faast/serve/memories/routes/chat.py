@@ -16,7 +16,7 @@ from faast.serve.memories.pieces import Finish, Piece
 from faast.serve.memories.routes.dependencies import Folder, TheEngine
 from faast.serve.memories.routes.generation import Generation
 from faast.serve.memories.routes.parameters import MAX_TOKENS, Parameters, Usage
-from faast.serve.problems import RESPONSES
+from faast.serve.problems import RESPONSES, RequestError
 
 router = APIRouter(prefix="/v1", tags=["chat"], responses=RESPONSES)
 
@@ -58,6 +58,19 @@ class ChatRequest(Parameters):
     max_tokens: Wanted | None = None
     max_completion_tokens: Wanted | None = None
 
+    @property
+    def wanted(self) -> int | None:
+        """Largest number of tokens of an answer; raises a RequestError if two are given."""
+        given = {self.max_tokens, self.max_completion_tokens} - {None}
+        if len(given) > 1:
+            raise RequestError(
+                400,
+                f"max_tokens is {self.max_tokens} and max_completion_tokens is "
+                f"{self.max_completion_tokens}; they mean the same, so give one of them",
+                param="max_tokens",
+            )
+        return next(iter(given), None)
+
 
 class Said(BaseModel):
     """What the assistant says."""
@@ -96,8 +109,7 @@ async def chat(
     backbone = folder.backbone
     messages = [{"role": message.role, "content": message.text} for message in body.messages]
     tokens = await run_in_threadpool(backbone.chat, messages)
-    wanted = body.max_completion_tokens or body.max_tokens
-    samplings = body.samplings(backbone.require_room(tokens, wanted, MAX_TOKENS))
+    samplings = body.samplings(backbone.require_room(tokens, body.wanted, MAX_TOKENS))
     generation = Generation(engine, backbone, memory, [(tokens, samplings)])
     head: dict[str, Any] = {
         "id": f"chatcmpl-{uuid.uuid4().hex}",

@@ -70,6 +70,13 @@ class Parameters(BaseModel):
 
     def require_supported(self) -> None:
         """Raise a RequestError if a parameter would change the answer, and is not supported."""
+        if self.stream_options is not None and not self.stream:
+            raise RequestError(
+                400,
+                "stream_options are given without a stream; set stream to true or leave them out "
+                "(a whole answer tells its usage always)",
+                param="stream_options",
+            )
         for name, value in (self.model_extra or {}).items():
             harmless = value is None or value in NEUTRAL.get(name, ()) or name in WITHOUT_EFFECT
             if not harmless:
