@@ -242,11 +242,33 @@ def test_numbers_stand_in_a_column_each_or_in_a_list(client):
         ("a,b,label\n1,2,x\n1,two,x\n", "line 3, column 'b': it is no number"),
         ('numbers,label\n"' + "[" * 100_000 + '",x\n', "line 2, column 'numbers'"),
         ("a,b,label\n1,2,x\n1,nan,x\n", "line 3, column 'numbers', number 2"),
-        ("a,b,c,label\n1,2,3,x\n", "rows of this task have 2 numbers, got 3"),
+        ("a,b,c,label\n1,2,3,x\n", "it also holds 'c'"),
     ):
         job = uploaded(client, body)
         assert (job["status"], job["done"]) == ("failed", 0)
         assert named in job["detail"]
+
+
+def test_columns_of_a_task_of_numbers_go_by_the_names_of_its_first_upload(tmp_path):
+    first, second = "a,b,label\n1,9,x\n8,2,y\n", "b,label,a\n7,x,3\n1,y,6\n"
+    states = []
+    for name, body in (("one", second), ("two", "a,b,label\n3,7,x\n6,1,y\n")):
+        with serving(tmp_path / name) as client:
+            client.post("/v1/tasks", json={"name": "mail", "kind": "numbers"})
+            assert uploaded(client, first)["status"] == "done"
+        with serving(tmp_path / name) as client:  # the names are there after a stop
+            assert uploaded(client, body)["status"] == "done"
+            states.append(state_of(client))
+            job = uploaded(client, "a,c,label\n1,2,x\n")
+            assert (job["status"], job["done"]) == ("failed", 0)
+            assert "it lacks 'b' and it also holds 'c'" in job["detail"]
+            assert state_of(client) == states[-1]
+            exported = client.get("/v1/tasks/mail/export?format=csv").text
+            assert exported.startswith("a,b,label")
+            for _ in range(2):
+                client.post("/v1/tasks/mail/undo")
+            assert uploaded(client, "c,d,label\n1,2,x\n")["status"] == "done"  # none are left
+    assert states[0] == states[1]
 
 
 def test_columns_of_numbers_are_matched_to_those_that_the_model_has_learned(client, tmp_path):

@@ -207,9 +207,7 @@ class Jobs:
         try:
             task = self._task(job)
             job.done = task.taught_by(job.id)
-            upload = Upload(
-                job.upload(self.path), job.format, task.kind, job.source, task.state.columns
-            )
+            upload = Upload(job.upload(self.path), job.format, task.kind, job.source, task.columns)
             if job.total is None:
                 total = upload.check(lambda: not (job.ended or self._stopping.is_set()))
                 with job.lock:
@@ -242,7 +240,7 @@ class Jobs:
                     if job.ended or self._stopping.is_set():
                         return False
                     try:
-                        task.teach(rows, job.who, Batch(job.id, upto))
+                        task.teach(rows, job.who, Batch(job.id, upto, upload.columns))
                     except RequestError as error:
                         if error.status_code != 507:
                             raise

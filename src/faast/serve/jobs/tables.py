@@ -35,6 +35,9 @@ NAME = "the file"
 ABOUT = ("label", "source", "confirmed")
 """Columns about a row, beside those of the row itself."""
 
+NAMES = "names of numbers"
+"""Member of the fields of a row of CSV: names of its columns of numbers, where it has these."""
+
 KNOWN = frozenset(
     ("text", "picture", "numbers", "id", *ROW_COLUMNS["text"], *LABEL_COLUMNS, *ABOUT)
 )
@@ -67,7 +70,7 @@ def csv_rows(
     column : {"text", "picture", "numbers"}
         What a row holds. Numbers may also stand in a column each.
     learned : sequence of str, optional
-        Names of the columns of numbers that the task has learned, in the order of its rows.
+        Names of the columns of numbers that the task has, in the order of its rows.
 
     Raises
     ------
@@ -95,6 +98,7 @@ def csv_rows(
         fields = {name: _cell(name, cells[of]) for name, of in chosen.items()}
         if several:
             fields["numbers"] = [_number(cells[name], place, name) for name in several]
+            fields[NAMES] = several
         yield place, fields
 
 

@@ -14,7 +14,7 @@ from faast.data.images import read_image
 from faast.data.labels import parse_label
 from faast.serve.fields import MAX_PICTURE, Label, Numbers, Picture, Text, check_picture
 from faast.serve.jobs.pictures import Pictures
-from faast.serve.jobs.tables import Fields, csv_rows, json_rows
+from faast.serve.jobs.tables import NAMES, Fields, csv_rows, json_rows
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.records import NewRow, RawRow
 from faast.serve.wording import describe_error
@@ -64,6 +64,9 @@ class Upload:
     ----------
     left_out : int
         Number of files in a zip archive that are no pictures, and are left out.
+    columns : tuple of str or None
+        Names of the columns of numbers, in the order of the rows, once the first row was read;
+        None if the file names none.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class Upload:
         self.path, self.format, self.kind, self.source = path, format, kind, source
         self.learned = learned
         self.left_out = 0
+        self.columns: tuple[str, ...] | None = None
 
     def __iter__(self) -> Iterator[tuple[str, NewRow]]:
         """Yield each row, with its place in the file."""
@@ -91,6 +95,8 @@ class Upload:
             if number > MAX_UPLOAD_ROWS:
                 raise DataError(f"the file has more than {MAX_UPLOAD_ROWS} rows; split it")
             row = self._parse(place, fields)
+            if self.format == "csv" and NAMES in fields:
+                self.columns = tuple(fields[NAMES])
             if isinstance(row.raw, list) and width not in (None, len(row.raw)):
                 raise DataError(f"{place}: {len(row.raw)} numbers, but rows before have {width}")
             width = len(row.raw)

@@ -70,7 +70,7 @@ def export_rows(task: TheTask, format: Literal["csv", "jsonl"]) -> Response:
             # all of the log at once, however slow the client is
             rows, column = task.given(), COLUMNS[task.kind]
             if format == "csv":
-                lines = write_csv(rows, column, task.state.columns)
+                lines = write_csv(rows, column, task.columns)
             else:
                 lines = write_json(rows, column)
             file.writelines(line.encode() for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -33,6 +34,7 @@ from faast.serve.tasks.schema import (
     write_class_steps,
 )
 from faast.serve.tasks.writing import (
+    COLUMNS,
     KEEP_ROWS,
     erase_rows,
     marks,
@@ -130,10 +132,11 @@ class Log(LogReader):
             write_classes(execute, plan)
             write_links(execute, plan.links)
             if plan.batch is not None:
-                execute("INSERT INTO batches VALUES (?, ?, ?)", (position, *plan.batch))
+                batch = position, plan.batch.job, plan.batch.upto
+                execute("INSERT INTO batches VALUES (?, ?, ?)", batch)
             settings = settings_of(plan)
-            for name, value in settings.items():
-                execute("UPDATE settings SET value = ? WHERE name = ?", (value, name))
+            for setting in settings.items():
+                execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", setting)
             if plan.erase is not None or plan.keep_rows is False:
                 erasure = plan.erase, position, len(plan.steps), before
                 execute("INSERT INTO erasures VALUES (?, ?, ?, ?)", erasure)
@@ -291,6 +294,16 @@ class Log(LogReader):
         """Return up to which row of its file a job has taught."""
         found = self._writer.execute("SELECT max(upto) FROM batches WHERE job = ?", (job,))
         return found.fetchone()[0] or 0
+
+    def columns(self) -> list[str] | None:
+        """Return how uploads named the columns of numbers of present rows; None if none did."""
+        found = self._writer.execute(
+            "SELECT value FROM settings JOIN batches ON name = ? || job "
+            "JOIN steps USING (position) JOIN rows ON rows.id = steps.row "
+            "WHERE standing > 0 LIMIT 1",
+            (COLUMNS,),
+        ).fetchone()
+        return None if found is None else list(json.loads(found[0]))
 
     def has_source(self, source: str) -> bool:
         """Return whether the log holds anything of a source, also rows that were forgotten."""

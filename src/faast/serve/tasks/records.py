@@ -91,10 +91,20 @@ class NewRow(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A part of an upload that is one change: of which job, and up to which row of its file."""
+    """A part of an upload that is one change.
+
+    Attributes
+    ----------
+    job : str
+    upto : int
+        Up to which row of the file.
+    columns : tuple of str or None
+        Names of the columns of numbers, in the order of the rows; None if the file has none.
+    """
 
     job: str
     upto: int
+    columns: tuple[str, ...] | None = None
 
 
 class Link(NamedTuple):

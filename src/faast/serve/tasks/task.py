@@ -75,6 +75,12 @@ class Task(StoredTask):
         return dict(sorted({**dict.fromkeys(state.added, 0), **state.classes}.items()))
 
     @property
+    def columns(self) -> list[str] | None:
+        """Names of the columns of numbers, in the order of rows; None if they have none."""
+        with self._writing:
+            return self._state.columns or self._log.columns()
+
+    @property
     def waiting(self) -> int:
         """Number of rows that wait for a label."""
         return self._log.count_waiting()
@@ -89,6 +95,8 @@ class Task(StoredTask):
         features = self._state.encode_to_learn([row.raw for row in rows])
         with self._changing():
             self._require_width(features)
+            if batch is not None and batch.columns is not None:
+                self._require_columns(batch.columns)
             keep = self.keep_rows and self.kind != "numbers"
             first = self._log.next_row()
             numbers = list(range(first, first + len(rows)))
@@ -314,6 +322,14 @@ class Task(StoredTask):
         if width is not None and features.shape[1] != width:
             raise RequestError(
                 422, f"rows of this task have {width} numbers, got {features.shape[1]}"
+            )
+
+    def _require_columns(self, columns: Sequence[str]) -> None:
+        """Raise a RequestError if a file was read with other columns than the rows now have."""
+        if (known := self.columns) is not None and known != list(columns):
+            raise RequestError(
+                409,
+                "another upload named the columns of this task meanwhile; upload the file again",
             )
 
     def _plan_and_change(self, plan: Callable[[], Plan], who: str | None) -> Change:

@@ -17,9 +17,18 @@ MODEL = "model"
 """Setting: kind, encoder and scale of the model, as `describe_model` writes them."""
 
 
+COLUMNS = "columns "
+"""In front of the id of a job, setting: names of the columns of numbers of its file, as JSON."""
+
+
 def settings_of(plan: Plan) -> dict[str, str]:
     """Return the settings that a change sets."""
-    return {} if plan.keep_rows is None else {KEEP_ROWS: str(int(plan.keep_rows))}
+    settings = {}
+    if plan.keep_rows is not None:
+        settings[KEEP_ROWS] = str(int(plan.keep_rows))
+    if plan.batch is not None and plan.batch.columns is not None:
+        settings[COLUMNS + plan.batch.job] = json.dumps(plan.batch.columns)
+    return settings
 
 
 def write_rows(execute: Any, position: int, plan: Plan) -> None:
