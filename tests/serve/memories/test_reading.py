@@ -9,6 +9,7 @@ import pytest
 
 from faast.serve.memories import stored
 from faast.serve.memories.log import ReadLog
+from faast.serve.problems import RequestError
 from tests.serve.memories.conftest import KING, QUEEN, READINGS, serving, speaking
 from tests.serve.memories.test_completions import complete
 
@@ -291,6 +292,16 @@ def test_a_deleted_memory_leaves_nothing(http, client, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} <= {".memories.faast-lock"}
     create(http)
     assert http.get("/v1/memories/facts").json()["tokens"] == 0
+
+
+def test_a_text_that_comes_while_its_memory_is_deleted_is_refused(http, tmp_path):
+    create(http)
+    found = http.app.state.folder.memory("facts")  # as a request has it that came before
+    assert http.delete("/v1/memories/facts").status_code == 204
+    with pytest.raises(RequestError, match="'facts' was deleted") as raised:
+        found.add(KING, None, None)
+    assert raised.value.status_code == 404
+    assert not list(tmp_path.glob("facts*"))
 
 
 def test_one_process_at_a_time_serves_a_folder(http, tmp_path, backbone):

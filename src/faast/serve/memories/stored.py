@@ -88,6 +88,8 @@ class StoredMemory:
     def add(self, text: str, source: str | None, who: str | None) -> Read:
         """Acknowledge a text that is to be read; raises a RequestError if it cannot be written."""
         with _written(), self._opening:
+            if self.name not in self._attached:
+                raise RequestError(404, f"the memory {self.name!r} was deleted")
             if self._log is None:
                 create_log(self._log_path, self.about.config, self.about.state)
                 self._log = ReadLog(self._log_path)
