@@ -192,6 +192,25 @@ def test_no_rows_have_no_suspects(spoilt):
     assert found.n_wrong == 0
 
 
+@pytest.mark.parametrize("selection_rows", [4096, 5], ids=["sampled", "not sampled"])
+def test_the_only_row_of_a_class_is_not_answered_with_it(selection_rows):
+    rows, labels = digits()
+    rows, labels = rows[:60], np.append(labels[:59] % 3, 7)
+    model = FaastClassifier(Ridge(0.1), selection_rows=selection_rows).fit(rows, labels)
+    assert model.loo_proba(rows[59:], labels[59:])[0, 3] == 0.0
+    assert model.loo_proba(rows[:59], labels[:59])[:, 3].min() > 0.0
+    model.partial_fit(rows[59:], labels[59:])
+    assert model.loo_proba(rows[59:], labels[59:])[0, 3] > 0.0
+
+
+def test_a_class_with_an_embedding_is_known_without_its_only_row():
+    rows, labels = digits()
+    rows, labels = rows[:60], np.append(labels[:58] % 3, [7, 8])
+    model = FaastClassifier(class_embeddings={7: rows[58]}).fit(rows, labels)
+    assert model.loo_proba_[58, 3] > 0.0
+    assert model.loo_proba_[59, 4] == 0.0
+
+
 # -- correction ----------------------------------------------------------------------------------
 
 

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.threads import threads_for
 from faast.core.grid import UNIT_ERROR
 from faast.core.moments import Moments
 from faast.core.state import NOT_STORED, Array, Range, Stored
-from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
 from faast.estimators.answers import LeftOutAnswers
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.novelty import Novelty, SurvivalFunction
+from faast.estimators.only_rows import without_only_rows
 from faast.estimators.targets import CLASSES, KIND, TargetKind, check_order
 from faast.solvers import ClassPrior, Solution, Solver
 from faast.solvers.calibration import judge
@@ -61,10 +61,6 @@ class ClassShares(Stored):
     @cached_property
     def _first_column(self) -> int:
         return int((self.columns > 0).argmax())
-
-
-UNLIKELY = 1e3
-"""Log-odds against a class that cannot be predicted: a file holds no infinite numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,10 +185,7 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
     if not len(scores):
         return _head_of(memory, solution)
     logits, codes = scores / solution.temperature, statistics.rows.values.argmax(axis=1)
-    known = (
-        logits if memory.embeddings is not None else _without_only_rows(logits, codes, statistics)
-    )
-    judged = judge(known, codes)
+    judged = judge(without_only_rows(logits, codes, statistics.rows.weights, memory), codes)
     return _head_of(
         memory,
         solution,
@@ -202,17 +195,6 @@ def solve_head(memory: ClassMemory, solver: Solver, prior: ClassPrior, novelty: 
         Novelty.from_statistics(statistics, logits) if novelty else None,
         scores,
     )
-
-
-def _without_only_rows(logits: AnyArray, codes: IntArray, statistics: Statistics) -> AnyArray:
-    """Return left-out logits (n, C) against the own class of each row that is its only one."""
-    counts, weights = statistics.moments.value_sum, statistics.rows.weights
-    alone = np.flatnonzero(counts[codes] <= np.minimum(weights, 1.0))
-    if not len(alone) or logits.shape[1] < 2:
-        return logits
-    changed = logits.copy()
-    changed[alone, codes[alone]] = changed[alone].min(axis=1) - UNLIKELY
-    return changed
 
 
 def _head_of(

@@ -12,6 +12,7 @@ from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast.core.sample import RowArrays, hash_rows
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.head import Head
+from faast.estimators.only_rows import without_only_rows
 from faast.estimators.targets import Targets
 from faast.solvers import Solution
 
@@ -25,7 +26,8 @@ BATCH_ROWS = 1024
 class LeftOut:
     """Probabilities of learned rows, each by the model without this row.
 
-    Sampled rows have leave-one-out scores since the head was solved. Others are left out of the
+    The class of its only row is unknown without it, and gets the probability 0. Sampled rows have
+    leave-one-out scores since the head was solved. Others are left out of the
     moments in closed form, for which the memory is solved once more.
 
     Parameters
@@ -53,10 +55,10 @@ class LeftOut:
                 "rows can be left out of a model of single labels that has learned two rows or "
                 "more and keeps some of them (selection_rows > 0)"
             )
-        self.memory, self.head = memory, head
-        self.sampled: FloatArray = softmax(
-            head.loo_scores.astype(np.float64) / head.temperature, axis=1
-        )
+        assert memory.statistics is not None
+        self.memory, self.head, rows = memory, head, memory.statistics.rows
+        logits = head.loo_scores.astype(np.float64) / head.temperature
+        self.sampled: FloatArray = self._shares(logits, rows.values, rows.weights)
         self._solve, self._recalled = solve, recalled
 
     @cached_property
@@ -99,8 +101,15 @@ class LeftOut:
         moments = self.memory.statistics.moments
         values = marks.astype(np.float64)
         keys, _ = moments.from_grid(moments.key_grid.rounded(X), values)
-        scores = self._solution.leave_out(RowArrays(keys, values, np.ones(len(X))))
-        return softmax(scores / self._solution.temperature, axis=1)
+        rows = RowArrays(keys, values, np.ones(len(X)))
+        logits = self._solution.leave_out(rows) / self._solution.temperature
+        return self._shares(logits, values, rows.weights)
+
+    def _shares(self, logits: FloatArray, marks: AnyArray, weights: FloatArray) -> FloatArray:
+        """Return the probabilities of logits (n, C) of rows that were left out."""
+        known = without_only_rows(logits, marks.argmax(axis=1), weights, self.memory)
+        shares: FloatArray = softmax(known, axis=1)
+        return shares
 
 
 def find_rows(memory: ClassMemory, X: AnyArray, targets: Targets) -> IntArray:

@@ -117,7 +117,7 @@ class Review:
     @cached_property
     def predicted(self) -> list[str | None]:
         """The most probable class of each row; None where no other row tells of any."""
-        return _predict(self.probabilities, self.learned.labels, self.learned.state.classes)
+        return _predict(self.probabilities, self.learned.state.classes)
 
     @cached_property
     def right(self) -> AnyArray:
@@ -200,7 +200,7 @@ class Review:
         model = FaastClassifier(class_embeddings=names or None).fit(features, labels)
         shares = model.loo_proba(features, labels)
         counts = dict(zip(model.classes_.tolist(), model.class_counts_.tolist(), strict=True))
-        return Accuracy.of(_right(_predict(shares, labels, counts), labels))
+        return Accuracy.of(_right(_predict(shares, counts), labels))
 
 
 @dataclass(eq=False)
@@ -233,32 +233,19 @@ class Pool:
         return chosen
 
 
-def _predict(
-    probabilities: FloatArray, labels: list[str], counts: Mapping[str, float]
-) -> list[str | None]:
-    """Return the most probable class of each row without the row.
-
-    The class of its only row is not there without it, so that another one is predicted; None if
-    there is no other.
+def _predict(probabilities: FloatArray, counts: Mapping[str, float]) -> list[str | None]:
+    """Return the most probable class of each row without the row; None if there is none then.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, C)
-    labels : list of str
     counts : mapping of label to float
         Number of learned rows of each class, in the order of the probabilities.
     """
-    place_of = {label: place for place, label in enumerate(counts)}
-    shares = probabilities.copy()
-    for row, label in enumerate(labels):
-        if counts[label] <= 1:
-            shares[row, place_of[label]] = -1.0
-    classes = list(counts)
-    places = shares.argmax(axis=1).tolist()
-    return [
-        classes[place] if share >= 0.0 else None
-        for place, share in zip(places, shares.max(axis=1).tolist(), strict=True)
-    ]
+    classes: list[str | None] = list(counts)
+    if len(classes) == 1 and sum(counts.values()) <= 1:
+        classes = [None]
+    return [classes[place] for place in probabilities.argmax(axis=1).tolist()]
 
 
 def _right(predicted: list[str | None], labels: list[str]) -> AnyArray:
