@@ -332,3 +332,22 @@ def test_rows_are_named_after_some_were_relabelled():
     with pytest.raises(ValueError, match=r"name the learned rows .* suspects\(X, y\)"):
         model.suspects()
     assert len(model.suspects(rows, ["b", *labels[1:]]).rows) == 6
+
+
+def test_rows_are_named_after_some_were_forgotten():
+    rows, labels = np.eye(6), np.array(list("aabbcc"))
+    model = FaastClassifier().fit(rows, labels).forget(rows[:1], labels[:1])
+    with pytest.raises(ValueError, match=r"not known any more.* suspects\(X, y\)"):
+        model.suspects()
+    with pytest.raises(ValueError, match=r"not known any more.* loo_proba\(X, y\)"):
+        model.loo_proba_  # noqa: B018
+
+
+def test_a_model_does_not_see_what_the_caller_does_to_the_rows_after_the_fit():
+    rows, labels = digits()
+    rows, labels = rows[:200].copy(), labels[:200]
+    model = FaastClassifier().fit(rows, labels)
+    before = model.loo_proba_
+    rows -= rows.mean(axis=0)
+    np.testing.assert_array_equal(model.loo_proba_, before)
+    assert len(model.suspects().rows) == 200

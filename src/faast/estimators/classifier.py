@@ -307,7 +307,7 @@ class FaastClassifier(CuratedClassifier):
         memory = self._begin(targets.kind, targets.labels) if first else self._memory()
         self.learned_ = self._name(memory.learn(X, targets, weights), names)
         if first:
-            self._last_fit = (X, targets) if len(X) <= self.selection_rows else None
+            self._last_fit = (X.copy(), targets) if len(X) <= self.selection_rows else None
 
     def _announced(self) -> list[Hashable]:
         """Return the labels that are classes before any row is learned."""

@@ -69,7 +69,7 @@ class CuratedClassifier(ChangingClassifier):
         Raises
         ------
         ValueError
-            As for `loo_proba`.
+            As for `loo_proba`, or if no rows are given and those of the last `fit` are not known.
 
         Examples
         --------
@@ -85,12 +85,7 @@ class CuratedClassifier(ChangingClassifier):
         FaastClassifier()
         """
         check = LabelCheck(self._left_out())
-        if X is None and y is None:
-            if self._last_fit is None:
-                raise ValueError("name the learned rows and their labels: suspects(X, y)")
-            rows = self._last_fit
-        else:
-            rows = self._learned_rows(X, y)
+        rows = self._rows_of_fit() if X is None and y is None else self._learned_rows(X, y)
         _require_learned(check.left_out, *rows)
         return check.suspects(*rows)
 

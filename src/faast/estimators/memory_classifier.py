@@ -127,16 +127,10 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
         Raises
         ------
         ValueError
-            If the last fit had more rows than `selection_rows`, so that not all are kept.
+            If the rows of the last fit are not known any more; `loo_proba` takes them.
         """
-        last_fit, memory = self._last_fit, self._memory()
-        if last_fit is None or np.any(find_rows(memory, *last_fit) == NEVER_LEARNED):
-            raise ValueError(
-                "leave-one-out probabilities exist for the rows of a fit in this process, up to "
-                f"selection_rows={self.selection_rows} of them, until some are forgotten or get "
-                "other labels"
-            )
-        return self._left_out().proba(*last_fit)
+        rows = self._rows_of_fit()
+        return self._left_out().proba(*rows)
 
     def encode(self, rows: Any, *, progress: bool = False) -> AnyArray:
         """Encode rows to be predicted; blank texts become zeros, see `is_blank`.
@@ -274,6 +268,18 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
         if head is None:
             head = memory.heads[rule] = rule.solve(memory)
         return head
+
+    def _rows_of_fit(self) -> tuple[AnyArray, Targets]:
+        """Return the rows of the last fit and their targets; ValueError if they are not known."""
+        last_fit, memory = self._last_fit, self._memory()
+        if last_fit is None or np.any(find_rows(memory, *last_fit) == NEVER_LEARNED):
+            raise ValueError(
+                "the rows of the last fit are not known any more: they are kept in the process "
+                f"that fitted them, up to selection_rows={self.selection_rows} of them, until some "
+                "are forgotten or get other labels; name the learned rows and their labels, as in "
+                "loo_proba(X, y) and suspects(X, y)"
+            )
+        return last_fit
 
     def _left_out(self) -> LeftOut:
         """Return what predicts learned rows as if they had never been learned."""
