@@ -1,6 +1,6 @@
 """Bad rows: an error that names what was wrong, and a memory as it was before."""
 
-import re
+import datetime
 
 import numpy as np
 import pytest
@@ -116,14 +116,70 @@ def test_estimators_name_the_row(estimator, X, message):
 )
 def test_dates_are_no_features_and_no_weights(estimator, kind):
     dates, y = np.ones((6, 6), int).astype(kind), [0, 1, 2, 0, 1, 2]
-    message = re.escape(f"must be a numeric array, got dtype {kind}; convert it first, dates")
-    with pytest.raises(ValueError, match="X " + message):
+    message = f"holds .* of type {kind[: kind.index('[')]}, which is no number; convert dates"
+    with pytest.raises(ValueError, match="row 0 of X " + message):
         estimator.fit(dates, y)
     estimator.fit(ROWS, y)
-    with pytest.raises(ValueError, match="X " + message):
+    with pytest.raises(ValueError, match="row 0 of X " + message):
         estimator.predict(dates)
-    with pytest.raises(ValueError, match="weights " + message):
+    with pytest.raises(ValueError, match="row 0 of weights " + message):
         estimator.fit(ROWS, y, sample_weight=dates[:, 0])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.date(2020, 1, 1),
+        datetime.timedelta(1),
+        np.datetime64("2020-01-01"),
+        np.timedelta64(1, "D"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_objects_that_are_no_numbers_are_refused_wherever_they_stand(value):
+    pandas = pytest.importorskip("pandas")
+    y, rows = [0, 1, 2, 0, 1, 2], ROWS.astype(object)
+    rows[3, 2] = value
+    message = "row 3 of {} holds .* which is no number"
+    table = pandas.DataFrame(ROWS, columns=list("abcdef")).assign(c=rows[:, 2])
+    for given in rows, rows.tolist(), table:
+        with pytest.raises(ValueError, match=message.format("X")):
+            FaastClassifier().fit(given, y)
+    with pytest.raises(ValueError, match=message.format("weights")):
+        FaastClassifier().fit(ROWS, y, sample_weight=rows[:, 2])
+    with pytest.raises(ValueError, match=message.format("y")):
+        FaastRegressor().fit(ROWS, rows[:, 2])
+
+
+@pytest.mark.parametrize("value", ["Timestamp", "NA"])
+def test_dates_and_missing_values_of_pandas_are_no_numbers(value):
+    pandas = pytest.importorskip("pandas")
+    rows = ROWS.astype(object)
+    rows[3, 2] = pandas.NA if value == "NA" else pandas.Timestamp("2020-01-01", tz="UTC")
+    with pytest.raises(ValueError, match=r"row 3 of X holds .* which is no number"):
+        FaastClassifier().fit(rows, [0, 1, 2, 0, 1, 2])
+
+
+def test_dates_of_polars_are_no_numbers():
+    polars = pytest.importorskip("polars")
+    table = polars.DataFrame({"day": [datetime.date(2020, 1, 1)] * 3, "size": [1.0, 2.0, 3.0]})
+    with pytest.raises(ValueError, match="row 0 of X holds 2020-01-01"):
+        FaastClassifier().fit(table, [0, 1, 0])
+    with pytest.raises(ValueError, match="row 0 of y holds 2020-01-01"):
+        FaastRegressor().fit(ROWS[:3], table)
+
+
+def test_masked_entries_are_not_read():
+    masked = np.ma.masked_array(ROWS, mask=np.eye(6, 6, 1))
+    for model in FaastClassifier(), FaastRegressor():
+        with pytest.raises(ValueError, match="row 0 of X is masked"):
+            model.fit(masked, np.arange(6))
+        with pytest.raises(ValueError, match="row 1 of weights is masked"):
+            model.fit(ROWS, np.arange(6), sample_weight=masked[0])
+    with pytest.raises(ValueError, match="row 0 of keys is masked"):
+        AssociativeMemory().learn(masked, VALUES)
+    with pytest.raises(ValueError, match="row 0 of values is masked"):
+        AssociativeMemory().learn(ROWS, masked)
 
 
 @pytest.mark.parametrize(

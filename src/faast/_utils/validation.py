@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from datetime import date, time, timedelta
 from itertools import zip_longest
 from math import isfinite
 from numbers import Real
@@ -15,6 +16,8 @@ from faast._utils.arrays import AnyArray, FloatArray
 
 ONE_THREAD_DOT = 8_192
 """BLAS sums the products of more numbers in threads, for which a process that forks waits."""
+
+DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 VALUES_MISSING = (
     "values are missing; pass keys and values, or an iterable of (keys, values) batches"
@@ -78,6 +81,7 @@ def as_rows(rows: Any, name: str, width: int | None = None, *, column: bool = Fa
         If `rows` is not numeric, not two-dimensional, or has another number of columns.
     """
     if not is_tensor(rows):
+        refuse_no_numbers(rows, name)
         rows = np.asarray(rows)
         _require_numbers(rows, name)
     if rows.ndim == 1 and column:
@@ -118,6 +122,44 @@ def check_finite(rows: AnyArray, name: str) -> None:
         raise ValueError(f"row {wrong[0]} of {name} contains {kind}")
 
 
+def refuse_no_numbers(rows: Any, name: str) -> None:
+    """Check that rows hold no masked entries and no dates, which NumPy would take for numbers.
+
+    Parameters
+    ----------
+    rows : array-like or data frame
+    name : str
+        Name of the argument, for error messages.
+
+    Raises
+    ------
+    ValueError
+        If an entry is masked, `pandas.NA`, or a date, a time or a duration.
+    """
+    if isinstance(rows, np.ma.MaskedArray) and np.ma.getmaskarray(rows).any():
+        row = int(np.argwhere(np.ma.getmaskarray(rows))[0][0])
+        raise ValueError(f"row {row} of {name} is masked; leave masked rows out")
+    for part in _without_number_columns(rows):
+        values = np.asarray(part)
+        if values.dtype.kind not in "mMO":
+            continue
+        for place, value in np.ndenumerate(values):
+            if isinstance(value, DATES) or type(value).__name__ == "NAType":
+                raise ValueError(
+                    f"row {place[0] if place else 0} of {name} holds {value!s} of type "
+                    f"{type(value).__name__}, which is no number; convert dates and durations, "
+                    "for example to days, and leave rows with missing values out"
+                )
+
+
+def _without_number_columns(rows: Any) -> list[Any]:
+    """Return the columns of a data frame whose type is no number; anything else as it is."""
+    if not all(hasattr(rows, name) for name in ("__array__", "columns", "dtypes")):
+        return [rows]
+    types = zip(rows.columns, rows.dtypes, strict=True)
+    return [rows[name] for name, dtype in types if getattr(dtype, "kind", "O") not in "fiub"]
+
+
 def _require_numbers(rows: AnyArray, name: str) -> None:
     """Raise ValueError if an array has no real dtype."""
     if rows.dtype.kind in "fiub" or rows.dtype.name == "bfloat16":
@@ -146,15 +188,14 @@ def as_weights(weights: Any, n_rows: int) -> FloatArray | None:
     Raises
     ------
     ValueError
-        If the length differs from `n_rows`, weights are dates or durations, or a weight is
-        negative, NaN or inf; the message gives the number of the first such row.
+        If the length differs from `n_rows`, or a weight is masked, a date or duration, negative,
+        NaN or inf; the message gives the number of the first such row.
     """
     if weights is None:
         return None
-    given = to_numpy(weights)
-    if given.dtype.kind in "mM":
-        _require_numbers(given, "weights")
-    checked = np.asarray(given, dtype=np.float64)
+    if not is_tensor(weights):
+        refuse_no_numbers(weights, "weights")
+    checked = np.asarray(to_numpy(weights), dtype=np.float64)
     if checked.ndim == 0:
         checked = np.full(n_rows, float(checked))
     if checked.shape != (n_rows,):

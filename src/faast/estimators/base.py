@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.validation import as_weights, check_finite, is_tensor, to_numpy
+from faast._utils.validation import as_weights, check_finite, is_tensor, refuse_no_numbers, to_numpy
 from faast.core import persistence
 from faast.core.sample import refuse_lost_weights
 from faast.data.reader import Modality
@@ -171,6 +171,8 @@ class FaastEstimator(BaseEstimator):
         if is_tensor(X):
             X = to_numpy(X)
         if first or not self._takes_as_is(X):
+            X = np.asarray(X) if isinstance(X, list | tuple) else X  # convert it once
+            refuse_no_numbers(X, "X")
             X = validate_data(
                 self, X, reset=first, ensure_all_finite=False, ensure_min_samples=0, dtype="numeric"
             )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.validation import check_finite, to_numpy
+from faast._utils.validation import check_finite, is_tensor, refuse_no_numbers, to_numpy
 
 ROUNDED_SHARE = 1e-3
 """Rounding errors above this share of a target's standard deviation are warned about."""
@@ -35,9 +35,8 @@ def as_numbers(y: Any) -> AnyArray:
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
-    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
-        row = int(np.argwhere(np.ma.getmaskarray(y))[0][0])
-        raise ValueError(f"row {row} of y is masked; leave masked rows out")
+    if not is_tensor(y):
+        refuse_no_numbers(y, "y")
     targets = to_numpy(y)
     if targets.ndim not in (1, 2) or (targets.ndim == 2 and not targets.shape[1]):
         raise ValueError(
@@ -104,8 +103,6 @@ def _convert(targets: AnyArray) -> AnyArray:
     converted = np.zeros(targets.shape)
     for place, target in np.ndenumerate(targets.astype(object)):
         try:
-            if targets.dtype.kind in "mM" or isinstance(target, np.datetime64 | np.timedelta64):
-                raise TypeError("as Python objects, some dates and durations are integers")
             converted[place] = float(target)
         except (TypeError, ValueError, OverflowError):
             raise ValueError(
