@@ -164,3 +164,27 @@ def test_what_cannot_be_compared_is_refused(model):
     blank = model.evidence(" ")
     assert blank.parts == ()
     assert blank.rest == blank.lead
+
+
+def test_an_alias_stands_for_its_class(model):
+    named = TextClassifier("hashing").fit(TEXTS, LABELS).alias_classes({"karte": "card"})
+    expected = model.evidence(TEXTS[0], "card", "cash")
+    assert named.evidence(TEXTS[0], "karte", "cash") == expected
+    assert named.evidence(TEXTS[0], "cash", "karte").lead == pytest.approx(-expected.lead)
+    with pytest.raises(ValueError, match="'card' cannot be compared with itself"):
+        named.evidence(TEXTS[0], "karte", "card")
+
+
+def test_columns_of_a_row_are_found_by_their_names(rng):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(rng.normal(size=(30, 3)), columns=["a", "b", "c"])
+    model = FaastClassifier().fit(table, np.arange(30) % 3)
+    row = table.iloc[0]
+    expected = model.evidence(row)
+    for given_row in row[::-1], row[::-1].to_dict(), row.to_numpy():
+        assert model.evidence(given_row) == expected
+        assert model.explain(given_row) == model.explain(row)
+    with pytest.raises(ValueError, match=r"expected one row of shape \(d,\), got a DataFrame"):
+        model.evidence(table[:1])
+    with pytest.raises(ValueError, match="the table has no column 'c'"):
+        model.explain(row[:2])

@@ -319,3 +319,15 @@ def test_entries_of_a_series_are_found_by_their_names(digits):
     turned.forget_one(table.iloc[100][::-1], labels[100])
     with pytest.raises(ValueError, match="has no column 'pixel 0'"):
         turned.learn_one(table.iloc[0][1:], labels[0])
+
+
+def test_columns_of_a_row_are_found_by_names_that_were_learned(rng):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(rng.normal(size=(30, 3)), columns=["a", "b", "c"])
+    exact = FaastClassifier().fit(table, np.arange(30) % 3)
+    row = {"c": table.c[0], "b": table.b[0], "a": table.a[0]}
+    online = OnlineClassifier(exact)
+    assert online.predict_one(row) == exact.predict_one(row) == exact.predict(table[:1])[0]
+    online.learn_one(row, 7).forget_one(row, 7)
+    with pytest.raises(ValueError, match=r"expected one row of shape \(d,\), got a dict"):
+        OnlineClassifier(FaastClassifier()).learn_one(row, 1)

@@ -16,6 +16,7 @@ from faast.estimators.head import Head
 from faast.estimators.labels import as_labels
 from faast.estimators.memory_classifier import MemoryClassifier
 from faast.estimators.novelty import Novelty
+from faast.estimators.tables import rows_without_names
 
 
 class ExplainedClassifier(MemoryClassifier):
@@ -26,13 +27,16 @@ class ExplainedClassifier(MemoryClassifier):
 
         Parameters
         ----------
-        row : array-like of shape (d,), or a raw row
+        row : array-like of shape (d,), a raw row, or a mapping of column names to values
+            The entries of a Series are found by the names that were learned, if any were.
 
         Returns
         -------
         Explanation
         """
-        memory, features = self._memory(), self._features([row])
+        memory, rows = self._memory(), self._one_row(row)
+        with rows_without_names():
+            features = self._features(rows)
         return explain(self._head(), self._head_without_names(), memory, features)
 
     def evidence(self, row: Any, label: Any = None, against: Any = None) -> Evidence:
@@ -45,9 +49,10 @@ class ExplainedClassifier(MemoryClassifier):
 
         Parameters
         ----------
-        row : array-like of shape (d,), or a raw row
+        row : array-like of shape (d,), a raw row, or a mapping of column names to values
+            The entries of a Series are found by the names that were learned, if any were.
         label : label, optional
-            By default the most probable one.
+            A class or an alias of one. By default the most probable class.
         against : label, optional
             By default the most probable other one. Ignored where rows may have several labels.
 
@@ -62,7 +67,10 @@ class ExplainedClassifier(MemoryClassifier):
             table was compacted.
         """
         head = self._head()
-        asked = self.encode([row]) if self.modality != "features" else self._features([row])
+        rows = self._one_row(row)
+        with rows_without_names():
+            asked = self._features(rows)
+        label, against = self._class_named(label), self._class_named(against)
         chosen = _two_labels(head, _log_odds(head, asked)[0], label, against)
         contrast = _Contrast(head, *chosen)
         labels = contrast.labels
@@ -74,6 +82,7 @@ class ExplainedClassifier(MemoryClassifier):
         def lead_of(rows: list[Any]) -> FloatArray:
             return contrast.lead_of(self.encode(rows))
 
+        (row,) = rows
         if self.modality == "image":
             (image,) = read_images([row], [0])
             regions = mask_regions(np.asarray(image), lead_of)
@@ -110,6 +119,10 @@ class ExplainedClassifier(MemoryClassifier):
         assert statistics is not None
         assert scores is not None
         return Novelty.from_statistics(statistics, scores / left_out.head.temperature)
+
+    def _class_named(self, label: Any) -> Any:
+        """Return the class that a label stands for, which may be an alias; None for None."""
+        return None if label is None else self._record.resolve(as_labels([label])).tolist()[0]
 
     def _column_effects(self, row: AnyArray, contrast: _Contrast) -> list[Part]:
         """Return the effect of each column, compared with its mean over the learned rows."""
@@ -175,7 +188,7 @@ def _two_labels(head: Head, scores: FloatArray, label: Any, against: Any) -> tup
 
 
 def _place(head: Head, label: Any) -> int:
-    (found,), classes = as_labels([label]).tolist(), head.classes.tolist()
-    if found not in classes:
-        raise ValueError(f"{found!r} is no class of the model; they are {classes[:8]}")
-    return classes.index(found)
+    classes = head.classes.tolist()
+    if label not in classes:
+        raise ValueError(f"{label!r} is no class of the model; they are {classes[:8]}")
+    return classes.index(label)

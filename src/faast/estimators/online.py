@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from faast._utils.arrays import AnyArray
-from faast._utils.validation import is_tensor, to_numpy
 from faast.core.sample import ROUNDING
 from faast.estimators.base import all_or_nothing
 from faast.estimators.class_memory import ClassMemory
@@ -17,6 +16,7 @@ from faast.estimators.classifier import FaastClassifier
 from faast.estimators.head import ClassShares, Head
 from faast.estimators.labels import label_indices
 from faast.estimators.linear_classifier import labels, probabilities
+from faast.estimators.tables import rows_without_names
 from faast.solvers import Auto, as_solver
 from faast.solvers.recursive import RecursiveDiscriminant
 
@@ -96,12 +96,13 @@ class OnlineClassifier:
         return self._n_moved == 0
 
     @all_or_nothing
+    @rows_without_names()
     def learn_one(self, x: Any, y: Hashable) -> Self:
         """Learn a row.
 
         Parameters
         ----------
-        x : array-like of shape (d,), or a raw row
+        x : array-like of shape (d,), a raw row, or a mapping of learned column names to values
         y : hashable
             Its label, of a known or new class.
 
@@ -111,11 +112,12 @@ class OnlineClassifier:
             As for `FaastClassifier.partial_fit`; nothing is changed then.
         """
         exact = copy.copy(self._classifier)
-        X, targets = exact.encode_to_learn(_as_rows(exact, x)), exact.resolve_labels([y])
+        X, targets = exact.encode_to_learn(exact._one_row(x)), exact.resolve_labels([y])
         exact.partial_fit_encoded(X, targets, exact.embed_names(targets))
         return self._follow(exact, X)
 
     @all_or_nothing
+    @rows_without_names()
     def forget_one(self, x: Any, y: Hashable) -> Self:
         """Forget a row that was learned, as if it had never been seen.
 
@@ -129,7 +131,7 @@ class OnlineClassifier:
         TypeError, ValueError
             As for `FaastClassifier.forget`; nothing is changed then.
         """
-        exact, rows = copy.copy(self._classifier), _as_rows(self._classifier, x)
+        exact, rows = copy.copy(self._classifier), self._classifier._one_row(x)
         exact.forget(rows, [y])
         return self._follow(exact, exact.encode(rows))
 
@@ -169,10 +171,11 @@ class OnlineClassifier:
     def __repr__(self) -> str:
         return f"OnlineClassifier({self._classifier!r}, solve_share={self.solve_share!r})"
 
+    @rows_without_names()
     def _ask(self, x: Any) -> tuple[Head, AnyArray]:
         exact = self._classifier
         exact._require_fitted()
-        return self._head or exact._head(), exact._features(_as_rows(exact, x))
+        return self._head or exact._head(), exact._features(exact._one_row(x))
 
     def _follow(self, exact: FaastClassifier, X: AnyArray) -> Self:
         """Go on to a classifier that has learned, or forgotten, the row X (1, d)."""
@@ -220,17 +223,3 @@ class OnlineClassifier:
             )
         self._classifier, self._head, self._discriminant = exact, head, discriminant
         self._n_solved, self._n_moved = memory.n_rows, 0
-
-
-def _as_rows(classifier: FaastClassifier, x: Any) -> Any:
-    """Return a row as the only one of several."""
-    if classifier.modality != "features":
-        return [x]
-    if classifier._has_names(x):
-        return classifier._rows_of(x.to_frame().T, None)
-    row = to_numpy(x) if is_tensor(x) else np.asarray(x)
-    if row.ndim != 1:
-        raise ValueError(
-            f"x must be one row of shape (d,), got a {type(x).__name__} of shape {row.shape}"
-        )
-    return row[None]

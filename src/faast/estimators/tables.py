@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray
+from faast._utils.validation import is_tensor, to_numpy
 from faast.data.columns import ROW_COLUMNS
 from faast.estimators.base import FaastEstimator
 from faast.estimators.head import Head
@@ -18,6 +20,14 @@ from faast.estimators.linear_classifier import labels, probabilities
 
 Answers = dict[str, list[Any]]
 """Columns of answers by name, with one value per row."""
+
+
+@contextmanager
+def rows_without_names() -> Iterator[None]:
+    """Ignore the warning of scikit-learn that rows have no names: their places are known."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        yield
 
 
 class TablesMixin(FaastEstimator):
@@ -50,15 +60,9 @@ class TablesMixin(FaastEstimator):
         >>> model.predict_one("where is my card?")
         'card'
         """
-        if isinstance(row, Mapping):
-            rows = self._rows_of({name: [value] for name, value in row.items()}, None)
-        elif self._has_names(row):
-            rows = self._rows_of(row.to_frame().T, None)
-        else:
-            rows = [row]
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
-            answer = self.predict(rows)[0]
+        self._require_fitted()
+        with rows_without_names():
+            answer = self.predict(self._one_row(row))[0]
         return answer.item() if isinstance(answer, np.generic) else answer
 
     def predict_table(self, table: Any, column: str | None = None) -> Any:
@@ -85,15 +89,32 @@ class TablesMixin(FaastEstimator):
             If columns are missing, or it is not clear which one holds the rows.
         """
         rows = self._rows_of(table, column)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
+        with rows_without_names():
             answers = self.predict_columns(rows)
         return _add_columns(table, distinct_names(answers, list(_names_of(table))))
 
-    def _has_names(self, row: Any) -> bool:
-        """Return whether a row is a pandas Series, and columns have names to find it by."""
-        is_series = hasattr(row, "to_frame") and hasattr(row, "index")
-        return is_series and hasattr(self, "feature_names_in_")
+    def _one_row(self, row: Any) -> Any:
+        """Return a row as `predict` takes several, its columns found by their names if it has any.
+
+        Raises
+        ------
+        ValueError
+            If it is a table or array of rows, or columns are missing.
+        """
+        if isinstance(row, Mapping) and self.is_fitted:
+            return self._rows_of({name: [value] for name, value in row.items()}, None)
+        is_series = hasattr(row, "to_frame") and hasattr(row, "index")  # of pandas
+        if is_series and hasattr(self, "feature_names_in_"):
+            return self._rows_of(row.to_frame().T, None)
+        if self.modality != "features":
+            return [row]
+        values = to_numpy(row) if is_tensor(row) else np.asanyarray(row)
+        if values.ndim != 1:
+            raise ValueError(
+                f"expected one row of shape (d,), got a {type(row).__name__} of shape "
+                f"{values.shape}"
+            )
+        return values[None]
 
     def _rows_of(self, table: Any, column: str | None) -> Any:
         """Return the rows of a table, as `predict` takes them."""
