@@ -199,7 +199,7 @@ class CuratedClassifier(ChangingClassifier):
     ) -> tuple[AnyArray, Targets, FloatArray | None]:
         X = self._check_features(X, first=first)
         targets = targets.relabel(self._record.aliases)
-        weights = weigh_by_class(self.class_weight, targets, sample_weight)
+        weights = weigh_by_class(self.class_weight, targets, sample_weight, self._record.aliases)
         return drop_weightless(X, targets, weights)
 
 

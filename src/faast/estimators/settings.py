@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from numbers import Real
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -64,14 +66,18 @@ def settings_from(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def weigh_by_class(
-    class_weight: Mapping[Hashable, float] | str | None, targets: Targets, sample_weight: Any
+    class_weight: Mapping[Hashable, float] | str | None,
+    targets: Targets,
+    sample_weight: Any,
+    aliases: Mapping[Hashable, Hashable] = MappingProxyType({}),
 ) -> Any:
-    """Multiply sample weights by the class weights of a mapping.
+    """Multiply sample weights by the class weights of a mapping, whose keys may be aliases.
 
     Raises
     ------
     ValueError
-        If `class_weight` is not None, "balanced" or a mapping, or rows may have several labels.
+        If `class_weight` is not None, "balanced" or a mapping, a weight is no finite number or
+        negative, a class has two weights, or rows may have several labels.
     """
     if class_weight is None:
         return sample_weight
@@ -86,8 +92,19 @@ def weigh_by_class(
             'class_weight must be None, "balanced" or a mapping of label to weight, got '
             f"{class_weight!r}"
         )
+    factor: dict[Hashable, float] = {}
     labels = as_labels(list(class_weight)).tolist()
-    factor = dict(zip(labels, class_weight.values(), strict=True))
+    for label, given in zip(labels, class_weight.values(), strict=True):
+        if not isinstance(given, Real) or not 0.0 <= given < float("inf"):
+            raise ValueError(
+                f"class_weight of {label!r} must be a finite number, not negative, got {given!r}"
+            )
+        name = aliases.get(label, label)
+        if factor.setdefault(name, float(given)) != given:
+            raise ValueError(
+                f"class_weight gives {name!r} the weights {factor[name]:g} and {given:g}, one by "
+                "an alias of it; leave one of the two out"
+            )
     factors = np.array([factor.get(label, 1.0) for label in targets.each().tolist()])
     weights = as_weights(sample_weight, len(targets))
     return factors if weights is None else weights * factors
