@@ -360,3 +360,34 @@ def test_a_stream_says_what_it_holds(stream, rows):
     for name in ("window", "buffer"):
         with pytest.raises(ValueError, match=f"{name} must be at least 2 rows"):
             NaturalGradientClassifier(**{name: 1}).fit(rows, np.arange(40) % 2)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"novelty": "no"}, "novelty must be bool, got 'no'"),
+        ({"class_names": 0}, "class_names must be bool or None, got 0"),
+        ({"prior_count": True}, "prior_count must be float or int or None, got True"),
+        ({"prior_count": -1}, "prior_count must be a finite number, not negative, got -1"),
+        ({"prior_count": np.nan}, "prior_count must be a finite number, not negative, got nan"),
+    ],
+)
+def test_parameters_that_no_file_could_hold_are_refused_before_rows_are_learned(
+    parameters, message
+):
+    model = FaastClassifier(**parameters)
+    with pytest.raises(ValueError, match=message):
+        model.fit(np.eye(2), [0, 1])
+    assert not model.is_fitted
+
+
+def test_a_model_that_could_not_be_loaded_again_is_not_written(tmp_path):
+    path = tmp_path / "model.faast"
+    model = FaastClassifier().fit(np.eye(2), [0, 1])
+    model.save(path)
+    before = path.read_bytes()
+    model.set_params(novelty="no")
+    with pytest.raises(ValueError, match=f"^{path} is not written, .*: novelty cannot be 'no'$"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

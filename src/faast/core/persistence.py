@@ -15,6 +15,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def save(thing: Storable, path: str | os.PathLike[str]) -> None:
     metadata = as_json(metadata)
     metadata["hash"] = content_hash(tensors, metadata)
     content = safetensors.numpy.save(tensors, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
-    write_whole(path, content, check=load)
+    write_whole(path, content, check=partial(_read_back, path))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -135,6 +136,17 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise
     except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise ModelFileError(f"{path} is incomplete or inconsistent: {error}") from error
+
+
+def _read_back(path: Path, written: Path) -> None:
+    """Load what was written beside `path`; name `path` if it cannot be loaded."""
+    try:
+        load(written)
+    except ModelFileError as error:
+        reason = str(error.__cause__ or error).replace(str(written), str(path))
+        raise ModelFileError(
+            f"{path} is not written, as it could not be loaded again: {reason}"
+        ) from error
 
 
 def as_json(content: Any) -> Any:

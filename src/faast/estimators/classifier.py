@@ -20,7 +20,7 @@ from faast.estimators.class_record import ClassRecord
 from faast.estimators.curation import CuratedClassifier
 from faast.estimators.labels import as_labels, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS, check_capacity
-from faast.estimators.settings import require_weighted_classes
+from faast.estimators.settings import check_settings, require_weighted_classes
 from faast.estimators.targets import TargetKind, Targets, as_targets
 from faast.solvers import Solver, as_solver
 
@@ -316,6 +316,7 @@ class FaastClassifier(CuratedClassifier):
 
     def _begin(self, kind: TargetKind, labels: AnyArray) -> ClassMemory:
         """Return a memory without rows, for targets of a kind; labels (C,) are those to come."""
+        check_settings(self)
         if kind.several:
             self._require_plain(kind)
         solver = as_solver(self.solver)

@@ -21,6 +21,33 @@ NAMED_CLASSES = 8
 PLAIN = ("novelty", "prior_count", "selection_rows", "class_names")
 """Parameters that JSON holds without conversion."""
 
+KINDS: dict[str, tuple[type, ...]] = {
+    "novelty": (bool,),
+    "prior_count": (float, int, type(None)),
+    "selection_rows": (int,),
+    "class_names": (bool, type(None)),
+    "labels": (list,),
+}
+"""What each parameter may be in JSON."""
+
+
+def check_settings(estimator: Any) -> None:
+    """Check parameters of a classifier that would otherwise be refused only by a saved file.
+
+    Raises
+    ------
+    ValueError
+        If a truth value or the prior's count is something else.
+    """
+    for name in ("novelty", "class_names", "prior_count"):
+        given = getattr(estimator, name)
+        if type(given.item() if isinstance(given, np.generic) else given) not in KINDS[name]:
+            kinds = " or ".join(kind.__name__ for kind in KINDS[name])
+            raise ValueError(f"{name} must be {kinds.replace('NoneType', 'None')}, got {given!r}")
+    count = estimator.prior_count
+    if count is not None and not 0 <= count < np.inf:
+        raise ValueError(f"prior_count must be a finite number, not negative, got {count!r}")
+
 
 def describe_settings(estimator: Any) -> dict[str, Any]:
     """Return the parameters of a classifier as JSON, without embeddings, encoder and cache.
@@ -47,14 +74,7 @@ def settings_from(described: dict[str, Any]) -> dict[str, Any]:
     KeyError, TypeError, ValueError
         If `describe_settings` cannot have returned this.
     """
-    kinds = {
-        "novelty": (bool,),
-        "prior_count": (float, int, type(None)),
-        "selection_rows": (int,),
-        "class_names": (bool, type(None)),
-        "labels": (list,),
-    }
-    for name, allowed in kinds.items():
+    for name, allowed in KINDS.items():
         if type(described[name]) not in allowed:
             raise ValueError(f"{name} cannot be {described[name]!r}")
     return {
