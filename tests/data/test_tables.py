@@ -73,6 +73,7 @@ def test_other_encodings(write):
         ("a.csv", 'text,label\n"a"b,x\n', r"line 2: .*double quote is probably not closed"),
         ("a.csv", 'text,label\nz,y\n"a,x\nb,x\n', r"line 3: .*double quote is probably not closed"),
         ("a.jsonl", '{"text": "a", "label": "x"}\n{"text": "a"', r"a\.jsonl, line 2: not JSON"),
+        ("a.jsonl", '{"text": "a", "label": "x", "text": "b"}', "line 1: 'text' is there twice"),
         ("a.jsonl", '{"text": "a", "label": "x"}\n["a"]\n', r"line 2: a JSON list, not an object"),
         (
             "a.jsonl",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from faast.data.reader import Choose, Record, RowError
 from faast.data.text_file import TextReader
@@ -24,7 +25,10 @@ class JsonLinesReader(TextReader):
             if not line.strip():
                 continue
             try:
-                fields = json.loads(line)
+                fields = json.loads(line, object_pairs_hook=_distinct)
+            except _TwiceError as error:
+                yield RowError(number, f"{error.args[0]!r} is there twice; rename one")
+                continue
             except (ValueError, RecursionError) as error:
                 yield RowError(number, f"not JSON ({error}); each line must hold one object")
                 continue
@@ -40,3 +44,17 @@ class JsonLinesReader(TextReader):
                 yield RowError(number, f"no {missing[0]!r}; the object has {', '.join(fields)}")
             else:
                 yield Record(number, {name: fields.get(name) for name in wanted})
+
+
+class _TwiceError(ValueError):
+    """Raised for a name that an object has twice."""
+
+
+def _distinct(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of an object, none of which may be there twice."""
+    found: dict[str, Any] = {}
+    for name, value in members:
+        if name in found:
+            raise _TwiceError(name)
+        found[name] = value
+    return found
