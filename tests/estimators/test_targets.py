@@ -233,3 +233,12 @@ def test_rows_of_weight_0_bring_no_class(together):
     seen = FaastClassifier().partial_fit(X[:4], y[:4])
     assert weighted.classes_.tolist() == given.classes_.tolist() == seen.classes_.tolist()
     assert np.array_equal(weighted.predict_proba(X), seen.predict_proba(X))
+
+
+def test_masked_arrays_without_masked_entries_are_arrays():
+    marks = np.ma.masked_array(np.eye(3, 2, dtype=int))
+    assert as_targets(marks).kind is TargetKind.INDICATOR
+    assert as_targets(np.ma.masked_array([3, 4])).labels.tolist() == [3, 4]
+    marks[1, 1] = np.ma.masked
+    with pytest.raises(ValueError, match="label of row 1 is masked"):
+        as_targets(marks)

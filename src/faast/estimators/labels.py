@@ -43,7 +43,7 @@ def as_labels(y: Any, rows: IntArray | None = None) -> AnyArray:
         (the message names its row).
     """
     if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
-        row = int(np.flatnonzero(np.ma.getmaskarray(y))[0])
+        row = int(np.argwhere(np.ma.getmaskarray(y))[0][0])
         raise ValueError(
             f"label of row {row} is masked, as predictions are where a model abstains; "
             "leave masked rows out"

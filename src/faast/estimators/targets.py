@@ -192,7 +192,7 @@ def as_targets(y: Any, like: TargetKind | None = None) -> Targets:
     if issparse(y):
         sparse: Any = y
         y = sparse.toarray()
-    if not isinstance(y, list | tuple | np.ma.MaskedArray):
+    if not isinstance(y, list | tuple) and not np.ma.is_masked(y):
         names = list(y.columns) if hasattr(y, "columns") else None
         y = to_numpy(y)
         if y.ndim == 2 and y.shape[1] != 1:
