@@ -79,8 +79,8 @@ def test_paths_that_cannot_be_are_refused():
     model = TextClassifier().fit(["a", "b"], ["x//y", "x/z"])
     with pytest.raises(ValueError, match="the path 'x//y' has an empty part"):
         model.predict_path(["a"])
-    for wrong in (0.0, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="confidence must be a number in"):
+    for wrong in (0.0, 1.1, float("nan"), "0.5"):
+        with pytest.raises(ValueError, match="confidence must be a number between 0 and 1"):
             model.predict_path(["a"], wrong)
     with pytest.raises(ValueError, match="the separator of paths is empty"):
         model.predict_path(["a"], separator="")

@@ -127,7 +127,7 @@ def test_texts_are_watched():
     assert monitor.alarm is not None
 
 
-@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan"), "0.1"])
 def test_impossible_rates_are_refused(model, rate):
     with pytest.raises(ValueError, match="alarm_rate must be a number between 0 and 1"):
         DriftMonitor(model, rate)

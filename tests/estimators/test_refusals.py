@@ -391,3 +391,10 @@ def test_a_model_that_could_not_be_loaded_again_is_not_written(tmp_path):
         model.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("model", [FaastClassifier(), NaturalGradientClassifier()])
+def test_no_rows_have_no_score(model):
+    model.fit(np.eye(3), [0, 1, 0])
+    with pytest.raises(ValueError, match="there are no rows to score"):
+        model.score(np.zeros((0, 3)), [])

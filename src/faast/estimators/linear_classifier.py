@@ -16,6 +16,7 @@ from faast.core.weights import FastWeights
 from faast.estimators.base import FaastEstimator
 from faast.estimators.head import Head
 from faast.estimators.hierarchy import SEPARATOR, Hierarchy
+from faast.estimators.left_out_errors import check_share
 from faast.estimators.onnx import write_onnx
 from faast.estimators.targets import as_targets
 
@@ -131,8 +132,7 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
             If the confidence is out of range, rows may have several labels, a class is no text, or
             a path has an empty part.
         """
-        if not 0.0 < confidence <= 1.0:
-            raise ValueError(f"confidence must be a number in (0, 1], got {confidence!r}")
+        confidence = check_share(confidence, "confidence", may_be_all=True)
         head, X = self._ask(X)
         if head.kind.several:
             raise ValueError("paths are answered where rows have one label; this model has several")
@@ -162,10 +162,17 @@ class LinearClassifier(ClassifierMixin, FaastEstimator):
         X : array-like of shape (n, d), or n raw rows
         y : targets of n rows, in the form in which targets were learned
         sample_weight : array-like of shape (n,), optional
+
+        Raises
+        ------
+        ValueError
+            If there are no rows, or targets are of another kind than was learned.
         """
         head, X = self._ask(X)
         targets = as_targets(y, head.kind).require_like(head.kind, head.classes)
         check_consistent_length(X, targets.marks, sample_weight)
+        if not len(X):
+            raise ValueError("there are no rows to score; give at least one")
         scores, true = head.score(X), targets.among(head.classes)
         if head.kind.several:
             right = (true == (scores > 0)).all(axis=1) & (true.sum(1) == targets.marks.sum(1))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast.estimators.left_out_errors import check_share
 from faast.estimators.linear_classifier import probabilities
 from faast.estimators.next_rows import Suggestions
 
@@ -101,8 +102,7 @@ class DriftMonitor:
     """
 
     def __init__(self, classifier: CuratedClassifier, alarm_rate: float = 0.01) -> None:
-        if not 0.0 < alarm_rate < 1.0:
-            raise ValueError(f"alarm_rate must be a number between 0 and 1, got {alarm_rate!r}")
+        alarm_rate = check_share(alarm_rate, "alarm_rate")
         left_out = classifier.label_check().left_out
         statistics = left_out.memory.statistics
         assert statistics is not None
