@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 
 import faast
 from faast import (
@@ -398,3 +399,16 @@ def test_no_rows_have_no_score(model):
     model.fit(np.eye(3), [0, 1, 0])
     with pytest.raises(ValueError, match="there are no rows to score"):
         model.score(np.zeros((0, 3)), [])
+
+
+@pytest.mark.parametrize("kind", [FaastClassifier, FaastRegressor])
+def test_models_of_other_widths_are_not_merged(kind):
+    model = kind().fit(np.eye(4), [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="cannot merge models of other columns: 4 and 3 columns"):
+        model.merge(kind().fit(np.eye(3), [0, 1, 0]))
+    assert model.n_rows_ == 4
+
+
+def test_a_table_is_answered_by_a_fitted_model():
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        FaastClassifier().predict_table({"a": [1.0]})

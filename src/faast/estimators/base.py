@@ -219,7 +219,12 @@ class FaastEstimator(BaseEstimator):
             self.feature_names_in_ = other.feature_names_in_
 
     def _require_same_features(self, other: FaastEstimator) -> None:
-        """Raise ValueError if another estimator has feature names that are not the same."""
+        """Raise ValueError if another estimator has more or fewer features, or other names."""
+        widths = [getattr(one, "n_features_in_", None) for one in (self, other)]
+        if None not in widths and widths[0] != widths[1]:
+            raise ValueError(
+                f"cannot merge models of other columns: {widths[0]} and {widths[1]} columns"
+            )
         mine, theirs = (getattr(one, "feature_names_in_", None) for one in (self, other))
         if mine is not None and theirs is not None and not np.array_equal(mine, theirs):
             raise ValueError(
@@ -254,7 +259,5 @@ def _positive(number: Any) -> int:
 
 
 def _first_difference(mine: list[str], theirs: list[str]) -> str:
-    if len(mine) != len(theirs):
-        return f"{len(mine)} and {len(theirs)} columns"
     place = next(i for i, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
     return f"column {place} is {mine[place]!r} here and {theirs[place]!r} there"

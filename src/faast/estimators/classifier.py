@@ -346,8 +346,8 @@ class FaastClassifier(CuratedClassifier):
     def _require_mergeable(self, other: FaastClassifier) -> None:
         if not isinstance(other, FaastClassifier):
             raise ValueError(f"cannot merge a classifier with a {type(other).__name__}")
-        self._require_same_features(other)
         self._require_same_encoder(other)
+        self._require_same_features(other)
         mine, theirs = self._uses_names(), other._uses_names()
         if mine != theirs:
             raise ValueError(

@@ -148,8 +148,8 @@ class FaastRegressor(MemoryRegressor):
         """
         if not isinstance(other, FaastRegressor):
             raise ValueError(f"cannot merge a regressor with a {type(other).__name__}")
-        self._require_same_features(other)
         self._require_same_encoder(other)
+        self._require_same_features(other)
         theirs = other._memory()
         if not self.is_fitted:
             self._copy_form(other)

@@ -88,6 +88,7 @@ class TablesMixin(FaastEstimator):
         ValueError
             If columns are missing, or it is not clear which one holds the rows.
         """
+        self._require_fitted()
         rows = self._rows_of(table, column)
         with rows_without_names():
             answers = self.predict_columns(rows)
