@@ -44,6 +44,24 @@ def test_what_is_read_is_not_overwritten(folder, run, arguments):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ("learn", "reviews.csv"),
+        ("add", "model", "reviews.csv"),
+        ("forget", "model", "reviews.csv"),
+        ("merge", "model", "model"),
+        ("classes", "rename", "model", "good", "fine"),
+    ],
+)
+def test_a_model_replaces_no_file_of_another_kind(folder, run, arguments):
+    (folder / "table.csv").write_text("kept")
+    done = run(*arguments, "-o", "table.csv", cwd=folder)
+    assert done.exit_code == 1
+    assert "table.csv is no model, and a model would overwrite it" in done.stderr
+    assert (folder / "table.csv").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
     ("output", "message"),
     [
         ("missing/model", "missing to write model in"),

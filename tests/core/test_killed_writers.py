@@ -17,8 +17,8 @@ import pytest
 
 import faast
 from faast import FaastClassifier
+from faast.core.atomic_files import TEMPORARY_SUFFIX, write_whole
 from faast.core.locking import LOCK_SUFFIX
-from faast.core.persistence import TEMPORARY_SUFFIX, write_whole
 
 KILLS = int(os.environ.get("FAAST_KILLS", "300" if os.environ.get("FAAST_THOROUGH") else "60"))
 

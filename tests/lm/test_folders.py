@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import time
 
 import pytest
 
@@ -111,7 +112,6 @@ def test_a_folder_that_cannot_be_written_is_found_first(tmp_path, monkeypatch, c
         "",
         "../x",
         "a\\",
-        "playz",
         "q4.gguf",
         "memories/playz",
     ],
@@ -136,15 +136,31 @@ def test_a_hub_id_stays_and_a_folder_becomes_absolute(tmp_path, monkeypatch):
         resolve_source("file")
 
 
-def test_a_model_that_was_downloaded_needs_no_owner(tmp_path, monkeypatch):
+def test_a_name_without_an_owner_is_one_that_was_downloaded_or_that_the_hub_has(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     downloaded = {"gpt2": "/cache/config.json"}
     monkeypatch.setattr(
         "faast.lm.folders.try_to_load_from_cache", lambda name, file: downloaded.get(name)
     )
+    monkeypatch.setattr("faast.lm.folders.repo_exists", ["distilgpt2"].__contains__)
     assert resolve_source("gpt2") == "gpt2"
+    assert resolve_source("distilgpt2") == "distilgpt2"
     with pytest.raises(FileNotFoundError, match="there is no folder gpt3"):
         resolve_source("gpt3")
+
+
+def test_a_mistyped_name_is_an_error_at_once_where_there_is_no_network(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("there is no network")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    started = time.monotonic()
+    with pytest.raises(FileNotFoundError, match="there is no folder plais"):
+        resolve_source("plais")
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("loaded", [False, True])

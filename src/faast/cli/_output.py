@@ -20,7 +20,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from faast.core.persistence import require_place
+from faast.core.atomic_files import require_place
+from faast.core.persistence import is_model_file
 from faast.evaluation.metrics import Scores
 
 LISTED = 20
@@ -226,6 +227,22 @@ def check_output(output: Path, *inputs: str | Path | None) -> None:
     for given in inputs:
         if given and output.exists() and Path(given).exists() and output.samefile(given):
             raise ValueError(f"{output} is read and would be overwritten; name another output")
+
+
+def check_model_output(output: Path, *inputs: str | Path | None) -> None:
+    """Check an output as `check_output` does, and that a file there is a model.
+
+    Raises
+    ------
+    OSError, ValueError
+        As for `check_output`, or if a model would replace a file of another kind, such as a table.
+    """
+    check_output(output, *inputs)
+    if output.exists() and output.stat().st_size and not is_model_file(output):
+        raise ValueError(
+            f"{output} is no model, and a model would overwrite it; name another output, or delete "
+            "the file first"
+        )
 
 
 def _to_json(value: Any) -> Any:

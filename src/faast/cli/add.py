@@ -7,7 +7,7 @@ from typing import Annotated
 
 from faast.cli._model import count_rows, hold_model, load_model, open_encoder
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, Targets, rows_argument
-from faast.cli._output import check_output, emit_saved
+from faast.cli._output import check_model_output, emit_saved
 from faast.cli._rows import open_source
 from faast.cli.learn import learn_source, save_and_describe
 
@@ -23,7 +23,7 @@ def add(
     """Learn more rows, of known or new classes or with numbers."""
     started = time.perf_counter()
     output = output or model
-    check_output(output, data)
+    check_model_output(output, data)
     with hold_model(output):
         learner = load_model(model)
         open_encoder(learner)

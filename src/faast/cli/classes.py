@@ -20,7 +20,7 @@ from faast.cli._labels import (
 )
 from faast.cli._model import hold_model, load_classifier, open_encoder, solve_and_save
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, rows_argument
-from faast.cli._output import check_output, emit_saved
+from faast.cli._output import check_model_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches
 
 HELP = """Rename, merge, split, alias and order the classes of a model.
@@ -152,7 +152,7 @@ def _change(
 ) -> None:
     """Load a model, change its classes, save it and report what the change was."""
     output = output or model
-    check_output(output, *inputs)
+    check_model_output(output, *inputs)
     with hold_model(output):
         classifier = load_classifier(model)
         before = len(classifier.class_history_)

@@ -16,7 +16,7 @@ from faast.cli._model import (
     solve_and_save,
 )
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, Targets, rows_argument
-from faast.cli._output import check_output, emit_saved
+from faast.cli._output import check_model_output, emit_saved
 from faast.cli._rows import open_source, read_batches
 from faast.data import Batch, RowSource
 
@@ -31,7 +31,7 @@ def forget(
 ) -> None:
     """Remove learned rows, as if they had never been seen."""
     output = output or model
-    check_output(output, data)
+    check_model_output(output, data)
     with hold_model(output):
         learner = load_model(model)
         open_encoder(learner)

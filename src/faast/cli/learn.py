@@ -24,7 +24,7 @@ from faast.cli._model import (
 )
 from faast.cli._numbers import describe_errors, split_names
 from faast.cli._options import ENCODING, READING, Encoding, Json, Output, Reading, Targets, Train
-from faast.cli._output import check_output, emit_saved
+from faast.cli._output import check_model_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches, report_skipped
 from faast.data import RowSource
 from faast.distributed import FileRows, learn_rows
@@ -80,7 +80,7 @@ def learn(
 ) -> None:
     """Learn rows with labels or numbers and write a model file."""
     started = time.perf_counter()
-    check_output(output, train)
+    check_model_output(output, train)
     model: FaastModel
     targets = split_names(target)
     if targets:

@@ -9,7 +9,7 @@ from faast.cli._columns import require_alike
 from faast.cli._labels import merge_models, warn_of_look_alikes
 from faast.cli._model import count_answers, count_rows, hold_model, load_model, solve_and_save
 from faast.cli._options import Json, Output, model_argument
-from faast.cli._output import check_output, emit_saved
+from faast.cli._output import check_model_output, emit_saved
 
 
 def merge(
@@ -21,7 +21,7 @@ def merge(
     json: Json = False,
 ) -> None:
     """Merge two models into one that has learned the rows of both."""
-    check_output(output)
+    check_model_output(output)
     with hold_model(output):
         learner, other = load_model(first), load_model(second)
         require_alike(learner, other)

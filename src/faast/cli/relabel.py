@@ -22,9 +22,9 @@ from faast.cli._model import (
     solve_and_save,
 )
 from faast.cli._options import READING, Json, Model, OtherOutput, Reading, rows_argument
-from faast.cli._output import check_output, emit_saved
+from faast.cli._output import check_model_output, check_output, emit_saved
 from faast.cli._rows import name_source, open_source, read_batches
-from faast.core.persistence import remove_leftovers, temporary_beside
+from faast.core.atomic_files import remove_leftovers, temporary_beside
 from faast.data import Batch, RowSource
 from faast.data.labels import parse_label
 
@@ -64,7 +64,7 @@ def relabel(
     unless every correction fits a row of TRAIN.
     """
     output = output or model
-    check_output(output, train, corrections)
+    check_model_output(output, train, corrections)
     if table is not None:
         check_output(table, model, output, train, corrections)
     with hold_model(output):

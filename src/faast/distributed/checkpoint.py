@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faast.core import persistence
+from faast.core.atomic_files import write_whole
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import Span
 
@@ -49,7 +50,7 @@ class Checkpoint:
         folder.mkdir(parents=True, exist_ok=True)
         record = folder / RUN_FILE
         if not record.exists():
-            persistence.write_whole(record, json.dumps(run).encode())
+            write_whole(record, json.dumps(run).encode())
         found = json.loads(record.read_text())
         differing = [name for name in run | found if run.get(name) != found.get(name)]
         if differing:

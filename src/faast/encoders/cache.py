@@ -14,7 +14,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from faast.core.persistence import write_whole
+from faast.core.atomic_files import write_whole
 from faast.encoders.base import Encoder, Features, RowsNotLearnedError
 from faast.encoders.digests import ROW_DIGEST_BYTES, row_digest
 

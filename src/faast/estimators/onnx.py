@@ -10,8 +10,8 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.imports import import_optional
+from faast.core.atomic_files import write_whole
 from faast.core.grid import LARGEST_QUERY
-from faast.core.persistence import write_whole
 from faast.core.random_features import LARGEST_BYTE, LARGEST_PRODUCT, narrow_per_unit
 from faast.core.weights import FastWeights, FeatureWeights
 from faast.estimators.head import Head

@@ -15,6 +15,7 @@ from transformers.utils import CONFIG_NAME
 
 from faast._version import __version__
 from faast.core import persistence
+from faast.core.atomic_files import write_whole
 from faast.core.persistence import ModelFileError
 from faast.core.state import Array, State
 from faast.lm import paper_checkpoint
@@ -276,7 +277,7 @@ def write(content: MemoryFile, folder: Path) -> None:
         "memory": content.config.to_dict(),
     }
     text = json.dumps(summary, indent=2) + "\n"
-    persistence.write_whole(folder / CONFIG_NAME, text.encode())
+    write_whole(folder / CONFIG_NAME, text.encode())
 
 
 def read(directory: Source) -> MemoryFile:

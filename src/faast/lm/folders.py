@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import safetensors
-from huggingface_hub import try_to_load_from_cache
+from huggingface_hub import repo_exists, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME as WEIGHTS_INDEX_NAME
 
-from faast.core.persistence import METADATA_KEY, TEMPORARY_SUFFIX
+from faast.core.atomic_files import TEMPORARY_SUFFIX
+from faast.core.persistence import METADATA_KEY
 from faast.lm import gguf
 
 Source = str | os.PathLike[str]
@@ -47,14 +48,15 @@ def resolve_source(source: Source, what: str = "a model or a memory") -> str:
     Raises
     ------
     FileNotFoundError
-        There is no such folder or file, and it is no name on the hub, which is not asked then.
+        There is no such folder or file, and it is no name on the hub.
     ValueError
         The folder holds several GGUF files.
 
     Notes
     -----
-    A name on the hub is "owner/name", where there is no folder "owner". A name without an owner is
-    taken for one only if the model has been downloaded before.
+    A name on the hub is "owner/name", where there is no folder "owner". Few models have a name
+    without an owner, such as "gpt2", and most such names are mistyped ones of folders: the hub is
+    asked once, without the retries of a download, unless the model has been downloaded before.
     """
     name = os.fspath(source)
     folder = Path(name)
@@ -78,7 +80,17 @@ def _may_be_on_hub(name: str) -> bool:
         is_downloaded = isinstance(try_to_load_from_cache(name, CONFIG_NAME), str)
     except HFValidationError:
         return False
-    return is_downloaded or ("/" in name and not Path(name).parent.is_dir())
+    if "/" in name:
+        return is_downloaded or not Path(name).parent.is_dir()
+    return is_downloaded or (not name.endswith(gguf.SUFFIX) and _hub_has(name))
+
+
+def _hub_has(name: str) -> bool:
+    """Ask the hub once whether it has a model; False if it cannot be asked."""
+    try:
+        return repo_exists(name)
+    except Exception:  # offline mode, or what the HTTP client of the hub raises
+        return False
 
 
 def check_memory_name(name: str) -> None:

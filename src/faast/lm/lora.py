@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from faast.core import persistence
+from faast.core.atomic_files import write_whole
 from faast.lm.exceptions import FoldingError
 from faast.lm.folders import Source, check_empty_folder
 
@@ -104,6 +104,6 @@ class HeadLora:
             "inference_mode": True,
         }
         weights = safetensors.torch.save(tensors, {"format": "pt"})
-        persistence.write_whole(folder / WEIGHTS_FILE, weights)
+        write_whole(folder / WEIGHTS_FILE, weights)
         text = json.dumps(config, indent=2) + "\n"
-        persistence.write_whole(folder / CONFIG_FILE, text.encode())
+        write_whole(folder / CONFIG_FILE, text.encode())

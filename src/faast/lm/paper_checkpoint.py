@@ -14,7 +14,8 @@ import safetensors.torch
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from faast.core.persistence import ModelFileError, write_whole
+from faast.core.atomic_files import write_whole
+from faast.core.persistence import ModelFileError
 from faast.lm.config import MemoryConfig
 from faast.lm.folders import resolve_source
 from faast.lm.gguf import transformers_arguments

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from faast.core.persistence import sync_folder
+from faast.core.atomic_files import sync_folder
 
 BUSY_SECONDS = 10.0
 """Seconds to wait for a reader, such as a backup, that is in the way."""

@@ -38,7 +38,7 @@ COMPARED = {
     "greater_than": ("gt", "more than"),
     "less_than": ("lt", "less than"),
 }
-"""Limit of numbers, by pydantic's type of error."""
+"""Limit of numbers and times, by pydantic's type of error."""
 
 LARGEST = 10**15
 """Numbers beyond are not written out."""
@@ -59,8 +59,11 @@ def describe_error(error: Mapping[str, Any]) -> str:
     if kind in SENTENCES:
         return SENTENCES[kind].format(**limits, at=place[-1] if place else "")
     if kind in COMPARED:
-        limit, words = COMPARED[kind]
-        return f"expected {words} {_number(limits[limit])}, got {_other(given, 'number')}"
+        name, words = COMPARED[kind]
+        limit = limits[name]
+        if isinstance(limit, str):  # a time, which pydantic has written out
+            return f"expected {words} {limit}, got another time"
+        return f"expected {words} {_number(limit)}, got {_other(given, 'number')}"
     if kind == "literal_error":
         return f"expected {limits['expected']}, got {_other(given, 'text')}"
     if kind.endswith(("too_long", "too_short")):

@@ -14,8 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Never
 
+from faast.core.atomic_files import write_whole
 from faast.core.locking import exclusive
-from faast.core.persistence import write_whole
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$"
 """Names of tokens: they are shown in the history of tasks."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from faast.core.persistence import sync_folder, write_whole
+from faast.core.atomic_files import sync_folder, write_whole
 from faast.serve.jobs.upload import Format
 
 Status = Literal["waiting", "running", "done", "cancelled", "failed"]

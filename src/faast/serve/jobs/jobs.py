@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock
 
-from faast.core.persistence import sync_folder
+from faast.core.atomic_files import sync_folder
 from faast.data import DataError
 from faast.serve.failures import LOG, log_failure
 from faast.serve.jobs.job import RECORD_SUFFIX, UPLOAD_SUFFIX, Job, Status

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from transformers.utils import CONFIG_NAME
 
-from faast.core.persistence import remove_leftovers, sync_folder
+from faast.core.atomic_files import remove_leftovers, sync_folder
 from faast.lm import checkpoint
 from faast.lm.documents import pad_documents, split_document, text_document
 from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE

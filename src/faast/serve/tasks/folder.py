@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import ClassVar, TypeVar
 
-from faast.core.persistence import sync_folder
+from faast.core.atomic_files import sync_folder
 from faast.serve.database import remove_orphans
 from faast.serve.problems import RequestError
 from faast.serve.tasks.kinds import Kind

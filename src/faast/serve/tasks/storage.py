@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
+from faast.core.atomic_files import remove_leftovers, sync_folder
 from faast.core.locking import exclusive
-from faast.core.persistence import remove_leftovers, sync_folder
 from faast.serve.database import remove_database
 from faast.serve.problems import RequestError
 from faast.serve.tasks.counters import count_change
