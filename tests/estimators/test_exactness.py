@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import faast
-from faast import AssociativeMemory, Discriminant, FaastClassifier, Moments, PseudoInverse, Ridge
+from faast import (
+    AssociativeMemory,
+    Discriminant,
+    FaastClassifier,
+    FaastRegressor,
+    Moments,
+    PseudoInverse,
+    Ridge,
+)
 from tests.strategies import orders_and_cuts, problems
 
 SOLVERS = ["auto", Ridge(), Ridge("gcv"), Discriminant(), PseudoInverse(alpha=0.8)]
@@ -139,3 +147,15 @@ def test_predictions_on_the_grid_stay_within_its_promise(scale, rng):
         for grid in (20, None)
     )
     assert np.linalg.norm(on - off) <= 1e-4 * np.linalg.norm(off)
+
+
+@pytest.mark.parametrize("make", [FaastClassifier, FaastRegressor])
+def test_weights_that_are_no_whole_numbers_end_the_promise_of_the_same_bits(make, rng):
+    rows, targets = rng.standard_normal((12, 4)), np.arange(12) % 3
+    assert make().fit(rows, targets).is_exact_
+    assert make().fit(rows, targets, sample_weight=np.full(12, 2)).is_exact_
+    model = make().fit(rows, targets)
+    model.partial_fit(rows[:1], targets[:1], sample_weight=[0.3])
+    model.forget(rows[:1], targets[:1], sample_weight=[0.3])
+    assert not model.is_exact_
+    np.testing.assert_allclose(model.predict(rows), make().fit(rows, targets).predict(rows))

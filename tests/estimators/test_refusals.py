@@ -159,6 +159,13 @@ def test_members_of_features_have_no_encoder(rows, labels):
         FaastClassifier(class_names=True).fit(rows, labels)
 
 
+def test_labels_of_features_need_embeddings():
+    with pytest.raises(ValueError, match=r"labels=\['q'\] need an encoder that embeds the names"):
+        FaastClassifier(labels=["q"]).fit(np.eye(4), list("abab"))
+    named = FaastClassifier(labels=["q"], class_embeddings={"q": np.ones(4)})
+    assert named.fit(np.eye(4), list("abab")).classes_.tolist() == ["a", "b", "q"]
+
+
 def test_encoded_rows_are_asked_without_encoding_again():
     texts = ["lost card", "top up failed", "card stolen", "top up pending"]
     model = TextClassifier().fit(texts, ["card", "top_up"] * 2)

@@ -43,6 +43,11 @@ class Statistics:
     maps: bool
     thinned: bool = False
 
+    @property
+    def exact(self) -> bool:
+        """Whether they are, bit for bit, those of a fit on the rows that remain, in any order."""
+        return self.moments.exact and not self.thinned
+
     @classmethod
     def empty(cls, moments: Moments, capacity: int, maps: bool) -> Statistics:
         """Return statistics without rows.

@@ -80,6 +80,16 @@ def is_name(label: Hashable) -> bool:
     return isinstance(label, str) and any(character.isalpha() for character in label)
 
 
+def require_embeddings(labels: Iterable[Hashable], names: Names) -> None:
+    """Raise ValueError if a label that is to be predicted before any row has no embedding."""
+    unknown = [label for label in labels if label not in names]
+    if unknown:
+        raise ValueError(
+            f"labels={unknown} need an encoder that embeds the names; rows of features have none "
+            "(pass class_embeddings instead)"
+        )
+
+
 def embed_names(
     encoder: Encoder, labels: Iterable[Hashable], known: Mapping[Hashable, FloatArray]
 ) -> Names:

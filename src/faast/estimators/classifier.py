@@ -15,7 +15,7 @@ from faast.core.statistics import Statistics
 from faast.encoders import Encoder
 from faast.estimators.base import all_or_nothing
 from faast.estimators.class_memory import ClassMemory
-from faast.estimators.class_names import Names
+from faast.estimators.class_names import Names, require_embeddings
 from faast.estimators.class_record import ClassRecord
 from faast.estimators.curation import CuratedClassifier
 from faast.estimators.labels import as_labels, check_embeddings
@@ -321,13 +321,14 @@ class FaastClassifier(CuratedClassifier):
             self._require_plain(kind)
         solver = as_solver(self.solver)
         embeddings = check_embeddings(self.class_embeddings, labels, self.n_features_in_) or {}
-        declared = self._embed(self._declared())
+        embeddings = embeddings | self._embed(self._declared())
+        require_embeddings(self._declared(), embeddings)
         return ClassMemory.empty(
             kind,
             check_capacity(self.selection_rows),
             solver.maps_features and not kind.several,
             self.key_scale,
-            embeddings | declared,
+            embeddings,
         )
 
     def _require_plain(self, kind: TargetKind) -> None:

@@ -100,10 +100,11 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
 
         False if rows were forgotten after rows had become too many to hold (see `selection_rows`).
         Then the moments are exact, but the sample by which "auto" selects is smaller than a new
-        one would be.
+        one would be. False also once rows with weights that are not whole numbers were learned,
+        whose sums are rounded.
         """
         statistics = self.statistics_
-        return statistics is None or not statistics.thinned
+        return statistics is None or statistics.exact
 
     @property
     def nbytes(self) -> int:

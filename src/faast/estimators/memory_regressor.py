@@ -166,10 +166,11 @@ class MemoryRegressor(RegressorMixin, RawRowsMixin, TablesMixin):
     def is_exact_(self) -> bool:
         """Whether the state is bit for bit what a fit on the remaining rows would give.
 
-        False if rows were forgotten after rows had become too many to hold (see `selection_rows`).
+        False if rows were forgotten after rows had become too many to hold (see `selection_rows`),
+        or once rows with weights that are not whole numbers were learned.
         """
         statistics = self._memory().statistics
-        return statistics is None or not statistics.thinned
+        return statistics is None or statistics.exact
 
     def compact(self) -> Self:
         """Return a copy for deployment: what predictions and intervals need, no more learning."""
