@@ -22,7 +22,8 @@ FULL = Path("/dev/full")
 def folder(tmp_path, ran):
     (tmp_path / "rows.csv").write_text("a,b,label\n0,1,x\n1,0,y\n")
     (tmp_path / "more.csv").write_text("a,b,label\n0.5,1,z\n")
-    ran("learn", "rows.csv", "-o", "model", cwd=tmp_path)
+    for model in ("model", "other"):
+        ran("learn", "rows.csv", "-o", model, cwd=tmp_path)
     return tmp_path
 
 
@@ -93,7 +94,7 @@ def test_a_result_that_cannot_be_written_is_no_failure_of_what_was_saved(folder,
         assert faast.load(folder / "model").n_rows_ == 3
         for arguments in (
             ("forget", "model", "more.csv"),
-            ("merge", "model", "model", "-o", "both"),
+            ("merge", "model", "other", "-o", "both"),
             ("learn", "rows.csv", "-o", "new"),
         ):
             assert in_shell(*arguments, *json, cwd=folder, stdout=full).returncode == 0
@@ -119,7 +120,7 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(folder):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-    for arguments in (("add", "model", "more.csv"), ("merge", "model", "model", "-o", "model")):
+    for arguments in (("add", "model", "more.csv"), ("merge", "model", "other", "-o", "model")):
         done = in_shell(*arguments, cwd=folder, stdout=subprocess.PIPE, preexec_fn=limit)
         assert done.returncode == 1
         assert done.stderr.endswith("while writing; the old file is unchanged\n")

@@ -49,16 +49,24 @@ def test_what_is_read_is_not_overwritten(folder, run, arguments):
         ("learn", "reviews.csv"),
         ("add", "model", "reviews.csv"),
         ("forget", "model", "reviews.csv"),
-        ("merge", "model", "model"),
+        ("merge", "model", "model.png"),
         ("classes", "rename", "model", "good", "fine"),
     ],
 )
 def test_a_model_replaces_no_file_of_another_kind(folder, run, arguments):
+    (folder / "model.png").write_bytes((folder / "model").read_bytes())
     (folder / "table.csv").write_text("kept")
     done = run(*arguments, "-o", "table.csv", cwd=folder)
     assert done.exit_code == 1
     assert "table.csv is no model, and a model would overwrite it" in done.stderr
     assert (folder / "table.csv").read_text() == "kept"
+
+
+def test_a_model_is_not_merged_with_itself(folder, run):
+    done = run("merge", "model", "./model", "-o", "both", cwd=folder)
+    assert done.exit_code == 1
+    assert "are one file, and its rows would count twice; name two models" in done.stderr
+    assert not (folder / "both").exists()
 
 
 @pytest.mark.parametrize(

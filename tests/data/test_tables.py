@@ -1,5 +1,6 @@
 """Tables of text: CSV, TSV, JSON lines, plain lines, standard input."""
 
+import gzip
 import io
 import os
 import sys
@@ -407,3 +408,9 @@ def test_columns_that_number_rows_are_no_data(tmp_path):
     ] == [7, 9]
     pandas.DataFrame({"review": ["a"], "label": [1]}, index=[5]).to_csv(tmp_path / "text.csv")
     assert read(open_rows(tmp_path / "text.csv"))[0] == ["a"]
+
+
+def test_compressed_tables_say_how_to_unpack_them(tmp_path):
+    (tmp_path / "rows.csv.gz").write_bytes(gzip.compress(b"text,label\na,b\n"))
+    with pytest.raises(DataError, match=r"rows\.csv\.gz is compressed; unpack it first \(gunzip\)"):
+        open_reader(tmp_path / "rows.csv.gz")

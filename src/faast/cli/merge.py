@@ -22,6 +22,10 @@ def merge(
 ) -> None:
     """Merge two models into one that has learned the rows of both."""
     check_model_output(output)
+    if first.exists() and second.exists() and first.samefile(second):
+        raise ValueError(
+            f"{first} and {second} are one file, and its rows would count twice; name two models"
+        )
     with hold_model(output):
         learner, other = load_model(first), load_model(second)
         require_alike(learner, other)

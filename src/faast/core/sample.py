@@ -326,8 +326,8 @@ class _Rows:
             merged = replace(self._take(first), weights=np.add.reduceat(self.weights, first))
         if np.any(merged.weights < -ROUNDING):
             raise ValueError(
-                "a row to forget was never learned, or not so often; forgetting needs the "
-                "identical key and value that were learned"
+                "a row to forget was never learned, or not so often; forgetting needs the same "
+                "row with the same label or value as it was learned"
             )
         present = merged.weights > ROUNDING
         return merged if present.all() else merged._take(np.flatnonzero(present))

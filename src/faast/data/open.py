@@ -241,6 +241,8 @@ def _format_of(path: Path) -> str:
     if not path.is_file():
         raise DataError(f"there is no file {path}")
     found = SUFFIXES.get(path.suffix.lower())
+    if path.suffix.lower() == ".gz":
+        raise DataError(f"{path} is compressed; unpack it first (gunzip)")
     if found is None:
         raise DataError(
             f"{path} has none of the suffixes {', '.join(SUFFIXES)}; rename it, or say what it is "

@@ -113,7 +113,10 @@ def test_an_empty_prompt_is_continued_from_the_beginning(folder, facts):
     [
         (("learn", "./nowhere", "plays.txt", "-o", "x"), "there is no folder ./nowhere"),
         (("learn", "stories", "plays.txt", "-o", "x/plays.v1"), "so that it can be served by its"),
-        (("merge", "counts", "counts", "-o", "x/-plays"), "a memory is named in letters a to z"),
+        (
+            ("learn", "stories", "plays.txt", "-o", "x/-plays"),
+            "a memory is named in letters a to z",
+        ),
         (("learn", "storys", "plays.txt", "-o", "x"), "there is no folder storys of a model or a"),
         (("perplexity", "playz", "plays.txt"), "there is no folder playz of a model or a memory"),
         (("generate", "playz", "--prompt", "a"), "there is no folder playz"),

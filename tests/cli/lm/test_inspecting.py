@@ -82,6 +82,7 @@ def test_merged_memories_are_as_if_one_had_learned_all(folder, facts, kind):
         (("counts", "exact"), "counts and exact differ in output (None and pseudoinverse)"),
         (("counts", "other"), "other cannot be merged with counts: these memories were learned"),
         (("counts", "absent"), "there is no folder absent"),
+        (("counts", "./counts"), "is named twice, and its texts would count twice"),
     ],
 )
 def test_memories_that_differ_are_not_merged(folder, ran, run, arguments, message):

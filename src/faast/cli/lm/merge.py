@@ -70,7 +70,12 @@ def _require_alike(memories: list[str]) -> None:
     ValueError
         One is no memory or one that cannot be merged, or their settings differ.
     """
-    folders = [require_memory(name) for name in memories]
+    folders = [require_memory(name).resolve() for name in memories]
+    if len(set(folders)) < len(folders):
+        raise ValueError(
+            f"one of {', '.join(memories)} is named twice, and its texts would count twice; name "
+            "each memory once"
+        )
     from faast.lm.checkpoint import open_checkpoint
 
     configs = [open_checkpoint(folder).config for folder in folders]
