@@ -14,8 +14,13 @@ from faast.encoders.registry import encoder_names
 from faast.evaluation.baselines import BASELINES
 
 SOURCES = (
-    "a file with one example per row (.csv, .tsv, .jsonl, .parquet, .npz), a folder of images with "
-    "one sub-folder per class, a folder of a saved Hugging Face dataset, or - for "
+    "a file with one example per row (.csv, .tsv, .jsonl, .parquet, .npz; .txt where no labels are "
+    "needed), a folder of images with one sub-folder per class, a folder of a saved Hugging Face "
+    "dataset, or - for "
+)
+LINES_OR_CSV = (
+    "standard input: one text per line, or CSV if the first line is a header that names text, "
+    "sentence or the labels"
 )
 
 
@@ -68,7 +73,13 @@ Test = Annotated[
 ]
 Model = Annotated[Path, model_argument("MODEL", "Model file that faast learn wrote.")]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", help="Model file to write.", show_default=False)
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Model file to write: a new file, or a model to replace.",
+        show_default=False,
+    ),
 ]
 OtherOutput = Annotated[
     Path | None,

@@ -15,6 +15,7 @@ from faast.cli._columns import ColumnOrder
 from faast.cli._label_sets import answer_label_sets, choose_separator, join_label_sets
 from faast.cli._model import FaastModel, load_model, open_encoder
 from faast.cli._options import (
+    LINES_OR_CSV,
     READING,
     Interval,
     Json,
@@ -41,8 +42,7 @@ def predict(
         rows_argument(
             "DATA",
             "Rows to predict, without labels or with labels that are ignored",
-            "standard input: one text per line, or CSV if the first line is a header that names "
-            "text, sentence or the labels",
+            LINES_OR_CSV,
         ),
     ] = None,
     row: Annotated[

@@ -10,14 +10,16 @@ import typer
 
 from faast.cli._columns import ColumnOrder
 from faast.cli._model import load_classifier, open_encoder
-from faast.cli._options import READING, Json, Model, Reading, rows_argument
+from faast.cli._options import LINES_OR_CSV, READING, Json, Model, Reading, rows_argument
 from faast.cli._output import Answers, emit_answers
 from faast.cli._rows import name_source, open_source, read_batches
 
 
 def suggest(
     model: Model,
-    pool: Annotated[str, rows_argument("POOL", "Rows to choose from; labels are ignored")],
+    pool: Annotated[
+        str, rows_argument("POOL", "Rows to choose from; labels are ignored", LINES_OR_CSV)
+    ],
     n: Annotated[int, typer.Option("--rows", "-n", min=1, help="Rows to suggest.")] = 20,
     reading: Reading = READING,
     json: Json = False,

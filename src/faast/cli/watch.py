@@ -11,7 +11,7 @@ import typer
 from faast.cli._columns import ColumnOrder
 from faast.cli._confusion import check_plot
 from faast.cli._model import load_classifier, open_encoder
-from faast.cli._options import READING, Json, Model, Reading, rows_argument
+from faast.cli._options import LINES_OR_CSV, READING, Json, Model, Reading, rows_argument
 from faast.cli._output import check_output, emit, escape_controls, format_value, show_table
 from faast.cli._rows import name_source, open_source, read_batches
 from faast.cli._watching import draw_evidence
@@ -24,7 +24,10 @@ SHOWN_CLASSES = 10
 def watch(
     model: Model,
     stream: Annotated[
-        str, rows_argument("STREAM", "Rows in the order in which they came; labels are ignored")
+        str,
+        rows_argument(
+            "STREAM", "Rows in the order in which they came; labels are ignored", LINES_OR_CSV
+        ),
     ],
     alarm_rate: Annotated[
         float,

@@ -179,8 +179,8 @@ class ConformalClassifier(LinearClassifier):
         Returns
         -------
         ndarray of shape (n,), float64
-            In 0 to 1: the share of sampled rows, each left out, whose `novelty_score` is at least
-            as large; the tail beyond them is modelled as exponential.
+            In 1 / (n + 1) to 1: the share of the n sampled rows, each left out, whose
+            `novelty_score` is at least as large; the row itself counts as one more.
 
         Raises
         ------

@@ -16,8 +16,8 @@ from faast.cli.lm._options import MemoryName
 def inspect(memory: MemoryName, json: Json = False) -> None:
     """Show what a memory holds.
 
-    The model that it was learned with is not loaded, and may be elsewhere. Which texts were learned
-    is known of what a server was taught with a source; their number is shown by source.
+    The model that it was learned with is not loaded, and may be elsewhere. If a server has taught
+    the memory, the number of texts of each source is shown too.
     """
     folder = require_memory(memory)
     from faast.lm.checkpoint import MemoryFile, open_checkpoint

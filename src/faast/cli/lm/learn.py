@@ -73,8 +73,8 @@ def learn(
         bool,
         typer.Option(
             "--measure/--no-measure",
-            help="Whether to ask the last tenth of the text before it is learned, to tell what was "
-            "gained. It takes time, and does not change what is learned.",
+            help="Measure how well the last tenth of the texts is predicted before and after the "
+            "rest is learned. It takes time, and changes nothing of what is learned.",
         ),
     ] = True,
     window: Window = None,
@@ -87,8 +87,8 @@ def learn(
 
     The memory is a small folder that refers to the model, which stays as it is. If MODEL is itself
     a memory, the texts are added to what it has learned. All of a text is learned; of prompts with
-    answers only the answers are, and of chats only what the assistant says. The last tenth of the
-    text is asked before it is learned, to tell you what was gained.
+    answers only the answers are, and of chats only what the assistant says. Before the last
+    tenth of the texts is learned, it is used to measure what was gained.
     """
     started = time.perf_counter()
     template = parse_template(prompt, answer)

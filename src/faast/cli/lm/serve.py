@@ -37,8 +37,8 @@ def serve(
     base: Annotated[
         str,
         typer.Option(
-            help="Model that the memories were learned with: its name on Hugging Face, or a "
-            "folder.",
+            help="Model that the memories were learned with: its name on Hugging Face, its "
+            "folder, or a GGUF file.",
             show_default=False,
         ),
     ],

@@ -26,7 +26,10 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name; the history of tasks shows it.")]
 Folder = Annotated[
-    Path, typer.Option(file_okay=False, help="Folder with the tasks; created if it is missing.")
+    Path,
+    typer.Option(
+        file_okay=False, help="Folder that is served, with tasks or memories; created if missing."
+    ),
 ]
 FOLDER = Path("tasks")
 

@@ -152,7 +152,7 @@ class StoredMemory:
             raise RequestError(
                 409,
                 f"the memory {self.name!r} cannot forget a part of what it has read; memories of "
-                "the kinds 'pseudoinverse' and 'none' (recall alone) can. Delete this one, or "
+                "the kinds 'pseudoinverse' and 'recall' can. Delete this one, or "
                 "teach one of those kinds",
             )
         self._require_idle()
