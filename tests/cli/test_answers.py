@@ -143,6 +143,6 @@ def test_paths_are_answered_as_far_down_as_is_sure(folder, ran, run, facts):
     assert (found["accuracy_level_1"], found["accuracy_level_2"]) == (1.0, 0.5)
     assert "accuracy level 1" in ran("evaluate", "model", "test.csv", cwd=folder)
     done = run("predict", "model", "--row", "x", "--path-confidence", "2", cwd=folder)
-    assert "confidence must be a number in (0, 1]" in done.stderr
+    assert "confidence must be a number between 0 and 1" in done.stderr
     done = run("predict", "model", "--row", "x", "--keep", cwd=folder)
     assert "--keep keeps the columns of a file" in done.stderr

@@ -132,7 +132,7 @@ def test_a_hub_id_stays_and_a_folder_becomes_absolute(tmp_path, monkeypatch):
     (tmp_path / "owner" / "name").mkdir(parents=True)
     assert resolve_source("owner/name") == str(tmp_path / "owner" / "name")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(FileNotFoundError, match=f"looked for .* {tmp_path}/file; a model on Hugg"):
+    with pytest.raises(FileNotFoundError, match=f"looked for .* {tmp_path}/file; Hugging Face"):
         resolve_source("file")
 
 

@@ -26,9 +26,9 @@ def stream():
     return LMHead(head), rows, targets, shift
 
 
-def learn(head, rows, targets, largest=8192):
+def learn(head, rows, targets):
     state, start = NaturalPass.empty(WIDTH, WIDTH), 0
-    while len(rows) - start >= (size := state.next_block(largest)):
+    while len(rows) - start >= (size := state.next_block()):
         state = state.learn(head, rows[start : start + size], targets[start : start + size])
         start += size
     return state.finish(head, rows[start:], targets[start:])
@@ -79,9 +79,10 @@ def test_a_pass_shorter_than_one_block_takes_effect_or_does_no_harm(stream, n_ro
         assert after < 0.9 * before
 
 
-def test_the_online_perplexity_is_that_of_rows_not_yet_learned(stream):
+def test_the_online_perplexity_is_that_of_rows_not_yet_learned(stream, monkeypatch):
+    monkeypatch.setattr(natural, "LARGEST_BLOCK", 512)
     head, rows, targets, _ = stream
-    state = learn(head, rows[:5000], targets[:5000], largest=512)
+    state = learn(head, rows[:5000], targets[:5000])
     before = head.loss(rows[5000:], targets[5000:]) / 1000
     after = head.loss(rows[5000:] + rows[5000:] @ state.weights, targets[5000:]) / 1000
     assert after < math.log(state.online_perplexity) < before

@@ -36,6 +36,15 @@ def test_memories_of_several_settings_are_read_as_each_alone(llama, tokens):
             assert torch.equal(logits(llama, tokens[8:]), expected)
 
 
+def test_a_memory_is_folded_and_exported_beside_others(llama, tokens, tmp_path):
+    model = FaastForCausalLM(llama, MemoryConfig()).learn(tokens[:8])
+    expected = logits(model.fold(), tokens[8:])
+    model.detach()
+    FaastForCausalLM(llama, CONFIGS[0])  # whose hooks come first, and see no head
+    model = FaastForCausalLM(llama, MemoryConfig()).learn(tokens[:8])
+    assert torch.equal(logits(model.fold(), tokens[8:]), expected)
+
+
 def test_an_adapter_is_copied_and_taken_from_a_file(llama, tokens):
     model = FaastForCausalLM(llama, CONFIGS[0]).learn(tokens[:8])
     learned = logits(model, tokens[8:])

@@ -25,16 +25,9 @@ class JsonLinesReader(TextReader):
             if not line.strip():
                 continue
             try:
-                fields = json.loads(line, object_pairs_hook=_distinct)
-            except _TwiceError as error:
-                yield RowError(number, f"{error.args[0]!r} is there twice; rename one")
-                continue
-            except (ValueError, RecursionError) as error:
-                yield RowError(number, f"not JSON ({error}); each line must hold one object")
-                continue
-            if not isinstance(fields, dict):
-                kind = type(fields).__name__
-                yield RowError(number, f'a JSON {kind}, not an object such as {{"text": "..."}}')
+                fields = parse_object(line)
+            except ValueError as error:
+                yield RowError(number, str(error))
                 continue
             if wanted is None:
                 wanted = list(choose(list(fields)))
@@ -44,6 +37,26 @@ class JsonLinesReader(TextReader):
                 yield RowError(number, f"no {missing[0]!r}; the object has {', '.join(fields)}")
             else:
                 yield Record(number, {name: fields.get(name) for name in wanted})
+
+
+def parse_object(line: str) -> dict[str, Any]:
+    """Return the object of a line.
+
+    Raises
+    ------
+    ValueError
+        The line holds something else, or the object has a name twice.
+    """
+    try:
+        fields = json.loads(line, object_pairs_hook=_distinct)
+    except _TwiceError as error:
+        raise ValueError(f"{error.args[0]!r} is there twice; rename one") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error}); each line must hold one object") from error
+    if not isinstance(fields, dict):
+        kind = type(fields).__name__
+        raise ValueError(f'a JSON {kind}, not an object such as {{"text": "..."}}')
+    return fields
 
 
 class _TwiceError(ValueError):

@@ -26,8 +26,9 @@ Source = str | os.PathLike[str]
 MEMORY_FILE = "memory.safetensors"
 LOG_SUFFIX = ".memory-log"
 """Added to the name of a memory: the log of what a server has taught it."""
-SERVED = "memories"
-"""Name of the lock, in a folder of memories, that the server of the folder holds."""
+SERVED = "served memories"
+"""Name of the lock, in a folder of memories, that the server of the folder holds; no memory can
+have this name."""
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 """Names of memories: no dots or slashes, so that a name is never a path."""
 NOTES = ("README.md", ".git", ".gitattributes", ".gitignore", ".cache", ".DS_Store")
@@ -69,7 +70,8 @@ def resolve_source(source: Source, what: str = "a model or a memory") -> str:
     if isinstance(source, os.PathLike) or folder.exists() or not _may_be_on_hub(name):
         raise FileNotFoundError(
             f"there is no folder {name} of {what}: looked for a folder or a GGUF file "
-            f"{folder.absolute()}; a model on Hugging Face is named owner/name"
+            f"{folder.absolute()}; Hugging Face, where models are named owner/name, has none of "
+            "this name or could not be asked"
         )
     return name
 

@@ -17,11 +17,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from faast.lm.base import Shift
+    from faast.lm.hooks import Hooks
     from faast.lm.memory import Memory
 
 
-def fold(backbone: Backbone, memory: Memory) -> PreTrainedModel:
+def fold(backbone: Backbone, memory: Memory, hooks: Hooks) -> PreTrainedModel:
     """Return an independent copy of the model with a memory merged into its output embeddings.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    memory : Memory
+    hooks : Hooks
+        Those by which the memory reads the model.
 
     Notes
     -----
@@ -40,13 +48,13 @@ def fold(backbone: Backbone, memory: Memory) -> PreTrainedModel:
             "weights of the model are offloaded, and a copy could not be used apart from it; load "
             "the model whole, with the memory, to fold"
         )
-    hooks = {id(one): one for one in find_hooks(backbone.model)}
-    plain = copy.deepcopy(backbone.model, hooks)  # hooks are shared, not copied
+    shared = {id(one): one for one in find_hooks(backbone.model)}
+    plain = copy.deepcopy(backbone.model, shared)
     remove_all_hooks(plain)
     if shift is not None:
         _untie(plain)
         _shift_head(Backbone.from_model(plain), shift)
-        _check_logits(plain, backbone, memory)
+        _check_logits(plain, backbone, memory, hooks)
     return plain
 
 
@@ -81,10 +89,10 @@ def _untie(plain: PreTrainedModel) -> None:
     plain.all_tied_weights_keys = plain.get_expanded_tied_weights_keys(all_submodels=True)
 
 
-def _check_logits(plain: PreTrainedModel, backbone: Backbone, memory: Memory) -> None:
+def _check_logits(plain: PreTrainedModel, backbone: Backbone, memory: Memory, hooks: Hooks) -> None:
     """Check that the copy gives the logits that the memory gives."""
     tokens = backbone.probe_tokens()
-    head_input = find_hooks(backbone.model)[0].hidden_states({"input_ids": tokens})[HEAD]
+    head_input = hooks.hidden_states({"input_ids": tokens})[HEAD]
     with torch.no_grad():
         folded = plain(input_ids=tokens, use_cache=False).logits.float()
         expected = backbone.head.logits(memory.read(HEAD, head_input)[0])

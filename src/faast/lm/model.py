@@ -14,6 +14,7 @@ from faast.lm.architecture import evenly_spaced_blocks, grid_scale, load_base
 from faast.lm.backbone import Backbone
 from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
+from faast.lm.folders import check_empty_folder
 from faast.lm.hooks import Hooks
 from faast.lm.inference_mode import outside_inference_mode
 from faast.lm.layer_memory import Readout
@@ -221,6 +222,7 @@ class FaastForCausalLM(SavedModel):
         return self._adapters.nbytes
 
     @property
+    @outside_inference_mode
     def online_perplexity(self) -> float:
         """Perplexity of learned tokens before they were learned, of the first adapter in use.
 
@@ -242,6 +244,7 @@ class FaastForCausalLM(SavedModel):
             check_tokens(self._backbone, prompt)
         return cast("Any", self.base).generate(inputs, **kwargs)
 
+    @outside_inference_mode
     def recalled(self, input_ids: Tensor) -> list[Recalled]:
         """Return the learned passages that speak for the token after a prompt, strongest first.
 
@@ -267,6 +270,7 @@ class FaastForCausalLM(SavedModel):
             )
         return memory.recalled(input_ids.reshape(-1).long().cpu().numpy())
 
+    @outside_inference_mode
     def fold(self) -> PreTrainedModel:
         """Return an independent plain model with the memory in use merged into its head.
 
@@ -278,8 +282,9 @@ class FaastForCausalLM(SavedModel):
             Several adapters are in use.
         """
         self._backbone.check_unchanged()
-        return fold(self._backbone, self._adapters.only)
+        return fold(self._backbone, self._adapters.only, self._hooks)
 
+    @outside_inference_mode
     def to_lora(self, directory: Source, rank: int | None = None) -> None:
         """Write the memory in use as a LoRA adapter of the head, which PEFT and vLLM load.
 
@@ -301,6 +306,7 @@ class FaastForCausalLM(SavedModel):
             The folder cannot be written to, or holds something.
         """
         self._backbone.check_unchanged()
+        check_empty_folder(directory)
         rank = self._backbone.head.width if rank is None else rank
         lora = HeadLora.from_memory(self._backbone, self._adapters.only, rank)
         lora.save(directory, self._backbone)

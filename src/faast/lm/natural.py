@@ -169,10 +169,10 @@ class NaturalPass(LearnedState):
             if self.count:
                 _damped_solve(total, damping, total[:, :1])  # raises unless positive definite
 
-    def next_block(self, largest: int = LARGEST_BLOCK) -> int:
+    def next_block(self) -> int:
         """Return the rows of the next block: blocks grow, so that the first ones act soon."""
         grown = FIRST_BLOCK if not self.last_rows else int(GROWTH * self.last_rows)
-        return min(grown, largest)
+        return min(grown, LARGEST_BLOCK)
 
     def keys(self, rows: Tensor) -> Tensor:
         """Return the keys of rows (n, d): shape (n, D)."""

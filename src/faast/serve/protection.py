@@ -122,5 +122,5 @@ def _refused(request: Request, error: Any) -> JSONResponse:
 
 
 def _unreadable(request: Request, error: Any) -> JSONResponse:
-    detail = f"the log of the task cannot be read ({error}); was the task deleted?"
+    detail = f"a log cannot be read ({error}); was what it belongs to deleted?"
     return problem_response(RequestError(503, detail))

@@ -146,7 +146,7 @@ def test_an_empty_prompt_is_continued_from_the_beginning(folder, facts):
         (("perplexity", "stories", "tables"), "the folder tables holds no text files (.txt, .md)"),
         (("learn", "stories", "-", "-o", "x"), "standard input: the text is empty"),
         (("perplexity", "stories", "short.txt"), "less than one window of 64"),
-        (("generate", "stories"), "name either records or one text"),
+        (("generate", "stories"), "nothing to continue: name DATA"),
         (("generate", "stories", "--prompt", "a", "--max-new-tokens", "64"), "leave no room"),
         (("classify", "stories", "new.csv"), "has no column 'prompt'"),
         (("generate", "stories", "gap.jsonl"), "gap.jsonl, line 2: 'answer' has no value"),

@@ -83,10 +83,10 @@ def test_learning_waits_for_another_command_that_changes_the_memory(folder, run)
 
 def test_a_memory_that_replaces_another_one_says_so(folder, run):
     learn = ("lm", "learn", "stories", "plays.txt", "-o", "plays")
-    assert "replaced" not in run(*learn, cwd=folder).stderr
-    assert "plays held another memory, which this one replaced" in run(*learn, cwd=folder).stderr
+    assert "replaces" not in run(*learn, cwd=folder).stderr
+    assert "plays held another memory, which this one replaces" in run(*learn, cwd=folder).stderr
     again = run("lm", "learn", "plays", "plays.txt", "-o", "plays", cwd=folder)
-    assert "replaced" not in again.stderr
+    assert "replaces" not in again.stderr
 
 
 @pytest.mark.parametrize("command", ["learn", "forget"])

@@ -1,12 +1,17 @@
 """Memories that read texts by a job, forget a source exactly, and survive a stop."""
 
 import json
+import shutil
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
 
+from faast.core.locking import exclusive
+from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm.documents import text_document
 from faast.serve.memories import stored
 from faast.serve.memories.log import ReadLog
 from faast.serve.problems import RequestError
@@ -134,7 +139,7 @@ def test_a_memory_that_cannot_forget_says_which_can(http, kind):
     before = state(http)
     answer = http.post("/v1/memories/facts/forget-source", json={"source": "king"})
     assert answer.status_code == 409
-    assert "'pseudoinverse' and 'none'" in answer.json()["detail"]
+    assert "'pseudoinverse' and 'recall'" in answer.json()["detail"]
     assert answer.headers["content-type"] == "application/problem+json"
     assert state(http) == before
 
@@ -289,7 +294,7 @@ def test_a_deleted_memory_leaves_nothing(http, client, tmp_path):
     read(http, KING)
     assert http.delete("/v1/memories/facts").status_code == 204
     assert [model.id for model in client.models.list()] == ["stories"]
-    assert {path.name for path in tmp_path.iterdir()} <= {".memories.faast-lock"}
+    assert {path.name for path in tmp_path.iterdir()} <= {".served memories.faast-lock"}
     create(http)
     assert http.get("/v1/memories/facts").json()["tokens"] == 0
 
@@ -307,3 +312,80 @@ def test_a_text_that_comes_while_its_memory_is_deleted_is_refused(http, tmp_path
 def test_one_process_at_a_time_serves_a_folder(http, tmp_path, backbone):
     with pytest.raises(ValueError, match="in use by another process"), serving(tmp_path, backbone):
         pass
+
+
+def test_what_could_not_be_erased_is_erased_when_it_is_asked_again(http, tmp_path, monkeypatch):
+    create(http)
+    read(http, KING, "ann")
+    empty = state(http)
+    read(http, SECRET, "eve")
+
+    def refuse(self):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    forget = {"url": "/v1/memories/facts/forget-source", "json": {"source": "eve"}}
+    with monkeypatch.context() as patch:
+        patch.setattr(ReadLog, "erase", refuse)
+        answer = http.post(**forget)
+    assert answer.status_code == 507
+    assert "the texts are forgotten, but what the log holds" in answer.json()["detail"]
+    assert state(http) == empty
+    assert http.post(**forget).json()["texts"] == 1
+    assert state(http) == empty
+    assert SECRET.encode() not in (tmp_path / "facts.memory-log").read_bytes()
+    assert http.post(**forget).status_code == 404
+
+
+def test_memories_that_cannot_be_opened_leave_the_others_served(tmp_path, backbone, monkeypatch):
+    with serving(tmp_path, backbone) as http:
+        for name in ("damaged", "facts", "halfway"):
+            create(http, name)
+            read(http, KING, name=name)
+    (tmp_path / "damaged.memory-log").write_bytes(b"no database")
+    batches = stored.StoredMemory._batches
+
+    def fail(self, text):
+        if self.name == "halfway":
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        return batches(self, text)
+
+    monkeypatch.setattr(stored.StoredMemory, "_batches", fail)
+    (tmp_path / "halfway" / "memory.safetensors").unlink()  # so that its log is replayed
+    with serving(tmp_path, backbone) as http:
+        found = http.get("/v1/memories").json()
+        assert [memory["name"] for memory in found["memories"]] == ["facts"]
+        assert found["unserved"].keys() == {"damaged", "halfway"}
+        assert {model["id"] for model in http.get("/v1/models").json()["data"]} == {
+            "stories",
+            "facts",
+        }
+        asked = http.post("/v1/completions", json={"model": "halfway", "prompt": "the king"})
+        assert asked.status_code == 404
+        assert "malformed" in asked.json()["error"]["message"]
+
+
+def test_a_memory_that_a_command_changes_is_not_served(written, tmp_path, backbone):
+    shutil.copytree(written / "queen", tmp_path / "queen")
+    with exclusive(tmp_path / "queen"), serving(tmp_path, backbone) as http:
+        assert "a command is changing it" in http.get("/v1/memories").json()["unserved"]["queen"]
+
+
+def test_memories_with_readouts_stand_beside_others(written, stories, tmp_path, backbone):
+    model = FaastForCausalLM.from_base(str(stories), MemoryConfig.paper(1))
+    model.learn(text_document(backbone.tokenizer, KING).tokens[None])
+    model.save_pretrained(tmp_path / "a")
+    shutil.copytree(written / "queen", tmp_path / "b")
+    with serving(tmp_path, backbone) as http:
+        found = http.get("/v1/memories").json()
+        assert found["unserved"] == {}
+        kinds = {memory["name"]: memory["kind"] for memory in found["memories"]}
+        assert kinds == {"a": "paper", "b": "none"}
+
+
+def test_of_two_deletions_at_once_one_finds_nothing(http):
+    create(http)
+    folder = http.app.state.folder
+    with ThreadPoolExecutor() as pool:
+        ended = list(pool.map(lambda _: http.delete("/v1/memories/facts").status_code, range(2)))
+    assert sorted(ended) == [204, 404]
+    assert folder.memories == []

@@ -20,7 +20,7 @@ MOST_ASKED = 64
 """No more windows than this are asked, so that asking costs little beside learning."""
 NO_GAIN = 0.995
 """Perplexity must fall below this share of what it was to be called a gain."""
-BEFORE = "before"
+BEFORE = "before faast lm learn"
 """Adapter that keeps what the memory had learned before this text."""
 
 

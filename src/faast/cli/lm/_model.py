@@ -155,6 +155,13 @@ def is_memory(folder: str | Path) -> bool:
     return holds_memories(folder)
 
 
+def tell_replaced(output: Path, *read: str) -> None:
+    """Say that a memory is about to be replaced which is none of those that were read."""
+    others = [name for name in read if Path(name).resolve() == output.resolve()]
+    if not others and is_memory(output):
+        typer.echo(f"{output} held another memory, which this one replaces.", err=True)
+
+
 @contextmanager
 def hold_memory(folder: Path) -> Iterator[None]:
     """Let no other command change a memory meanwhile; wait for one that does.
@@ -177,14 +184,14 @@ def hold_memory(folder: Path) -> Iterator[None]:
 
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(folder.parent / SERVED, refuse):
-        pass
-    if (log := folder.with_name(folder.name + LOG_SUFFIX)).exists():
-        raise ValueError(
-            f"a server has taught this memory, and {log.name} would no longer fit it; teach it "
-            "over HTTP, or write into another folder"
-        )
-    with exclusive(folder, tell):
+    with exclusive(folder, tell):  # which a server takes when it opens the memory
+        with exclusive(folder.parent / SERVED, refuse):
+            pass
+        if (log := folder.with_name(folder.name + LOG_SUFFIX)).exists():
+            raise ValueError(
+                f"a server has taught this memory, and {log.name} would no longer fit it; teach it "
+                "over HTTP, or write into another folder"
+            )
         yield
 
 

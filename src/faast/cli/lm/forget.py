@@ -7,7 +7,7 @@ import time
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._learning import AllButTheEnd, change_memory, describe_forgetting
-from faast.cli.lm._model import check_output, hold_memory, load_model, require_memory
+from faast.cli.lm._model import check_output, hold_memory, load_model, require_memory, tell_replaced
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
@@ -66,6 +66,7 @@ def forget(
                 "the memory has not learned all of this, or not in this form: the texts, --prompt, "
                 f"--answer and --window must be those of 'faast lm learn' ({error})"
             ) from error
+        tell_replaced(output, memory)
         model.save_pretrained(output)
     emit(
         {

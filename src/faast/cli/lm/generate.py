@@ -56,12 +56,16 @@ def generate(
     reported on standard error.
     """
     started = time.perf_counter()
+    if data is None and (answer is not None or split is not None):
+        raise ValueError("--answer and --split are for DATA; leave them out, or name a table")
     if data is not None:
         questions = read_prompts(data, parse_template(prompt, answer), split)
     elif prompt is not None:
         questions = PromptSet([unescape(prompt)], None, [])
     else:
-        raise ValueError("name either records or one text with --prompt")
+        raise ValueError(
+            "nothing to continue: name DATA, a table of prompts, or give one text with --prompt"
+        )
     if questions.answers is not None:
         import_optional("sacrebleu", "evaluation")  # so that a missing package is reported first
     loaded = load_model(model, base, runtime)

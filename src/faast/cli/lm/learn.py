@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +16,7 @@ from faast.cli.lm._learning import (
     learn_and_ask,
     learn_without_asking,
 )
-from faast.cli.lm._model import check_output, hold_memory, is_memory, load_model
+from faast.cli.lm._model import check_output, hold_memory, load_model, tell_replaced
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
@@ -110,10 +109,8 @@ def learn(
                 "the texts hold nothing to learn; each needs two tokens, or an answer after its "
                 "prompt"
             )
-        replaced = Path(model).resolve() != output.resolve() and is_memory(output)
+        tell_replaced(output, model)
         taught.save_pretrained(output)
-    if replaced:
-        typer.echo(f"{output} held another memory, which this one replaced.", err=True)
     if measure:
         typer.echo(describe_gain(gain), err=True)
     typer.echo(describe_forgetting(taught.memory_config), err=True)

@@ -9,7 +9,7 @@ import typer
 
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import check_output, hold_memory, load_model, require_memory
+from faast.cli.lm._model import check_output, hold_memory, load_model, require_memory, tell_replaced
 from faast.cli.lm._options import Base, MemoryFolder, MemoryName
 
 
@@ -47,6 +47,7 @@ def merge(
                 raise ValueError(f"{name} cannot be merged with {memory}: {error}") from error
             merged.merge(other)
             other.detach()
+        tell_replaced(output, memory, *others)
         merged.save_pretrained(output)
     emit(
         {

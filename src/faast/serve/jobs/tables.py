@@ -22,6 +22,7 @@ from typing import Any
 from faast.data import DataError
 from faast.data.columns import LABEL_COLUMNS, ROW_COLUMNS, match_features, resolve_label
 from faast.data.delimited import CsvReader
+from faast.data.jsonl import parse_object
 from faast.data.reader import Reader, Record
 from faast.data.text_file import TextFile
 from faast.serve.tasks.records import NewRow, RawRow
@@ -111,10 +112,10 @@ def json_rows(path: Path, column: str) -> Iterator[tuple[str, Fields]]:
         if not line.strip():
             continue
         try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{place}: not JSON ({error}); a line holds one object") from error
-        if not isinstance(fields, dict) or column not in fields:
+            fields = parse_object(line)
+        except ValueError as error:
+            raise DataError(f"{place}: {error}") from error
+        if column not in fields:
             raise DataError(f'{place}: not an object such as {{"{column}": ..., "label": ...}}')
         yield place, fields
 

@@ -31,6 +31,9 @@ BATCH_ROWS = 1_000
 BATCH_BYTES = 32 * 2**20
 """Bytes of the rows of a change, beyond which no row is added to it."""
 
+NUMBER_BYTES = 32
+"""Bytes of a number in a list."""
+
 COLUMNS: dict[Kind, str] = {"texts": "text", "pictures": "picture", "numbers": "numbers"}
 """The column of the rows, for each kind of task."""
 
@@ -129,7 +132,7 @@ class Upload:
                 yield batch, number - 1
                 batch, size = [], 0
             batch.append(row)
-            size += len(row.raw)
+            size += len(row.raw) * (NUMBER_BYTES if isinstance(row.raw, list) else 1)
         if batch:
             yield batch, number
 

@@ -14,6 +14,7 @@ from faast.core.persistence import content_hash
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.adapters import DEFAULT
 from faast.serve.memories.passes import Passes
+from faast.serve.problems import RequestError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -88,8 +89,8 @@ class AttachedMemories:
             if model is None:
                 with self.passes.stopped():
                     model = FaastForCausalLM.from_checkpoint(content, self.base)
-                with model.use_adapter(DEFAULT):
-                    model.reset()
+                    with model.use_adapter(DEFAULT):
+                        model.reset()
                 self._models.append(model)
             model.add_adapter(MEMORY + name, content)
             with model.use_adapter(MEMORY + name):
@@ -177,17 +178,26 @@ class AttachedMemories:
         """Describe all memories, sorted by name."""
         return dict(sorted(self._learned.items()))
 
+    def describe(self, name: str) -> Learned:
+        """Describe a memory; raises a RequestError if there is none."""
+        learned = self._learned.get(name)
+        if learned is None:
+            raise RequestError(404, f"there is no memory {name!r}, or it was deleted")
+        return learned
+
     def _find(
         self, config: MemoryConfig, readouts: Mapping[str, AnyArray] | None
     ) -> FaastForCausalLM | None:
         """Return the model of some settings and readouts; None for readouts without training."""
         for model in self._models:
+            if model.memory_config != config:
+                continue
             ours = {key: part.cpu().numpy() for key, part in model.readouts.state_dict().items()}
-            same = all(
-                np.array_equal(part, 0 * part if readouts is None else readouts[key])
+            theirs = dict.fromkeys(ours, 0) if readouts is None else readouts
+            if ours.keys() == theirs.keys() and all(
+                np.array_equal(part, np.broadcast_to(theirs[key], part.shape))
                 for key, part in ours.items()
-            )
-            if model.memory_config == config and same:
+            ):
                 return model
         return None
 

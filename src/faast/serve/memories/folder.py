@@ -55,8 +55,9 @@ class MemoryFolder:
             for name in sorted(folders | logs):
                 try:
                     self._require_name(name)
-                    self._open(name)
-                except (OSError, ValueError, ImportError) as error:
+                    with exclusive(path / name, self._refuse_a_command):
+                        self._open(name)
+                except (OSError, ValueError, ImportError, sqlite3.Error) as error:
                     self.unserved[name] = str(error).replace(f"{path}{os.sep}", "")
             self._closing = opening.pop_all()
 
@@ -96,7 +97,7 @@ class MemoryFolder:
                 self.attached.create(name, config)
             except ValueError as error:
                 raise RequestError(422, str(error)) from error
-            state = self.attached.all()[name].state
+            state = self.attached.describe(name).state
             self.attached.remove(name)
             try:
                 create_log(self.path / f"{name}{LOG_SUFFIX}", config, state)
@@ -108,9 +109,8 @@ class MemoryFolder:
 
     def delete(self, name: str) -> None:
         """Delete a memory with its files; raises a RequestError if it cannot be deleted now."""
-        memory = self.memory(name)
         with self._changing:
-            memory.delete()
+            self.memory(name).delete()
             del self._memories[name]
 
     def close(self) -> None:
@@ -130,9 +130,10 @@ class MemoryFolder:
         if model == self.backbone.id:
             return None
         if model not in self.attached:
+            why = self.unserved.get(model, "GET /v1/models lists the memories and the backbone")
             raise RequestError(
                 404,
-                f"there is no model {model!r}; GET /v1/models lists the memories and the backbone",
+                f"there is no model {model!r}; {why}",
                 param="model",
                 code="model_not_found",
             )
@@ -147,6 +148,9 @@ class MemoryFolder:
             f"{self.path} is in use by another process, such as another faast lm serve; stop that "
             "one first"
         )
+
+    def _refuse_a_command(self) -> None:
+        raise ValueError("a command is changing it; start the server again when that has ended")
 
     def _require_name(self, name: str) -> None:
         check_memory_name(name)

@@ -155,10 +155,10 @@ class ReadLog:
             )
         return read
 
-    def learned(self, id: str, tokens: int, state: str) -> int | None:
-        """Write that a text was learned, with the state after it; return the change's number.
+    def learned(self, id: str, tokens: int, state: str) -> bool:
+        """Write that a text was learned, with the state after it.
 
-        None if the text was cancelled meanwhile: then nothing is written.
+        False if the text was cancelled meanwhile: then nothing is written.
         """
         with self._writing() as execute:
             number = self.last()[0] + 1
@@ -167,13 +167,12 @@ class ReadLog:
                 "WHERE id = ? AND status = 'waiting'",
                 (tokens, number, id),
             )
-            if not written.rowcount:
-                return None
-            execute("INSERT INTO changes VALUES (?, ?)", (number, state))
-        return number
+            if written.rowcount:
+                execute("INSERT INTO changes VALUES (?, ?)", (number, state))
+            return bool(written.rowcount)
 
-    def forgotten(self, source: str, state: str) -> int:
-        """Write that all texts of a source were forgotten, and return the change's number."""
+    def forgotten(self, source: str, state: str) -> None:
+        """Write that all texts of a source were forgotten."""
         with self._writing() as execute:
             number = self.last()[0] + 1
             execute("INSERT INTO changes VALUES (?, ?)", (number, state))
@@ -182,12 +181,16 @@ class ReadLog:
                 "WHERE source = ? AND learned IS NOT NULL AND forgotten IS NULL",
                 (number, source),
             )
-        return number
 
     @property
     def is_erasing(self) -> bool:
         """Whether forgotten texts are still to be erased."""
         return bool(self._ask("SELECT 1 FROM reads WHERE forgotten IS NOT NULL LIMIT 1"))
+
+    def count_erasing(self, source: str) -> int:
+        """Return the number of forgotten texts of a source that are still to be erased."""
+        query = "SELECT count(*) FROM reads WHERE source = ? AND forgotten IS NOT NULL"
+        return int(self._ask(query, source)[0][0])
 
     def erase(self) -> None:
         """Erase all that the log holds of forgotten texts, and the states that knew them.

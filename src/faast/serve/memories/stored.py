@@ -76,14 +76,20 @@ class StoredMemory:
         self._log: ReadLog | None = None
         if self._log_path.exists():
             self._log = ReadLog(self._log_path)
-            self._replay(self._log)
+            try:
+                self._replay(self._log)
+            except BaseException:
+                self._log.close()
+                if name in attached:
+                    attached.remove(name)
+                raise
         else:
             attached.attach(name, checkpoint.read(self._folder))
 
     @property
     def about(self) -> Learned:
-        """What is known about what was learned."""
-        return self._attached.all()[self.name]
+        """What is known about what was learned; raises a RequestError if it was deleted."""
+        return self._attached.describe(self.name)
 
     def add(self, text: str, source: str | None, who: str | None) -> Read:
         """Acknowledge a text that is to be read; raises a RequestError if it cannot be written."""
@@ -123,17 +129,18 @@ class StoredMemory:
             if not log.learned(id, total, learned.state):
                 raise Interrupted
 
-        with self._changing, self._attached.changing(self.name, commit) as model:
-            done = 0
-            for batch in batches:
+        with self._changing:
+            with self._attached.changing(self.name, commit) as model:
+                done = 0
+                for batch in batches:
+                    told(done, total)
+                    self._learn(model, batch)
+                    done += batch.n_tokens
                 told(done, total)
-                self._learn(model, batch)
-                done += batch.n_tokens
-            told(done, total)
-        self._unsaved += time.perf_counter() - started
-        if self._unsaved > SNAPSHOT_SECONDS:
-            with suppress(OSError):  # the log has everything
-                self.snapshot()
+            self._unsaved += time.perf_counter() - started
+            if self._unsaved > SNAPSHOT_SECONDS:
+                with suppress(OSError):  # the log has everything
+                    self.snapshot()
 
     def forget(self, source: str) -> int:
         """Forget all texts of a source, as if they had never been read, and erase them.
@@ -141,34 +148,45 @@ class StoredMemory:
         Returns
         -------
         int
-            Number of texts.
+            Number of texts, with those that were forgotten before and could not be erased.
 
         Raises
         ------
         RequestError
-            The memory cannot forget, still reads a text, or has none of this source.
+            The memory cannot forget, still reads a text, or has none of this source; or the texts
+            are forgotten and could not be erased.
         """
         if not self.about.config.forgets:
             raise RequestError(
                 409,
                 f"the memory {self.name!r} cannot forget a part of what it has read; memories of "
-                "the kinds 'pseudoinverse' and 'recall' can. Delete this one, or "
-                "teach one of those kinds",
+                "the kinds 'pseudoinverse' and 'recall' can. Delete this one, or teach one of "
+                "those kinds",
             )
         self._require_idle()
         with _written(), self._changing:
             log = self._log
             texts = [] if log is None else log.texts_of(source)
-            if log is None or not texts:
+            n_erasing = 0 if log is None else log.count_erasing(source)
+            if log is None or not (texts or n_erasing):
                 raise RequestError(404, f"no text has the source {source!r}; see the sources")
 
             def commit(learned: Learned) -> None:
                 log.forgotten(source, learned.state)
 
-            with self._attached.changing(self.name, commit) as model:
-                self._unlearn(model, texts)
-            self._erase(log)
-        return len(texts)
+            if texts:
+                with self._attached.changing(self.name, commit) as model:
+                    self._unlearn(model, texts)
+            try:
+                self._erase(log)
+            except (sqlite3.Error, OSError) as error:
+                raise RequestError(
+                    507,
+                    "the texts are forgotten, but what the log holds of them could not be erased "
+                    f"yet ({error}). Make room on the disk and ask again; the next start does it "
+                    "too",
+                ) from error
+        return len(texts) + n_erasing
 
     def end(self, id: str, status: Status, detail: str | None) -> bool:
         """End a text that is not to be learned; return False if it had ended before."""
@@ -208,6 +226,7 @@ class StoredMemory:
         """Delete the memory with its files: the log first, so that nothing is read again."""
         self._require_idle()
         with _written(), self._changing, self._opening:
+            self._require_idle()  # a text may have come meanwhile
             if self._log is not None:
                 self._log.close()
                 self._log = None
@@ -242,7 +261,6 @@ class StoredMemory:
             self._attached.create(self.name, log.config)
         start = log.number_of(self.about.state)
         if start is None:
-            self._attached.remove(self.name)
             raise ValueError(
                 f"{MEMORY_FILE} is in no state that {self._log_path.name} knows: it was changed by "
                 "another program, or is older than a forgotten source. Restore both from one "
@@ -255,9 +273,10 @@ class StoredMemory:
                         self._learn(model, batch)
                 self._unlearn(model, forgotten)
             self._unsaved = SNAPSHOT_SECONDS
-        if self.about.state != log.last()[1]:  # other numbers of threads round differently
-            log.restate(self.about.state)
-        self._erase(log)
+        with suppress(OSError, sqlite3.Error):  # a full disk must not keep it from answering
+            if self.about.state != log.last()[1]:  # other numbers of threads round differently
+                log.restate(self.about.state)
+            self._erase(log)
 
     def _learn(self, model: FaastForCausalLM, batch: TokenBatch) -> None:
         with self._attached.passes.running():

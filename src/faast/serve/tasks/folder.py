@@ -67,7 +67,7 @@ class TaskFolder:
             except OSError as error:
                 why = f"{error}; faast serve must be able to write in its folder"
                 self.unserved[name] = self._without_path(why)
-            except (ValueError, ImportError) as error:
+            except (ValueError, ImportError, sqlite3.Error) as error:
                 self.unserved[name] = self._without_path(str(error))
 
     @property

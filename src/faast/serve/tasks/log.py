@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -34,7 +33,6 @@ from faast.serve.tasks.schema import (
     write_class_steps,
 )
 from faast.serve.tasks.writing import (
-    COLUMNS,
     KEEP_ROWS,
     erase_rows,
     marks,
@@ -289,21 +287,6 @@ class Log(LogReader):
             Step(row, place_of(standing, label), ABSENT, unpack(features))
             for row, standing, label, features in found
         ]
-
-    def taught_by(self, job: str) -> int:
-        """Return up to which row of its file a job has taught."""
-        found = self._writer.execute("SELECT max(upto) FROM batches WHERE job = ?", (job,))
-        return found.fetchone()[0] or 0
-
-    def columns(self) -> list[str] | None:
-        """Return how uploads named the columns of numbers of present rows; None if none did."""
-        found = self._writer.execute(
-            "SELECT value FROM settings JOIN batches ON name = ? || job "
-            "JOIN steps USING (position) JOIN rows ON rows.id = steps.row "
-            "WHERE standing > 0 LIMIT 1",
-            (COLUMNS,),
-        ).fetchone()
-        return None if found is None else list(json.loads(found[0]))
 
     def has_source(self, source: str) -> bool:
         """Return whether the log holds anything of a source, also rows that were forgotten."""

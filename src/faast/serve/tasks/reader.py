@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -14,7 +15,7 @@ from faast.encoders.base import Features
 from faast.serve.database import connect
 from faast.serve.problems import RequestError
 from faast.serve.tasks.records import Change, NewRow, Row, Standing
-from faast.serve.tasks.schema import CHANGE, change_of, unpack
+from faast.serve.tasks.schema import CHANGE, COLUMNS, change_of, unpack
 
 _ROW = """
 SELECT id, CASE typeof(raw) WHEN 'text' THEN raw END, typeof(raw) = 'blob', label, source, standing
@@ -131,6 +132,21 @@ class LogReader:
             0
         ]
         return found
+
+    def taught_by(self, job: str) -> int:
+        """Return up to which row of its file a job has taught."""
+        found: int | None = self._ask("SELECT max(upto) FROM batches WHERE job = ?", job)[0][0]
+        return found or 0
+
+    def columns(self) -> list[str] | None:
+        """Return how uploads named the columns of numbers of present rows; None if none did."""
+        found = self._ask(
+            "SELECT value FROM settings JOIN batches ON name = ? || job "
+            "JOIN steps USING (position) JOIN rows ON rows.id = steps.row "
+            "WHERE standing > 0 LIMIT 1",
+            COLUMNS,
+        )
+        return list(json.loads(found[0][0])) if found else None
 
     def history(self, limit: int, before: int | None = None) -> list[Change]:
         """Return changes, the latest first, before a position if one is given."""

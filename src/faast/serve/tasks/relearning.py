@@ -25,7 +25,7 @@ def relearned(state: TaskState, log: Log, steps: Sequence[Step] = ()) -> TaskSta
     steps : sequence of Step
         Of a change that the log does not have yet.
     """
-    if state.is_exact:
+    if not state.is_thinned:
         return state
     changed = {step.row: step for step in steps if step.changes_label}
     learned = [step for step in changed.values() if step.new.label is not None]

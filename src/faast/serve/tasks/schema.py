@@ -14,6 +14,9 @@ from faast.serve.tasks.records import Change, ClassStep, Place, Standing
 FORMAT = "2"
 """Version of the tables; raise it whenever they change, so that other logs are refused."""
 
+COLUMNS = "columns "
+"""In front of the id of a job, setting: names of the columns of numbers of its file, as JSON."""
+
 TABLES = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE changes (

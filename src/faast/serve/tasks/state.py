@@ -100,9 +100,10 @@ class TaskState:
         return hasattr(self.model, "learned_")
 
     @property
-    def is_exact(self) -> bool:
-        """Whether it is, bit for bit, the state that learns the present rows at once."""
-        return not self.can_answer or self.model.is_exact_
+    def is_thinned(self) -> bool:
+        """Whether the model holds fewer rows than one that learns the present rows at once."""
+        statistics = self.model.statistics_ if self.can_answer else None
+        return statistics is not None and statistics.thinned
 
     @property
     def n_rows(self) -> int:

@@ -83,7 +83,7 @@ class StoredTask:
     """A model file in a folder, with a log beside it; subclasses plan the changes.
 
     One thread at a time changes the task. A change is in the log, on the disk, before its method
-    returns. Readers use the latest state, which is never changed, and never wait for a writer.
+    returns. Readers use the latest state, which is never changed. Only reviews wait for a writer.
 
     Parameters
     ----------

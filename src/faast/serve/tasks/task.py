@@ -77,8 +77,7 @@ class Task(StoredTask):
     @property
     def columns(self) -> list[str] | None:
         """Names of the columns of numbers, in the order of rows; None if they have none."""
-        with self._writing:
-            return self._state.columns or self._log.columns()
+        return self._state.columns or self._log.columns()
 
     @property
     def waiting(self) -> int:
@@ -114,8 +113,7 @@ class Task(StoredTask):
 
     def taught_by(self, job: str) -> int:
         """Return up to which row of its file a job has taught this task."""
-        with self._writing:
-            return self._log.taught_by(job)
+        return self._log.taught_by(job)
 
     def forget_upload(self, job: str, who: str | None = None) -> Change:
         """Forget all rows that a job has taught and that are still there."""

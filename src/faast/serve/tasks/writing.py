@@ -8,17 +8,13 @@ from typing import Any
 
 from faast._utils.arrays import FloatArray
 from faast.serve.tasks.records import Link, Plan
-from faast.serve.tasks.schema import pack
+from faast.serve.tasks.schema import COLUMNS, pack
 
 KEEP_ROWS = "keep_rows"
 """Setting: whether rows are kept as they were given, "1" or "0"."""
 
 MODEL = "model"
 """Setting: kind, encoder and scale of the model, as `describe_model` writes them."""
-
-
-COLUMNS = "columns "
-"""In front of the id of a job, setting: names of the columns of numbers of its file, as JSON."""
 
 
 def settings_of(plan: Plan) -> dict[str, str]:

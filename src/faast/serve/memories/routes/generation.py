@@ -10,7 +10,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from faast.serve.failures import log_failure
 from faast.serve.memories.backbone import ServedBackbone
 from faast.serve.memories.engine import Engine
 from faast.serve.memories.errors import error_of
@@ -131,9 +130,6 @@ class Generation:
                 yield "data: [DONE]\n\n"
             except RequestError as error:
                 yield _event({"error": error_of(error.content)})
-            except Exception as error:
-                log_failure(error, "streaming a text")
-                raise
 
         return StreamingResponse(events(), media_type="text/event-stream")
 
