@@ -15,7 +15,8 @@ from faast import (
     TextClassifier,
 )
 from faast.encoders import load_encoder
-from faast.estimators.class_memory import ClassEmbeddings, ClassMemory
+from faast.estimators.class_embeddings import ClassEmbeddings
+from faast.estimators.class_memory import ClassMemory
 from faast.estimators.head import require_fit
 from faast.estimators.labels import as_labels
 from faast.estimators.left_out import NEVER_LEARNED, find_rows

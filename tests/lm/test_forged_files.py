@@ -16,7 +16,7 @@ import torch
 import faast
 from faast.core.persistence import METADATA_KEY, ModelFileError, content_hash
 from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.checkpoint import MEMORY_FILE
+from faast.lm.folders import MEMORY_FILE
 from faast.lm.hooks import find_hooks
 from tests.core.test_forged_files import forge
 from tests.lm.models import tiny

@@ -12,6 +12,7 @@ from faast.core.persistence import ModelFileError
 from faast.core.state import State
 from faast.lm import FaastForCausalLM, MemoryConfig, checkpoint
 from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
+from faast.lm.folders import MEMORY_FILE
 from faast.lm.natural import NaturalPass
 from faast.lm.paper_memory import PairBuffer
 from tests.lm.models import VOCABULARY, tiny
@@ -406,7 +407,7 @@ def test_inconsistent_memories_are_refused_and_change_nothing(natural, tokens, t
         {"default": State({"head.rows": tokens.numpy()}, {"head": {}})},
         {},
     )
-    persistence.save(content, tmp_path / checkpoint.MEMORY_FILE)
+    persistence.save(content, tmp_path / MEMORY_FILE)
     with pytest.raises(ModelFileError, match="inconsistent"):
         natural.load_memories(tmp_path)
     assert torch.equal(logits(natural, tokens), before)

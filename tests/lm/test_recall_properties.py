@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from faast.core import persistence
 from faast.lm import FaastForCausalLM, ForgettingError, MemoryConfig
 from faast.lm.backbone import Backbone
-from faast.lm.batch import TokenBatch, TrainingBatch, next_token_pairs
+from faast.lm.batch import TokenBatch, TrainingBatch
+from faast.lm.collecting import next_token_pairs
 from faast.lm.ngram_counts import MAX_NGRAMS
 from faast.lm.ngrams import N_LENGTHS, hash_contexts
 from faast.lm.recall_memory import RecallMemory

@@ -3,7 +3,7 @@
 import pytest
 
 from faast.lm import FaastForCausalLM, MemoryConfig
-from faast.lm.checkpoint import read
+from faast.lm.memory_folder import read
 from faast.lm.saved_count import count_saved_pairs
 
 

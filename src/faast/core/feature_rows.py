@@ -14,7 +14,8 @@ from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast.core.feature_sums import sum_features
 from faast.core.moments import Moments
 from faast.core.random_features import RandomFeatures, columns_for, narrow_rows
-from faast.core.sample import EVERY_ROW, NO_THRESHOLD, RowSample, Threshold
+from faast.core.row_hashes import NO_THRESHOLD, Threshold
+from faast.core.sample import EVERY_ROW, RowSample
 from faast.core.state import State
 
 WHOLE_ROWS = 12_288

@@ -10,41 +10,22 @@ whatever rows are learned.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast._utils.hashing import hash64
+from faast.core.row_hashes import NO_THRESHOLD, Threshold, hash_rows
+from faast.core.row_weights import ROUNDING
+from faast.core.sorted_rows import SortedRows, count_enough
 from faast.core.state import State
 from faast.core.sums import select_columns, sum_columns
 
 EVERY_ROW = 2**62
 """A capacity that no number of rows exceeds."""
 
-ROUNDING = 1e-9
-"""Smaller weights count as zero: they are rounding errors left by rows that were forgotten."""
-
 LARGEST_GRID_ENTRY = 2.0**27
 """In grid units; `Grid.round` refuses larger entries."""
-
-
-class Threshold(NamedTuple):
-    """A row is sampled while (hash, second hash) of its key is below this pair.
-
-    Attributes
-    ----------
-    hash, second : int
-    """
-
-    hash: int
-    second: int
-
-
-NO_THRESHOLD = Threshold(2**64 - 1, 0)
-"""Above every hash, so that every row is sampled."""
 
 
 class RowArrays(NamedTuple):
@@ -96,8 +77,8 @@ class RowSample:
         order = np.flatnonzero(hashes <= np.uint64(threshold.hash))
         order = order[np.argsort(hashes[order], kind="stable")]
         if np.all(weights > ROUNDING):  # nothing is removed: the lowest hashes suffice
-            order = order[: _enough(hashes[order], capacity)]
-        rows = _Rows(keys, values, weights, hashes)._take(order)
+            order = order[: count_enough(hashes[order], capacity)]
+        rows = SortedRows(keys, values, weights, hashes).take(order)
         rows = rows.sort_ties().below(threshold).merge_equal()
         if len(rows.keys) > capacity:
             threshold = rows.threshold_at(capacity)
@@ -247,124 +228,10 @@ class RowSample:
             raise ValueError("the rows of a sample do not have the width of their moments")
 
 
-def refuse_lost_weights(weights: FloatArray | None, first_row: int = 0) -> None:
-    """Raise ValueError if a row has a positive weight that would count as zero.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n,), or None
-    first_row : int
-        Number of the first row, for the error message.
-    """
-    if weights is None:
-        return
-    lost = np.flatnonzero((weights > 0) & (weights <= ROUNDING))
-    if lost.size:
-        raise ValueError(
-            f"row {first_row + lost[0]} has weight {weights[lost[0]]}; weights up to {ROUNDING} "
-            "count as rounding errors of 0: multiply all weights by the same larger number"
-        )
-
-
-def hash_rows(keys: AnyArray) -> AnyArray:
-    """Hash the float64 bits of each row to uint64, the same in any batch.
-
-    The entries' bit patterns are multiplied by fixed odd numbers and summed modulo 2**64; the sum
-    is mixed by `hash64`.
-    """
-    bits = (np.ascontiguousarray(keys, dtype=np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
-    factors = hash64(np.arange(keys.shape[1], dtype=np.uint64)) | np.uint64(1)
-    return hash64(bits @ factors) >> np.uint64(1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Rows sorted by hash; where hashes are equal, by second hash, key and value."""
-
-    keys: AnyArray
-    values: AnyArray
-    weights: FloatArray
-    hashes: AnyArray
-
-    def sort_ties(self) -> _Rows:
-        """Sort rows of equal hash."""
-        tied = np.zeros(len(self.hashes), dtype=bool)
-        equal = self.hashes[1:] == self.hashes[:-1]
-        tied[1:] |= equal
-        tied[:-1] |= equal
-        if not tied.any():
-            return self
-        among = np.flatnonzero(tied)
-        rows = (
-            np.concatenate([self.keys[among], self.values[among]], axis=1, dtype=np.float64) + 0.0
-        )
-        second = _second_hashes(self.keys[among])
-        order = np.arange(len(self.hashes))
-        order[among] = among[np.lexsort((*rows.T[::-1], second, self.hashes[among]))]
-        return self._take(order)
-
-    def below(self, threshold: Threshold) -> _Rows:
-        """Keep rows whose hashes are below a threshold."""
-        n_below = int(np.searchsorted(self.hashes, np.uint64(threshold.hash)))
-        n_equal = int(np.searchsorted(self.hashes, np.uint64(threshold.hash), side="right"))
-        if n_equal > n_below and threshold.second:
-            second = _second_hashes(self.keys[n_below:n_equal])
-            n_below += int(np.count_nonzero(second < np.uint64(threshold.second)))
-        return self if n_below == len(self.keys) else self._take(slice(n_below))
-
-    def merge_equal(self) -> _Rows:
-        """Sum the weights of equal rows; drop rows of weight zero."""
-        repeats = np.zeros(len(self.hashes), dtype=bool)
-        equal = np.flatnonzero(self.hashes[1:] == self.hashes[:-1]) + 1
-        if len(equal):
-            repeats[equal] = np.all(self.keys[equal] == self.keys[equal - 1], axis=1) & np.all(
-                self.values[equal] == self.values[equal - 1], axis=1
-            )
-        merged = self
-        if repeats.any():
-            first = np.flatnonzero(~repeats)
-            merged = replace(self._take(first), weights=np.add.reduceat(self.weights, first))
-        if np.any(merged.weights < -ROUNDING):
-            raise ValueError(
-                "a row to forget was never learned, or not so often; forgetting needs the same "
-                "row with the same label or value as it was learned"
-            )
-        present = merged.weights > ROUNDING
-        return merged if present.all() else merged._take(np.flatnonzero(present))
-
-    def threshold_at(self, place: int) -> Threshold:
-        """Return the threshold that excludes the row at index `place` and all rows of its key."""
-        second = _second_hashes(self.keys[place : place + 1])[0]
-        return Threshold(int(self.hashes[place]), int(second))
-
-    def _take(self, chosen: AnyArray | slice) -> _Rows:
-        if isinstance(chosen, np.ndarray) and np.array_equal(chosen, np.arange(len(chosen))):
-            chosen = slice(len(chosen))  # which copies no row
-        return _Rows(
-            self.keys[chosen], self.values[chosen], self.weights[chosen], self.hashes[chosen]
-        )
-
-
 def _insert(rows: AnyArray, places: AnyArray, others: AnyArray) -> AnyArray:
     """Insert rows before these places of others, which copies each row once."""
     common = np.result_type(rows, others)
     return np.insert(rows.astype(common, copy=False), places, others, axis=0)
-
-
-def _second_hashes(keys: AnyArray) -> AnyArray:
-    """Hash rows cryptographically, so that rows of equal hash are hard to construct."""
-    content = np.ascontiguousarray(keys, dtype=np.float64) + 0.0
-    digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in content]
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
-
-
-def _enough(hashes: AnyArray, capacity: int) -> int:
-    """Return how many of these sorted hashes certainly cover `capacity` + 1 distinct rows."""
-    first = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]))  # of equal hashes
-    if capacity >= len(first):
-        return len(hashes)
-    last = first[capacity]  # rows of one hash stay together
-    return int(np.searchsorted(hashes, hashes[last], side="right"))
 
 
 def _fit(keys: AnyArray, values: AnyArray, weights: FloatArray, hashes: AnyArray | None) -> bool:

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import as_weights, check_finite, is_tensor, refuse_no_numbers, to_numpy
 from faast.core import persistence
-from faast.core.sample import refuse_lost_weights
+from faast.core.row_weights import refuse_lost_weights
 from faast.data.reader import Modality
 from faast.solvers import Solver, as_solver
 

@@ -11,7 +11,8 @@ from typing import Any, Self
 import numpy as np
 
 from faast.estimators.base import all_or_nothing
-from faast.estimators.class_memory import ClassEmbeddings, ClassMemory
+from faast.estimators.class_embeddings import ClassEmbeddings
+from faast.estimators.class_memory import ClassMemory
 from faast.estimators.class_names import Names, is_name, name_classes
 from faast.estimators.class_record import ClassChange
 from faast.estimators.explained import ExplainedClassifier

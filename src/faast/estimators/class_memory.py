@@ -11,11 +11,11 @@ import numpy as np
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import Batch
 from faast.core.moments import Moments
-from faast.core.sample import ROUNDING
+from faast.core.row_weights import ROUNDING
 from faast.core.state import NOT_STORED, Array, Range, Stored
 from faast.core.statistics import Statistics
+from faast.estimators.class_embeddings import ClassEmbeddings, unite_embeddings
 from faast.estimators.labels import (
-    LABELS,
     as_labels,
     distinct_labels,
     label_indices,
@@ -33,46 +33,6 @@ class LabelledRows(NamedTuple):
     X: AnyArray
     targets: Targets
     weights: FloatArray | None
-
-
-@dataclass(frozen=True, eq=False)
-class ClassEmbeddings(Stored):
-    """Embeddings of classes, one vector per label.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (k,)
-        Sorted.
-    vectors : ndarray of shape (k, d), float64
-    """
-
-    labels: Annotated[AnyArray, LABELS]
-    vectors: Annotated[FloatArray, Array("k", "d")]
-
-    @classmethod
-    def from_mapping(cls, given: Mapping[Hashable, FloatArray] | None) -> ClassEmbeddings | None:
-        """Sort a mapping of label to vector of shape (d,); return None if it is empty."""
-        if not given:
-            return None
-        labels = distinct_labels(as_labels(list(given)))
-        vectors = [np.asarray(given[label], dtype=np.float64) for label in labels.tolist()]
-        return cls(labels, np.stack(vectors))
-
-    def to_mapping(self) -> dict[Hashable, FloatArray]:
-        """Return a mapping of label to vector."""
-        return dict(zip(self.labels.tolist(), self.vectors, strict=True))
-
-    def relabel(self, labels: Mapping[Hashable, Hashable]) -> ClassEmbeddings | None:
-        """Return embeddings with other labels; those of one new label are averaged."""
-        groups: dict[Hashable, list[FloatArray]] = {}
-        for label, vector in self.to_mapping().items():
-            groups.setdefault(labels.get(label, label), []).append(vector)
-        return self.from_mapping({label: np.mean(group, axis=0) for label, group in groups.items()})
-
-    def validate(self) -> None:
-        """Raise ValueError if the numbers of labels and of vectors differ."""
-        if len(self.labels) != len(self.vectors) or not len(self.labels):
-            raise ValueError("class embeddings need one vector per label")
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +160,7 @@ class ClassMemory(Stored):
                 f"learned {other.kind.description}"
             )
         classes = unite_classes(self.kind, self.classes, other.classes)
-        embeddings = _unite_embeddings(self.embeddings, other.embeddings)
+        embeddings = unite_embeddings(self.embeddings, other.embeddings)
         mine, theirs = self._arrange(classes), other._arrange(classes)
         mine = replace(mine, embeddings=embeddings)
         if mine.statistics is None or theirs.statistics is None:
@@ -339,20 +299,3 @@ class ClassMemory(Stored):
             n_features, len(self.classes), key_scale=self.key_scale, value_scale=ONE_HOT_SCALE
         )
         return Statistics.empty(moments, self.capacity, self.maps)
-
-
-def _unite_embeddings(
-    mine: ClassEmbeddings | None, theirs: ClassEmbeddings | None
-) -> ClassEmbeddings | None:
-    """Return the embeddings of both; raise ValueError if a label has two."""
-    if mine is None or theirs is None:
-        return mine or theirs
-    known, others = mine.to_mapping(), theirs.to_mapping()
-    for label in known.keys() & others.keys():
-        # encoders of two machines may differ in the last bits
-        if not np.allclose(known[label], others[label], rtol=1e-3, atol=1e-3):
-            raise ValueError(
-                f"the class {label!r} has another embedding in each model; give both the same "
-                "class_embeddings before they learn"
-            )
-    return ClassEmbeddings.from_mapping(known | others)

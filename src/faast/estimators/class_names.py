@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
-from faast.core.sample import ROUNDING
+from faast.core.row_weights import ROUNDING
 from faast.encoders import Encoder
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.raw_rows import RawRowsMixin

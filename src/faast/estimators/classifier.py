@@ -20,7 +20,11 @@ from faast.estimators.class_record import ClassRecord
 from faast.estimators.curation import CuratedClassifier
 from faast.estimators.labels import as_labels, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS, check_capacity
-from faast.estimators.settings import check_settings, require_weighted_classes
+from faast.estimators.settings import (
+    check_settings,
+    require_one_label,
+    require_weighted_classes,
+)
 from faast.estimators.targets import TargetKind, Targets, as_targets
 from faast.solvers import Solver, as_solver
 
@@ -318,7 +322,7 @@ class FaastClassifier(CuratedClassifier):
         """Return a memory without rows, for targets of a kind; labels (C,) are those to come."""
         check_settings(self)
         if kind.several:
-            self._require_plain(kind)
+            require_one_label(self, kind)
         solver = as_solver(self.solver)
         embeddings = check_embeddings(self.class_embeddings, labels, self.n_features_in_) or {}
         embeddings = embeddings | self._embed(self._declared())
@@ -330,19 +334,6 @@ class FaastClassifier(CuratedClassifier):
             self.key_scale,
             embeddings,
         )
-
-    def _require_plain(self, kind: TargetKind) -> None:
-        """Raise ValueError if a parameter is set that needs one label per row."""
-        for name, is_set in (
-            ("labels", len(self.labels) > 0),
-            ("class_embeddings", self.class_embeddings is not None),
-            ("class_names=True", self.class_names is True),
-            ("novelty=True", self.novelty),
-        ):
-            if is_set:
-                raise ValueError(
-                    f"{name} has no meaning for {kind.description}; it needs one label per row"
-                )
 
     def _require_mergeable(self, other: FaastClassifier) -> None:
         if not isinstance(other, FaastClassifier):

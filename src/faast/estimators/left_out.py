@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import softmax
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
-from faast.core.sample import RowArrays, hash_rows
+from faast.core.row_hashes import hash_rows
+from faast.core.sample import RowArrays
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.head import Head
 from faast.estimators.only_rows import without_only_rows

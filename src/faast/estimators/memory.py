@@ -14,7 +14,8 @@ from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.validation import Batch, iterate_batches
 from faast.core import persistence
 from faast.core.moments import Moments
-from faast.core.sample import RowSample, refuse_lost_weights
+from faast.core.row_weights import refuse_lost_weights
+from faast.core.sample import RowSample
 from faast.core.state import State
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
-from faast.core.sample import hash_rows
+from faast.core.row_hashes import hash_rows
 from faast.core.statistics import Statistics
 from faast.estimators.head import Head
 from faast.estimators.linear_classifier import labels, probabilities

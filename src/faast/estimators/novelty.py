@@ -10,7 +10,8 @@ from scipy.special import logsumexp
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast.core.moments import Moments
-from faast.core.sample import ROUNDING, RowArrays
+from faast.core.row_weights import ROUNDING
+from faast.core.sample import RowArrays
 from faast.core.state import Array, Range, Stored
 from faast.core.statistics import Statistics
 from faast.solvers.columns import column_deviations

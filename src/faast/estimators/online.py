@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from faast._utils.arrays import AnyArray
-from faast.core.sample import ROUNDING
+from faast.core.row_weights import ROUNDING
 from faast.estimators.base import all_or_nothing
 from faast.estimators.class_memory import ClassMemory
 from faast.estimators.classifier import FaastClassifier

@@ -12,7 +12,7 @@ import numpy as np
 from faast._utils.validation import as_weights
 from faast.estimators.base import describe_scale
 from faast.estimators.labels import as_labels, describe_labels, distinct_labels, labels_from
-from faast.estimators.targets import Targets
+from faast.estimators.targets import TargetKind, Targets
 from faast.solvers import describe_solver, solver_from
 
 NAMED_CLASSES = 8
@@ -47,6 +47,20 @@ def check_settings(estimator: Any) -> None:
     count = estimator.prior_count
     if count is not None and not 0 <= count < np.inf:
         raise ValueError(f"prior_count must be a finite number, not negative, got {count!r}")
+
+
+def require_one_label(estimator: Any, kind: TargetKind) -> None:
+    """Raise ValueError if a parameter is set that needs one label per row."""
+    for name, is_set in (
+        ("labels", len(estimator.labels) > 0),
+        ("class_embeddings", estimator.class_embeddings is not None),
+        ("class_names=True", estimator.class_names is True),
+        ("novelty=True", estimator.novelty),
+    ):
+        if is_set:
+            raise ValueError(
+                f"{name} has no meaning for {kind.description}; it needs one label per row"
+            )
 
 
 def describe_settings(estimator: Any) -> dict[str, Any]:

@@ -1,28 +1,20 @@
-"""Files of a model's memories: safetensors and JSON, with the backbone by name and fingerprint."""
+"""What a file of memories holds, with the backbone by name and fingerprint, and its checks."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from huggingface_hub import snapshot_download
-from transformers.utils import CONFIG_NAME
 
-from faast._version import __version__
-from faast.core import persistence
-from faast.core.atomic_files import write_whole
 from faast.core.persistence import ModelFileError
 from faast.core.state import Array, State
-from faast.lm import paper_checkpoint
 from faast.lm.architecture import FINGERPRINT_SIZE, load_base
 from faast.lm.backbone import Backbone
 from faast.lm.config import MemoryConfig
-from faast.lm.folders import MEMORY_FILE, check_memory_folder, resolve_source
+from faast.lm.folders import resolve_source
 from faast.lm.state import LARGEST_ENTRY
 
 if TYPE_CHECKING:
@@ -33,7 +25,6 @@ if TYPE_CHECKING:
     from faast.lm.adapters import Adapters
     from faast.lm.folders import Source
     from faast.lm.memory import Memory
-    from faast.lm.paper_checkpoint import PaperCheckpoint
 
 LONGEST_NAME = 4096
 INCONSISTENT = (KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError)
@@ -159,8 +150,8 @@ class MemoryFile:
         check_backbone(backbone, self.fingerprint)
         if config != self.config:
             raise ModelFileError(
-                f"the memories were saved with other settings: {self.config}; the model has "
-                f"{config}"
+                "the memories were saved with other settings than the model has; they differ in "
+                f"{self.config.differences(config)}"
             )
 
     def restore(self, adapters: Adapters, readouts: nn.ModuleList) -> None:
@@ -232,28 +223,6 @@ def check_same(understood: State, found: State) -> None:
         raise ValueError("there are unknown fields, or fields of another type")
 
 
-def save(
-    directory: Source,
-    backbone: Backbone,
-    config: MemoryConfig,
-    adapters: Adapters,
-    readouts: nn.ModuleList,
-) -> None:
-    """Write memories, and a readable summary of their settings, into a directory.
-
-    The directory is created where it is missing.
-
-    Raises
-    ------
-    OSError
-        The directory cannot be written to, or holds anything else than an earlier memory.
-    """
-    check_memory_folder(directory)
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    write(content_of(backbone, config, adapters.to_states(), readouts), folder)
-
-
 def content_of(
     backbone: Backbone, config: MemoryConfig, memories: dict[str, State], readouts: nn.ModuleList
 ) -> MemoryFile:
@@ -266,73 +235,6 @@ def content_of(
         memories,
         {name: tensor.detach().float().cpu().numpy() for name, tensor in parameters},
     )
-
-
-def write(content: MemoryFile, folder: Path) -> None:
-    """Write memories, and a readable summary of their settings, into a folder that exists."""
-    persistence.save(content, folder / MEMORY_FILE)
-    summary = {
-        "library": f"faast {__version__}",
-        "base_model": content.base,
-        "memory": content.config.to_dict(),
-    }
-    text = json.dumps(summary, indent=2) + "\n"
-    write_whole(folder / CONFIG_NAME, text.encode())
-
-
-def read(directory: Source) -> MemoryFile:
-    """Read the memories in a directory.
-
-    Raises
-    ------
-    ModelFileError
-        The file is damaged, or holds something else.
-    FileNotFoundError
-        There is no such file.
-    """
-    path = Path(directory) / MEMORY_FILE
-    content = persistence.load(path)
-    if not isinstance(content, MemoryFile):
-        raise ModelFileError(f"{path} holds no memories of a language model")
-    return content
-
-
-def open_checkpoint(source: Source) -> MemoryFile | PaperCheckpoint:
-    """Read the memories, or the checkpoint of the paper's code, in a directory or hub repository.
-
-    Raises
-    ------
-    ModelFileError
-        There is neither, or it is damaged.
-    FileNotFoundError
-        A path does not exist, or is not a directory.
-    """
-    folder = find_folder(source)
-    if (folder / MEMORY_FILE).is_file():
-        return read(folder)
-    return paper_checkpoint.read(folder)
-
-
-def find_folder(source: Source) -> Path:
-    """Return a directory as it is, or download a hub repository.
-
-    Raises
-    ------
-    FileNotFoundError
-        A path does not exist, or is not a directory.
-    """
-    source = resolve_source(source, "saved memories")
-    folder = Path(source)
-    return folder if folder.is_dir() else Path(snapshot_download(source))
-
-
-def holds_memories(source: Source) -> bool:
-    """Return whether a directory holds memories, or a checkpoint of the paper's code.
-
-    Otherwise it may hold a plain model.
-    """
-    folder = Path(source)
-    return (folder / MEMORY_FILE).is_file() or paper_checkpoint.is_checkpoint(folder)
 
 
 def check_backbone(backbone: Backbone, fingerprint: list[float]) -> None:

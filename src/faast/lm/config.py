@@ -124,6 +124,15 @@ class MemoryConfig:
         """Whether such memories forget and merge exactly."""
         return self.exact and self.output != "natural"
 
+    def differences(self, other: MemoryConfig) -> str:
+        """Say in which fields other settings differ, as in "recall (True and False)"."""
+        ours, theirs = self.to_dict(), other.to_dict()
+        return ", ".join(
+            f"{name} ({ours[name]} and {theirs[name]})"
+            for name in ours
+            if ours[name] != theirs[name]
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)

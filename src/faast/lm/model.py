@@ -12,16 +12,14 @@ from faast.lm import checkpoint
 from faast.lm.adapters import Adapters
 from faast.lm.architecture import evenly_spaced_blocks, grid_scale, load_base
 from faast.lm.backbone import Backbone
-from faast.lm.batch import TokenBatch, check_tokens, collect_hidden_states
+from faast.lm.batch import TokenBatch
+from faast.lm.collecting import check_tokens, collect_hidden_states
 from faast.lm.config import MemoryConfig
-from faast.lm.folders import check_empty_folder
+from faast.lm.exporting import ExportedModel
 from faast.lm.hooks import Hooks
 from faast.lm.inference_mode import outside_inference_mode
 from faast.lm.layer_memory import Readout
-from faast.lm.lora import HeadLora
 from faast.lm.memory import Memory, hook_points
-from faast.lm.merging import fold
-from faast.lm.saving import SavedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from faast.lm.recall_memory import Recalled
 
 
-class FaastForCausalLM(SavedModel):
+class FaastForCausalLM(ExportedModel):
     """A causal language model with memories attached in place; the model itself stays frozen.
 
     Parameters
@@ -181,8 +179,8 @@ class FaastForCausalLM(SavedModel):
         """
         if other.memory_config != self.memory_config:
             raise ValueError(
-                f"memories of different settings, {self.memory_config} and {other.memory_config}, "
-                "cannot be merged"
+                "memories of different settings cannot be merged; these differ in "
+                f"{self.memory_config.differences(other.memory_config)}"
             )
         self._backbone.check_unchanged()
         checkpoint.check_backbone(self._backbone, other._backbone.fingerprint())
@@ -269,47 +267,6 @@ class FaastForCausalLM(SavedModel):
                 f"expected the tokens of one prompt, got shape {tuple(input_ids.shape)}"
             )
         return memory.recalled(input_ids.reshape(-1).long().cpu().numpy())
-
-    @outside_inference_mode
-    def fold(self) -> PreTrainedModel:
-        """Return an independent plain model with the memory in use merged into its head.
-
-        Raises
-        ------
-        FoldingError
-            The memory is not a linear map of the head's input.
-        ValueError
-            Several adapters are in use.
-        """
-        self._backbone.check_unchanged()
-        return fold(self._backbone, self._adapters.only, self._hooks)
-
-    @outside_inference_mode
-    def to_lora(self, directory: Source, rank: int | None = None) -> None:
-        """Write the memory in use as a LoRA adapter of the head, which PEFT and vLLM load.
-
-        Parameters
-        ----------
-        directory : path
-            A new folder, or an empty one.
-        rank : int, optional
-            Rank of the adapter. By default it is the width of the model, and nothing is lost.
-            Servers have a limit of their own, 16 by default in vLLM.
-
-        Raises
-        ------
-        FoldingError
-            The memory is not a linear map of the head's input, or has learned nothing.
-        ValueError
-            The rank is out of range, or several adapters are in use.
-        OSError
-            The folder cannot be written to, or holds something.
-        """
-        self._backbone.check_unchanged()
-        check_empty_folder(directory)
-        rank = self._backbone.head.width if rank is None else rank
-        lora = HeadLora.from_memory(self._backbone, self._adapters.only, rank)
-        lora.save(directory, self._backbone)
 
     def detach(self) -> PreTrainedModel:
         """Remove the memories and return the plain model as it was."""

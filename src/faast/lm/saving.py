@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from faast.core.persistence import ModelFileError
-from faast.lm import checkpoint, paper_checkpoint
+from faast.lm import checkpoint, memory_folder, paper_checkpoint
 from faast.lm.adapters import DEFAULT
 from faast.lm.folders import check_empty_folder
 from faast.lm.inference_mode import outside_inference_mode
@@ -51,7 +51,7 @@ class SavedModel(nn.Module):
             The folder cannot be written to, or holds anything else.
         """
         self._backbone.check_unchanged()
-        checkpoint.save(
+        memory_folder.save(
             directory, self._backbone, self.memory_config, self._adapters, self.readouts
         )
 
@@ -94,7 +94,7 @@ class SavedModel(nn.Module):
         ModelFileError
             The file is damaged, something else, or learned with another backbone.
         """
-        return cls.from_checkpoint(checkpoint.open_checkpoint(source), base, **loading)
+        return cls.from_checkpoint(memory_folder.open_checkpoint(source), base, **loading)
 
     @classmethod
     @outside_inference_mode
@@ -131,7 +131,7 @@ class SavedModel(nn.Module):
         ModelFileError
             The file is damaged, or was saved with another backbone or other settings.
         """
-        content = checkpoint.read(directory)
+        content = memory_folder.read(directory)
         self._backbone.check_unchanged()
         content.check(self._backbone, self.memory_config)
         content.restore(self._adapters, self.readouts)

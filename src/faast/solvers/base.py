@@ -11,8 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from faast._utils.arrays import FloatArray
+from faast.core.balancing import balance
 from faast.core.sample import RowArrays
-from faast.core.statistics import Statistics, balance
+from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
 from faast.solvers.calibration import fit_temperature
 from faast.solvers.leverage import Spread

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from faast.core.persistence import load
-from faast.lm.checkpoint import read
+from faast.lm.memory_folder import read
 from faast.lm.saved_count import count_saved_pairs
 from tests.cli.lm.conftest import LINES
 from tests.lm.models import tiny, word_tokenizer

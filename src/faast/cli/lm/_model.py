@@ -77,8 +77,8 @@ def load_model(
     """
     silence_transformers("lm")
     from faast.lm import FaastForCausalLM
-    from faast.lm.checkpoint import holds_memories
     from faast.lm.folders import resolve_source
+    from faast.lm.memory_folder import holds_memories
 
     name = resolve_source(name)
     validate_device(runtime.device)
@@ -150,7 +150,7 @@ def require_memory(name: str) -> Path:
 def is_memory(folder: str | Path) -> bool:
     """Return whether a folder holds a memory."""
     silence_transformers("lm")
-    from faast.lm.checkpoint import holds_memories
+    from faast.lm.memory_folder import holds_memories
 
     return holds_memories(folder)
 

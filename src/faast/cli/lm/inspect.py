@@ -20,7 +20,8 @@ def inspect(memory: MemoryName, json: Json = False) -> None:
     the memory, the number of texts of each source is shown too.
     """
     folder = require_memory(memory)
-    from faast.lm.checkpoint import MemoryFile, open_checkpoint
+    from faast.lm.checkpoint import MemoryFile
+    from faast.lm.memory_folder import open_checkpoint
     from faast.lm.saved_count import count_saved_pairs
 
     content = open_checkpoint(folder)

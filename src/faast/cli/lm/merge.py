@@ -77,7 +77,7 @@ def _require_alike(memories: list[str]) -> None:
             f"one of {', '.join(memories)} is named twice, and its texts would count twice; name "
             "each memory once"
         )
-    from faast.lm.checkpoint import open_checkpoint
+    from faast.lm.memory_folder import open_checkpoint
 
     configs = [open_checkpoint(folder).config for folder in folders]
     for name, config in zip(memories, configs, strict=True):
@@ -87,12 +87,8 @@ def _require_alike(memories: list[str]) -> None:
                 "with the other memory as MODEL, or learn them with --memory pseudoinverse or "
                 "--memory none --recall, which can"
             )
-        ours, theirs = configs[0].to_dict(), config.to_dict()
-        differing = [
-            f"{key} ({ours[key]} and {theirs[key]})" for key in ours if ours[key] != theirs[key]
-        ]
-        if differing:
+        if config != configs[0]:
             raise ValueError(
-                f"{memories[0]} and {name} differ in {', '.join(differing)}; only memories learned "
-                "with the same --memory and --recall can be merged"
+                f"{memories[0]} and {name} differ in {configs[0].differences(config)}; only "
+                "memories learned with the same --memory and --recall can be merged"
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from transformers.utils import CONFIG_NAME
 
 from faast.core.atomic_files import remove_leftovers, sync_folder
-from faast.lm import checkpoint
+from faast.lm import memory_folder
 from faast.lm.documents import pad_documents, split_document, text_document
 from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE
 from faast.serve.database import remove_database
@@ -84,7 +84,7 @@ class StoredMemory:
                     attached.remove(name)
                 raise
         else:
-            attached.attach(name, checkpoint.read(self._folder))
+            attached.attach(name, memory_folder.read(self._folder))
 
     @property
     def about(self) -> Learned:
@@ -210,7 +210,7 @@ class StoredMemory:
         if not self._folder.exists():
             self._folder.mkdir()
             sync_folder(self._folder.parent)
-        checkpoint.write(self._attached.content(self.name), self._folder)
+        memory_folder.write(self._attached.content(self.name), self._folder)
         self._unsaved = 0.0
 
     def close(self) -> None:
@@ -256,7 +256,7 @@ class StoredMemory:
     def _replay(self, log: ReadLog) -> None:
         """Attach the memory as its file has it, and change it as the log says."""
         if (self._folder / MEMORY_FILE).exists():
-            self._attached.attach(self.name, checkpoint.read(self._folder))
+            self._attached.attach(self.name, memory_folder.read(self._folder))
         else:
             self._attached.create(self.name, log.config)
         start = log.number_of(self.about.state)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from faast._utils.arrays import FloatArray
-from faast.core.sample import ROUNDING
+from faast.core.row_weights import ROUNDING
 from faast.encoders.base import Features
 from faast.estimators import FaastClassifier
 from faast.serve.tasks.kinds import require_scale, scale_for
