@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from faast.core.atomic_files import require_place
-from faast.core.persistence import is_model_file
+from faast.core.persistence import read_kind
 from faast.evaluation.metrics import Scores
 
 LISTED = 20
@@ -238,7 +238,7 @@ def check_model_output(output: Path, *inputs: str | Path | None) -> None:
         As for `check_output`, or if a model would replace a file of another kind, such as a table.
     """
     check_output(output, *inputs)
-    if output.exists() and output.stat().st_size and not is_model_file(output):
+    if output.exists() and output.stat().st_size and read_kind(output) is None:
         raise ValueError(
             f"{output} is no model, and a model would overwrite it; name another output, or delete "
             "the file first"

@@ -6,11 +6,12 @@ lock, and are removed by the next writer.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,11 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], Any] | None 
             _copy_attributes(path, temporary)
         temporary.replace(path)
     sync_folder(path.parent)
+
+
+def write_json(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write an object as indented JSON; see `write_whole`."""
+    write_whole(path, (json.dumps(fields, indent=2) + "\n").encode())
 
 
 def remove_leftovers(path: Path) -> None:

@@ -147,13 +147,14 @@ def as_json(content: Any) -> Any:
     return json.loads(json.dumps(content, default=_plain))
 
 
-def is_model_file(path: Path) -> bool:
-    """Return whether a file was written by this library, as its header tells."""
+def read_kind(path: Path) -> str | None:
+    """Return the kind of a file that this library wrote, from its header alone; None for others."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            return METADATA_KEY in (file.metadata() or {})
-    except (safetensors.SafetensorError, OSError, TypeError):
-        return False
+            metadata = json.loads((file.metadata() or {})[METADATA_KEY])
+    except (safetensors.SafetensorError, OSError, TypeError, ValueError, KeyError, RecursionError):
+        return None
+    return str(metadata.get("kind")) if isinstance(metadata, dict) else None
 
 
 def kind_of(thing: object) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 T = TypeVar("T")
+WINDOW = 1_024
+"""Largest number of tokens that are read at once, unless another one is asked for."""
 ASSISTANT = "assistant"
 GENERATION_TAG = re.compile(r"\{%-?\s*generation\b")
 """Tag around the assistant's turns in chat templates that mark them."""

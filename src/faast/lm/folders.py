@@ -12,14 +12,13 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import safetensors
 from huggingface_hub import repo_exists, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME as WEIGHTS_INDEX_NAME
 
 from faast.core.atomic_files import TEMPORARY_SUFFIX
-from faast.core.persistence import METADATA_KEY
+from faast.core.persistence import read_kind
 from faast.lm import gguf
 
 Source = str | os.PathLike[str]
@@ -207,13 +206,7 @@ def _describe(folder: Path, entry: Path) -> str:
 
 
 def _is_memory(path: Path) -> bool:
-    """Return whether a file is one of memories, from its header alone."""
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = json.loads((file.metadata() or {})[METADATA_KEY])
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, RecursionError):
-        return False
-    return isinstance(metadata, dict) and metadata.get("kind") == "language-memory"
+    return read_kind(path) == "language-memory"
 
 
 def _is_memory_summary(path: Path) -> bool:

@@ -55,17 +55,17 @@ _recordings: ContextVar[Mapping[int, _Recording]] = ContextVar(
 )
 """By the model: all memories that are attached to it leave what is recorded as it is."""
 
-_before_logits: ContextVar[bool] = ContextVar("faast_before_logits", default=False)
+_logits_as_given: ContextVar[bool] = ContextVar("faast_before_logits", default=False)
 
 
 @contextmanager
 def logits_as_given() -> Iterator[None]:
     """Let this thread's forward passes leave logits, and what reading needs, as they are."""
-    token = _before_logits.set(True)
+    token = _logits_as_given.set(True)
     try:
         yield
     finally:
-        _before_logits.reset(token)
+        _logits_as_given.reset(token)
 
 
 _called: ContextVar[frozenset[int]] = ContextVar("faast_called_models", default=frozenset())
@@ -204,7 +204,7 @@ class Hooks:
     def _before_model(self, _module: nn.Module, _args: tuple[Any, ...]) -> None:
         if self._check is not None:
             self._check()
-        free = self._recording is None and not _before_logits.get()
+        free = self._recording is None and not _logits_as_given.get()
         called = _called.get()
         if self._prepare is not None and free:
             self._prepare()  # may call the model itself, which ends calls of others
@@ -229,7 +229,7 @@ class Hooks:
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> Any:
         read = self._read_logits
-        if read is None or self._generation is None or _before_logits.get():
+        if read is None or self._generation is None or _logits_as_given.get():
             return output
         call = ModelCall.bind(self.model, args, kwargs)
         n_tokens = call.input_ids.shape[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from faast.core.atomic_files import write_whole
+from faast.core.atomic_files import write_json, write_whole
 from faast.lm.exceptions import FoldingError
 from faast.lm.folders import Source, check_empty_folder
 
@@ -105,5 +104,4 @@ class HeadLora:
         }
         weights = safetensors.torch.save(tensors, {"format": "pt"})
         write_whole(folder / WEIGHTS_FILE, weights)
-        text = json.dumps(config, indent=2) + "\n"
-        write_whole(folder / CONFIG_FILE, text.encode())
+        write_json(folder / CONFIG_FILE, config)

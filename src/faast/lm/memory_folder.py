@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from transformers.utils import CONFIG_NAME
 
 from faast._version import __version__
 from faast.core import persistence
-from faast.core.atomic_files import write_whole
+from faast.core.atomic_files import write_json
 from faast.core.persistence import ModelFileError
 from faast.lm import paper_checkpoint
 from faast.lm.checkpoint import MemoryFile, content_of
@@ -57,8 +56,7 @@ def write(content: MemoryFile, folder: Path) -> None:
         "base_model": content.base,
         "memory": content.config.to_dict(),
     }
-    text = json.dumps(summary, indent=2) + "\n"
-    write_whole(folder / CONFIG_NAME, text.encode())
+    write_json(folder / CONFIG_NAME, summary)
 
 
 def read(directory: Source) -> MemoryFile:

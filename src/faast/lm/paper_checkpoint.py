@@ -14,7 +14,7 @@ import safetensors.torch
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from faast.core.atomic_files import write_whole
+from faast.core.atomic_files import write_json, write_whole
 from faast.core.persistence import ModelFileError
 from faast.lm.config import MemoryConfig
 from faast.lm.folders import resolve_source
@@ -180,7 +180,7 @@ def write(folder: Path, backbone: Backbone, config: MemoryConfig, readouts: nn.M
         "reader_update_discount": config.discount,
         "reader_update_alpha": config.alpha,
     }
-    write_whole(folder / CONFIG_NAME, (json.dumps(fields, indent=2) + "\n").encode())
+    write_json(folder / CONFIG_NAME, fields)
 
 
 def is_checkpoint(folder: Path) -> bool:

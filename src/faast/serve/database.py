@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from faast.core.atomic_files import sync_folder
+from faast.serve.problems import RequestError
 
 BUSY_SECONDS = 10.0
 """Seconds to wait for a reader, such as a backup, that is in the way."""
@@ -80,6 +81,26 @@ def transaction(connection: sqlite3.Connection) -> Iterator[Any]:
         if connection.in_transaction:
             execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def answer_unwritten() -> Iterator[None]:
+    """Answer errors of the disk: nothing was acknowledged, and the request may be sent again."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise RequestError(
+            507,
+            f"the change could not be written ({error}); it is not acknowledged. Make room on the "
+            "disk or allow writing in the folder, and try again",
+        ) from error
+
+
+def close_log(connection: sqlite3.Connection) -> None:
+    """Close a file, which then holds all changes, unless another process is reading it."""
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # waits for nobody
+    connection.close()
 
 
 def remove_database(path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from faast.core.locking import exclusive
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.documents import text_document
-from faast.serve.memories import stored
+from faast.serve.memories import jobs, stored
 from faast.serve.memories.log import ReadLog
 from faast.serve.problems import RequestError
 from tests.serve.memories.conftest import KING, QUEEN, READINGS, serving, speaking
@@ -389,3 +389,22 @@ def test_of_two_deletions_at_once_one_finds_nothing(http):
         ended = list(pool.map(lambda _: http.delete("/v1/memories/facts").status_code, range(2)))
     assert sorted(ended) == [204, 404]
     assert folder.memories == []
+
+
+def test_texts_of_other_memories_do_not_wait_for_a_log_that_cannot_be_read(http, monkeypatch):
+    monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.05)
+    learn = stored.StoredMemory.learn
+
+    def fail(self, id, told):
+        if self.name == "stuck":
+            raise sqlite3.OperationalError("disk I/O error")
+        learn(self, id, told)
+
+    create(http, "stuck")
+    create(http)
+    with monkeypatch.context() as patch:
+        patch.setattr(stored.StoredMemory, "learn", fail)
+        stuck = http.post("/v1/memories/stuck/read", json={"text": KING}).json()["id"]
+        assert read(http, QUEEN)["status"] == "done"
+        assert http.get(f"/v1/jobs/{stuck}").json()["status"] == "waiting"
+    assert wait(http, stuck)["status"] == "done"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from faast.lm import FaastForCausalLM, MemoryConfig
-
-DEFAULT_WINDOW = 1024
 
 
 class LoadedModel(NamedTuple):
@@ -37,6 +35,7 @@ class LoadedModel(NamedTuple):
             If the requested window is longer than the model can read.
         """
         from faast.lm.architecture import longest_sequence
+        from faast.lm.documents import WINDOW
 
         limit = longest_sequence(self.model.config)
         if limit is not None and requested is not None and requested > limit:
@@ -44,7 +43,7 @@ class LoadedModel(NamedTuple):
                 f"a window of {requested} tokens is too long: the model has {limit} positions; "
                 "choose a shorter --window"
             )
-        return requested or min(DEFAULT_WINDOW, limit or DEFAULT_WINDOW)
+        return requested or min(WINDOW, limit or WINDOW)
 
 
 def load_model(
@@ -109,8 +108,8 @@ def load_tokenizer(base: PreTrainedModel) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def check_output(kind: Literal["memory", "model"], output: str | Path) -> None:
-    """Check, before any work, that a memory or a model can be written into a folder.
+def check_memory_output(output: Path) -> None:
+    """Check, before the work begins, that a memory can be written to a folder.
 
     Raises
     ------
@@ -120,13 +119,24 @@ def check_output(kind: Literal["memory", "model"], output: str | Path) -> None:
         A memory of this name could not be served.
     """
     silence_transformers("lm")
-    from faast.lm.folders import check_empty_folder, check_memory_folder, check_memory_name
+    from faast.lm.folders import check_memory_folder, check_memory_name
 
-    if kind == "model":
-        check_empty_folder(output)
-        return
     check_memory_folder(output)
-    check_memory_name(Path(output).resolve().name)
+    check_memory_name(output.resolve().name)
+
+
+def check_new_folder(output: str | Path) -> None:
+    """Check, before the work begins, that a folder is new or empty, and can be written to.
+
+    Raises
+    ------
+    OSError
+        It holds something, or cannot be written to.
+    """
+    silence_transformers("lm")
+    from faast.lm.folders import check_empty_folder
+
+    check_empty_folder(output)
 
 
 def require_memory(name: str) -> Path:

@@ -9,7 +9,7 @@ import typer
 from faast._utils.progress import spinner
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import check_output, load_model, require_memory
+from faast.cli.lm._model import check_new_folder, load_model, require_memory
 from faast.cli.lm._options import Base, MemoryName
 
 
@@ -28,7 +28,7 @@ def fold(
     without faast. Only memories of the default kind, without --recall, can be built in.
     """
     require_memory(memory)
-    check_output("model", output)
+    check_new_folder(output)
     loaded = load_model(memory, base)
     if not loaded.model.adapters:
         raise ValueError(f"{memory} has learned nothing that could be merged into its model")

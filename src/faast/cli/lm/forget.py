@@ -7,7 +7,13 @@ import time
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._learning import AllButTheEnd, change_memory, describe_forgetting
-from faast.cli.lm._model import check_output, hold_memory, load_model, require_memory, tell_replaced
+from faast.cli.lm._model import (
+    check_memory_output,
+    hold_memory,
+    load_model,
+    require_memory,
+    tell_replaced,
+)
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
@@ -45,7 +51,7 @@ def forget(
     started = time.perf_counter()
     template = parse_template(prompt, answer)
     require_memory(memory)
-    check_output("memory", output)
+    check_memory_output(output)
     with hold_memory(output):
         loaded = load_model(memory, base, runtime)
         model = loaded.model

@@ -16,7 +16,7 @@ from faast.cli.lm._learning import (
     learn_and_ask,
     learn_without_asking,
 )
-from faast.cli.lm._model import check_output, hold_memory, load_model, tell_replaced
+from faast.cli.lm._model import check_memory_output, hold_memory, load_model, tell_replaced
 from faast.cli.lm._options import (
     RUNTIME,
     AnswerTemplate,
@@ -91,7 +91,7 @@ def learn(
     """
     started = time.perf_counter()
     template = parse_template(prompt, answer)
-    check_output("memory", output)
+    check_memory_output(output)
     config = _memory_config(memory or MemoryKind.NATURAL, recall) if memory or recall else None
     with hold_memory(output):
         loaded = load_model(model, base, runtime, config)

@@ -9,7 +9,13 @@ import typer
 
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import check_output, hold_memory, load_model, require_memory, tell_replaced
+from faast.cli.lm._model import (
+    check_memory_output,
+    hold_memory,
+    load_model,
+    require_memory,
+    tell_replaced,
+)
 from faast.cli.lm._options import Base, MemoryFolder, MemoryName
 
 
@@ -35,7 +41,7 @@ def merge(
     """
     started = time.perf_counter()
     _require_alike([memory, *others])
-    check_output("memory", output)
+    check_memory_output(output)
     with hold_memory(output):
         merged = load_model(memory, base).model
         from faast.lm import FaastForCausalLM

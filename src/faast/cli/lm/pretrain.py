@@ -11,7 +11,7 @@ import typer
 from faast._utils.transformers_logging import silence_transformers
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._model import LoadedModel, check_output, load_tokenizer
+from faast.cli.lm._model import LoadedModel, check_new_folder, load_tokenizer
 from faast.cli.lm._options import Window
 from faast.cli.lm._text_files import find_sources, read_text
 
@@ -91,7 +91,7 @@ def pretrain(
     started = time.perf_counter()
     documents = [read_text(source) for source in find_sources(texts)]
     if not resume:
-        check_output("model", output)
+        check_new_folder(output)
     silence_transformers("lm")
     from faast.lm import FaastForCausalLM, MemoryConfig
     from faast.lm.documents import text_windows

@@ -30,7 +30,7 @@ MEMORY, DRAFT = "memory ", "draft "
 
 
 @dataclass(frozen=True)
-class Learned:
+class MemoryFacts:
     """What is known about a memory.
 
     Attributes
@@ -70,7 +70,7 @@ class AttachedMemories:
         self._changing = Lock()
         self._models: list[FaastForCausalLM] = []
         self._owners: dict[str, FaastForCausalLM] = {}
-        self._learned: dict[str, Learned] = {}
+        self._learned: dict[str, MemoryFacts] = {}
 
     def __contains__(self, name: str) -> bool:
         """Return whether there is a memory of this name."""
@@ -138,7 +138,7 @@ class AttachedMemories:
 
     @contextmanager
     def changing(
-        self, name: str, commit: Callable[[Learned], None] | None = None
+        self, name: str, commit: Callable[[MemoryFacts], None] | None = None
     ) -> Iterator[FaastForCausalLM]:
         """Yield a model that learns and forgets for a memory, which changes when the block ends.
 
@@ -174,11 +174,11 @@ class AttachedMemories:
         """Return a memory as a file holds it."""
         return self._owners[name].to_content(MEMORY + name)
 
-    def all(self) -> dict[str, Learned]:
+    def all(self) -> dict[str, MemoryFacts]:
         """Describe all memories, sorted by name."""
         return dict(sorted(self._learned.items()))
 
-    def describe(self, name: str) -> Learned:
+    def describe(self, name: str) -> MemoryFacts:
         """Describe a memory; raises a RequestError if there is none."""
         learned = self._learned.get(name)
         if learned is None:
@@ -207,11 +207,11 @@ class AttachedMemories:
         self._learned[name] = _describe(model, MEMORY + name)
 
 
-def _describe(model: FaastForCausalLM, adapter: str) -> Learned:
+def _describe(model: FaastForCausalLM, adapter: str) -> MemoryFacts:
     (state,) = model.to_content(adapter).memories.values()
     with model.use_adapter(adapter):
         tokens = model.memory_size
-    return Learned(
+    return MemoryFacts(
         model.memory_config,
         tokens,
         sum(tensor.nbytes for tensor in state.tensors.values()),

@@ -140,6 +140,8 @@ class ReadJobs:
             else:
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopping, RETRY_SECONDS)
+                    # texts of other memories do not wait for this one
+                    self._waiting = deque(sorted(self._waiting, key=lambda text: text[0] == name))
 
     def _learn(self, name: str, id: str) -> bool:
         """Learn a text; return False if it has to be tried again."""

@@ -10,7 +10,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -18,6 +18,7 @@ from typing import Any
 
 from faast.lm import MemoryConfig
 from faast.serve.database import (
+    close_log,
     connect,
     create_database,
     empty_wal,
@@ -267,9 +268,7 @@ class ReadLog:
     def close(self) -> None:
         """Close the file, which then holds all changes, unless another process is reading it."""
         with self._lock:
-            with suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # waits for nobody
-            self._connection.close()
+            close_log(self._connection)
 
     def _texts(self, where: str, *values: Any) -> list[str]:
         found = self._ask(f"SELECT text FROM reads WHERE {where} ORDER BY position", *values)

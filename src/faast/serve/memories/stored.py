@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ from transformers.utils import CONFIG_NAME
 
 from faast.core.atomic_files import remove_leftovers, sync_folder
 from faast.lm import memory_folder
-from faast.lm.documents import pad_documents, split_document, text_document
+from faast.lm.documents import WINDOW, pad_documents, split_document, text_document
 from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE
-from faast.serve.database import remove_database
+from faast.serve.database import answer_unwritten, remove_database
 from faast.serve.jobs.job import Status
 from faast.serve.memories.log import Read, ReadLog, create_log
 from faast.serve.problems import RequestError
@@ -24,12 +24,9 @@ from faast.serve.problems import RequestError
 if TYPE_CHECKING:
     from faast.lm import FaastForCausalLM
     from faast.lm.batch import TokenBatch
-    from faast.serve.memories.attached import AttachedMemories, Learned
+    from faast.serve.memories.attached import AttachedMemories, MemoryFacts
     from faast.serve.memories.backbone import ServedBackbone
 
-
-WINDOW = 1_024
-"""Largest number of tokens that are read at once, as `faast lm learn` has it."""
 
 BATCH_ROWS = 4
 """Windows of a forward pass."""
@@ -87,13 +84,13 @@ class StoredMemory:
             attached.attach(name, memory_folder.read(self._folder))
 
     @property
-    def about(self) -> Learned:
+    def about(self) -> MemoryFacts:
         """What is known about what was learned; raises a RequestError if it was deleted."""
         return self._attached.describe(self.name)
 
     def add(self, text: str, source: str | None, who: str | None) -> Read:
         """Acknowledge a text that is to be read; raises a RequestError if it cannot be written."""
-        with _written(), self._opening:
+        with answer_unwritten(), self._opening:
             if self.name not in self._attached:
                 raise RequestError(404, f"the memory {self.name!r} was deleted")
             if self._log is None:
@@ -125,7 +122,7 @@ class StoredMemory:
         total = sum(batch.n_tokens for batch in batches)
         started = time.perf_counter()
 
-        def commit(learned: Learned) -> None:
+        def commit(learned: MemoryFacts) -> None:
             if not log.learned(id, total, learned.state):
                 raise Interrupted
 
@@ -164,14 +161,14 @@ class StoredMemory:
                 "those kinds",
             )
         self._require_idle()
-        with _written(), self._changing:
+        with answer_unwritten(), self._changing:
             log = self._log
             texts = [] if log is None else log.texts_of(source)
             n_erasing = 0 if log is None else log.count_erasing(source)
             if log is None or not (texts or n_erasing):
                 raise RequestError(404, f"no text has the source {source!r}; see the sources")
 
-            def commit(learned: Learned) -> None:
+            def commit(learned: MemoryFacts) -> None:
                 log.forgotten(source, learned.state)
 
             if texts:
@@ -190,7 +187,7 @@ class StoredMemory:
 
     def end(self, id: str, status: Status, detail: str | None) -> bool:
         """End a text that is not to be learned; return False if it had ended before."""
-        with _written():
+        with answer_unwritten():
             return self._the_log.end(id, status, detail)
 
     def read(self, id: str) -> Read | None:
@@ -225,7 +222,7 @@ class StoredMemory:
     def delete(self) -> None:
         """Delete the memory with its files: the log first, so that nothing is read again."""
         self._require_idle()
-        with _written(), self._changing, self._opening:
+        with answer_unwritten(), self._changing, self._opening:
             self._require_idle()  # a text may have come meanwhile
             if self._log is not None:
                 self._log.close()
@@ -301,16 +298,3 @@ class StoredMemory:
         if not windows:
             raise ValueError("the text holds nothing to learn: it needs two tokens")
         return list(pad_documents(windows, BATCH_ROWS))
-
-
-@contextmanager
-def _written() -> Iterator[None]:
-    """Turn errors of the disk into one that says that nothing was acknowledged."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise RequestError(
-            507,
-            f"the change could not be written ({error}); it is not acknowledged. Make room on the "
-            "disk or allow writing in the folder, and try again",
-        ) from error

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from faast._utils.arrays import FloatArray
-from faast.serve.database import connect, empty_wal, now, transaction, write_durably
+from faast.serve.database import close_log, connect, empty_wal, now, transaction, write_durably
 from faast.serve.tasks.reader import LogReader
 from faast.serve.tasks.records import (
     ABSENT,
@@ -312,6 +311,4 @@ class Log(LogReader):
 
     def close(self) -> None:
         """Close the file, which then holds all changes, unless another process is reading it."""
-        with suppress(sqlite3.Error):
-            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # waits for nobody
-        self._writer.close()
+        close_log(self._writer)

@@ -25,7 +25,7 @@ FIRST_POINT = 10
 """Rows at the first point of a learning curve; each further point has twice as many."""
 
 
-class Learned(NamedTuple):
+class LearnedRows(NamedTuple):
     """All learned rows that the log holds, of one moment.
 
     Attributes
@@ -100,13 +100,13 @@ class Review:
 
     Attributes
     ----------
-    learned : Learned
+    learned : LearnedRows
         At least one row.
     points : dict of str to Accuracy
         Points of the learning curve that are known, also those of earlier states.
     """
 
-    learned: Learned
+    learned: LearnedRows
     points: dict[str, Accuracy] = field(default_factory=dict)
 
     @cached_property

@@ -12,7 +12,7 @@ from threading import RLock
 
 from faast.core.atomic_files import remove_leftovers, sync_folder
 from faast.core.locking import exclusive
-from faast.serve.database import remove_database
+from faast.serve.database import answer_unwritten, remove_database
 from faast.serve.problems import RequestError
 from faast.serve.tasks.counters import count_change
 from faast.serve.tasks.kinds import Kind, new_model
@@ -184,14 +184,8 @@ class StoredTask:
         with self._writing:
             if self._deleted:
                 raise RequestError(404, f"the task {self.name} was deleted")
-            try:
+            with answer_unwritten():
                 yield
-            except (sqlite3.Error, OSError) as error:
-                raise RequestError(
-                    507,
-                    f"the change could not be written ({error}); it is not acknowledged. Make room "
-                    f"on the disk or allow writing in the folder, and try again",
-                ) from error
 
     def _snapshot(self) -> None:
         """Write the state to the model file, which from then on is where a replay starts."""

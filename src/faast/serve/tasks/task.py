@@ -32,7 +32,7 @@ from faast.serve.tasks.records import (
     Standing,
     Step,
 )
-from faast.serve.tasks.review import Learned, Pool, Review
+from faast.serve.tasks.review import LearnedRows, Pool, Review
 from faast.serve.tasks.storage import StoredTask
 
 
@@ -271,7 +271,7 @@ class Task(StoredTask):
             review = self._review
             if review is None or review.learned.state is not self._state:
                 points = {} if review is None else review.points
-                review = Review(Learned(self._state, *self._log.labelled()), points)
+                review = Review(LearnedRows(self._state, *self._log.labelled()), points)
                 self._review = review
             return review
 
