@@ -128,6 +128,7 @@ BAD = [
     ("csv", "text,label\n", "no rows"),
     ("jsonl", '{"text": "lost card", "label": "card"}\n{"text": 7}\n', "line 2, column 'text'"),
     ("jsonl", '{"text": "lost card"}\n{"text": \n', "line 2: not JSON"),
+    ("jsonl", '{"text": "lost card", "text": "x"}\n', "line 1: 'text' is there twice"),
     ("jsonl", '{"text": "lost card"}\n{"label": "card"}\n', "line 2: not an object such as"),
     ("jsonl", '{"text": "a", "source": ["x"]}\n', "line 1, column 'source'"),
     ("zip", b"PK\x03\x04", "this is a task of texts"),

@@ -120,6 +120,10 @@ def test_an_empty_prompt_is_continued_from_the_beginning(folder, facts):
         (("learn", "storys", "plays.txt", "-o", "x"), "there is no folder storys of a model or a"),
         (("perplexity", "playz", "plays.txt"), "there is no folder playz of a model or a memory"),
         (("generate", "playz", "--prompt", "a"), "there is no folder playz"),
+        (
+            ("generate", "plays", "--prompt", "a", "--answer", "b"),
+            "--answer and --split are for DATA",
+        ),
         (("classify", "playz", "reviews.csv", *TEMPLATES), "there is no folder playz"),
         (("pretrain", "storys", "plays.txt", "-o", "x"), "there is no folder storys of a model"),
         (("serve", "y", "--base", "storys", "--port", "0"), "there is no folder storys of a model"),

@@ -4,9 +4,11 @@ import threading
 import time
 
 import pytest
+import torch
 
 from faast.cli.lm import _model
 from faast.core.locking import exclusive
+from faast.lm import FaastForCausalLM
 from faast.lm.folders import SERVED
 from tests.lm.test_folders import content_of
 
@@ -87,6 +89,23 @@ def test_a_memory_that_replaces_another_one_says_so(folder, run):
     assert "plays held another memory, which this one replaces" in run(*learn, cwd=folder).stderr
     again = run("lm", "learn", "plays", "plays.txt", "-o", "plays", cwd=folder)
     assert "replaces" not in again.stderr
+    exact = ("--memory", "none", "--recall")
+    for name in ("one", "two"):
+        run("lm", "learn", "stories", "plays.txt", "-o", name, *exact, cwd=folder)
+    for change in (("merge", "one", "two"), ("forget", "one", "plays.txt")):
+        done = run("lm", *change, "-o", "plays", cwd=folder)
+        assert "plays held another memory, which this one replaces" in done.stderr, done.output
+        assert "replaces" not in run("lm", *change, "-o", "one", cwd=folder).stderr
+
+
+def test_adapters_of_a_memory_made_in_python_are_kept(folder, run):
+    model = FaastForCausalLM.from_base(str(folder / "stories"))
+    for name in ("default", "before"):
+        with model.use_adapter(name):
+            model.learn(torch.arange(8)[None])
+    model.save_pretrained(folder / "several")
+    run("lm", "learn", "several", "plays.txt", "-o", "several", cwd=folder)
+    assert FaastForCausalLM.from_pretrained(folder / "several").adapters == ["before", "default"]
 
 
 @pytest.mark.parametrize("command", ["learn", "forget"])
