@@ -67,7 +67,8 @@ class Tables:
             both = [pair for pair in pairs if pair is not None]
             won = sum(ours.loss <= theirs.loss for ours, theirs in both)
             goal = f"{n * WINDOW:,} tokens: natural at or below the projection's best epoch on three of four texts"
-            met = won >= 3 if len(both) == len(self.texts) else None
+            may_win = won + len(self.texts) - len(both)
+            met = won >= 3 if won >= 3 or may_win < 3 else None
             yield [goal, f"{won} of {len(both)} that were run", verdict(met)]
         for method in OURS:
             yield [f"{method}: never more than 0.5% worse than frozen", *self.worst(method)]
