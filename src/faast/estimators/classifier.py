@@ -20,11 +20,7 @@ from faast.estimators.class_record import ClassRecord
 from faast.estimators.curation import CuratedClassifier
 from faast.estimators.labels import as_labels, check_embeddings
 from faast.estimators.memory import SELECTION_ROWS, check_capacity
-from faast.estimators.settings import (
-    check_settings,
-    require_one_label,
-    require_weighted_classes,
-)
+from faast.estimators.settings import check_settings, require_one_label, require_weighted_classes
 from faast.estimators.targets import TargetKind, Targets, as_targets
 from faast.solvers import Solver, as_solver
 

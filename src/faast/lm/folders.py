@@ -104,8 +104,9 @@ def check_memory_name(name: str) -> None:
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise ValueError(
-            f"a memory is named in letters a to z, digits, - and _, up to 64, with a letter or "
-            f"digit first, so that it can be served by its name; got {name!r}, choose another"
+            "a memory is named in letters a to z or A to Z, digits, - and _, up to 64, with a "
+            f"letter or digit first, so that it can be served by its name; got {name!r}, choose "
+            "another"
         )
 
 

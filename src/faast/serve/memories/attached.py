@@ -193,10 +193,10 @@ class AttachedMemories:
             if model.memory_config != config:
                 continue
             ours = {key: part.cpu().numpy() for key, part in model.readouts.state_dict().items()}
-            theirs = dict.fromkeys(ours, 0) if readouts is None else readouts
+            untrained = {key: np.zeros_like(part) for key, part in ours.items()}
+            theirs = untrained if readouts is None else readouts
             if ours.keys() == theirs.keys() and all(
-                np.array_equal(part, np.broadcast_to(theirs[key], part.shape))
-                for key, part in ours.items()
+                np.array_equal(part, theirs[key]) for key, part in ours.items()
             ):
                 return model
         return None

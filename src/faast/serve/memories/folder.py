@@ -58,7 +58,8 @@ class MemoryFolder:
                     with exclusive(path / name, self._refuse_a_command):
                         self._open(name)
                 except (OSError, ValueError, ImportError, sqlite3.Error) as error:
-                    self.unserved[name] = str(error).replace(f"{path}{os.sep}", "")
+                    why = str(error).replace(f"{path}{os.sep}", "")
+                    self.unserved[name] = why.replace(str(path), "the folder")
             self._closing = opening.pop_all()
 
     @property
