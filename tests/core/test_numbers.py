@@ -90,7 +90,7 @@ def test_rows_of_one_hash_neither_empty_nor_overfill_the_sample(rng, monkeypatch
     def one_hash(keys):
         return np.full(len(keys), 7, dtype=np.uint64)
 
-    for module in ("sample", "statistics"):
+    for module in ("sample", "row_collector"):
         monkeypatch.setattr(f"faast.core.{module}.hash_rows", one_hash)
     rows = rng.standard_normal((300, 4)) / 4
     labels = np.arange(300) % 3

@@ -30,6 +30,12 @@ MAX_BITS = 24
 BLOCK_ROWS = 1024
 """Rows rounded and multiplied at a time, so that blocks stay in cache and memory stays flat."""
 
+PIECE_ENTRIES = 2**17
+"""Entries rounded at a time, so that intermediate results stay near the processor."""
+
+FLOAT32_UNITS = 2.0**-64, 2.0**64
+"""Grid units per 1.0 for which float32 rows are rounded in float32."""
+
 UNIT_ERROR = 1e-3
 """Rows count as unit rows if their squared norm is this close to 1."""
 
@@ -98,15 +104,35 @@ class Grid(Stored):
         ValueError
             If a row holds NaN or inf, or an entry whose square float64 cannot hold exactly.
         """
-        np.multiply(rows, self.per_unit, out=out, dtype=np.float64)
-        if self.bits is not None:
-            np.rint(out, out=out)
-        peak = max(float(out.max()), -float(out.min())) if out.size else 0.0
+        precision, width = self._precision(rows.dtype), out.shape[1]
+        n_rows = max(1, PIECE_ENTRIES // max(1, width))
+        room = np.empty((min(n_rows, len(rows)), width), precision)
+        peaks = [0.0]
+        for start in range(0, len(rows), n_rows):
+            piece = out[start : start + n_rows]
+            units = piece if precision is np.float64 else room[: len(piece)]
+            with np.errstate(over="ignore"):  # inf, which is refused below
+                np.multiply(rows[start : start + n_rows], self.per_unit, units, dtype=precision)
+            if self.bits is not None:
+                np.rint(units, out=units)
+            if units is not piece:
+                piece[...] = units
+            peaks += [units.max(initial=0.0), -units.min(initial=0.0)]
+        peak = float(np.max(peaks))  # which, unlike `max`, is NaN where one of them is
         limit = np.sqrt(EXACT_LIMIT) if self.bits is not None else np.finfo(np.float64).max
         if not peak <= limit:
             worst = int(np.argmax(~(np.abs(out).max(axis=1) <= limit)))
             raise ValueError(f"row {first_row + worst} of {name} {_reason(rows[worst])}")
         return peak
+
+    def _precision(self, dtype: np.dtype[Any]) -> type:
+        """Return float32 where it holds rows of this type in grid units exactly, else float64.
+
+        Units are powers of two, so only rows or units out of its range need float64.
+        """
+        smallest, largest = np.min(self.per_unit), np.max(self.per_unit)
+        in_range = FLOAT32_UNITS[0] <= smallest and largest <= FLOAT32_UNITS[1]
+        return np.float32 if in_range and dtype in (np.float16, np.float32) else np.float64
 
     def rounded(self, rows: AnyArray) -> FloatArray:
         """Return rows in grid units, as `round` writes them."""

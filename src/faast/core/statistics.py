@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.arrays import AnyArray
 from faast._utils.validation import Batch
-from faast.core.blocks import GridBlock
-from faast.core.feature_rows import FeatureRows, FeatureRowStage
+from faast.core.feature_rows import FeatureRows
 from faast.core.moments import Moments
 from faast.core.random_features import most_columns
-from faast.core.row_hashes import NO_THRESHOLD, hash_rows
+from faast.core.row_collector import RowCollector
+from faast.core.row_hashes import NO_THRESHOLD
 from faast.core.sample import EVERY_ROW, RowArrays, RowSample
 from faast.core.state import State
 from faast.core.sums import packed_bytes
@@ -75,8 +75,11 @@ class Statistics:
         forgetting : bool
             Whether the rows are to be removed: then all rows below the threshold are kept.
         """
-        collector = _Collector(self, EVERY_ROW if forgetting else self.rows.capacity)
-        return collector.finish(self.moments.sum_batches(batches, collector.visit))
+        capacity = EVERY_ROW if forgetting else self.rows.capacity
+        mapped = NO_THRESHOLD if self.mapped is None else self.mapped.rows.threshold
+        collector = RowCollector(self.moments, capacity, self.rows.threshold, self.maps, mapped)
+        moments = self.moments.sum_batches(batches, collector.visit)
+        return Statistics(moments, *collector.finish(moments), self.maps)
 
     def merge(self, other: Statistics) -> Statistics:
         """Return the statistics of both together.
@@ -252,62 +255,3 @@ def _batch_of(rows: RowSample, like: Moments) -> Batch:
     """Return sampled rows as a batch in the caller's units."""
     weights = None if np.all(rows.weights == 1.0) else rows.weights
     return Batch(*like.from_grid(rows.keys, rows.values), weights, 0)
-
-
-class _Collector:
-    """Collects all rows of a stream while they fit; then samples, of rows and for features."""
-
-    def __init__(self, like: Statistics, capacity: int) -> None:
-        shape = like.moments.n_features, like.moments.n_values
-        self._like, self._capacity, self._maps = like, capacity, like.maps
-        self._kept = RowSample.empty(*shape, capacity, like.rows.threshold)
-        self._samples = like.rows.capacity > 0
-        self._staged: list[tuple[AnyArray, ...]] = []
-        self._n_staged = 0
-        self._mapped: FeatureRowStage | None = None
-
-    def visit(self, part: Moments, block: GridBlock) -> None:
-        """Take a block of rows on the grid of `part`."""
-        if not self._samples:
-            return
-        hashes = hash_rows(block.keys)
-        weights = np.ones(len(hashes)) if block.weights is None else block.weights
-        self._stage(block, weights, hashes, np.float64 if part.grid is None else np.int32)
-        if self._maps and not self._kept.complete:
-            self._stage_for(part).add(block.keys, block.values, weights, hashes)
-        if self._n_staged > self._capacity:
-            self._settle(part)
-
-    def finish(self, part: Moments) -> Statistics:
-        """Return statistics of the collected rows, whose moments are `part`."""
-        self._settle(part)
-        mapped = None
-        if self._maps and not self._kept.complete:
-            mapped = replace(self._stage_for(part).finish(), like=part)
-        return Statistics(part, self._kept, mapped, self._maps)
-
-    def _stage(self, block: GridBlock, weights: FloatArray, hashes: AnyArray, dtype: type) -> None:
-        below = np.flatnonzero(hashes <= np.uint64(self._kept.threshold.hash))
-        keys: AnyArray = block.keys[below].astype(dtype)
-        values: AnyArray = block.values[below].astype(dtype)
-        self._staged.append((keys, values, weights[below], hashes[below]))
-        self._n_staged += len(below)
-
-    def _settle(self, part: Moments) -> None:
-        """Sample the staged rows."""
-        held = self._kept
-        blocks = [(held.keys, held.values, held.weights, held.hashes), *self._staged]
-        keys, values, weights, hashes = (np.concatenate(part) for part in zip(*blocks, strict=True))
-        self._staged, self._n_staged = [], 0
-        self._kept = RowSample(keys, values, weights, self._capacity, held.threshold, hashes)
-        if self._maps and held.complete and not self._kept.complete:
-            # from the next block on, not all rows are held any more
-            self._stage_for(part).add(keys, values, weights, hashes)
-
-    def _stage_for(self, part: Moments) -> FeatureRowStage:
-        if self._mapped is None:
-            known = self._like.mapped
-            threshold = NO_THRESHOLD if known is None else known.rows.threshold
-            every = self._capacity == EVERY_ROW
-            self._mapped = FeatureRowStage(FeatureRows.empty(part, threshold, every=every))
-        return self._mapped

@@ -21,6 +21,9 @@ from faast.core.row_weights import refuse_lost_weights
 from faast.data.reader import Modality
 from faast.solvers import Solver, as_solver
 
+FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+"""Types of rows that are predicted as they are given."""
+
 SOLVER = "solver__"
 """Prefix of the names of a solver's settings among the parameters of an estimator."""
 
@@ -186,7 +189,7 @@ class FaastEstimator(BaseEstimator):
         """
         return (
             type(X) is np.ndarray
-            and X.dtype in (np.float32, np.float64)
+            and X.dtype in FLOATS
             and X.ndim == 2
             and X.shape[1] == getattr(self, "n_features_in_", None)
             and not hasattr(self, "feature_names_in_")
