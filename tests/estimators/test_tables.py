@@ -204,6 +204,15 @@ def test_settings_of_solvers_are_parameters():
         FaastClassifier(Ridge()).set_params(solver__strength=-1.0)
 
 
+@pytest.mark.parametrize("wrong", [{"strength": 1.0}, {"solver__strength": 1.0}])
+def test_parameters_of_which_one_is_wrong_are_not_set(wrong):
+    model = FaastClassifier(PseudoInverse(alpha=0.5))
+    before = model.get_params()
+    with pytest.raises(ValueError, match="strength"):
+        model.set_params(novelty=True, solver__alpha=0.7, **wrong)
+    assert model.get_params() == before
+
+
 def test_columns_may_be_numbered(model, rng):
     pandas = pytest.importorskip("pandas")
     X, y = rng.standard_normal((30, 4)), np.arange(30) % 3

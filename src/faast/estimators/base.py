@@ -117,6 +117,7 @@ class FaastEstimator(BaseEstimator):
             params |= {f"{SOLVER}{name}": getattr(solver, name) for name in settings}
         return params
 
+    @all_or_nothing
     def set_params(self, **params: Any) -> Self:
         """Set parameters; solver__NAME sets a setting of the solver, as in a grid search.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -28,8 +27,6 @@ LOG_SUFFIX = ".memory-log"
 SERVED = "served memories"
 """Name of the lock, in a folder of memories, that the server of the folder holds; no memory can
 have this name."""
-NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-"""Names of memories: no dots or slashes, so that a name is never a path."""
 NOTES = ("README.md", ".git", ".gitattributes", ".gitignore", ".cache", ".DS_Store")
 """What people and tools put beside a memory; writing a memory leaves it alone."""
 WEIGHT_FILES = (SAFE_WEIGHTS_NAME, WEIGHTS_INDEX_NAME, "pytorch_model.bin")
@@ -92,22 +89,6 @@ def _hub_has(name: str) -> bool:
         return repo_exists(name)
     except Exception:  # offline mode, or what the HTTP client of the hub raises
         return False
-
-
-def check_memory_name(name: str) -> None:
-    """Check that a memory in a folder of this name can be served by it.
-
-    Raises
-    ------
-    ValueError
-        The name holds other characters than `NAME_PATTERN` allows, or is too long.
-    """
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise ValueError(
-            "a memory is named in letters a to z or A to Z, digits, - and _, up to 64, with a "
-            f"letter or digit first, so that it can be served by its name; got {name!r}, choose "
-            "another"
-        )
 
 
 def check_empty_folder(directory: Source) -> None:

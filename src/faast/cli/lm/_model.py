@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from faast._utils.imports import import_optional
+from faast._utils.names import check_name
 from faast._utils.transformers_logging import silence_transformers
 from faast.cli.lm._options import RUNTIME, Runtime
 from faast.core.locking import exclusive
@@ -119,10 +120,10 @@ def check_memory_output(output: Path) -> None:
         A memory of this name could not be served.
     """
     silence_transformers("lm")
-    from faast.lm.folders import check_memory_folder, check_memory_name
+    from faast.lm.folders import check_memory_folder
 
     check_memory_folder(output)
-    check_memory_name(output.resolve().name)
+    check_name(output.resolve().name, "memory")
 
 
 def check_new_folder(output: str | Path) -> None:

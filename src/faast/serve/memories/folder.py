@@ -9,8 +9,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from faast._utils.names import check_name
 from faast.core.locking import exclusive
-from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE, SERVED, check_memory_name
+from faast.lm.folders import LOG_SUFFIX, MEMORY_FILE, SERVED
 from faast.serve.database import remove_orphans
 from faast.serve.memories.attached import AttachedMemories
 from faast.serve.memories.log import create_log
@@ -154,6 +155,6 @@ class MemoryFolder:
         raise ValueError("a command is changing it; start the server again when that has ended")
 
     def _require_name(self, name: str) -> None:
-        check_memory_name(name)
+        check_name(name, "memory")
         if name == self.backbone.id:
             raise ValueError("the backbone has this name; rename the memory")

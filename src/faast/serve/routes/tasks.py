@@ -7,14 +7,21 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
+from faast._utils.names import NAME_PATTERN, check_name
 from faast.serve.fields import MAX_LABEL, Request
 from faast.serve.problems import RESPONSES
 from faast.serve.routes.dependencies import Folder, TheTask, Who
-from faast.serve.tasks.folder import NAME_PATTERN, look_at, require_name
+from faast.serve.tasks.folder import look_at
 from faast.serve.tasks.kinds import Kind
 from faast.serve.tasks.task import Task
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"], responses=RESPONSES)
+
+
+def require_name(name: str) -> str:
+    """Return the name of a task; raise ValueError if it is none."""
+    check_name(name, "task")
+    return name
 
 
 Name = Annotated[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import ClassVar, TypeVar
 
+from faast._utils.names import check_name
 from faast.core.atomic_files import sync_folder
 from faast.serve.database import remove_orphans
 from faast.serve.problems import RequestError
@@ -20,16 +20,6 @@ from faast.serve.tasks.storage import LOG_SUFFIX, MODEL_SUFFIX, create_task, del
 from faast.serve.tasks.task import Task
 
 Found = TypeVar("Found")
-
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-"""Names of tasks: no dots or slashes, so that a name is never a path."""
-
-
-def require_name(name: str) -> str:
-    """Return the name of a task; raise ValueError if it is none."""
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise ValueError("a task is named in letters, digits, - and _, up to 64")
-    return name
 
 
 class TaskFolder:
@@ -62,7 +52,7 @@ class TaskFolder:
         files = [*path.glob(f"*{MODEL_SUFFIX}"), *path.glob(f"*{LOG_SUFFIX}")]
         for name in sorted({file.stem for file in files}):
             try:
-                require_name(name)
+                check_name(name, "task")
                 self._tasks[name] = open_task(path, name)
             except OSError as error:
                 why = f"{error}; faast serve must be able to write in its folder"
