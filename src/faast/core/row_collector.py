@@ -88,7 +88,7 @@ class RowCollector:
         return sample, replace(self._mapped.finish(), like=part)
 
     def _put(self, room: int, *rows: AnyArray) -> None:
-        """Copy rows to free places, or make room, at first for so many rows."""
+        """Copy rows to free places and behind the last row; make room, for `room` rows at least."""
         free = np.flatnonzero(self._columns[-1][: self._n_rows] > self._highest)[: len(rows[-1])]
         fresh = np.arange(self._n_rows, self._n_rows + len(rows[-1]) - len(free))
         places = np.concatenate([free, fresh])
