@@ -46,6 +46,7 @@ wheel: .venv/wheel ## build the wheel, install it without extras, run the demo
 SIDE_BY_SIDE := features.full_data features.few_shot scale.efficiency features.episodes features.continual features.sensitivity
 
 bench: .venv/full ## regenerate the pages of classifiers and of cost, two at a time with one thread each: an hour or two
+	$(BIN)/python -m benchmarks.features.encode
 	$(MAKE) --jobs=2 $(SIDE_BY_SIDE:%=page-%)
 	$(MAKE) page-features.core
 	$(BIN)/python -m benchmarks.pages

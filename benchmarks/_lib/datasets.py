@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import sys
+import tempfile
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -83,7 +84,10 @@ def text(name: str) -> Dataset:
     cached = CACHE / "features" / f"{name}-{SENTENCE_ENCODER}-{digest[:16]}.npz"
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cached, **encode_texts(name, files))
+        with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
+            written = Path(folder) / cached.name
+            np.savez(written, **encode_texts(name, files))
+            written.replace(cached)  # whole, whoever else writes it too
     kept = np.load(cached)
     embeddings = dict(zip(kept["labels"].tolist(), kept["embeddings"], strict=True))
     parts = [kept[key] for key in ("train", "train_labels", "test", "test_labels")]
