@@ -5,6 +5,11 @@ turns it into (1 - w) p + w c / n, with c the counts of what followed the contex
 w a weight that depends on its length and on what kind of match it is. Weights are fitted by
 expectation maximisation (Dempster, Laird & Rubin 1977), as in interpolated language models
 (Jelinek & Mercer 1980), on documents that are left out of the counts.
+
+What a left-out document has in common with its neighbours overstates what short contexts foretell
+in other texts. So those weights are made as small as the left-out documents allow: the smallest of
+some factors of which the mean loss is within two standard errors of the least one, as in the
+choice of a pruned tree (Breiman, Friedman, Olshen & Stone 1984).
 """
 
 from __future__ import annotations
@@ -19,6 +24,8 @@ from faast.lm.ngram_counts import NgramCounts
 from faast.lm.ngrams import N_LENGTHS, context_of, document_ngrams, token_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from faast._utils.arrays import FloatArray, IntArray
     from faast.lm.document_sample import SampledDocument
 
@@ -32,6 +39,13 @@ PRIOR_WEIGHTS = (0.01, 0.01, 0.02, 0.05, 0.15, 0.3, 0.4)
 PRIOR_MATCHES = 50
 """Matches that the prior weights count for."""
 STEPS = 30
+
+SHORT_LENGTHS = 4
+"""Contexts of fewer tokens are short."""
+FACTORS = (0.0, 0.125, 0.25, 0.5, 1.0)
+"""Candidate factors on the weights of short contexts."""
+STANDARD_ERRORS = 2.0
+
 _LENGTHS = np.arange(N_LENGTHS)
 
 
@@ -49,6 +63,16 @@ class Evidence(NamedTuple):
     total: IntArray
     distinct: IntArray
     hits: IntArray
+
+    @property
+    def kinds(self) -> IntArray:
+        """Kind of each match; see `match_kinds`."""
+        return match_kinds(self.total, self.distinct)
+
+    @property
+    def recalled(self) -> FloatArray:
+        """Share of the continuations of each context that were the token."""
+        return self.hits / np.maximum(self.total, 1)
 
 
 class Shares(NamedTuple):
@@ -81,18 +105,36 @@ class BackoffWeights:
         return cls(np.repeat(np.array(PRIOR_WEIGHTS)[:, None], N_KINDS, axis=1))
 
     @classmethod
-    def fit(cls, model: FloatArray, evidence: Evidence) -> BackoffWeights:
-        """Fit weights to tokens that were left out of the counts.
+    def fit(cls, model: Sequence[FloatArray], evidence: Sequence[Evidence]) -> BackoffWeights:
+        """Fit weights to documents that were left out of the counts.
 
         Parameters
         ----------
-        model : ndarray of shape (n,)
-            Probability that the model alone gives each token.
-        evidence : Evidence
+        model : sequence of ndarray of shape (n,)
+            Probability that the model alone gives each token, by document.
+        evidence : sequence of Evidence
         """
+        every = Evidence(*(np.concatenate(part) for part in zip(*evidence, strict=True)))
+        fitted = cls._maximise(np.concatenate(model), every)
+        if len(model) < 2:
+            return fitted
+        candidates = [fitted._with_short(factor) for factor in FACTORS]
+        losses = np.array(
+            [
+                [each._mean_loss(p, part) for p, part in zip(model, evidence, strict=True)]
+                for each in candidates
+            ]
+        )
+        excess = losses - losses[losses.mean(axis=1).argmin()]
+        errors = excess.std(axis=1, ddof=1) / len(model) ** 0.5
+        return candidates[int((excess.mean(axis=1) <= STANDARD_ERRORS * errors).argmax())]
+
+    @classmethod
+    def _maximise(cls, model: FloatArray, evidence: Evidence) -> BackoffWeights:
+        """Return the weights of greatest likelihood, with the prior ones as further matches."""
         found = prior = cls.prior()
-        kinds = match_kinds(evidence.total, evidence.distinct)
-        recalled = evidence.hits / np.maximum(evidence.total, 1)
+        kinds = evidence.kinds
+        recalled = evidence.recalled
         for _ in range(STEPS):
             weights = found._of_kinds(kinds)
             mixed = [model]
@@ -120,6 +162,17 @@ class BackoffWeights:
         left = (1.0 - contexts[:, ::-1]).cumprod(axis=1)[:, ::-1]
         contexts[:, :-1] *= left[:, 1:]
         return Shares(left[:, 0], contexts)
+
+    def _with_short(self, factor: float) -> BackoffWeights:
+        """Return the weights with those of short contexts multiplied by a factor."""
+        factors = np.where(_LENGTHS < SHORT_LENGTHS, factor, 1.0)
+        return BackoffWeights(self.weights * factors[:, None])
+
+    def _mean_loss(self, model: FloatArray, evidence: Evidence) -> float:
+        """Return the mean negative log-likelihood of tokens."""
+        shares = self.shares(evidence.kinds)
+        mixed = shares.model * model + (shares.contexts * evidence.recalled).sum(axis=1)
+        return float(-np.log(mixed).mean())
 
     def _of_kinds(self, kinds: IntArray) -> FloatArray:
         return self._padded[_LENGTHS, kinds]

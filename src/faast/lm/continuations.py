@@ -58,7 +58,7 @@ class Continuations(NamedTuple):
         1 + q / (s p).
         """
         tokens = torch.from_numpy(frequencies.tokens).to(logits.device)
-        log_odds = torch.from_numpy(np.log(self._odds(frequencies))).to(logits.device)
+        log_odds = torch.from_numpy(self._odds(frequencies)).to(logits.device).log()  # of 0 too
         log_totals = logits.float().logsumexp(dim=-1).view(-1, 1)
         mixed = logits.clone(memory_format=torch.contiguous_format)
         flat = mixed.view(-1, logits.shape[-1])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from faast.core.state import Range
 from faast.lm.backbone import check_targets
-from faast.lm.backoff import BackoffWeights, Evidence, left_out_evidence, match_kinds
+from faast.lm.backoff import BackoffWeights, left_out_evidence, match_kinds
 from faast.lm.base import LearningPart, Shift
 from faast.lm.continuations import Continuations, Frequencies
 from faast.lm.document_sample import DocumentSample
@@ -119,9 +119,7 @@ class RecallMemory(LearningPart):
         if not sampled:
             return BackoffWeights.prior()
         model = [self._model_probabilities(one.document) for one in sampled]
-        parts = (left_out_evidence(self.counts, one) for one in sampled)
-        evidence = Evidence(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        return BackoffWeights.fit(np.concatenate(model), evidence)
+        return BackoffWeights.fit(model, [left_out_evidence(self.counts, one) for one in sampled])
 
     def solve(self) -> None:
         """Fit the back-off weights."""
