@@ -90,8 +90,10 @@ def projections(n_features: int) -> int:
 
 def narrow_rows(rows: AnyArray, grid: Grid) -> AnyArray:
     """Round rows in units of a grid, (n, d), to int8: all that random features depend on."""
-    units = np.rint(rows * narrow_per_unit(grid))
-    return np.clip(units, -LARGEST_BYTE, LARGEST_BYTE).astype(np.int8)
+    units = rows * narrow_per_unit(grid)
+    np.rint(units, out=units)
+    np.clip(units, -LARGEST_BYTE, LARGEST_BYTE, out=units)
+    return units.astype(np.int8)
 
 
 def narrow_per_unit(grid: Grid) -> float:
