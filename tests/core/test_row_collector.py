@@ -79,3 +79,14 @@ def test_equal_rows_of_a_long_stream_take_the_room_of_few():
     assert len(sample) == 20
     assert sample.weights.sum() == len(chosen)
     assert len(collector._columns[0]) <= 4 * BLOCK_ROWS
+
+
+def test_batches_of_no_rows_change_nothing():
+    rng = np.random.default_rng(0)
+    batch = Batch(rng.standard_normal((100, D)) / 8, np.eye(C)[np.arange(100) % C], None, 0)
+    empty = Statistics.empty(Moments(D, C, value_scale=2.0**20), 30, maps=True)
+    full = empty.sum_batches([batch])
+    merged = full.merge(full.sum_batches([]))
+    for found in (merged, full.unmerge(full.sum_batches([], forgetting=True))):
+        assert_same(found.rows, full.rows)
+        assert_same(found.mapped.rows, full.mapped.rows)

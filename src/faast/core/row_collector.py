@@ -83,9 +83,9 @@ class RowCollector:
     def finish(self, part: Moments) -> tuple[RowSample, FeatureRows | None]:
         """Return the sample, and the rows for random features if there are any beside it."""
         sample = self._sample(part)
-        if self._mapped is None:
+        if not self._maps or self._holds_all:
             return sample, None
-        return sample, replace(self._mapped.finish(), like=part)
+        return sample, replace(self._stage(part).finish(), like=part)
 
     def _put(self, room: int, *rows: AnyArray) -> None:
         """Copy rows to free places and behind the last row; make room, for `room` rows at least."""
@@ -117,13 +117,15 @@ class RowCollector:
 
     def _map(self, part: Moments, *rows: AnyArray) -> None:
         """Take rows for random features."""
-        if not self._maps:
-            return
+        if self._maps:
+            self._stage(part).add(*rows)
+
+    def _stage(self, part: Moments) -> FeatureRowStage:
         if self._mapped is None:
             every = self._capacity == EVERY_ROW
             empty = FeatureRows.empty(part, self._mapped_threshold, every=every)
             self._mapped = FeatureRowStage(empty)
-        self._mapped.add(*rows)
+        return self._mapped
 
     def _sample(self, part: Moments) -> RowSample:
         """Sample the rows that are held."""
