@@ -11,13 +11,14 @@ from faast.core.grid import BLOCK_ROWS
 from faast.core.moments import Moments
 from faast.core.row_hashes import hash_rows
 from faast.core.sample import RowSample
+from faast.core.sorted_rows import count_enough
 from faast.core.statistics import Statistics
 
 D, C = 3, 2
 
 
 def collected(batches, capacity, maps=False):
-    empty = Statistics.empty(Moments(D, C), capacity, maps)
+    empty = Statistics.empty(Moments(D, C, key_scale=1.0), capacity, maps)
     return empty.sum_batches([Batch(*batch, 0) for batch in batches])
 
 
@@ -90,3 +91,21 @@ def test_batches_of_no_rows_change_nothing():
     for found in (merged, full.unmerge(full.sum_batches([], forgetting=True))):
         assert_same(found.rows, full.rows)
         assert_same(found.mapped.rows, full.mapped.rows)
+
+
+@pytest.mark.parametrize(("n_blocks", "most"), [(10, 0), (12, 0), (40, 10)])
+def test_the_hashes_of_a_sample_are_not_sorted_for_every_block(monkeypatch, n_blocks, most):
+    n_sorted = 0
+
+    def counted(hashes, capacity):
+        nonlocal n_sorted
+        n_sorted += 1
+        return count_enough(hashes, capacity)
+
+    monkeypatch.setattr(row_collector, "count_enough", counted)
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((n_blocks * BLOCK_ROWS, D)) / 8
+    batch = rows, np.eye(C)[np.arange(len(rows)) % C], np.ones(len(rows))
+    found = collected([batch], 10 * BLOCK_ROWS)
+    assert n_sorted <= most
+    assert_same(found.rows, sample_of([batch], 10 * BLOCK_ROWS))

@@ -59,7 +59,6 @@ class RowCollector:
         self._capacity, self._threshold = capacity, empty.threshold
         self._holds_all = empty.complete
         self._highest = np.uint64(empty.threshold.hash)
-        self._lowest_hashes = empty.hashes
         self._maps, self._mapped_threshold = maps, mapped_threshold
         self._mapped: FeatureRowStage | None = None
 
@@ -70,15 +69,21 @@ class RowCollector:
         hashes = hash_rows(block.keys)
         weights = np.ones(len(hashes)) if block.weights is None else block.weights
         low = np.flatnonzero(hashes <= self._highest)
-        room = min(block.batch_rows, self._capacity + BLOCK_ROWS)
+        room = min(block.batch_rows, self._crowd + BLOCK_ROWS)
+        n_before = self._n_rows
         self._put(room, block.keys[low], block.values[low], weights[low], hashes[low])
-        is_full = self._lower(hashes[low][weights[low] > ROUNDING])
+        is_full = n_before < self._n_rows > self._crowd and self._lower()
         if not self._holds_all:
             self._map(part, block.keys, block.values, weights, hashes)
         elif is_full:
             self._begin_sampling(part)
         if self._n_rows > 2 * self._capacity:
             self._settle(part)
+
+    @property
+    def _crowd(self) -> int:
+        """Rows beyond which it is worth finding out which are not needed."""
+        return self._capacity + self._capacity // 4
 
     def finish(self, part: Moments) -> tuple[RowSample, FeatureRows | None]:
         """Return the sample, and the rows for random features if there are any beside it."""
@@ -89,7 +94,10 @@ class RowCollector:
 
     def _put(self, room: int, *rows: AnyArray) -> None:
         """Copy rows to free places and behind the last row; make room, for `room` rows at least."""
-        free = np.flatnonzero(self._columns[-1][: self._n_rows] > self._highest)[: len(rows[-1])]
+        free = np.zeros(0, np.intp)
+        if not self._holds_all:
+            held = self._columns[-1][: self._n_rows]
+            free = np.flatnonzero(held > self._highest)[: len(rows[-1])]
         fresh = np.arange(self._n_rows, self._n_rows + len(rows[-1]) - len(free))
         places = np.concatenate([free, fresh])
         self._n_rows += len(fresh)
@@ -100,11 +108,11 @@ class RowCollector:
         for column, part in zip(self._columns, rows, strict=True):
             column[places] = part
 
-    def _lower(self, hashes: AnyArray) -> bool:
+    def _lower(self) -> bool:
         """Lower the highest hash that is kept; return whether more rows came than are kept."""
-        lowest = np.sort(np.concatenate([self._lowest_hashes, hashes]))
+        _, _, weights, hashes = (column[: self._n_rows] for column in self._columns)
+        lowest = np.sort(hashes[weights > ROUNDING])
         n_enough = count_enough(lowest, self._capacity)
-        self._lowest_hashes = lowest[:n_enough]
         if n_enough == len(lowest):
             return False
         self._highest = lowest[n_enough - 1]
@@ -138,8 +146,7 @@ class RowCollector:
     def _settle(self, part: Moments) -> None:
         """Make one row of equal rows, which take room although they do not count as several."""
         sample = self._sample(part)
-        self._n_rows, self._lowest_hashes = len(sample), sample.hashes
-        self._threshold = sample.threshold
+        self._n_rows, self._threshold = len(sample), sample.threshold
         settled = sample.keys, sample.values, sample.weights, sample.hashes
         for column, rows in zip(self._columns, settled, strict=True):
             column[: len(sample)] = rows
