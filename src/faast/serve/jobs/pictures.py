@@ -56,7 +56,7 @@ class Pictures:
         try:
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, ValueError, RuntimeError) as error:
             raise DataError(f"the file is no zip archive: {error}") from error
         if len(entries) > MAX_FILES:
             raise _too_many()
@@ -95,13 +95,7 @@ class Pictures:
         try:
             with archive.open(entry) as file:
                 content = file.read(self._max_bytes + 1)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            RuntimeError,
-            NotImplementedError,
-        ) as error:
+        except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as error:
             raise DataError(f"{place} cannot be unpacked: {error}") from error
         if len(content) > self._max_bytes:
             raise DataError(f"{place} has more than {self._max_bytes} bytes; make it smaller")
