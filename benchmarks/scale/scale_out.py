@@ -27,12 +27,12 @@ import psutil
 from benchmarks._lib.paths import results_folder
 from benchmarks._lib.report import one_thread, provenance, size, table
 from faast import FaastClassifier, TextClassifier
+from faast._utils.ray_session import session
 from faast.core.feature_rows import room_for
 from faast.data import open_rows
 from faast.distributed.partial_state import PartialState
 from faast.distributed.partitions import PARTITION_ROWS, Partition, split_batches
 from faast.distributed.run import learn_partitions
-from faast.distributed.session import session
 from faast.encoders import Encoder, load_encoder
 from faast.estimators.batches import encode_batches
 from faast.estimators.memory import SELECTION_ROWS

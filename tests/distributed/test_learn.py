@@ -13,9 +13,9 @@ from faast import FaastClassifier, TextClassifier
 from faast.data import open_rows
 from faast.distributed import FileRows, learn_dataset, learn_rows
 from faast.distributed.checkpoint import Checkpoint
+from faast.distributed.failures import unwrap_errors
 from faast.distributed.partitions import Partition, split_batches
 from faast.distributed.run import describe_run, learn_partitions
-from faast.distributed.session import session
 from faast.encoders import load_encoder
 from faast.estimators.memory import SELECTION_ROWS
 from tests.distributed.conftest import write_rows
@@ -70,7 +70,7 @@ def test_a_dataset_is_cut_by_row_not_by_file(ray, table, encoder, alone, content
 
 
 def test_workers_that_are_lost_for_good_are_reported(ray):
-    with pytest.raises(ChildProcessError, match="Ray lost workers for good"), session():
+    with pytest.raises(ChildProcessError, match="Ray lost workers for good"), unwrap_errors(ray):
         raise ray.exceptions.ActorDiedError
 
 

@@ -22,25 +22,30 @@ if find_spec("ray") is None or find_spec("ray.serve") is None:
 
 
 REPLICAS = 2
+TIMEOUT = 300  # seconds: other tests may keep all processors busy
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Return the process of a server on a Ray of its own."""
-    command = [Path(sys.executable).with_name("faast"), "serve", tmp_path_factory.mktemp("tasks")]
+    """Return the process of a server on a Ray of its own, and its address."""
+    folder = tmp_path_factory.mktemp("server")
+    command = [Path(sys.executable).with_name("faast"), "serve", folder / "tasks"]
     options = ["--ray", "--replicas", str(REPLICAS), "--port", "0", "--json"]
-    server = subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    yield server
+    with (folder / "errors").open("w") as errors:
+        server = subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+    told = server.stdout.readline()
+    assert told, (folder / "errors").read_text()
+    yield server, json.loads(told)["address"]
     server.terminate()
-    server.wait(60)
+    server.wait(TIMEOUT)
     server.stdout.close()
 
 
 @pytest.fixture(scope="module")
 def address(server):
-    return json.loads(server.stdout.readline())["address"]
+    return server[1]
 
 
 def teach(client, task, rows):
@@ -52,12 +57,12 @@ def teach(client, task, rows):
 
 def processes(server, actor):
     """Return the numbers of the processes of actors, by the names that Ray gives them."""
-    below = psutil.Process(server.pid).children(recursive=True)
+    below = psutil.Process(server[0].pid).children(recursive=True)
     return {p.pid for p in below if f"ray::{actor}" in str(p.cmdline())}
 
 
 def test_replicas_answer_bit_for_bit_alike_while_one_of_them_is_killed(server, address):
-    with httpx.Client(base_url=address, timeout=60) as client:
+    with httpx.Client(base_url=address, timeout=TIMEOUT) as client:
         assert client.post("/v1/tasks", json={"name": "mail"}).status_code == 201
         teach(client, "mail", ROWS)
         texts = [text for text, _, _ in ROWS]
@@ -80,7 +85,7 @@ def test_replicas_answer_bit_for_bit_alike_while_one_of_them_is_killed(server, a
 
 
 def test_nothing_acknowledged_is_lost_when_the_process_of_a_task_is_killed(server, address):
-    with httpx.Client(base_url=address, timeout=60) as client:
+    with httpx.Client(base_url=address, timeout=TIMEOUT) as client:
         client.post("/v1/tasks", json={"name": "killed"})
         acknowledged, lost = [], []
         for i in range(40):
@@ -100,7 +105,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_of_a_task_is_killed(serve
 
 def test_every_view_of_a_task_is_answered_by_any_replica(address):
     """States, reviews and errors travel between processes; the next question knows a change."""
-    with httpx.Client(base_url=address, timeout=60) as client:
+    with httpx.Client(base_url=address, timeout=TIMEOUT) as client:
         client.post("/v1/tasks", json={"name": "views"})
         teach(client, "views", [*ROWS, ("what about my refund", None, None)])
         views = ["suspects", "next", "evaluation", "evaluation/curve", "classes", "history"]

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from faast._utils.progress import progress_bar
+from faast._utils.ray_session import LOCAL, session
 from faast.data import open_rows
 from faast.data.reader import Modality
 from faast.distributed.checkpoint import Checkpoint
+from faast.distributed.failures import unwrap_errors
 from faast.distributed.partitions import PARTITION_ROWS, FileRows, PartitionedRows
 from faast.distributed.ray_dataset import DatasetRows, is_ray_dataset
 from faast.distributed.run import describe_run, learn_partitions
-from faast.distributed.session import LOCAL, session
 from faast.encoders import Encoder, load_encoder
 from faast.estimators import CLASSIFIERS, FaastClassifier
 
@@ -126,7 +127,8 @@ def learn_rows(
     rows : FileRows or DatasetRows
         Of the model's modality.
     address : str
-        See `faast.distributed.session`; an open connection is used.
+        "local" starts Ray on this machine; "auto", "host:port" or "ray://host:port" join a cluster.
+        If the process is connected to Ray already, the address is ignored.
     workers : int, optional
         Number of workers. By default one per GPU of the cluster for encoders that can use it, else
         one per processor core.
@@ -146,8 +148,10 @@ def learn_rows(
         learned; or if `resume` holds another run.
     ImportError
         If Ray is not installed.
-    ConnectionError, ChildProcessError
-        See `faast.distributed.session`.
+    ConnectionError
+        If there is no cluster at this address.
+    ChildProcessError
+        If workers died more often than they may be started again.
     """
     if model.is_fitted and model.n_rows_:
         raise ValueError(
@@ -161,7 +165,7 @@ def learn_rows(
     if resume is not None:
         run = describe_run(model, partition_rows, rows.describe())
         checkpoint = Checkpoint.open(Path(resume), run)
-    with session(address) as ray:
+    with session(address) as ray, unwrap_errors(ray):
         learn_partitions(ray, model, partitions, workers, checkpoint, progress=progress)
 
 

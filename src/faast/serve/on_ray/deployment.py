@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-import ray
 from ray import serve
 
+from faast._utils.ray_session import LOCAL, session
 from faast.serve.app import create_app
 from faast.serve.on_ray.actors import start_folder
 from faast.serve.tasks.folder import TaskFolder
@@ -41,26 +42,22 @@ def deployed(
     TaskFolder
         The folder, when the replicas answer.
     """
-    starting = not ray.is_initialized()
-    if starting:
-        ray.init(log_to_driver=False)
-    served = start_folder(folder.absolute())
+    with session(os.environ.get("RAY_ADDRESS", LOCAL)):
+        served = start_folder(folder.absolute())
 
-    def replica() -> Any:
-        return create_app(folder, open_folder=lambda _: cast(TaskFolder, served), **options)
+        def replica() -> Any:
+            return create_app(folder, open_folder=lambda _: cast(TaskFolder, served), **options)
 
-    deployment: Any = serve.deployment(
-        serve.ingress(replica)(),
-        name=NAME,
-        num_replicas="auto" if replicas is None else replicas,
-        max_ongoing_requests=64,
-    )
-    serve.start(http_options={"host": host, "port": port})
-    try:
-        serve.run(deployment.bind(), name=NAME)
-        yield cast(TaskFolder, served)
-    finally:
-        serve.shutdown()  # type: ignore[no-untyped-call]
-        served.stop()
-        if starting:
-            ray.shutdown()
+        deployment: Any = serve.deployment(
+            serve.ingress(replica)(),
+            name=NAME,
+            num_replicas="auto" if replicas is None else replicas,
+            max_ongoing_requests=64,
+        )
+        serve.start(http_options={"host": host, "port": port})
+        try:
+            serve.run(deployment.bind(), name=NAME)
+            yield cast(TaskFolder, served)
+        finally:
+            serve.shutdown()  # type: ignore[no-untyped-call]
+            served.stop()
