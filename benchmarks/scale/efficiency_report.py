@@ -11,7 +11,7 @@ from benchmarks._lib.limits import describe as describe_limits
 from benchmarks._lib.limits import least_seconds
 from benchmarks._lib.plots import lines_against
 from benchmarks._lib.report import provenance, size, table, verdict, write_page
-from faast.evaluation.efficiency import CAPS, MEMORIES, REPEATED_ROWS, Cost
+from faast.evaluation.efficiency import CAPS, MEMORIES, REPEATED_ROWS, SLOW_SECONDS, Cost
 from faast.evaluation.measure import OURS
 from faast.evaluation.time_to_accuracy import BUDGETS, TimeToAccuracy
 
@@ -220,11 +220,11 @@ def write_report(
         provenance(command),
         "",
         f"Synthetic unit rows, {N_FEATURES} features, {N_CLASSES} classes, seed 0. Every point in a process of its own, after "
-        f"a warm-up; up to {REPEATED_ROWS:,} rows the median of {repeats}, methods taking turns, above "
-        "one run. Seconds are of the clock, on one thread. Sizes may be measured in several runs of the command "
+        f"a warm-up; up to {REPEATED_ROWS:,} rows the median of {repeats}, methods taking turns; above that, and "
+        f"where one run takes over {SLOW_SECONDS:.0f} s, one run. Seconds are of the clock, on one thread. Sizes may be measured in several runs of the command "
         f"(`--sizes`). Peers stop at a size past which they take too long: {caps}. `{FIXED}` is one solver at "
-        f"every size; `{OURS}` chooses its own. A resident peak that grew by 0 B stayed below what imports "
-        "had reached before; the traced peak counts then. A p99 of milliseconds is the scheduler of a "
+        f"every size; `{OURS}` chooses its own. A resident peak that grew by 0 B stayed below what the "
+        "warm-up had reached before; the traced peak counts then. A p99 of milliseconds is the scheduler of a "
         "busy machine.",
         "",
         "## Seconds to adapt",

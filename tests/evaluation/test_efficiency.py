@@ -1,5 +1,8 @@
+import math
+
 import pytest
 
+from faast.evaluation import efficiency
 from faast.evaluation.efficiency import (
     CAPS,
     MEMORIES,
@@ -29,6 +32,13 @@ def test_a_task_is_measured_in_its_own_process():
     assert memory.n_random_features == 0
     assert 0 < ours.p50_1 <= ours.p99_1
     assert median_cost([ours, ours, memory]) == ours
+
+
+@pytest.mark.parametrize(("slow", "measurements"), [(0.0, 1), (math.inf, 2)])
+def test_slow_tasks_are_measured_once(monkeypatch, slow, measurements):
+    monkeypatch.setattr(efficiency, "SLOW_SECONDS", slow)
+    [(_, costs)] = efficiency.measure_tasks([Task("gda", 20)], repeats=2)
+    assert len(costs) == measurements
 
 
 def test_a_task_that_fails_says_why():
