@@ -5,6 +5,7 @@ Every method learns synthetic unit rows of growing number, each measurement in a
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import sys
 import time
@@ -207,6 +208,7 @@ def measure_task(task: Task) -> Cost:
     """
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
+    gc.freeze()  # else a collection would copy all that the fork shares, while the clock runs
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # baselines warn when they reach their iteration limit
         support, (rows, labels) = synthetic_rows(task.rows, task.features, task.classes, task.seed)
