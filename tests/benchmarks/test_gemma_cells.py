@@ -55,3 +55,19 @@ def test_methods_are_compared_in_the_same_numbers(tmp_path):
     cells.add(in_float32)
     assert tables.pair("a text", NATURAL, PROJECTION, 2) == (in_float32, projection)
     assert tables.pair("a text", NATURAL, RECALL, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("won", "lost", "expected"),
+    [(2, 1, "not measured"), (2, 2, "**missed**"), (1, 2, "**missed**"), (3, 0, "met")],
+)
+def test_a_target_of_three_texts_is_open_while_it_can_be_met(tmp_path, won, lost, expected):
+    cells = Cells.read(tmp_path / "cells.json")
+    for text in range(4):
+        cells.add(replace(cell(), text=f"text {text}", method=RECALL))
+    for text in range(won + lost):
+        losses = (0.5, 0.5) if text < won else (1.5, 1.5)
+        cells.add(replace(cell(losses=losses), text=f"text {text}", method=NATURAL))
+        cells.add(replace(cell(losses=(1.0, 1.0)), text=f"text {text}", method=PROJECTION))
+    found = Tables(cells, [2]).won(NATURAL, PROJECTION, 2)
+    assert found == (f"{won} of {won + lost} that were run", expected)
