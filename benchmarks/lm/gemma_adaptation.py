@@ -71,6 +71,8 @@ STEPS = (
     Step((LORA,), (MEDIUM,), slice(2)),
     Step((EXACT, RECALL, NEAREST, PAPER), (LARGE,)),
     Step((IN_CONTEXT,), (MEDIUM,)),
+    Step((LORA,), (SMALL,)),
+    Step((PROJECTION,), (LARGE,)),
 )
 """What decides comes first, so that a run that is cut short has it."""
 
