@@ -182,7 +182,8 @@ def median_cost(costs: Sequence[Cost]) -> Cost:
 def measure_in_process(task: Task) -> Cost:
     """Measure one task in a new process with one thread.
 
-    The process is a fork of one that has imported what the methods need, so it starts at once.
+    The process is a fork of one that has imported what the methods need, so it starts at once. A
+    script that calls this needs ``if __name__ == "__main__":``, as `multiprocessing` demands.
 
     Raises
     ------
