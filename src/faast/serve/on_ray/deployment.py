@@ -42,7 +42,7 @@ def deployed(
     TaskFolder
         The folder, when the replicas answer.
     """
-    with session(os.environ.get("RAY_ADDRESS", LOCAL)):
+    with session(os.environ.get("RAY_ADDRESS") or LOCAL):
         served = start_folder(folder.absolute())
 
         def replica() -> Any:
