@@ -15,22 +15,11 @@ import numpy as np
 import scipy
 import sklearn
 from scipy.stats import t as student
-from threadpoolctl import threadpool_limits
 
 
 def command_line(module: str) -> str:
     """Return the command that is running, to be told on the page it writes."""
     return " ".join([f"python -m benchmarks.{module}", *sys.argv[1:]])
-
-
-def one_thread() -> None:
-    """Limit numpy, scipy and torch to one thread, so that seconds of all methods compare."""
-    threadpool_limits(1)
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(1)
 
 
 def provenance(command: str) -> str:

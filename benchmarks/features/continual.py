@@ -16,7 +16,6 @@ from benchmarks._lib.datasets import CLIP, Dataset, load
 from benchmarks._lib.paths import results_folder
 from benchmarks._lib.report import (
     command_line,
-    one_thread,
     provenance,
     table,
     write_figures,
@@ -31,6 +30,7 @@ from faast.evaluation.continual import (
     learn_stream,
     order_rows,
 )
+from faast.evaluation.measure import one_thread
 
 SETS = ("cifar10", *CLIP, "banking77")
 QUICK_SETS = ("cifar10", "caltech101")

@@ -18,7 +18,6 @@ from benchmarks._lib.datasets import Dataset, load
 from benchmarks._lib.paths import results_folder
 from benchmarks._lib.report import (
     command_line,
-    one_thread,
     plus_minus,
     provenance,
     table,
@@ -27,7 +26,7 @@ from benchmarks._lib.report import (
     write_page,
 )
 from faast.evaluation.few_shot import Episodes, few_shot
-from faast.evaluation.measure import OURS, Labelled
+from faast.evaluation.measure import OURS, Labelled, one_thread
 
 SETS = ("cifar10", "caltech101", "caltech101_named", "banking77")
 QUICK_SETS = ("cifar10", "banking77")

@@ -18,10 +18,10 @@ from benchmarks._lib.datasets import CLIP, CLIP_NAMED, SHOTS, TEXT, Dataset, loa
 from benchmarks._lib.limits import least_seconds
 from benchmarks._lib.oracle import best_strength
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, write_csv, write_figures
+from benchmarks._lib.report import command_line, write_csv, write_figures
 from benchmarks.features.few_shot_groups import GROUPS, METHODS, Measured, Row
 from benchmarks.features.few_shot_report import figures, write_plots, write_report
-from faast.evaluation.measure import OURS, build, measure, takes_prior, warm_up
+from faast.evaluation.measure import OURS, build, measure, one_thread, takes_prior, warm_up
 
 
 def variants(name: str) -> Iterator[tuple[str, bool]]:

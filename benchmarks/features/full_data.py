@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks._lib.datasets import SCIKIT, TEXT, Dataset, load, scikit
 from benchmarks._lib.oracle import best_strength
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, write_csv
+from benchmarks._lib.report import command_line, write_csv
 from benchmarks.features.full_data_cases import (
     METHODS,
     NATURAL,
@@ -33,13 +33,21 @@ from benchmarks.features.full_data_cases import (
 from benchmarks.features.full_data_report import (
     MANY_ROWS,
     ORACLE_SECONDS,
-    SLOW,
     write_plot,
     write_report,
 )
 from faast import NaturalGradientClassifier
 from faast.evaluation.baselines import LinearProjection
-from faast.evaluation.measure import OURS, Measurement, build, measure, takes_prior, warm_up
+from faast.evaluation.measure import (
+    OURS,
+    SLOW_SECONDS,
+    Measurement,
+    build,
+    measure,
+    one_thread,
+    takes_prior,
+    warm_up,
+)
 
 SETS = ("cifar10", *TEXT, *SCIKIT)
 REPEATS = 3
@@ -86,7 +94,7 @@ def run(case: Case, plain: dict[str, Result], repeats: int) -> dict[str, Result]
     for turn in range(repeats):
         for method in asked:
             once = case.rows > SVM_ROWS and method not in (OURS, NATURAL)
-            if method in kept or (turn and (once or max(map(sum, seconds[method])) > SLOW)):
+            if method in kept or (turn and (once or max(map(sum, seconds[method])) > SLOW_SECONDS)):
                 continue
             print(f"{case.title}: {method} {turn + 1}/{repeats}", file=sys.stderr)
             for index, split in enumerate(case.splits):

@@ -11,13 +11,10 @@ from benchmarks._lib.limits import describe as describe_limits
 from benchmarks._lib.plots import lines_against
 from benchmarks._lib.report import plus_minus, provenance, size, table, verdict, write_page
 from benchmarks.features.full_data_cases import METHODS, NATURAL, PROJECTION, SVM_ROWS, Measured
-from faast.evaluation.measure import OURS
+from faast.evaluation.measure import OURS, SLOW_SECONDS
 
 MANY_ROWS = 2_000
 """Above, peers whose cost grows fast are given less to do; see `full_data.options`."""
-
-SLOW = 5.0
-"""Seconds above which a method is measured once."""
 
 ORACLE_SECONDS = 2.0
 """Above, the best strength on test is not looked for."""
@@ -37,7 +34,7 @@ def case_section(measured: Measured) -> list[str]:
             f"{result.accuracy:.2f}",
             lead,
             "" if np.isnan(result.ece) else f"{result.ece:.2f}",
-            f"{result.seconds:.3g}{'*' * (result.seconds > SLOW)}",
+            f"{result.seconds:.3g}{'*' * (result.seconds > SLOW_SECONDS)}",
             f"{result.seconds / ours.seconds:.3g}",
             size(result.bytes),
         ])  # fmt: skip
@@ -146,7 +143,7 @@ def write_report(
         f"(else 10,000), kernel-svm C of 1 and 10 (else five values; left out above {SVM_ROWS:,} rows). "
         "linear-projection trains 20 epochs on all rows. Methods that take no prior stand without it "
         f"in the tables with one. Seconds: processor time of one thread, median of {repeats} runs in turns; "
-        f"those above {SLOW:.0f} s are marked * and run once, as are peers on more than {SVM_ROWS:,} rows. ± is half a 95% interval, paired over test rows. "
+        f"those above {SLOW_SECONDS:.0f} s are marked * and run once, as are peers on more than {SVM_ROWS:,} rows. ± is half a 95% interval, paired over test rows. "
         "Peers' seconds include their own choice of parameters (logistic: 26 fits).",
         describe_limits(),
         *absent,

@@ -19,7 +19,6 @@ from benchmarks._lib.datasets import CLIP, TEXT, Dataset, load
 from benchmarks._lib.paths import results_folder
 from benchmarks._lib.report import (
     command_line,
-    one_thread,
     plus_minus,
     provenance,
     stratified,
@@ -29,6 +28,7 @@ from benchmarks._lib.report import (
     write_page,
 )
 from faast import FaastClassifier
+from faast.evaluation.measure import one_thread
 
 UNSEEN_SHARE = 0.3
 """Of the classes, held out."""

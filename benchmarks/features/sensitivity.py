@@ -15,12 +15,12 @@ from benchmarks._lib.datasets import CLIP, TEXT, Dataset, load
 from benchmarks._lib.paths import results_folder
 from benchmarks._lib.report import (
     command_line,
-    one_thread,
     provenance,
     table,
     write_figures,
     write_page,
 )
+from faast.evaluation.measure import one_thread
 from faast.evaluation.sensitivity import ALPHAS, sweep_alpha
 
 SHOTS = (1, 4, 16)

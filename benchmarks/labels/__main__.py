@@ -14,7 +14,8 @@ from pkgutil import iter_modules
 
 from benchmarks import labels
 from benchmarks._lib.paths import RESULTS
-from benchmarks._lib.report import one_thread, provenance, write_page
+from benchmarks._lib.report import provenance, write_page
+from faast.evaluation.measure import one_thread
 
 ORDER = ("several", "wrong", "next_rows", "unknown", "numbers")
 INTRODUCTION = """# Labels

@@ -26,8 +26,9 @@ from transformers import (
 )
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import one_thread, provenance, table
+from benchmarks._lib.report import provenance, table
 from benchmarks._lib.texts import BACKBONES, HELD_OUT_REVIEWS, reviews
+from faast.evaluation.measure import one_thread
 from faast.lm.documents import text_windows
 
 WINDOW = 512

@@ -6,7 +6,7 @@ import argparse
 
 import transformers
 
-from benchmarks._lib.report import one_thread
+from faast.evaluation.measure import one_thread
 
 
 def start() -> None:

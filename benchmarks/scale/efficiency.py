@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, write_csv, write_figures
+from benchmarks._lib.report import command_line, write_csv, write_figures
 from benchmarks.scale.bounds import bound_lines, bounded_costs
 from benchmarks.scale.efficiency_report import (
     FIXED,
@@ -38,7 +38,7 @@ from faast.evaluation.efficiency import (
     median_cost,
     synthetic_rows,
 )
-from faast.evaluation.measure import OURS, time_in_turns, warm_up
+from faast.evaluation.measure import OURS, one_thread, time_in_turns, warm_up
 from faast.evaluation.time_to_accuracy import BUDGETS, time_to_accuracy
 
 QUICK_SIZES = (100, 1_000, 50_000)

@@ -11,8 +11,8 @@ from benchmarks._lib.limits import describe as describe_limits
 from benchmarks._lib.limits import least_seconds
 from benchmarks._lib.plots import lines_against
 from benchmarks._lib.report import provenance, size, table, verdict, write_page
-from faast.evaluation.efficiency import CAPS, MEMORIES, REPEATED_ROWS, SLOW_SECONDS, Cost
-from faast.evaluation.measure import OURS
+from faast.evaluation.efficiency import CAPS, MEMORIES, REPEATED_ROWS, Cost
+from faast.evaluation.measure import OURS, SLOW_SECONDS
 from faast.evaluation.time_to_accuracy import BUDGETS, TimeToAccuracy
 
 FIXED = f"{OURS} (ridge)"

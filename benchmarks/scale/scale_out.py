@@ -25,7 +25,7 @@ import numpy as np
 import psutil
 
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import one_thread, provenance, size, table
+from benchmarks._lib.report import provenance, size, table
 from faast import FaastClassifier, TextClassifier
 from faast._utils.ray_session import session
 from faast.core.feature_rows import room_for
@@ -36,6 +36,7 @@ from faast.distributed.run import learn_partitions
 from faast.encoders import Encoder, load_encoder
 from faast.estimators.batches import encode_batches
 from faast.estimators.memory import SELECTION_ROWS
+from faast.evaluation.measure import one_thread
 
 WAYS = {"one process": 0, "Ray, 1 worker": 1, "Ray, 2 workers": 2, "Ray, 2, one killed": 2}
 CLASSES = 10

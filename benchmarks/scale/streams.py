@@ -16,9 +16,10 @@ from sklearn.linear_model import SGDClassifier
 
 from benchmarks._lib.datasets import load
 from benchmarks._lib.paths import results_folder
-from benchmarks._lib.report import command_line, one_thread, provenance, table, write_page
+from benchmarks._lib.report import command_line, provenance, table, write_page
 from faast import FaastClassifier, OnlineClassifier
 from faast.evaluation.baselines.recursive import RecursiveLeastSquares
+from faast.evaluation.measure import one_thread
 
 SETS = ("caltech101", "cifar10")
 ROWS = 2000

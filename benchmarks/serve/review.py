@@ -16,7 +16,8 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from benchmarks._lib.paths import DATA, RESULTS
-from benchmarks._lib.report import command_line, one_thread, provenance, table, write_page
+from benchmarks._lib.report import command_line, provenance, table, write_page
+from faast.evaluation.measure import one_thread
 from faast.serve import create_app
 
 SIZES = (300, 1_000, 3_000)

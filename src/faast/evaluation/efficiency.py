@@ -19,15 +19,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import gen_batches
-from threadpoolctl import threadpool_limits
 
 from faast import Ridge
 from faast.evaluation.measure import (
     OURS,
+    SLOW_SECONDS,
     Labelled,
     build,
     fit_and_solve,
     model_bytes,
+    one_thread,
     time_calls,
     warm_up,
 )
@@ -51,9 +52,6 @@ CAPS = {
 
 REPEATED_ROWS = 10_000
 """Largest number of rows for which a measurement may be repeated."""
-
-SLOW_SECONDS = 5.0
-"""A task that takes longer to learn is measured once."""
 
 MEMORIES = ("k-nn", "softmax-memory", "tip-adapter")
 """Methods that store all rows and read them for every query."""
@@ -207,10 +205,9 @@ def measure_task(task: Task) -> Cost:
     The largest resident memory is that of the whole process, and the limit of one thread stays:
     measure every task in a process of its own.
     """
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(1)
+    one_thread()
     gc.freeze()  # else a collection would copy all that the fork shares, while the clock runs
-    with threadpool_limits(1), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # baselines warn when they reach their iteration limit
         support, (rows, labels) = synthetic_rows(task.rows, task.features, task.classes, task.seed)
         warm_up([task.method])

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any, TypeAlias
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from faast import FaastClassifier
 from faast._utils.arrays import AnyArray, FloatArray
@@ -28,6 +29,10 @@ Labelled: TypeAlias = tuple[AnyArray, AnyArray]
 
 CALL_SECONDS = 0.5
 """`time_calls` repeats a call for about this long, at least 20 and at most 1,000 times."""
+
+
+SLOW_SECONDS = 5.0
+"""What takes longer to learn is measured once, where other measurements are repeated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +114,16 @@ def build(method: str, embeddings: Embeddings = None, **options: Any) -> Any:
     if embeddings is not None and takes_prior(method):
         options["class_embeddings"] = embeddings
     return kind(**options)
+
+
+def one_thread() -> None:
+    """Limit numpy, scipy and torch to one thread, so that seconds of all methods compare."""
+    threadpool_limits(1)
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
 
 
 def warm_up(methods: Iterable[str]) -> None:
