@@ -6,17 +6,15 @@ from faast.lm.exceptions import FoldingError, UnsupportedModelError
 from faast.lm.key_features import KeyFeatures
 from faast.lm.lm_head import LMHead
 from faast.lm.natural import NaturalPass
+from tests.lm.passes import one_pass
 
 VOCABULARY, WIDTH = 20, 8
 
 
 def learn(head, rows, targets, features=None):
     n_keys = features.n_keys if features else WIDTH
-    state, start = NaturalPass.empty(n_keys, WIDTH, key_features=features), 0
-    while len(rows) - start >= (size := state.next_block()):
-        state = state.learn(head, rows[start : start + size], targets[start : start + size])
-        start += size
-    return state.finish(head, rows[start:], targets[start:])
+    empty = NaturalPass.empty(n_keys, WIDTH, key_features=features)
+    return one_pass(empty, head, rows, targets)
 
 
 def test_random_features_learn_what_no_linear_shift_can():

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from faast.lm import FaastForCausalLM, MemoryConfig, natural
 from faast.lm.lm_head import LMHead
 from faast.lm.natural import NaturalPass
+from tests.lm.passes import one_pass
 
 VOCABULARY, WIDTH = 40, 8
 
@@ -27,11 +28,7 @@ def stream():
 
 
 def learn(head, rows, targets):
-    state, start = NaturalPass.empty(WIDTH, WIDTH), 0
-    while len(rows) - start >= (size := state.next_block()):
-        state = state.learn(head, rows[start : start + size], targets[start : start + size])
-        start += size
-    return state.finish(head, rows[start:], targets[start:])
+    return one_pass(NaturalPass.empty(WIDTH, WIDTH), head, rows, targets)
 
 
 def test_one_pass_finds_the_shift_that_made_the_tokens(stream):
@@ -45,17 +42,27 @@ def test_one_pass_finds_the_shift_that_made_the_tokens(stream):
 
 def test_the_direction_is_the_damped_natural_gradient(stream):
     head, rows, targets, _ = stream
-    block, tokens = rows[:600], targets[:600]
-    state = NaturalPass.empty(WIDTH, WIDTH)._propose(head, block, tokens)
+    block, tokens, shares = rows[:600], targets[:600], torch.full((600,), 1 / 20)
+    state = NaturalPass.empty(WIDTH, WIDTH)._propose(head, block, tokens, shares)
     wanted = torch.zeros(WIDTH, WIDTH, requires_grad=True)
     functional.cross_entropy(head.logits(block + block @ wanted), tokens).backward()
+    damping = math.sqrt(natural.PRIOR_STRENGTH * WIDTH**2 / (600 / 20))
     gram = block.T @ block / 600
-    few = natural.KEY_DAMPING * (1 + natural.ALIKE_ROWS * WIDTH / 600)
-    gram += few * gram.diagonal().mean() * torch.eye(WIDTH)
+    gram += damping * gram.diagonal().mean() * torch.eye(WIDTH)
     curvature = head.derivatives(block, tokens).curvature / 600
-    curvature += natural.CURVATURE_DAMPING * curvature.diagonal().mean() * torch.eye(WIDTH)
+    curvature += damping * curvature.diagonal().mean() * torch.eye(WIDTH)
     expected = -torch.linalg.inv(gram) @ wanted.grad @ torch.linalg.inv(curvature)
     torch.testing.assert_close(state.direction, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_rows_of_one_text_move_the_model_less_than_rows_of_many(stream):
+    head, rows, targets, _ = stream
+    block, tokens = rows[:600], targets[:600]
+    one, many = (
+        NaturalPass.empty(WIDTH, WIDTH)._propose(head, block, tokens, torch.full((600,), share))
+        for share in (1 / natural.LONGEST_TEXT, 1.0)
+    )
+    assert torch.linalg.norm(one.direction) < 0.9 * torch.linalg.norm(many.direction)
 
 
 def test_tokens_without_a_rule_leave_the_model_frozen(stream):

@@ -5,6 +5,7 @@ from torch.nn import functional
 from faast.lm.lm_head import LMHead
 from faast.lm.natural import NaturalPass
 from faast.lm.vocabulary_sample import sample_vocabulary
+from tests.lm.passes import one_pass
 
 VOCABULARY, WIDTH = 20_000, 12
 
@@ -63,12 +64,7 @@ def test_the_estimated_sum_of_exponentials_has_no_bias(head, rows):
 def test_a_pass_over_a_large_vocabulary_finds_the_shift(head, rows):
     shift = torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(4)) / 3
     targets = tokens_after(head, rows + rows @ shift)
-    state, start = NaturalPass.empty(WIDTH, WIDTH), 0
-    while 2500 - start >= (size := state.next_block()):
-        block = slice(start, start + size)
-        state = state.learn(head, rows[block], targets[block])
-        start += size
-    state = state.finish(head, rows[start:2500], targets[start:2500])
+    state = one_pass(NaturalPass.empty(WIDTH, WIDTH), head, rows[:2500], targets[:2500])
     held, answers = rows[2500:], targets[2500:]
     frozen, best = head.loss(held, answers), head.loss(held + held @ shift, answers)
     assert head.loss(held + held @ state.weights, answers) - best < 0.25 * (frozen - best)

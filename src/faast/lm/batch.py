@@ -73,6 +73,15 @@ class Pairs(NamedTuple):
     targets: Tensor
     places: Tensor
 
+    @property
+    def text_lengths(self) -> Tensor:
+        """How many targets are in the same row and document as each target, shape (n,), int64."""
+        n_rows, length = self.places.shape
+        texts = (self.places == 1).cumsum(dim=1)  # documents are counted anew in every row
+        texts += length * torch.arange(n_rows, device=texts.device)[:, None]
+        texts = texts[:, 1:][self.target_mask]
+        return texts.bincount()[texts]
+
     def keys(self, hidden: Tensor) -> Tensor:
         """Select the hidden states at positions t: (batch, length, d) to (n, d)."""
         return hidden[:, :-1][self.target_mask.to(hidden.device)]

@@ -4,9 +4,9 @@ It learns a matrix A that shifts what enters the head, h + k A, with keys k made
 blocks, and each block does two things. First it takes the step that the block before proposed, with
 the length that suits this block best, 0 among the candidates. Then it proposes a step of its own:
 the gradient of the log-likelihood, preconditioned by the keys' second moments on one side and by
-the curvature of the head on the other. Of a large vocabulary each block sees a sample. The answer
-is the average of the iterates, with as large a share of the average proposal as the latest blocks
-support.
+the curvature of the head on the other, both of all rows so far: what a Kalman filter would make of
+the block (Ollivier 2018). Of a large vocabulary each block sees a sample. The answer is an average
+of the iterates, as large a share of it as the latest blocks support.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ PROBE_ROWS = 256
 """At least so many rows of a block choose the length of a step."""
 
 # steps
-STEPS = (0.0, 0.0625, 0.25, 0.5, 1.0, 2.0)
-"""Candidate step lengths, in units of the last one that was chosen."""
-LARGEST_STEP = 2.0
+STEPS = (0.0, 0.25, 0.5, 1.0)
+"""Candidate lengths of a step."""
 LARGEST_LOSS = 700.0
 """Mean negative log-likelihood whose exponential is still finite, in nats."""
-KEY_DAMPING = 0.5
-ALIKE_ROWS = 100.0
-"""Neighbouring rows that tell as much of the keys' second moments as one row of another text."""
-CURVATURE_DAMPING = 0.1
+PRIOR_STRENGTH = 0.0025
+"""Texts that the prior counts for, per parameter: as if so many had been read without a shift."""
+LONGEST_TEXT = 100
+"""Neighbouring rows repeat each other: so many of one text tell as much as one row of another."""
 
 # answer
-NEWTON_SHARES = (0.0, 0.25, 0.5, 1.0)
-"""Candidate shares of the average Newton step, added to the average iterate."""
+LATE_WEIGHT = 4.0
+"""How much more than earlier ones a block weighs in the average of the iterates."""
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Candidate shares of the average iterate; 0 is the frozen model."""
 SCORE_DECAY = 0.7
 """Factor on older scores where the candidates are compared."""
-PRIOR_ROWS = 2.0
+PRIOR_ROWS = 0.5
 """Rows per column of the hidden states that the frozen model counts for: N rows learned are worth
 N / (N + prior rows). Neighbouring text overstates what holds far away, the more so the wider."""
 
@@ -66,20 +67,22 @@ class NaturalPass(LearnedState):
     Attributes
     ----------
     iterate, average : Tensor of shape (D, d), float32
-        A, and its average over the rows. D is d, or d + 1 where keys are [h; 1], or more with
-        random features.
-    direction, newton : Tensor of shape (D, d), float32
-        Newton step that the last block proposes, and its average over the rows.
+        A, and its average over the rows, late ones weighed more. D is d, or d + 1 where keys are
+        [h; 1], or more with random features.
+    direction : Tensor of shape (D, d), float32
+        Step that the last block proposes.
     gram : Tensor of shape (D, D), float64
         Sum of key keyᵀ.
     curvature : Tensor of shape (d, d), float64
         Sum of the Fisher information of the rows.
     step : float
-        Length of the last step that was chosen: the unit of the next one.
+        Length of the last step that was chosen.
     count, last_rows : int
         Rows in the sums; rows of the last block.
+    texts : float
+        Texts in the sums; one of more than `LONGEST_TEXT` rows counts as several.
     scores : tuple of float
-        Decayed mean losses, before learning, of the frozen model and with each of `NEWTON_SHARES`.
+        Decayed mean losses, before learning, with each of `SHARES`.
     online_loss, online_rows : float, int
         Summed loss, before learning, of the rows that probed the blocks; their number.
     key_features : KeyFeatures or None
@@ -89,13 +92,13 @@ class NaturalPass(LearnedState):
     iterate: Tensor = field(metadata=_WEIGHTS)
     average: Tensor = field(metadata=_WEIGHTS)
     direction: Tensor = field(metadata=_WEIGHTS)
-    newton: Tensor = field(metadata=_WEIGHTS)
     gram: Tensor = field(metadata=checked(Array("D", "D")))
     curvature: Tensor = field(metadata=checked(Array("d", "d")))
-    step: float = field(default=1.0, metadata=checked(Range(5e-324, LARGEST_STEP)))
+    step: float = field(default=1.0, metadata=checked(Range(0.0, STEPS[-1])))
     count: int = field(default=0, metadata=_COUNT)
     last_rows: int = field(default=0, metadata=checked(Range(0, LARGEST_BLOCK)))
-    scores: tuple[float, ...] = (0.0,) * (1 + len(NEWTON_SHARES))
+    texts: float = field(default=0.0, metadata=_COUNT)
+    scores: tuple[float, ...] = (0.0,) * len(SHARES)
     online_loss: float = field(default=0.0, metadata=checked(Range(0.0)))
     online_rows: int = field(default=0, metadata=_COUNT)
     key_features: KeyFeatures | None = field(default=None, metadata=SETTING)
@@ -111,7 +114,7 @@ class NaturalPass(LearnedState):
         """Return a pass before its first block, with keys of width D and outputs of width d."""
         weights = torch.zeros(n_keys, n_outputs, device=device)
         return cls(
-            *(weights,) * 4,
+            *(weights,) * 3,
             torch.zeros(n_keys, n_keys, dtype=torch.float64, device=device),
             torch.zeros(n_outputs, n_outputs, dtype=torch.float64, device=device),
             key_features=key_features,
@@ -123,19 +126,12 @@ class NaturalPass(LearnedState):
 
         Notes
         -----
-        It is the average iterate with a share of the average Newton step, or zero: whichever had
-        the least loss on the latest blocks before they were learned. Each block's likelihood is
-        taken as a parabola around its iterate, with its top a Newton step away; under one curvature
-        the top of the sum is the mean of the tops. Short passes know gradients and curvature too
-        badly for a whole step, hence the shares. The last iterate is not a candidate: neighbouring
-        blocks tend to be of one document, which favours it on the next block but not on later text.
+        It is the share of the average iterate that had the least loss on the latest blocks before
+        they were learned. The last iterate is not a candidate: neighbouring blocks tend to be of
+        one document, which favours it on the next block but not on later text.
         """
-        best = self._best_score
-        if not best:
-            return torch.zeros_like(self.average)
-        learned = torch.add(self.average, self.newton, alpha=NEWTON_SHARES[best - 1])
         prior_rows = PRIOR_ROWS * self.average.shape[1]
-        return self.count / (self.count + prior_rows) * learned
+        return SHARES[self._best_score] * self.count / (self.count + prior_rows) * self.average
 
     @property
     def online_perplexity(self) -> float:
@@ -155,19 +151,21 @@ class NaturalPass(LearnedState):
                 f"a pass of {self.count} rows cannot have a last block of {self.last_rows} rows "
                 f"and {self.online_rows} rows that probed its blocks"
             )
+        if not 0.999 * self.count / LONGEST_TEXT <= self.texts <= 1.001 * self.count:
+            raise ValueError(f"{self.count} rows cannot be of {self.texts:g} texts")
         if self.online_loss > LARGEST_LOSS * self.online_rows:
             raise ValueError(f"online_loss is too large: {self.online_loss:g}")
         if not all(0.0 <= score <= LARGEST_LOSS for score in self.scores):
             raise ValueError(f"scores must be mean losses, got {self.scores}")
-        weights = self.iterate, self.average, self.direction, self.newton
-        sums = (self.gram, KEY_DAMPING), (self.curvature, CURVATURE_DAMPING)
-        if not self.count and any(bool(part.any()) for part in (*weights, *(s for s, _ in sums))):
+        weights = self.iterate, self.average, self.direction
+        sums = self.gram, self.curvature
+        if not self.count and any(bool(part.any()) for part in weights + sums):
             raise ValueError("a pass of no rows holds sums or weights")
-        for total, damping in sums:
+        for total in sums:
             if bool((total - total.T).abs().max() > 1e-3 * total.abs().max()):
                 raise ValueError("a sum of second moments is not symmetric")
             if self.count:
-                _damped_solve(total, damping, total[:, :1])  # raises unless positive definite
+                _damped_solve(total, self._damping, total[:, :1])  # raises unless positive definite
 
     def next_block(self) -> int:
         """Return the rows of the next block: blocks grow, so that the first ones act soon."""
@@ -182,7 +180,9 @@ class NaturalPass(LearnedState):
             return rows
         return torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
 
-    def learn(self, head: LMHead, rows: Tensor, targets: Tensor) -> NaturalPass:
+    def learn(
+        self, head: LMHead, rows: Tensor, targets: Tensor, text_shares: Tensor
+    ) -> NaturalPass:
         """Return the pass after one more block.
 
         Parameters
@@ -192,28 +192,35 @@ class NaturalPass(LearnedState):
             Hidden states as the frozen model passes them to the head.
         targets : Tensor of shape (n,)
             The tokens to predict.
+        text_shares : Tensor of shape (n,)
+            One over the number of rows of a row's text, at least 1 / `LONGEST_TEXT`.
         """
         head, targets = self._sample_vocabulary(head, rows, targets)
-        started = (
-            self._take_step(head, rows, targets) if self.count else self._start(head, rows, targets)
-        )
-        return started._propose(head, rows, targets)
+        if self.count:
+            started = self._take_step(head, rows, targets)
+        else:
+            started = self._start(head, rows, targets, text_shares)
+        return started._propose(head, rows, targets, text_shares)
 
-    def finish(self, head: LMHead, rows: Tensor, targets: Tensor) -> NaturalPass:
+    def finish(
+        self, head: LMHead, rows: Tensor, targets: Tensor, text_shares: Tensor
+    ) -> NaturalPass:
         """Return the pass after its last rows, too few for a block; parameters as for `learn`.
 
-        A pass shorter than one block is split in two, and each half chooses the other's step.
+        A pass shorter than one block is split in two, and each half chooses the other's step. The
+        step that the last rows propose is as long as the one before.
         """
-        if not len(rows) or (not self.count and len(rows) == 1):
+        if not self.count and len(rows) < 2:
             return self
+        if not len(rows):
+            return self._step(self.step)
         head, targets = self._sample_vocabulary(head, rows, targets)
         if not self.count:
-            return replace(self._start(head, rows, targets), count=len(rows))
-        if len(rows) >= PROBE_ROWS:
-            stepped = self._take_step(head, rows, targets)
-        else:  # too few rows to choose a length
-            stepped = replace(self, iterate=self.iterate + self.step * self.direction)
-        return stepped._propose(head, rows, targets)
+            return replace(self._start(head, rows, targets, text_shares), count=len(rows))
+        enough = len(rows) >= PROBE_ROWS
+        stepped = self._take_step(head, rows, targets) if enough else self._step(self.step)
+        proposed = stepped._propose(head, rows, targets, text_shares)
+        return proposed._step(proposed.step)
 
     def _sample_vocabulary(self, head: LMHead, rows: Tensor, targets: Tensor) -> SampledHead:
         """Return a head of the tokens that matter in a block, and its targets among them."""
@@ -221,61 +228,74 @@ class NaturalPass(LearnedState):
         shifted = rows + self.keys(rows) @ self.iterate
         return sample_vocabulary(head, shifted, targets, seed=self.count)
 
-    def _start(self, head: LMHead, rows: Tensor, targets: Tensor) -> NaturalPass:
+    def _start(
+        self, head: LMHead, rows: Tensor, targets: Tensor, text_shares: Tensor
+    ) -> NaturalPass:
         """Take a first step: the mean of two, each proposed by one half of the rows.
 
         The length of a half's step is chosen on the other half, so that neither is judged on rows
         that it learned.
         """
         half = len(rows) // 2
-        parts = (rows[:half], targets[:half]), (rows[half:], targets[half:])
+        mine, other = slice(half), slice(half, None)
         first, second = (
-            self._propose(head, *mine)._take_step(head, *other)
-            for mine, other in (parts, parts[::-1])
+            self._propose(head, rows[learned], targets[learned], text_shares[learned])._take_step(
+                head, rows[judged], targets[judged]
+            )
+            for learned, judged in ((mine, other), (other, mine))
         )
         iterate = (first.iterate + second.iterate) / 2
         return replace(
             first,
             iterate=iterate,
             average=iterate,
-            newton=self.newton,
             gram=torch.zeros_like(self.gram),
             curvature=torch.zeros_like(self.curvature),
             count=0,
+            texts=0.0,
             step=(first.step + second.step) / 2,
             scores=tuple(map(mean, zip(first.scores, second.scores, strict=True))),
             online_loss=first.online_loss + second.online_loss,
             online_rows=first.online_rows + second.online_rows,
         )
 
-    def _propose(self, head: LMHead, rows: Tensor, targets: Tensor) -> NaturalPass:
+    def _propose(
+        self, head: LMHead, rows: Tensor, targets: Tensor, text_shares: Tensor
+    ) -> NaturalPass:
         """Add rows to the sums and propose a step.
 
-        With keys k, G = sum k kᵀ, gradients v and curvature S, the step is
-        (G/N + λ I)⁻¹ mean(k vᵀ) (S/N + μ I)⁻¹.
+        With keys k, gradients v, and G and S the mean key kᵀ and curvature of all N rows so far,
+        the step is (G + λ ḡ I)⁻¹ (sum k vᵀ / N) (S + λ s̄ I)⁻¹, where ḡ and s̄ are mean eigenvalues.
+        A Gaussian prior on A adds λ² ḡ s̄ I to G ⊗ S, with λ² the texts that it counts for by the
+        texts so far; as here it is split between the factors (Martens & Grosse 2015, section 6.3).
         """
         rows = rows.float()
         keys = self.keys(rows)
         found = head.derivatives(rows + keys @ self.iterate, targets)
-        count = self.count + len(rows)
-        gram = self.gram + (keys.T @ keys).double()
-        curvature = self.curvature + found.curvature.double()
-        cross = (keys.T @ found.gradients).double() / len(rows)
-        alike = ALIKE_ROWS if count >= FIRST_BLOCK else 1.0  # a few answers are texts of their own
-        few = 1.0 + alike * len(gram) / count  # few rows estimate second moments badly
-        left = _damped_solve(gram / count, KEY_DAMPING * few, cross)
-        direction = _damped_solve(curvature / count, CURVATURE_DAMPING, left.T).T.float()
-        weight = len(rows) / count
-        return replace(
+        summed = replace(
             self,
-            average=torch.lerp(self.average, self.iterate, weight),
-            direction=direction,
-            newton=torch.lerp(self.newton, direction, weight),
-            gram=gram,
-            curvature=curvature,
-            count=count,
+            gram=self.gram + (keys.T @ keys).double(),
+            curvature=self.curvature + found.curvature.double(),
+            count=self.count + len(rows),
             last_rows=len(rows),
+            texts=self.texts + float(text_shares.sum(dtype=torch.float64)),
         )
+        damping, count = summed._damping, summed.count
+        left = _damped_solve(summed.gram / count, damping, (keys.T @ found.gradients).double())
+        right = _damped_solve(summed.curvature / count, damping, left.T / count)
+        return replace(summed, direction=right.T.float())
+
+    @property
+    def _damping(self) -> float:
+        """λ of `_propose`."""
+        return math.sqrt(PRIOR_STRENGTH * self.iterate.numel() / self.texts)
+
+    def _step(self, length: float) -> NaturalPass:
+        """Take the proposed step with this length."""
+        iterate = self.iterate + length * self.direction
+        weight = min(1.0, LATE_WEIGHT * self.last_rows / self.count)
+        average = torch.lerp(self.average, iterate, weight)
+        return replace(self, iterate=iterate, average=average, step=length)
 
     def _take_step(self, head: LMHead, rows: Tensor, targets: Tensor) -> NaturalPass:
         """Take the proposed step with the length that suits new rows best; score the answers."""
@@ -283,19 +303,14 @@ class NaturalPass(LearnedState):
         at = torch.linspace(0, len(rows) - 1, n_probes, device=rows.device).long()
         rows, targets = rows[at].float(), targets[at]
         keys = self.keys(rows)
-        steps = [min(factor * self.step, LARGEST_STEP) for factor in STEPS]
-        losses = head.line_losses(rows + keys @ self.iterate, keys @ self.direction, targets, steps)
-        best = min(range(len(steps)), key=losses.__getitem__)
-        if bool(self.average.any()):
-            start, ahead = rows + keys @ self.average, keys @ self.newton
-            learned = head.line_losses(start, ahead, targets, list(NEWTON_SHARES))
-        else:  # the first step: no answer yet, so it is judged as chosen here
-            learned = [losses[best]] * len(NEWTON_SHARES)
-        now = [head.loss(rows, targets), *learned]
+        start = rows + keys @ self.iterate
+        losses = head.line_losses(start, keys @ self.direction, targets, list(STEPS))
+        best = min(range(len(STEPS)), key=losses.__getitem__)
+        stepped = self._step(STEPS[best])
+        judged = self if bool(self.average.any()) else stepped  # the first step: no answer before
+        now = head.line_losses(rows, keys @ judged.average, targets, list(SHARES))
         return replace(
-            self,
-            iterate=self.iterate + steps[best] * self.direction,
-            step=steps[best] or self.step / 16,
+            stepped,
             scores=tuple(
                 SCORE_DECAY * old + (1 - SCORE_DECAY) * new / n_probes
                 for old, new in zip(self.scores, now, strict=True)

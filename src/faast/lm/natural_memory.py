@@ -16,7 +16,7 @@ from faast.lm.base import HookMemory, Shift
 from faast.lm.exceptions import FoldingError, ForgettingError
 from faast.lm.hooks import HEAD
 from faast.lm.key_features import KeyFeatures
-from faast.lm.natural import NaturalPass
+from faast.lm.natural import LONGEST_TEXT, NaturalPass
 from faast.lm.state import SETTING, checked
 
 if TYPE_CHECKING:
@@ -46,14 +46,16 @@ class NaturalOutput(HookMemory):
     ----------
     natural_pass : NaturalPass
         The pass so far, in whole blocks. Blocks are cut from the stream of rows, not from calls.
-    rows, targets : Tensor of shape (n, d), float32, and (n,), int64
-        The latest rows, which do not fill a block yet. Reads include them.
+    rows, targets, text_shares : Tensor of shape (n, d), float32; (n,), int64; (n,), float32
+        The latest rows, which do not fill a block yet, as `NaturalPass.learn` takes them. Reads
+        include them.
     backbone : Backbone
     """
 
     natural_pass: NaturalPass
     rows: Tensor = field(metadata=checked(Array("n", "d", dtypes=("float32",))))
     targets: Tensor = field(metadata=checked(Array("n", dtypes=("int64",), minimum=0)))
+    text_shares: Tensor = field(metadata=checked(Array("n", dtypes=("float32",))))
     backbone: Backbone = field(metadata=SETTING)
     point = HEAD
 
@@ -70,6 +72,7 @@ class NaturalOutput(HookMemory):
             NaturalPass.empty(n_keys, width, device, features),
             torch.empty(0, width, device=device),
             torch.empty(0, dtype=torch.long, device=device),
+            torch.empty(0, device=device),
             backbone,
         )
 
@@ -78,6 +81,9 @@ class NaturalOutput(HookMemory):
         if len(self.rows) >= self.natural_pass.next_block():
             raise ValueError(f"{len(self.rows)} rows wait for a block that they would fill")
         check_targets(self.targets, empty.backbone)
+        shares = self.text_shares
+        if len(shares) and not 1.0 / LONGEST_TEXT - 1e-6 <= shares.min() <= shares.max() <= 1.0:
+            raise ValueError(f"text_shares must be from 1/{LONGEST_TEXT} to 1")
 
     @property
     def count(self) -> float:
@@ -87,7 +93,8 @@ class NaturalOutput(HookMemory):
     @cached_property
     def finished(self) -> FinishedPass:
         """The pass with the latest rows, as if it ended here; computed when first asked for."""
-        end = self.natural_pass.finish(self.backbone.head, self.rows, self.targets)
+        waiting = self.rows, self.targets, self.text_shares
+        end = self.natural_pass.finish(self.backbone.head, *waiting)
         return FinishedPass(end.weights, end.online_perplexity)
 
     @property
@@ -113,17 +120,20 @@ class NaturalOutput(HookMemory):
 
     def learn(self, batch: TrainingBatch) -> NaturalOutput:
         """Return the memory after appending a batch to the stream and learning all full blocks."""
-        fresh = batch.pairs.keys(batch.states[HEAD]).float()
-        rows = torch.cat([self.rows.to(fresh.device), fresh])
-        targets = torch.cat([self.targets.to(fresh.device), batch.pairs.targets.to(fresh.device)])
+        rows = batch.pairs.keys(batch.states[HEAD]).float()
+        shares = 1.0 / batch.pairs.text_lengths.clamp(max=LONGEST_TEXT)
+        waiting = self.rows, self.targets, self.text_shares
+        stream = [
+            torch.cat([part.to(rows.device), fresh.to(rows.device)])
+            for part, fresh in zip(waiting, (rows, batch.pairs.targets, shares), strict=True)
+        ]
         learned, start = self.natural_pass, 0
-        while len(rows) - start >= (size := learned.next_block()):
-            block = slice(start, start + size)
-            learned = learned.learn(self.backbone.head, rows[block], targets[block])
+        while len(stream[0]) - start >= (size := learned.next_block()):
+            block = (part[start : start + size] for part in stream)
+            learned = learned.learn(self.backbone.head, *block)
             start += size
-        return replace(
-            self, natural_pass=learned, rows=rows[start:].clone(), targets=targets[start:].clone()
-        )
+        rows, targets, shares = (part[start:].clone() for part in stream)
+        return replace(self, natural_pass=learned, rows=rows, targets=targets, text_shares=shares)
 
     def forget(self, batch: TrainingBatch) -> NaturalOutput:
         """Raise `ForgettingError`: steps of a pass cannot be taken back."""
