@@ -86,6 +86,12 @@ def test_a_pass_shorter_than_one_block_takes_effect_or_does_no_harm(stream, n_ro
         assert after < 0.9 * before
 
 
+def test_an_end_at_a_full_block_is_like_one_a_row_before(stream):
+    head, rows, targets, _ = stream
+    before, at = (learn(head, rows[:n], targets[:n]).weights for n in (511, 512))
+    assert torch.linalg.norm(at - before) < 0.2 * torch.linalg.norm(before)
+
+
 def test_the_online_perplexity_is_that_of_rows_not_yet_learned(stream, monkeypatch):
     monkeypatch.setattr(natural, "LARGEST_BLOCK", 512)
     head, rows, targets, _ = stream

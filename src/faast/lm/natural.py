@@ -76,7 +76,7 @@ class NaturalPass(LearnedState):
     curvature : Tensor of shape (d, d), float64
         Sum of the Fisher information of the rows.
     step : float
-        Length of the last step that was chosen.
+        Length of the last step of a whole block that was chosen; 0 before.
     count, last_rows : int
         Rows in the sums; rows of the last block.
     texts : float
@@ -94,7 +94,7 @@ class NaturalPass(LearnedState):
     direction: Tensor = field(metadata=_WEIGHTS)
     gram: Tensor = field(metadata=checked(Array("D", "D")))
     curvature: Tensor = field(metadata=checked(Array("d", "d")))
-    step: float = field(default=1.0, metadata=checked(Range(0.0, STEPS[-1])))
+    step: float = field(default=0.0, metadata=checked(Range(0.0, STEPS[-1])))
     count: int = field(default=0, metadata=_COUNT)
     last_rows: int = field(default=0, metadata=checked(Range(0, LARGEST_BLOCK)))
     texts: float = field(default=0.0, metadata=_COUNT)
@@ -253,7 +253,7 @@ class NaturalPass(LearnedState):
             curvature=torch.zeros_like(self.curvature),
             count=0,
             texts=0.0,
-            step=(first.step + second.step) / 2,
+            step=self.step,
             scores=tuple(map(mean, zip(first.scores, second.scores, strict=True))),
             online_loss=first.online_loss + second.online_loss,
             online_rows=first.online_rows + second.online_rows,
