@@ -37,6 +37,9 @@ PROBE_ROWS = 256
 # steps
 STEPS = (0.0, 0.25, 0.5, 1.0)
 """Candidate lengths of a step."""
+LONG_STEP = 2.0
+"""One more candidate once texts outweigh the prior. The sum of curvature holds that of early, worse
+predictions, under which steps are too short where a large shift is needed."""
 LARGEST_LOSS = 700.0
 """Mean negative log-likelihood whose exponential is still finite, in nats."""
 PRIOR_STRENGTH = 0.0025
@@ -94,7 +97,7 @@ class NaturalPass(LearnedState):
     direction: Tensor = field(metadata=_WEIGHTS)
     gram: Tensor = field(metadata=checked(Array("D", "D")))
     curvature: Tensor = field(metadata=checked(Array("d", "d")))
-    step: float = field(default=0.0, metadata=checked(Range(0.0, STEPS[-1])))
+    step: float = field(default=0.0, metadata=checked(Range(0.0, LONG_STEP)))
     count: int = field(default=0, metadata=_COUNT)
     last_rows: int = field(default=0, metadata=checked(Range(0, LARGEST_BLOCK)))
     texts: float = field(default=0.0, metadata=_COUNT)
@@ -304,9 +307,9 @@ class NaturalPass(LearnedState):
         rows, targets = rows[at].float(), targets[at]
         keys = self.keys(rows)
         start = rows + keys @ self.iterate
-        losses = head.line_losses(start, keys @ self.direction, targets, list(STEPS))
-        best = min(range(len(STEPS)), key=losses.__getitem__)
-        stepped = self._step(STEPS[best])
+        steps = [*STEPS, LONG_STEP] if self._damping < 1.0 else list(STEPS)
+        losses = head.line_losses(start, keys @ self.direction, targets, steps)
+        stepped = self._step(steps[losses.index(min(losses))])
         judged = self if bool(self.average.any()) else stepped  # the first step: no answer before
         now = head.line_losses(rows, keys @ judged.average, targets, list(SHARES))
         return replace(
