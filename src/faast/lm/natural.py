@@ -43,7 +43,8 @@ predictions, under which steps are too short where a large shift is needed."""
 LARGEST_LOSS = 700.0
 """Mean negative log-likelihood whose exponential is still finite, in nats."""
 PRIOR_STRENGTH = 0.0025
-"""Texts that the prior counts for, per parameter: as if so many had been read without a shift."""
+"""Texts that the prior counts for, as if read without a shift: per entry of a (d, d) matrix, also
+where keys have more columns, since random features are functions of the same d numbers."""
 LONGEST_TEXT = 100
 """Neighbouring rows repeat each other: so many of one text tell as much as one row of another."""
 
@@ -291,7 +292,7 @@ class NaturalPass(LearnedState):
     @property
     def _damping(self) -> float:
         """λ of `_propose`."""
-        return math.sqrt(PRIOR_STRENGTH * self.iterate.numel() / self.texts)
+        return math.sqrt(PRIOR_STRENGTH * self.iterate.shape[1] ** 2 / self.texts)
 
     def _step(self, length: float) -> NaturalPass:
         """Take the proposed step with this length."""
