@@ -4,9 +4,9 @@ It learns a matrix A that shifts what enters the head, h + k A, with keys k made
 blocks, and each block does two things. First it takes the step that the block before proposed, with
 the length that suits this block best, 0 among the candidates. Then it proposes a step of its own:
 the gradient of the log-likelihood, preconditioned by the keys' second moments on one side and by
-the curvature of the head on the other, both of all rows so far: what a Kalman filter would make of
-the block (Ollivier 2018). Of a large vocabulary each block sees a sample. The answer is an average
-of the iterates, as large a share of it as the latest blocks support.
+the curvature of the head on the other, both of all rows so far: about what a Kalman filter would
+make of the block (Ollivier 2018, arXiv 1703.00209). Of a large vocabulary each block sees a sample.
+The answer is an average of the iterates, as large a share of it as the latest blocks support.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ class NaturalPass(LearnedState):
             curvature=torch.zeros_like(self.curvature),
             count=0,
             texts=0.0,
-            step=self.step,
+            step=0.0,
             scores=tuple(map(mean, zip(first.scores, second.scores, strict=True))),
             online_loss=first.online_loss + second.online_loss,
             online_rows=first.online_rows + second.online_rows,
