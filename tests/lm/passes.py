@@ -2,12 +2,16 @@
 
 import torch
 
+from faast.lm.head_rows import HeadRows
 
-def one_pass(state, head, rows, targets, text_share=1.0):
-    """The pass after all rows, each of them that share of a text."""
-    shares, start = torch.full((len(rows),), text_share), 0
-    while len(rows) - start >= (size := state.next_block()):
-        block = slice(start, start + size)
-        state = state.learn(head, rows[block], targets[block], shares[block])
-        start += size
-    return state.finish(head, rows[start:], targets[start:], shares[start:])
+
+def head_rows(hidden, targets, text_share=1.0):
+    """Rows to learn, each of them that share of a text."""
+    return HeadRows(hidden, targets, torch.full((len(targets),), text_share))
+
+
+def one_pass(state, head, rows):
+    """The pass after all rows."""
+    while len(rows) >= (size := state.next_block()):
+        state, rows = state.learn(head, rows[:size]), rows[size:]
+    return state.finish(head, rows)

@@ -185,12 +185,12 @@ def test_fields_that_contradict_the_rest_are_refused(base, contents, tmp_path, k
 @pytest.mark.parametrize(
     ("kind", "name", "forged"),
     [
-        ("natural", "default.head.targets", lambda t: t + 97),
-        ("natural", "default.head.targets", lambda t: t[:-1]),
-        ("natural", "default.head.rows", lambda t: t[:, :-1]),
-        ("natural", "default.head.text_shares", lambda t: t[:-1]),
-        ("natural", "default.head.text_shares", lambda t: -t),
-        ("natural", "default.head.rows", lambda t: t * 1e12),
+        ("natural", "default.head.rows.targets", lambda t: t + 97),
+        ("natural", "default.head.rows.targets", lambda t: t[:-1]),
+        ("natural", "default.head.rows.hidden", lambda t: t[:, :-1]),
+        ("natural", "default.head.rows.text_shares", lambda t: t[:-1]),
+        ("natural", "default.head.rows.text_shares", lambda t: -t),
+        ("natural", "default.head.rows.hidden", lambda t: t * 1e12),
         ("blocks", "default.head.natural_pass.gram", lambda t: -t),
         ("blocks", "default.head.natural_pass.gram", lambda t: t + np.triu(t)),
         ("exact", "default.last.validation.sizes", lambda t: t * 2),

@@ -6,7 +6,7 @@ from faast.lm.exceptions import FoldingError, UnsupportedModelError
 from faast.lm.key_features import KeyFeatures
 from faast.lm.lm_head import LMHead
 from faast.lm.natural import NaturalPass
-from tests.lm.passes import one_pass
+from tests.lm.passes import head_rows, one_pass
 
 VOCABULARY, WIDTH = 20, 8
 
@@ -14,7 +14,7 @@ VOCABULARY, WIDTH = 20, 8
 def learn(head, rows, targets, features=None):
     n_keys = features.n_keys if features else WIDTH
     empty = NaturalPass.empty(n_keys, WIDTH, key_features=features)
-    return one_pass(empty, head, rows, targets)
+    return one_pass(empty, head, head_rows(rows, targets))
 
 
 def test_random_features_learn_what_no_linear_shift_can():

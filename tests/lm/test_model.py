@@ -404,7 +404,7 @@ def test_inconsistent_memories_are_refused_and_change_nothing(natural, tokens, t
         "",
         natural._backbone.fingerprint(),
         natural.memory_config,
-        {"default": State({"head.rows": tokens.numpy()}, {"head": {}})},
+        {"default": State({"head.rows.hidden": tokens.numpy()}, {"head": {}})},
         {},
     )
     persistence.save(content, tmp_path / MEMORY_FILE)

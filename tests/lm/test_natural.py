@@ -7,9 +7,10 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from faast.lm import FaastForCausalLM, MemoryConfig, natural
+from faast.lm.head_rows import LONGEST_TEXT
 from faast.lm.lm_head import LMHead
 from faast.lm.natural import NaturalPass
-from tests.lm.passes import one_pass
+from tests.lm.passes import head_rows, one_pass
 
 VOCABULARY, WIDTH = 40, 8
 
@@ -28,7 +29,7 @@ def stream():
 
 
 def learn(head, rows, targets):
-    return one_pass(NaturalPass.empty(WIDTH, WIDTH), head, rows, targets)
+    return one_pass(NaturalPass.empty(WIDTH, WIDTH), head, head_rows(rows, targets))
 
 
 def test_one_pass_finds_the_shift_that_made_the_tokens(stream):
@@ -42,8 +43,8 @@ def test_one_pass_finds_the_shift_that_made_the_tokens(stream):
 
 def test_the_direction_is_the_damped_natural_gradient(stream):
     head, rows, targets, _ = stream
-    block, tokens, shares = rows[:600], targets[:600], torch.full((600,), 1 / 20)
-    state = NaturalPass.empty(WIDTH, WIDTH)._propose(head, block, tokens, shares)
+    block, tokens = rows[:600], targets[:600]
+    state = NaturalPass.empty(WIDTH, WIDTH)._propose(head, head_rows(block, tokens, 1 / 20))
     wanted = torch.zeros(WIDTH, WIDTH, requires_grad=True)
     functional.cross_entropy(head.logits(block + block @ wanted), tokens).backward()
     damping = math.sqrt(natural.PRIOR_STRENGTH * WIDTH**2 / (600 / 20))
@@ -59,8 +60,8 @@ def test_rows_of_one_text_move_the_model_less_than_rows_of_many(stream):
     head, rows, targets, _ = stream
     block, tokens = rows[:600], targets[:600]
     one, many = (
-        NaturalPass.empty(WIDTH, WIDTH)._propose(head, block, tokens, torch.full((600,), share))
-        for share in (1 / natural.LONGEST_TEXT, 1.0)
+        NaturalPass.empty(WIDTH, WIDTH)._propose(head, head_rows(block, tokens, share))
+        for share in (1 / LONGEST_TEXT, 1.0)
     )
     assert torch.linalg.norm(one.direction) < 0.9 * torch.linalg.norm(many.direction)
 

@@ -5,7 +5,7 @@ from torch.nn import functional
 from faast.lm.lm_head import LMHead
 from faast.lm.natural import NaturalPass
 from faast.lm.vocabulary_sample import sample_vocabulary
-from tests.lm.passes import one_pass
+from tests.lm.passes import head_rows, one_pass
 
 VOCABULARY, WIDTH = 20_000, 12
 
@@ -64,7 +64,7 @@ def test_the_estimated_sum_of_exponentials_has_no_bias(head, rows):
 def test_a_pass_over_a_large_vocabulary_finds_the_shift(head, rows):
     shift = torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(4)) / 3
     targets = tokens_after(head, rows + rows @ shift)
-    state = one_pass(NaturalPass.empty(WIDTH, WIDTH), head, rows[:2500], targets[:2500])
+    state = one_pass(NaturalPass.empty(WIDTH, WIDTH), head, head_rows(rows[:2500], targets[:2500]))
     held, answers = rows[2500:], targets[2500:]
     frozen, best = head.loss(held, answers), head.loss(held + held @ shift, answers)
     assert head.loss(held + held @ state.weights, answers) - best < 0.25 * (frozen - best)

@@ -20,11 +20,13 @@ import torch
 from torch import Tensor
 
 from faast.core.state import Array, Range
+from faast.lm.head_rows import LONGEST_TEXT
 from faast.lm.key_features import KeyFeatures
 from faast.lm.state import LARGEST_COUNT, SETTING, LearnedState, checked
-from faast.lm.vocabulary_sample import SampledHead, sample_vocabulary
+from faast.lm.vocabulary_sample import sample_vocabulary
 
 if TYPE_CHECKING:
+    from faast.lm.head_rows import HeadRows
     from faast.lm.lm_head import LMHead
 
 # blocks
@@ -45,8 +47,6 @@ LARGEST_LOSS = 700.0
 PRIOR_STRENGTH = 0.0025
 """Texts that the prior counts for, as if read without a shift: per entry of a (d, d) matrix, also
 where keys have more columns, since random features are functions of the same d numbers."""
-LONGEST_TEXT = 100
-"""Neighbouring rows repeat each other: so many of one text tell as much as one row of another."""
 
 # answer
 LATE_WEIGHT = 4.0
@@ -176,40 +176,22 @@ class NaturalPass(LearnedState):
         grown = FIRST_BLOCK if not self.last_rows else int(GROWTH * self.last_rows)
         return min(grown, LARGEST_BLOCK)
 
-    def keys(self, rows: Tensor) -> Tensor:
-        """Return the keys of rows (n, d): shape (n, D)."""
+    def keys(self, hidden: Tensor) -> Tensor:
+        """Return the keys of hidden states (n, d): shape (n, D)."""
         if self.key_features is not None:
-            return self.key_features(rows)
-        if self.iterate.shape[0] == rows.shape[1]:
-            return rows
-        return torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
+            return self.key_features(hidden)
+        if self.iterate.shape[0] == hidden.shape[1]:
+            return hidden
+        return torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1)
 
-    def learn(
-        self, head: LMHead, rows: Tensor, targets: Tensor, text_shares: Tensor
-    ) -> NaturalPass:
-        """Return the pass after one more block.
+    def learn(self, head: LMHead, rows: HeadRows) -> NaturalPass:
+        """Return the pass after one more block."""
+        head, rows = self._sample_vocabulary(head, rows)
+        started = self._take_step(head, rows) if self.count else self._start(head, rows)
+        return started._propose(head, rows)
 
-        Parameters
-        ----------
-        head : LMHead
-        rows : Tensor of shape (n, d)
-            Hidden states as the frozen model passes them to the head.
-        targets : Tensor of shape (n,)
-            The tokens to predict.
-        text_shares : Tensor of shape (n,)
-            One over the number of rows of a row's text, at least 1 / `LONGEST_TEXT`.
-        """
-        head, targets = self._sample_vocabulary(head, rows, targets)
-        if self.count:
-            started = self._take_step(head, rows, targets)
-        else:
-            started = self._start(head, rows, targets, text_shares)
-        return started._propose(head, rows, targets, text_shares)
-
-    def finish(
-        self, head: LMHead, rows: Tensor, targets: Tensor, text_shares: Tensor
-    ) -> NaturalPass:
-        """Return the pass after its last rows, too few for a block; parameters as for `learn`.
+    def finish(self, head: LMHead, rows: HeadRows) -> NaturalPass:
+        """Return the pass after its last rows, too few for a block.
 
         A pass shorter than one block is split in two, and each half chooses the other's step. The
         step that the last rows propose is as long as the one before.
@@ -218,23 +200,21 @@ class NaturalPass(LearnedState):
             return self
         if not len(rows):
             return self._step(self.step)
-        head, targets = self._sample_vocabulary(head, rows, targets)
+        head, rows = self._sample_vocabulary(head, rows)
         if not self.count:
-            return replace(self._start(head, rows, targets, text_shares), count=len(rows))
+            return replace(self._start(head, rows), count=len(rows))
         enough = len(rows) >= PROBE_ROWS
-        stepped = self._take_step(head, rows, targets) if enough else self._step(self.step)
-        proposed = stepped._propose(head, rows, targets, text_shares)
+        stepped = self._take_step(head, rows) if enough else self._step(self.step)
+        proposed = stepped._propose(head, rows)
         return proposed._step(proposed.step)
 
-    def _sample_vocabulary(self, head: LMHead, rows: Tensor, targets: Tensor) -> SampledHead:
-        """Return a head of the tokens that matter in a block, and its targets among them."""
-        rows = rows.float()
-        shifted = rows + self.keys(rows) @ self.iterate
-        return sample_vocabulary(head, shifted, targets, seed=self.count)
+    def _sample_vocabulary(self, head: LMHead, rows: HeadRows) -> tuple[LMHead, HeadRows]:
+        """Return a head of the tokens that matter in a block, and rows with targets among them."""
+        shifted = rows.hidden + self.keys(rows.hidden) @ self.iterate
+        sampled = sample_vocabulary(head, shifted, rows.targets, seed=self.count)
+        return sampled.head, replace(rows, targets=sampled.targets)
 
-    def _start(
-        self, head: LMHead, rows: Tensor, targets: Tensor, text_shares: Tensor
-    ) -> NaturalPass:
+    def _start(self, head: LMHead, rows: HeadRows) -> NaturalPass:
         """Take a first step: the mean of two, each proposed by one half of the rows.
 
         The length of a half's step is chosen on the other half, so that neither is judged on rows
@@ -243,9 +223,7 @@ class NaturalPass(LearnedState):
         half = len(rows) // 2
         mine, other = slice(half), slice(half, None)
         first, second = (
-            self._propose(head, rows[learned], targets[learned], text_shares[learned])._take_step(
-                head, rows[judged], targets[judged]
-            )
+            self._propose(head, rows[learned])._take_step(head, rows[judged])
             for learned, judged in ((mine, other), (other, mine))
         )
         iterate = (first.iterate + second.iterate) / 2
@@ -263,9 +241,7 @@ class NaturalPass(LearnedState):
             online_rows=first.online_rows + second.online_rows,
         )
 
-    def _propose(
-        self, head: LMHead, rows: Tensor, targets: Tensor, text_shares: Tensor
-    ) -> NaturalPass:
+    def _propose(self, head: LMHead, rows: HeadRows) -> NaturalPass:
         """Add rows to the sums and propose a step.
 
         With keys k, gradients v, and G and S the mean key kᵀ and curvature of all N rows so far,
@@ -273,16 +249,15 @@ class NaturalPass(LearnedState):
         A Gaussian prior on A adds λ² ḡ s̄ I to G ⊗ S, with λ² the texts that it counts for by the
         texts so far; as here it is split between the factors (Martens & Grosse 2015, section 6.3).
         """
-        rows = rows.float()
-        keys = self.keys(rows)
-        found = head.derivatives(rows + keys @ self.iterate, targets)
+        keys = self.keys(rows.hidden)
+        found = head.derivatives(rows.hidden + keys @ self.iterate, rows.targets)
         summed = replace(
             self,
             gram=self.gram + (keys.T @ keys).double(),
             curvature=self.curvature + found.curvature.double(),
             count=self.count + len(rows),
             last_rows=len(rows),
-            texts=self.texts + float(text_shares.sum(dtype=torch.float64)),
+            texts=self.texts + float(rows.text_shares.sum(dtype=torch.float64)),
         )
         damping, count = summed._damping, summed.count
         left = _damped_solve(summed.gram / count, damping, (keys.T @ found.gradients).double())
@@ -301,18 +276,18 @@ class NaturalPass(LearnedState):
         average = torch.lerp(self.average, iterate, weight)
         return replace(self, iterate=iterate, average=average, step=length)
 
-    def _take_step(self, head: LMHead, rows: Tensor, targets: Tensor) -> NaturalPass:
+    def _take_step(self, head: LMHead, rows: HeadRows) -> NaturalPass:
         """Take the proposed step with the length that suits new rows best; score the answers."""
         n_probes = min(len(rows), max(PROBE_ROWS, len(rows) // 8))
-        at = torch.linspace(0, len(rows) - 1, n_probes, device=rows.device).long()
-        rows, targets = rows[at].float(), targets[at]
-        keys = self.keys(rows)
-        start = rows + keys @ self.iterate
+        at = torch.linspace(0, len(rows) - 1, n_probes, device=rows.targets.device).long()
+        hidden, targets = rows.hidden[at], rows.targets[at]
+        keys = self.keys(hidden)
+        start = hidden + keys @ self.iterate
         steps = [*STEPS, LONG_STEP] if self._damping < 1.0 else list(STEPS)
         losses = head.line_losses(start, keys @ self.direction, targets, steps)
         stepped = self._step(steps[losses.index(min(losses))])
         judged = self if bool(self.average.any()) else stepped  # the first step: no answer before
-        now = head.line_losses(rows, keys @ judged.average, targets, list(SHARES))
+        now = head.line_losses(hidden, keys @ judged.average, targets, list(SHARES))
         return replace(
             stepped,
             scores=tuple(

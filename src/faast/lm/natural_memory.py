@@ -6,18 +6,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
-from faast.core.state import Array
 from faast.lm.backbone import check_targets
 from faast.lm.base import HookMemory, Shift
 from faast.lm.exceptions import FoldingError, ForgettingError
+from faast.lm.head_rows import HeadRows
 from faast.lm.hooks import HEAD
 from faast.lm.key_features import KeyFeatures
-from faast.lm.natural import LONGEST_TEXT, NaturalPass
-from faast.lm.state import SETTING, checked
+from faast.lm.natural import NaturalPass
+from faast.lm.state import SETTING
 
 if TYPE_CHECKING:
     from faast.lm.backbone import Backbone
@@ -46,16 +45,13 @@ class NaturalOutput(HookMemory):
     ----------
     natural_pass : NaturalPass
         The pass so far, in whole blocks. Blocks are cut from the stream of rows, not from calls.
-    rows, targets, text_shares : Tensor of shape (n, d), float32; (n,), int64; (n,), float32
-        The latest rows, which do not fill a block yet, as `NaturalPass.learn` takes them. Reads
-        include them.
+    rows : HeadRows
+        The latest rows, which do not fill a block yet. Reads include them.
     backbone : Backbone
     """
 
     natural_pass: NaturalPass
-    rows: Tensor = field(metadata=checked(Array("n", "d", dtypes=("float32",))))
-    targets: Tensor = field(metadata=checked(Array("n", dtypes=("int64",), minimum=0)))
-    text_shares: Tensor = field(metadata=checked(Array("n", dtypes=("float32",))))
+    rows: HeadRows
     backbone: Backbone = field(metadata=SETTING)
     point = HEAD
 
@@ -70,9 +66,7 @@ class NaturalOutput(HookMemory):
         n_keys = features.n_keys if features else width + (backbone.foldable_bias is not None)
         return cls(
             NaturalPass.empty(n_keys, width, device, features),
-            torch.empty(0, width, device=device),
-            torch.empty(0, dtype=torch.long, device=device),
-            torch.empty(0, device=device),
+            HeadRows.empty(width, device),
             backbone,
         )
 
@@ -80,10 +74,7 @@ class NaturalOutput(HookMemory):
         """Raise ValueError where the rows that wait fill a block, or precede no token."""
         if len(self.rows) >= self.natural_pass.next_block():
             raise ValueError(f"{len(self.rows)} rows wait for a block that they would fill")
-        check_targets(self.targets, empty.backbone)
-        shares = self.text_shares
-        if len(shares) and not 1.0 / LONGEST_TEXT - 1e-6 <= shares.min() <= shares.max() <= 1.0:
-            raise ValueError(f"text_shares must be from 1/{LONGEST_TEXT} to 1")
+        check_targets(self.rows.targets, empty.backbone)
 
     @property
     def count(self) -> float:
@@ -93,8 +84,7 @@ class NaturalOutput(HookMemory):
     @cached_property
     def finished(self) -> FinishedPass:
         """The pass with the latest rows, as if it ended here; computed when first asked for."""
-        waiting = self.rows, self.targets, self.text_shares
-        end = self.natural_pass.finish(self.backbone.head, *waiting)
+        end = self.natural_pass.finish(self.backbone.head, self.rows)
         return FinishedPass(end.weights, end.online_perplexity)
 
     @property
@@ -120,20 +110,10 @@ class NaturalOutput(HookMemory):
 
     def learn(self, batch: TrainingBatch) -> NaturalOutput:
         """Return the memory after appending a batch to the stream and learning all full blocks."""
-        rows = batch.pairs.keys(batch.states[HEAD]).float()
-        shares = 1.0 / batch.pairs.text_lengths.clamp(max=LONGEST_TEXT)
-        waiting = self.rows, self.targets, self.text_shares
-        stream = [
-            torch.cat([part.to(rows.device), fresh.to(rows.device)])
-            for part, fresh in zip(waiting, (rows, batch.pairs.targets, shares), strict=True)
-        ]
-        learned, start = self.natural_pass, 0
-        while len(stream[0]) - start >= (size := learned.next_block()):
-            block = (part[start : start + size] for part in stream)
-            learned = learned.learn(self.backbone.head, *block)
-            start += size
-        rows, targets, shares = (part[start:].clone() for part in stream)
-        return replace(self, natural_pass=learned, rows=rows, targets=targets, text_shares=shares)
+        rows, learned = self.rows.followed_by(HeadRows.from_batch(batch)), self.natural_pass
+        while len(rows) >= (size := learned.next_block()):
+            learned, rows = learned.learn(self.backbone.head, rows[:size]), rows[size:]
+        return replace(self, natural_pass=learned, rows=rows.clone())
 
     def forget(self, batch: TrainingBatch) -> NaturalOutput:
         """Raise `ForgettingError`: steps of a pass cannot be taken back."""

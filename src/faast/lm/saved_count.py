@@ -26,7 +26,7 @@ def count_saved_pairs(memory: State) -> int:
     if "n_pairs" in part.metadata:  # RecallMemory
         return int(part.metadata["n_pairs"])
     if "natural_pass" in part.metadata:  # NaturalOutput: whole blocks, and rows that wait for one
-        return int(part.metadata["natural_pass"]["count"]) + len(part.tensors["rows"])
+        return int(part.metadata["natural_pass"]["count"]) + len(part.tensors["rows.targets"])
     pairs = part.part("pairs")
     if "folded_count" in pairs.metadata:  # PairBuffer: blocks that were averaged, and the others
         return round(pairs.metadata["folded_count"] + len(pairs.tensors["keys"]))
