@@ -43,12 +43,11 @@ wheel: .venv/wheel ## build the wheel, install it without extras, run the demo
 	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python .ci/check_wheel.py dist
 
-SIDE_BY_SIDE := features.full_data features.few_shot scale.efficiency features.episodes features.continual features.sensitivity
+CLASSIFIERS := features.full_data features.few_shot scale.efficiency features.episodes features.core features.continual features.sensitivity
 
-bench: .venv/full ## regenerate the pages of classifiers and of cost, two at a time with one thread each: an hour or two
+bench: .venv/full ## regenerate the pages of classifiers and of cost, two at a time with one thread each: forty minutes
 	$(BIN)/python -m benchmarks.features.encode
-	$(MAKE) --jobs=2 $(SIDE_BY_SIDE:%=page-%)
-	$(MAKE) page-features.core
+	$(MAKE) --jobs=2 $(CLASSIFIERS:%=page-%)
 	$(BIN)/python -m benchmarks.pages
 
 page-%: .venv/full

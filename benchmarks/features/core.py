@@ -1,28 +1,28 @@
 """Moments and solvers beside other ways to the same weights: time, memory, error.
 
-Every figure of a method is taken in a fresh process; methods take turns; medians are reported.
+Every figure of a method is taken in a new process with one thread; methods take turns; medians are reported.
 Run ``make bench``, or ``python -m benchmarks.features.core [--repeats 3]``; it writes results/features/core.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks._lib.paths import REPOSITORY, results_folder
+from benchmarks._lib.paths import results_folder
+from benchmarks._lib.report import provenance, table, write_page
+from faast.evaluation.measure import SLOW_SECONDS, in_new_process, one_thread, time_in_turns
 
 ALPHA = 0.8
 CONDITION = 1e4
@@ -138,10 +138,18 @@ def reference(keys, values, block=20_000):
 # -- one measurement, in a process of its own ------------------------------------------------
 
 
+class Run(NamedTuple):
+    """What one run of a method took, and the relative error of its predictions of held-out rows."""
+
+    seconds: float
+    extra_mb: float
+    error: float
+
+
 def measure(method, size, folder):
     keys, values = load_data(size, folder)
     solve = METHODS[method]
-    solve(keys[:300], values[:300])  # imports, thread pools
+    solve(keys[:300], values[:300])  # imports
     forget_peak_memory()
     before = peak_memory_mb()
     started = time.perf_counter()
@@ -156,12 +164,12 @@ def measure(method, size, folder):
             solve(keys, values)
             spent.append(time.perf_counter() - started)
         seconds = median(spent)
-    error = None
-    if method != "RidgeCV":
-        exact = np.load(folder / f"{size.rows}x{size.features}x{size.values}.npy")
-        queries = make_rows(Size(2_000, size.features, 1), seed=99)
-        error = float(np.linalg.norm(queries @ (weights - exact)) / np.linalg.norm(queries @ exact))
-    print(json.dumps({"seconds": seconds, "extra_mb": extra, "error": error}))
+    if method == "RidgeCV":
+        return Run(seconds, extra, np.nan)  # its own model
+    exact = np.load(folder / f"{size.rows}x{size.features}x{size.values}.npy")
+    queries = make_rows(Size(2_000, size.features, 1), seed=99)
+    error = np.linalg.norm(queries @ (weights - exact)) / np.linalg.norm(queries @ exact)
+    return Run(seconds, extra, float(error))
 
 
 def forget_peak_memory():
@@ -226,7 +234,6 @@ def overhead(repeats):
 def prediction_ratio():
     """Prediction after 1,000,000 rows over prediction after 1,000, for a fixed solver."""
     from faast import FaastClassifier, Ridge
-    from faast.evaluation.measure import time_in_turns
 
     models = {}
     for rows in (1_000, 1_000_000):
@@ -259,85 +266,74 @@ def import_seconds(repeats=7):
 
 
 def collect(sizes, repeats, folder):
-    table = {}
+    found = defaultdict(list)
     for size in sizes:
         print(f"{size}: data and reference", file=sys.stderr)
-        write_data(size, folder)
+        in_new_process(write_data, size, folder)
         for turn in range(repeats):
             for method in METHODS:
                 if method == "RidgeCV" and size.rows * (size.features + size.values) > 3e7:
                     continue  # minutes a run
-                print(f"{size}: {method} {turn + 1}/{repeats}", file=sys.stderr)
-                done = subprocess.run(
-                    [sys.executable, "-m", "benchmarks.features.core", "--one", method, "--size", json.dumps(vars(size)),
-                     "--folder", str(folder)],
-                    capture_output=True, text=True, check=True, cwd=REPOSITORY,
-                )  # fmt: skip
-                table.setdefault((str(size), method), []).append(json.loads(done.stdout))
+                runs = found[size, method]
+                if not any(run.seconds > SLOW_SECONDS for run in runs):
+                    print(f"{size}: {method} {turn + 1}/{repeats}", file=sys.stderr)
+                    runs.append(in_new_process(measure, method, size, folder))
         for file in folder.glob("*.npy"):
             file.unlink()
-    return {
-        point: {
-            key: median(run[key] for run in runs) if runs[0][key] is not None else None
-            for key in runs[0]
-        }
-        for point, runs in table.items()
-    }
+    return {point: Run(*map(median, zip(*runs, strict=True))) for point, runs in found.items()}
 
 
-def report(table, repeats):
-    lines = [
+def page(found, repeats):
+    rows = [
+        (
+            size,
+            method,
+            f"{run.seconds:.4g}",
+            f"{run.seconds / found[size, 'ours'].seconds:.2f}",
+            f"{run.extra_mb:.0f}",
+            "" if np.isnan(run.error) else f"{run.error:.0e}",
+        )
+        for (size, method), run in found.items()
+    ]
+    ratios = in_new_process(overhead, repeats + 2)
+    prediction, latency = in_new_process(prediction_ratio)
+    few = found[SIZES[0], "ours"].seconds
+    return [
         "# Core: moments and solvers beside other ways to the same weights",
         "",
-        f"`python -m benchmarks.features.core --repeats {repeats}`, {date.today().isoformat()}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, numpy {np.__version__}. Medians of "
-        f"{repeats} runs a method, taking turns, each in a fresh process; single times vary with the "
-        "machine, the ratios less.",
+        f"{provenance(f'python -m benchmarks.features.core --repeats {repeats}')} Medians of {repeats} runs a "
+        f"method, one where it takes over {SLOW_SECONDS:g} s, taking turns, each in a new process; single times vary "
+        "with the machine, the ratios less.",
         "",
-        "Unit float32 rows of condition 1e4, filter N^-0.8 (RidgeCV: 7 strengths, its own model). Small problems: median of 15 calls in a process that has held larger arrays before. Error: "
-        "of held-out predictions against a float64 decomposition with the same filter. Extra memory counts the pages of a mapped file (1,024 MB for the streamed rows).",
+        "Unit float32 rows of condition 1e4, filter N^-0.8 (RidgeCV: 7 strengths, its own model). Small problems: "
+        "median of 15 calls in a process that has held larger arrays before. Error: of held-out predictions against "
+        "a float64 decomposition with the same filter. Extra memory counts the pages of a mapped file (1,024 MB for "
+        "the streamed rows).",
         "",
-        "| N × d × m | method | seconds | times ours | extra memory (MB) | error |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (size, method), run in table.items():
-        relative = run["seconds"] / table[size, "ours"]["seconds"]
-        error = "" if run["error"] is None else f"{run['error']:.0e}"
-        lines.append(
-            f"| {size} | {method} | {run['seconds']:.4g} | {relative:.2f} | {run['extra_mb']:.0f} | {error} |"
-        )
-    ratios = overhead(repeats + 2)
-    prediction, latency = prediction_ratio()
-    few = table[str(SIZES[0]), "ours"]["seconds"]
-    lines += [
-        "",
-        f"- 50,000×1024×1024, learning and solving over one bare float64 dsyrk + dgemm + eigh of that "
-        f"size ({ratios['bare'][1]:.2f} s), in turns in one process: **{ratios['no rows'][0]:.2f}** "
-        f"without kept rows ({ratios['no rows'][1]:.2f} s; target 1.15), **{ratios['ours'][0]:.2f}** with "
-        f"them ({ratios['ours'][1]:.2f} s; target 1.3). The products alone are "
-        f"{2 * 50_000 * 1024 * 1.5 * 1024 / 1e9:.0f} GFLOP. What is above 1 is rounding to the grid, "
-        "checking and summing columns, and hashing and keeping 4,096 wide rows.",
+        *table(
+            ("N × d × m", "method", "seconds", "times ours", "extra memory (MB)", "error"), rows
+        ),
+        f"- 50,000×1024×1024, learning and solving over one bare float64 dsyrk + dgemm + eigh of that size "
+        f"({ratios['bare'][1]:.2f} s), in turns in one process: **{ratios['no rows'][0]:.2f}** without kept rows "
+        f"({ratios['no rows'][1]:.2f} s; target 1.15), **{ratios['ours'][0]:.2f}** with them "
+        f"({ratios['ours'][1]:.2f} s; target 1.3). The products alone are {2 * 50_000 * 1024 * 1.5 * 1024 / 1e9:.0f} "
+        "GFLOP. What is above 1 is rounding to the grid, checking and summing columns, and hashing and keeping 4,096 "
+        "wide rows.",
         f"- 160×512×10 from rows to weights: **{few * 1e3:.2f} ms**.",
         f"- Prediction of 256 rows after 1,000,000 learned rows over after 1,000, fixed solver: "
         f"**{prediction:.3f}** ({latency * 1e6:.0f} µs).",
         f"- `import faast` beyond scikit-learn: **{import_seconds():.2f} s**.",
-        "",
     ]
-    (results_folder("features") / "core.md").write_text("\n".join(lines))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", choices=METHODS)
-    parser.add_argument("--size", type=json.loads)
-    parser.add_argument("--folder", type=Path)
-    options = parser.parse_args()
-    if options.one:
-        measure(options.one, Size(**options.size), options.folder)
-        return
+    repeats = parser.parse_args().repeats
+    one_thread()
     with tempfile.TemporaryDirectory() as folder:
-        report(collect(SIZES, options.repeats, Path(folder)), options.repeats)
+        found = collect(SIZES, repeats, Path(folder))
+    write_page(results_folder("features") / "core.md", page(found, repeats))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,11 @@ Every method learns synthetic unit rows of growing number, each measurement in a
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
 import sys
 import time
 import tracemalloc
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -27,8 +24,8 @@ from faast.evaluation.measure import (
     Labelled,
     build,
     fit_and_solve,
+    in_new_process,
     model_bytes,
-    one_thread,
     time_calls,
     warm_up,
 )
@@ -180,33 +177,25 @@ def median_cost(costs: Sequence[Cost]) -> Cost:
 def measure_in_process(task: Task) -> Cost:
     """Measure one task in a new process with one thread.
 
-    The process is a fork of one that has imported what the methods need, so it starts at once. A
-    script that calls this needs ``if __name__ == "__main__":``, as `multiprocessing` demands.
-
     Raises
     ------
     RuntimeError
         If the task failed or its process was killed.
     """
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["__main__", __name__, "torch"])
-    with ProcessPoolExecutor(1, mp_context=processes) as pool:
-        try:
-            return pool.submit(measure_task, task).result()
-        except Exception as error:
-            raise RuntimeError(
-                f"{task.name} at {task.rows:,} rows failed: {type(error).__name__}: {error}"
-            ) from error
+    try:
+        return in_new_process(measure_task, task)
+    except Exception as error:
+        raise RuntimeError(
+            f"{task.name} at {task.rows:,} rows failed: {type(error).__name__}: {error}"
+        ) from error
 
 
 def measure_task(task: Task) -> Cost:
     """Measure learning, then prediction with the model as it would be deployed.
 
-    The largest resident memory is that of the whole process, and the limit of one thread stays:
-    measure every task in a process of its own.
+    The largest resident memory is that of the whole process: measure every task in a process of its
+    own.
     """
-    one_thread()
-    gc.freeze()  # else a collection would copy all that the fork shares, while the clock runs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # baselines warn when they reach their iteration limit
         support, (rows, labels) = synthetic_rows(task.rows, task.features, task.classes, task.seed)

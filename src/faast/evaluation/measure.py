@@ -5,12 +5,15 @@ Methods go by name: `OURS` is `FaastClassifier`, other names are keys of `BASELI
 
 from __future__ import annotations
 
+import gc
 import inspect
+import multiprocessing
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,6 +26,9 @@ from faast.evaluation.metrics import score_predictions
 OURS = "faast"
 
 Embeddings: TypeAlias = Mapping[Hashable, AnyArray] | None
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Labelled: TypeAlias = tuple[AnyArray, AnyArray]
 """Rows of shape (n, d) and their labels of shape (n,)."""
@@ -124,6 +130,30 @@ def one_thread() -> None:
     except ImportError:
         return
     torch.set_num_threads(1)
+
+
+def in_new_process(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function in a new process with one thread, and return what it returns.
+
+    The process is a fork of one that has imported what methods need, so it starts at once. A script
+    that calls this needs ``if __name__ == "__main__":``, as `multiprocessing` demands.
+
+    Raises
+    ------
+    Exception
+        What the function raises.
+    BrokenProcessPool
+        If the process was killed.
+    """
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["__main__", __name__, "torch"])
+    with ProcessPoolExecutor(1, mp_context=processes, initializer=_start_process) as pool:
+        return pool.submit(call, *args, **kwargs).result()
+
+
+def _start_process() -> None:
+    one_thread()
+    gc.freeze()  # else a collection would copy all that the fork shares, while the clock runs
 
 
 def warm_up(methods: Iterable[str]) -> None:
