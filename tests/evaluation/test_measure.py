@@ -1,8 +1,10 @@
+import os
 from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
 
 from faast import NaturalGradientClassifier
 from faast.evaluation.efficiency import synthetic_rows
@@ -10,6 +12,7 @@ from faast.evaluation.measure import (
     OURS,
     build,
     check_methods,
+    in_new_process,
     measure,
     time_calls,
     time_in_turns,
@@ -81,3 +84,12 @@ def test_calls_are_timed_one_by_one_and_in_turns():
     found = time_in_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, turns=2)
     assert order == ["a", "b"] * 3
     assert set(found) == {"a", "b"}
+
+
+def test_a_call_in_a_new_process_has_one_thread_and_may_fail():
+    pools = in_new_process(threadpool_info)
+    assert pools
+    assert {pool["num_threads"] for pool in pools} == {1}
+    assert in_new_process(os.getpid) != os.getpid()
+    with pytest.raises(ValueError, match="invalid literal"):
+        in_new_process(int, "x")
