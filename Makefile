@@ -45,7 +45,7 @@ wheel: .venv/wheel ## build the wheel, install it without extras, run the demo
 
 CLASSIFIERS := features.full_data features.few_shot scale.efficiency features.episodes features.core features.continual features.sensitivity
 
-bench: .venv/full ## regenerate the pages of classifiers and of cost, two at a time with one thread each: forty minutes
+bench: .venv/full ## regenerate the pages of classifiers and of cost, two at a time with one thread each: under an hour
 	$(BIN)/python -m benchmarks.features.encode
 	$(MAKE) --jobs=2 $(CLASSIFIERS:%=page-%)
 	$(BIN)/python -m benchmarks.pages

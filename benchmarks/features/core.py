@@ -318,7 +318,7 @@ def page(found, repeats):
         f"({ratios['no rows'][1]:.2f} s; target 1.15), **{ratios['ours'][0]:.2f}** with them "
         f"({ratios['ours'][1]:.2f} s; target 1.3). The products alone are {2 * 50_000 * 1024 * 1.5 * 1024 / 1e9:.0f} "
         "GFLOP. What is above 1 is rounding to the grid, checking and summing columns, and hashing and keeping 4,096 "
-        "wide rows.",
+        "wide rows; more threads speed up the products more than these.",
         f"- 160×512×10 from rows to weights: **{few * 1e3:.2f} ms**.",
         f"- Prediction of 256 rows after 1,000,000 learned rows over after 1,000, fixed solver: "
         f"**{prediction:.3f}** ({latency * 1e6:.0f} µs).",
