@@ -47,6 +47,8 @@ class Batch(NamedTuple):
 
 def is_tensor(rows: object) -> bool:
     """Return whether `rows` is a torch tensor, without importing torch."""
+    if isinstance(rows, np.ndarray):
+        return False
     return type(rows).__module__.partition(".")[0] == "torch" and hasattr(rows, "detach")
 
 

@@ -108,7 +108,7 @@ class FastWeights(Stored):
     def values_of(self, rows: AnyArray) -> FloatArray:
         """Return the values (n, m) of validated queries (n, d), as `read` does."""
         rows = np.asarray(rows, dtype=np.float64)
-        values: FloatArray = rows @ self.matrix
+        values: FloatArray = rows.dot(self.matrix)  # for one row, @ takes a tenth longer
         values += self.bias
         return values if self.mapped is None else values + self.mapped.read(rows)
 
