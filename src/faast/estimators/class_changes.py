@@ -17,10 +17,8 @@ from faast.estimators.class_names import Names, is_name, name_classes
 from faast.estimators.class_record import ClassChange
 from faast.estimators.explained import ExplainedClassifier
 from faast.estimators.labels import as_labels, label_indices
+from faast.estimators.settings import NAMED_CLASSES
 from faast.estimators.targets import TargetKind, Targets, as_targets
-
-NAMED_CLASSES = 8
-"""Classes that an error message names."""
 
 
 class ChangingClassifier(ExplainedClassifier):

@@ -9,13 +9,15 @@ from typing import Annotated, Any, Self
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.floats import TINY
 from faast.core.sample import RowArrays
 from faast.core.state import Array, Stored
 from faast.solvers import Solution
 from faast.solvers.leverage import Leverage
 
-EPSILON = 1e-12
-TINY = 1e-300
+ROUNDING = 1e-12
+"""Shares that differ by less count as equal."""
+
 REMAINING = 1e-14
 """A row of which less than this is left determines a direction alone: its error is rounding."""
 
@@ -88,7 +90,7 @@ class LeftOutErrors(Stored):
             Infinite where rows are too few: fewer than coverage / (1 - coverage).
         """
         share = (self.beyond + 1.0) / (self.beyond[0] + 1.0)
-        within = np.count_nonzero(share > 1.0 - coverage + EPSILON, axis=0)
+        within = np.count_nonzero(share > 1.0 - coverage + ROUNDING, axis=0)
         unbounded = np.vstack([self.sizes, np.full(self.sizes.shape[1], np.inf)])
         quantiles = np.take_along_axis(unbounded, within[None] - 1, axis=0)[0]
         return np.sqrt(1.0 + self.leverage.of(X))[:, None] * quantiles

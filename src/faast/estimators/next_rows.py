@@ -21,6 +21,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast._utils.floats import TINY
 from faast.core.row_hashes import hash_rows
 from faast.core.statistics import Statistics
 from faast.estimators.head import Head
@@ -31,8 +32,6 @@ CANDIDATES = 4096
 
 CERTAIN = 1e-9
 """Least doubt of a row, so that rows can still be ranked where the model is sure of all."""
-
-TINY = 1e-300
 
 PRIOR = 0.3
 """Information before any label, in mean squared lengths of z."""

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.floats import TINY
 from faast.core.moments import Moments
 from faast.core.row_weights import ROUNDING
 from faast.core.sample import RowArrays
@@ -16,7 +17,6 @@ from faast.core.state import Array, Range, Stored
 from faast.core.statistics import Statistics
 from faast.solvers.columns import column_deviations
 from faast.solvers.gaussian import GaussianClasses, Metric
-from faast.solvers.triangular import TINY
 
 STRENGTH = 0.1
 """λ of `FeatureGeometry`, in mean eigenvalues of S_t."""

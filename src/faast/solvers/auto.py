@@ -38,6 +38,7 @@ from typing import ClassVar
 import numpy as np
 
 from faast._utils.arrays import FloatArray
+from faast._utils.floats import TINY
 from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics
 from faast.core.weights import FeatureWeights
@@ -55,7 +56,6 @@ from faast.solvers.ridge import Ridge
 from faast.solvers.search import walk_downhill
 from faast.solvers.several import LogOdds, take_half_steps
 from faast.solvers.steps import Scored, take_steps
-from faast.solvers.triangular import TINY
 from faast.solvers.views import Reader, View, centred, mapped_view
 
 STRENGTHS = 10.0 ** np.arange(-1.5, 1.6, 0.5)

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.special import polygamma
 
 from faast._utils.arrays import FloatArray
+from faast._utils.floats import TINY
 from faast.core.grid import SHORT_ROW, SMALL_ENTRY
 from faast.core.moments import Moments
-from faast.solvers.triangular import TINY
 
 
 def is_table(moments: Moments) -> bool:

@@ -11,13 +11,12 @@ from scipy.linalg import qr
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast._utils.blocks import BLOCK_ENTRIES, row_blocks
+from faast._utils.floats import EPSILON, TINY
 from faast.core.moments import Moments
 from faast.core.sample import RowArrays
 from faast.core.weights import FastWeights
 from faast.solvers.frames import Frame, SpanFrame
-from faast.solvers.triangular import TINY, Triangle
-
-EPSILON = float(np.finfo(np.float64).eps)
+from faast.solvers.triangular import Triangle
 
 BLOCK_ROWS = 1024
 """Rows that are divided by a triangle at a time."""

@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 
 from faast._utils.arrays import FloatArray
+from faast._utils.floats import TINY
 from faast.core.moments import Moments
 from faast.core.statistics import Statistics
 from faast.solvers.base import Solution, Solver
 from faast.solvers.leverage import Spread
-from faast.solvers.spectrum import TINY, LeaveOneOut, Spectrum, decompose
+from faast.solvers.spectrum import LeaveOneOut, Spectrum, decompose
 
 SMALLEST_STRENGTH, LARGEST_STRENGTH = -9, 1
 """Decades, relative to the largest eigenvalue, of the strengths that are compared.

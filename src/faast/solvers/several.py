@@ -26,13 +26,13 @@ import numpy as np
 from scipy.special import expit, logit
 
 from faast._utils.arrays import FloatArray
+from faast._utils.floats import TINY
 from faast.core.sample import RowArrays
 from faast.core.weights import FastWeights
+from faast.solvers.steps import STEP
 
 NEWTON_STEPS = 30
 LONGEST_STEP = 1.0
-STEP = 0.5
-TINY = 1e-300
 
 UNCALIBRATED_SLOPE = 4.0
 """Log-odds per unit of a score that predicts 0 or 1, near ½: used where no row is left out."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from faast._utils.arrays import FloatArray
+from faast._utils.floats import EPSILON, TINY
 from faast.core.moments import Moments
 from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
 from faast.solvers.leverage import Leverage
-
-EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +172,6 @@ def above_noise(eigenvalues: FloatArray, size: int) -> slice:
     noise = eigenvalues[-1] * size * EPSILON if len(eigenvalues) else 0.0
     first = int(np.searchsorted(eigenvalues, max(noise, 0.0), side="right"))
     return slice(None, first - len(eigenvalues) - 1 if first else None, -1)
-
-
-TINY = 1e-300
 
 
 class LeaveOneOut:

@@ -10,14 +10,13 @@ import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
 from faast._utils.blocks import row_blocks
+from faast._utils.floats import EPSILON, TINY
 from faast._utils.rows import row_maxima
 from faast.core.sample import RowArrays
 from faast.core.weights import FastWeights
-from faast.solvers.triangular import TINY
 from faast.solvers.views import View
 
 STEP = 0.5
-EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Scored(NamedTuple):

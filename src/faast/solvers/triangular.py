@@ -10,8 +10,7 @@ from scipy.linalg.blas import dtrsm, strsm
 from scipy.linalg.lapack import dpocon, dpotrf, spocon, spotrf
 
 from faast._utils.arrays import AnyArray
-
-TINY = 1e-300
+from faast._utils.floats import TINY
 
 
 @dataclass(frozen=True, eq=False)

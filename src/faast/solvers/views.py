@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.floats import TINY
 from faast.core.feature_rows import FeatureRows
 from faast.core.moments import Moments
 from faast.core.random_features import RandomFeatures
@@ -17,7 +18,6 @@ from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics
 from faast.solvers.columns import standard_deviations
 from faast.solvers.gaussian import ClassesLeftOut, GaussianClasses, SolvedClasses
-from faast.solvers.triangular import TINY
 
 
 @dataclass(frozen=True, eq=False)

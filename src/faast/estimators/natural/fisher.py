@@ -9,13 +9,12 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
+from faast._utils.floats import TINY
 from faast.core.state import Array, Range, Stored
 from faast.estimators.natural.stream import Examples
 
 DAMPING_OF_OUTPUTS = 0.1
 """Damping of S in mean eigenvalues; S has a null direction, as probabilities sum to 1."""
-
-TINY = 1e-300
 
 
 @dataclass(eq=False)
