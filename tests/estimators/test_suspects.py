@@ -324,14 +324,29 @@ def test_what_cannot_be_checked_or_corrected_is_refused(spoilt):
         FaastClassifier(selection_rows=0).fit(rows, labels).suspects(rows, labels)
 
 
-def test_rows_are_named_after_some_were_relabelled():
+def test_suspects_are_asked_again_after_some_rows_were_relabelled():
+    rows, labels = digits()
+    rows, labels = rows[:300], labels[:300].copy()
+    rows[7], labels[7] = rows[3], labels[3]  # of equal rows, the first gets the other label
+    model = FaastClassifier().fit(rows, labels).partial_fit(rows[:1] / 2, [5])
+    model.relabel(rows[:1] / 2, [5], [6])  # not a row of the fit
+    wrong = np.array([3, 10, 200])
+    other = np.array([11, 12, 13])  # new classes
+    model.relabel(rows[wrong], labels[wrong], other)
+    labels[wrong] = other
+    found, named = model.suspects(), model.suspects(rows, labels)
+    np.testing.assert_array_equal(found.rows, named.rows)
+    np.testing.assert_array_equal(found.given, named.given)
+    np.testing.assert_array_equal(model.loo_proba_, model.loo_proba(rows, labels))
+
+
+def test_rows_are_named_after_a_class_without_weight_was_relabelled():
     rows, labels = np.eye(6), np.array(list("aabbcc"))
-    model = FaastClassifier().fit(rows, labels)
-    model.suspects()
-    model.relabel(rows[:1], ["a"], ["b"])
+    model = FaastClassifier(class_weight={"a": 0.0}).fit(rows, labels)
+    model.relabel(rows[[0, 2]], ["a", "b"], ["b", "a"])
     with pytest.raises(ValueError, match=r"name the learned rows .* suspects\(X, y\)"):
         model.suspects()
-    assert len(model.suspects(rows, ["b", *labels[1:]]).rows) == 6
+    assert len(model.suspects(rows[[0, 3, 4, 5]], list("bbcc")).rows) == 4
 
 
 def test_rows_are_named_after_some_were_forgotten():

@@ -12,7 +12,7 @@ from faast._utils.validation import as_rows
 from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.class_changes import ChangingClassifier
 from faast.estimators.class_memory import LabelledRows
-from faast.estimators.left_out import LeftOut
+from faast.estimators.left_out import LeftOut, give_labels
 from faast.estimators.next_rows import CANDIDATES, RowChooser, Suggestions
 from faast.estimators.settings import weigh_by_class
 from faast.estimators.suspects import LabelCheck, Suspects
@@ -60,7 +60,7 @@ class CuratedClassifier(ChangingClassifier):
         ----------
         X, y : array-like, optional
             Learned rows and their labels, as for `loo_proba`. By default the rows of the last `fit`
-            in this process, as far as `loo_proba_` has them.
+            in this process, as far as `loo_proba_` has them, with the labels that `relabel` gave.
 
         Returns
         -------
@@ -115,14 +115,15 @@ class CuratedClassifier(ChangingClassifier):
             As for `forget`; nothing changes then.
         """
         features, memory = self._recall(X), self._memory()
-        rows = [
+        before, after = (
             LabelledRows(
                 *self._checked(features, self.resolve_labels(y), sample_weight, first=False)
             )
             for y in (old, new)
-        ]
-        self.learned_ = self._name(memory.exchange(*rows), self.embed_names(new))
-        self._last_fit = None
+        )
+        self.learned_ = self._name(memory.exchange(before, after), self.embed_names(new))
+        if self._last_fit is not None:
+            self._last_fit = give_labels(memory, self._last_fit, before, after)
         return self
 
     def suggest(self, X: Any, n: int = 20) -> Suggestions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
@@ -11,10 +12,10 @@ from scipy.special import softmax
 from faast._utils.arrays import AnyArray, FloatArray, IntArray
 from faast.core.row_hashes import hash_rows
 from faast.core.sample import RowArrays
-from faast.estimators.class_memory import ClassMemory
+from faast.estimators.class_memory import ClassMemory, LabelledRows
 from faast.estimators.head import Head
 from faast.estimators.only_rows import without_only_rows
-from faast.estimators.targets import Targets
+from faast.estimators.targets import Targets, unite_classes
 from faast.solvers import Solution
 
 NOT_SAMPLED, NEVER_LEARNED = -1, -2
@@ -129,6 +130,30 @@ def find_rows(memory: ClassMemory, X: AnyArray, targets: Targets) -> IntArray:
     found = np.array([places.get(pair, NOT_SAMPLED) for pair in wanted], dtype=np.int64)
     expected = sample.complete | (hashes < np.uint64(sample.threshold.hash))
     return np.where((found < 0) & expected, NEVER_LEARNED, found)
+
+
+def give_labels(
+    memory: ClassMemory, rows: tuple[AnyArray, Targets], old: LabelledRows, new: LabelledRows
+) -> tuple[AnyArray, Targets] | None:
+    """Return rows and their targets once some of them, as they are in `old`, got those of `new`.
+
+    Of equal rows the first ones get other labels; what is not among the rows is passed over. None
+    is returned where class weights of 0 removed other rows from `old` than from `new`.
+    """
+    if memory.statistics is None or not np.array_equal(old.X, new.X):
+        return None
+    (X, targets), grid = rows, memory.statistics.moments.key_grid
+    labels = unite_classes(targets.kind, targets.labels, old.targets.labels)
+    labels = unite_classes(targets.kind, labels, new.targets.labels)
+    marks = targets.among(labels).copy()
+    places = defaultdict(list)
+    for place, pair in enumerate(_pairs(hash_rows(grid.rounded(X)), marks)):
+        places[pair].append(place)
+    wanted = _pairs(hash_rows(grid.rounded(old.X)), old.targets.among(labels))
+    for pair, given in zip(wanted, new.targets.among(labels), strict=True):
+        if places[pair]:
+            marks[places[pair].pop(0)] = given
+    return X, Targets(targets.kind, labels, marks)[np.arange(len(marks))]
 
 
 def _pairs(hashes: AnyArray, marks: AnyArray) -> list[tuple[int, bytes]]:

@@ -277,7 +277,7 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
             raise ValueError(
                 "the rows of the last fit are not known any more: they are kept in the process "
                 f"that fitted them, up to selection_rows={self.selection_rows} of them, until some "
-                "are forgotten or get other labels; name the learned rows and their labels, as in "
+                "are forgotten; name the learned rows and their labels, as in "
                 "loo_proba(X, y) and suspects(X, y)"
             )
         return last_fit
