@@ -30,8 +30,9 @@ class Abstaining:
         float | None,
         typer.Option(
             "--none-of-these",
-            help="Give no answer to rows unlike the learned ones; this share of rows that do "
-            "belong to a class, such as 0.05, is lost. Needs faast learn --novelty.",
+            help="Give no answer to rows unlike the learned ones. The value, such as 0.05, is the "
+            "share of rows of learned classes that may wrongly get no answer. Needs faast learn "
+            "--novelty.",
         ),
     ] = None
 

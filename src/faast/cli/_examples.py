@@ -57,7 +57,7 @@ EXAMPLES = {
     "classes order": ["faast classes order reviews.faast negative good"],
     "inspect": ["faast inspect reviews.faast"],
     "export": ["faast export reviews.faast --onnx reviews.onnx"],
-    "serve start": ["faast serve tasks", "faast serve tasks --host 0.0.0.0 --port 80"],
+    "serve start": ["faast serve tasks", "faast serve tasks --host 0.0.0.0 --port 8080"],
     "serve token create": ["faast serve token create desk --scope teach --folder tasks"],
     "serve token list": ["faast serve token list --folder tasks"],
     "serve token revoke": ["faast serve token revoke desk --folder tasks"],

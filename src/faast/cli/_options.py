@@ -97,7 +97,9 @@ Targets = Annotated[
 ]
 Interval = Annotated[
     float,
-    typer.Option(help="Share of rows whose true number the interval of a prediction shall hold."),
+    typer.Option(
+        help="Wanted share of rows whose true number lies within its interval, such as 0.9."
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Write the result as one JSON object to standard output.")

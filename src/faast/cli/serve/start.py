@@ -50,8 +50,8 @@ def start(
     """Listen until Ctrl-C. 'faast serve FOLDER' is short for this.
 
     Every model file NAME.faast in the folder is a task. Each change is saved in
-    NAME.faast-log before it is acknowledged. Only this machine can connect, unless --host says
-    otherwise.
+    NAME.faast-log before it is acknowledged. Only this machine can connect. To let others
+    connect, make a token with 'faast serve token create', then start with --host.
     """
     if replicas is not None and not on_ray:
         raise ValueError("--replicas is for --ray; without it one process answers")
