@@ -31,12 +31,12 @@ LIMITS = {
     "rows of an answer": PAGE,
     "uploads that wait or are being taught": MAX_WAITING,
     "requests a second of a token (`--rate`)": limits.RATE,
-    "seconds of silence that are saved up for a burst": limits.BURST_SECONDS,
+    "seconds of unused rate that a token may spend at once": limits.BURST_SECONDS,
     "requests of a client at once": limits.AT_ONCE_PER_CLIENT,
     "requests at once": limits.AT_ONCE,
     "connections at once": CONNECTIONS,
-    "bytes a second of a body, at least": limits.SLOWEST,
-    "seconds that a body may take besides": limits.BODY_SECONDS,
+    "slowest rate at which a body may arrive, bytes a second": limits.SLOWEST,
+    "seconds that a body may take in addition to its time at the slowest rate": limits.BODY_SECONDS,
 }
 
 
