@@ -125,6 +125,13 @@ def test_explaining_says_what_an_answer_is_made_of(model):
     assert 0.5 < spoken.explain("my card is gone").prior_share < 1.0
 
 
+def test_fit_follows_a_changed_use_of_class_names():
+    spoken = TextClassifier(class_names=True).fit(TEXTS, LABELS)
+    changed = TextClassifier().fit(TEXTS, LABELS).set_params(class_names=True).fit(TEXTS, LABELS)
+    assert changed.uses_class_names
+    np.testing.assert_array_equal(changed.predict_proba(TEXTS), spoken.predict_proba(TEXTS))
+
+
 def test_rows_of_a_float_encoder_are_forgotten_through_the_cache_only(named, tmp_path):
     with pytest.raises(RowsNotLearnedError, match="CachedEncoder"):
         named().partial_fit(TEXTS, LABELS).forget(TEXTS[:1], LABELS[:1])

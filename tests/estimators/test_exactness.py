@@ -159,3 +159,20 @@ def test_weights_that_are_no_whole_numbers_end_the_promise_of_the_same_bits(make
     model.forget(rows[:1], targets[:1], sample_weight=[0.3])
     assert not model.is_exact_
     np.testing.assert_allclose(model.predict(rows), make().fit(rows, targets).predict(rows))
+
+
+@pytest.mark.parametrize("make", [FaastRegressor, FaastClassifier])
+def test_after_all_rows_were_forgotten_others_are_sampled_anew(make, rng):
+    rows = rng.standard_normal((28, 4))
+    targets = (
+        rng.standard_normal((28, 3))
+        if make is FaastRegressor
+        else np.eye(3, dtype=int)[rng.integers(0, 3, 28)]
+    )
+    old, new = slice(20), slice(20, None)
+    model = make(selection_rows=8).fit(rows[old], targets[old]).forget(rows[old], targets[old])
+    model.partial_fit(rows[new], targets[new])
+    fresh = make(selection_rows=8).fit(rows[new], targets[new])
+    assert model.is_exact_
+    np.testing.assert_array_equal(model.predict(rows), fresh.predict(rows))
+    same_file(model, fresh)

@@ -79,6 +79,13 @@ def test_forgotten_rows_leave_nothing_behind(digits):
     np.testing.assert_array_equal(probabilities(online, rows), exact(batch, rows))
 
 
+def test_the_only_row_of_a_class_is_forgotten_at_once(digits):
+    rows, labels = digits[0][:6], np.array([*range(5), 9])
+    online = learned(rows, labels).solve().forget_one(rows[5], 9)
+    batch = FaastClassifier().fit(rows[:5], labels[:5])
+    np.testing.assert_array_equal(probabilities(online, rows), exact(batch, rows))
+
+
 def test_all_rows_can_be_forgotten_and_others_learned(digits):
     rows, labels = digits[0][:20], digits[1][:20]
     online = learned(rows, labels)

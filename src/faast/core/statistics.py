@@ -116,7 +116,9 @@ class Statistics:
         mapped = self.mapped
         if mapped is not None:
             mapped = mapped.unmerge(other.feature_rows(), moments)
-        thinned = bool(moments.count) and not rows.complete and self.rows.capacity > 0
+        if not moments.count:  # nothing is left: the next rows are sampled anew
+            return Statistics.empty(moments, self.rows.capacity, self.maps)
+        thinned = not rows.complete and self.rows.capacity > 0
         found = replace(self, moments=moments, rows=rows, mapped=mapped, thinned=thinned)
         return found._sampled_again() or found
 

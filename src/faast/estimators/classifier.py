@@ -150,7 +150,7 @@ class FaastClassifier(CuratedClassifier):
             If shapes or types are wrong, a row holds NaN or inf or cannot be encoded, or a class
             weight belongs to a label that is no class.
         """
-        self._reference = None
+        self._reference = self._use_names = None
         X, targets, self._record = self.encode_to_learn(X), as_targets(y), ClassRecord()
         require_weighted_classes(self.class_weight, targets, self._announced())
         self._learn(X, targets, sample_weight, self.embed_names(targets), first=True)

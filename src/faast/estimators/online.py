@@ -198,7 +198,7 @@ class OnlineClassifier:
         if found is None or not after.n_rows:
             return None
         grown = len(after.classes) - len(before.classes)
-        if grown > 0 and not found.factor:
+        if grown < 0 or (grown > 0 and not found.factor):
             return None
         if grown:
             found = found.select_outputs(label_indices(after.classes, before.classes))
