@@ -1,5 +1,6 @@
 import gc
 import weakref
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from faast.core import persistence
 from faast.core.persistence import ModelFileError
 from faast.core.state import State
 from faast.lm import FaastForCausalLM, MemoryConfig, checkpoint
+from faast.lm.batch import Pairs
+from faast.lm.collecting import check_finite
 from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
 from faast.lm.folders import MEMORY_FILE
 from faast.lm.natural import NaturalPass
@@ -296,6 +299,16 @@ def test_nan_activations_are_named_and_not_learned(llama, tokens, config):
     with torch.no_grad():
         llama.model.embed_tokens.weight[broken] = kept
     assert torch.equal(logits(model, tokens[:4]), before)
+
+
+@pytest.mark.parametrize(("point", "learned"), [(2, True), ("head", False)])
+def test_a_nan_at_the_last_token_is_refused_where_it_would_be_a_value(point, learned):
+    mask = torch.ones(1, 3, dtype=torch.bool)
+    pairs = Pairs(mask, torch.zeros(3, dtype=torch.long), torch.arange(4)[None])
+    hidden = torch.zeros(1, 4, 8)
+    hidden[0, 3] = torch.nan
+    with pytest.raises(ValueError, match="token 3 of row 0") if learned else nullcontext():
+        check_finite({point: hidden}, pairs)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from faast._utils.arrays import FloatArray, IntArray
+from faast._utils.floats import TINY
 
 STEPS = 10
 """Steps of the deconvolution; more fit the noise in the probabilities."""
@@ -49,7 +50,7 @@ class LabelNoise:
         n_classes = proba.shape[1]
         rows_of = np.bincount(given, weights, n_classes)
         own = np.bincount(given, weights * proba[np.arange(len(given)), given], n_classes)
-        usual = np.where(rows_of > 0, own / np.maximum(rows_of, 1e-300), np.inf)
+        usual = np.where(rows_of > 0, own / np.maximum(rows_of, TINY), np.inf)
         confident = np.where(proba >= usual * (1.0 - ROUNDING), proba, -1.0)
         counted = confident.max(axis=1) >= 0.0
         counts = np.zeros((n_classes, n_classes))  # of (label, true class)
@@ -81,7 +82,7 @@ class LabelNoise:
         q = proba + 1.0 / len(T)
         q /= q.sum(axis=1, keepdims=True)
         for _ in range(STEPS):
-            q *= (proba / np.maximum(q @ T, 1e-300)) @ T.T
+            q *= (proba / np.maximum(q @ T, TINY)) @ T.T
             q /= q.sum(axis=1, keepdims=True)
         q *= T[:, given].T
         found: FloatArray = q / q.sum(axis=1, keepdims=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from faast.lm.architecture import model_inputs
 from faast.lm.batch import Pairs, TokenBatch, TrainingBatch
@@ -126,9 +127,11 @@ def check_finite(states: HiddenStates, pairs: Pairs) -> None:
         One of them is NaN or inf; the message names its hook point, row and token.
     """
     for point, hidden in states.items():
-        wrong = ~torch.isfinite(hidden).all(dim=-1)
-        wrong[:, :-1] &= pairs.target_mask.to(wrong.device)
-        wrong[:, -1] = False
+        mask = pairs.target_mask.to(hidden.device)
+        learned = functional.pad(mask, (0, 1))
+        if isinstance(point, int):  # layer memories learn the next hidden states as values
+            learned = learned | functional.pad(mask, (1, 0))
+        wrong = learned & ~torch.isfinite(hidden).all(dim=-1)
         if bool(wrong.any()):
             row, token = wrong.nonzero()[0].tolist()
             where = f"in front of block {point}" if isinstance(point, int) else f"at its {point}"

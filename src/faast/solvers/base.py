@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from faast._utils.arrays import FloatArray
+from faast._utils.floats import TINY
 from faast.core.balancing import balance
 from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics
@@ -125,7 +126,7 @@ class Solver(ABC):
         if prior.balanced:
             counts = statistics.moments.value_sum
             moments, sample = balance(statistics.moments, statistics.rows)
-            factors = moments.value_sum / np.maximum(counts, 1e-300)
+            factors = moments.value_sum / np.maximum(counts, TINY)
             statistics = Statistics(moments, sample, None, maps=False)
         found = self.fit(statistics)
         rows = statistics.sampled_rows()

@@ -134,7 +134,7 @@ def gcv_scores(
     f = strengths[:, None] / (w + strengths[:, None])
     residual_squares = unexplained + f**2 @ a
     degrees = max(free, 0.0) + f.sum(axis=1)
-    return spectrum.count * residual_squares / np.maximum(degrees, 1e-300) ** 2
+    return spectrum.count * residual_squares / np.maximum(degrees, TINY) ** 2
 
 
 def fewest_rows(moments: Moments) -> float:
