@@ -121,15 +121,30 @@ def test_no_grid_is_plain_float64(unit_rows):
     np.testing.assert_allclose(moments.gram, rows.T @ rows, rtol=1e-12)
 
 
-@pytest.mark.parametrize("bad", [0, 25, -1])
+@pytest.mark.parametrize("bad", [0, 25, -1, 20.5, 20.0, True, "20"])
 def test_grids_out_of_range_are_refused(bad):
-    with pytest.raises(ValueError, match="grid must be None or 1 to 24 bits"):
+    with pytest.raises(ValueError, match="grid must be None or an integer from 1 to 24"):
         Moments(2, 2, grid=bad)
 
 
-def test_scales_that_are_no_powers_of_two_are_refused():
+def test_an_integer_of_numpy_is_a_grid(unit_rows):
+    assert moments_of(*unit_rows, grid=np.int64(20)) == moments_of(*unit_rows)
+
+
+def test_scales_that_are_no_powers_of_two_or_too_few_are_refused():
     with pytest.raises(ValueError, match="power of two"):
         Moments(2, 2, key_scale=3.0)
+    with pytest.raises(ValueError, match=r"key_scale must be one number or one per column, of 2"):
+        Moments(2, 2, key_scale=[1.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match=r"value_scale .* of 2 columns; got the shape \(1,\)"):
+        Moments(2, 2, value_scale=np.ones(1))
+
+
+def test_keys_alone_are_summed_like_keys_of_rows_with_values(unit_rows):
+    rows, values = unit_rows
+    moments = moments_of(rows, values[:, :0])
+    assert moments.count == len(rows)
+    assert np.array_equal(moments.gram, moments_of(rows, values).gram)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

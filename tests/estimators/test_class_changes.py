@@ -57,7 +57,27 @@ def test_split_rows_are_as_if_learned_with_their_labels(data):
     new[moved] = np.resize(parts, len(moved))
     model = FaastClassifier().fit(rows, names).split_class("x", rows[moved], new[moved])
     same_file(without_record(model), FaastClassifier().fit(rows, new))
-    assert model.class_history_[-1].rows == len(moved)
+    assert model.class_history_[-1].rows == np.count_nonzero(new[moved] != "x")
+
+
+def test_a_split_keeps_a_sample_exact_and_the_rows_of_the_fit_known():
+    random = np.random.default_rng(0)
+    rows, labels = random.standard_normal((300, 4)) / 3, random.integers(0, 2, 300)
+    moved = np.flatnonzero(labels == 1)[:40]
+    model = FaastClassifier(Ridge(), selection_rows=100).fit(rows, labels)
+    model.split_class(1, rows[moved], np.full(40, 2))
+    assert model.is_exact_
+    held = FaastClassifier().fit(rows, labels).split_class(1, rows[moved], np.full(40, 2))
+    expected = labels.copy()
+    expected[moved] = 2
+    assert np.array_equal(held.suspects().given, held.suspects(rows, expected).given)
+
+
+def test_a_class_whose_label_is_a_tuple_can_be_split():
+    model = FaastClassifier().fit(ROWS, [("a", 1)] * 4 + [("b", 2)] * 2)
+    model.split_class(("a", 1), ROWS[2:4], [("c", 3), ("a", 1)])
+    assert model.classes_.tolist() == [("a", 1), ("b", 2), ("c", 3)]
+    assert str(model.class_history_[-1]) == "split: ('a', 1) to ('a', 1), ('c', 3) (1 rows)"
 
 
 def test_moments_of_many_rows_merge_exactly():

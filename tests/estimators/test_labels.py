@@ -94,6 +94,7 @@ def test_missing_labels_are_refused_by_row():
         (["a", b"b"], "row 1 is b'b' of type bytes"),
         (["a", 1j], "row 1 is 1j of type complex"),
         (["a", "b\0"], "row 1 holds a NUL character"),
+        (np.array(["a", "b\0c"]), "row 1 holds a NUL character"),
         ([object(), "b"], "row 0 is <object"),
     ],
 )

@@ -19,6 +19,7 @@ from faast import (
     TextClassifier,
 )
 from faast.core.persistence import content_hash
+from faast.encoders.hashing import HashingEncoder
 from faast.solvers.columns import is_table
 from faast.solvers.recursive import RecursiveDiscriminant
 from tests.strategies import problems
@@ -235,6 +236,30 @@ def test_raw_rows_are_encoded_and_answered_with_plain_labels():
     assert online.predict_one("where is my card?") == "card"
     online.forget_one("lost my card", "card")
     assert online.n_rows == 5
+
+
+class UnsteadyEncoder(HashingEncoder):
+    """An encoder whose features depend a little on when a row is encoded."""
+
+    reproducible = False
+    shift = 0.0
+
+    def encode_window(self, rows, numbers):
+        return super().encode_window(rows, numbers) + np.float32(self.shift)
+
+
+def test_a_row_is_forgotten_with_the_features_that_it_was_learned_with(tmp_path):
+    encoder = UnsteadyEncoder(64)
+    classifier = FaastClassifier(encoder=encoder, cache=tmp_path)
+    online = OnlineClassifier(classifier, solve_share=np.inf)
+    for text, label in [("lost card", "card"), ("top up", "top"), ("no card", "card")]:
+        online.learn_one(text, label)
+    before = online.solve().predict_proba_one("where is it?")
+    online.learn_one("my card", "card")
+    encoder.shift = 0.1
+    online.forget_one("my card", "card")
+    encoder.shift = 0.0
+    assert online.predict_proba_one("where is it?") == pytest.approx(before, abs=1e-9)
 
 
 def test_the_given_classifier_and_copies_stay_as_they_are(digits):

@@ -100,11 +100,12 @@ def test_classes_known_by_embedding_alone_have_nothing_to_forget(rows):
     assert model.n_rows_ == 0
 
 
-def test_a_pass_over_no_rows_answers_by_embeddings_or_says_what_to_do(rows):
+def test_a_pass_over_no_rows_is_refused_also_with_embeddings(rows):
     stream = NaturalGradientClassifier(class_embeddings={0: rows[0], 1: rows[1]})
-    stream.fit(rows[:0], np.zeros(0, np.int64))
-    with pytest.raises(ValueError, match="call fit or partial_fit first"):
-        stream.predict(rows)
+    for learn in (stream.fit, stream.partial_fit):
+        with pytest.raises(ValueError, match="needs at least one row"):
+            learn(rows[:0], np.zeros(0, np.int64))
+    assert not hasattr(stream, "learned_")
 
 
 def test_merging_nothing_changes_nothing(rows):

@@ -2,7 +2,7 @@
 
 import torch
 
-from faast.lm import FaastForCausalLM, MemoryConfig
+from faast.lm import FaastForCausalLM, MemoryConfig, memory_folder
 from faast.lm.architecture import FINGERPRINT_SIZE
 from faast.lm.backbone import Backbone
 from tests.lm.models import tiny
@@ -56,6 +56,17 @@ def test_an_adapter_is_copied_and_taken_from_a_file(llama, tokens):
             assert torch.equal(logits(model, tokens[8:]), learned)
     model.copy_adapter("nobody", "twin")
     assert model.adapters == ["read"]
+
+
+def test_a_file_of_an_untaught_model_takes_from_an_adapter_what_it_had_learned(
+    llama, tokens, tmp_path
+):
+    model = FaastForCausalLM(llama, CONFIGS[0])
+    model.save_pretrained(tmp_path)
+    with model.use_adapter("taught"):
+        model.learn(tokens[:8])
+    model.add_adapter("taught", memory_folder.read(tmp_path))
+    assert model.adapters == []
 
 
 def test_a_backbone_with_more_weights_than_float32_counts_has_a_fingerprint():

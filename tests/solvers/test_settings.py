@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faast import AssociativeMemory, Discriminant, Moments, PseudoInverse
+from faast import AssociativeMemory, Discriminant, FaastClassifier, Moments, PseudoInverse
 from faast.solvers import ClassPrior, as_solver
 from faast.solvers.block_average import BlockAverage
 from faast.solvers.calibration import (
@@ -22,11 +22,22 @@ from faast.solvers.columns import standard_deviations
         ({"alpha": 0.5, "rtol": 0.1}, "give alpha or rtol, not both"),
         ({"rtol": 1.0}, "rtol must be in"),
         ({"alpha": -1.0}, "alpha must be positive"),
+        ({"alpha": 0.0}, "alpha must be positive"),
+        ({"alpha": float("nan")}, "alpha must be positive"),
     ],
 )
 def test_a_pseudo_inverse_takes_one_tolerance_in_range(settings, message):
     with pytest.raises(ValueError, match=message):
         PseudoInverse(**settings)
+
+
+def test_a_tolerance_can_be_set_where_none_was_given():
+    memory = AssociativeMemory(PseudoInverse()).learn(np.eye(4), np.eye(4))
+    assert repr(memory.solver) == "PseudoInverse(alpha=None, rtol=None)"
+    model = FaastClassifier(PseudoInverse()).set_params(solver__rtol=0.1)
+    assert model.solver == PseudoInverse(rtol=0.1)
+    spectrum = np.array([1.0, 0.02, 1e-5])
+    assert PseudoInverse().count_kept(spectrum, 9) == PseudoInverse(0.8).count_kept(spectrum, 9)
 
 
 def test_a_discriminant_takes_a_share_or_leave_one_out():

@@ -93,10 +93,6 @@ class Gram:
         waiting = tuple(r._replace(weights=r.weights * factor) for r in settled.waiting)
         return Gram(self.n_features, False, summed, waiting)
 
-    def first_features(self, n_features: int) -> Gram:
-        """Return the matrix of the first columns of the keys."""
-        return Gram(n_features, self.exact, self.lower[:n_features, :n_features])
-
     @property
     def nbytes(self) -> int:
         """Bytes held."""

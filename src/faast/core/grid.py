@@ -69,8 +69,10 @@ class Grid(Stored):
     scale: float | Annotated[FloatArray, Array("columns")] = 1.0
 
     def __post_init__(self) -> None:
-        if self.bits is not None and not 1 <= self.bits <= MAX_BITS:
-            raise ValueError(f"grid must be None or 1 to {MAX_BITS} bits, got {self.bits}")
+        if self.bits is not None and (type(self.bits) is not int or not 1 <= self.bits <= MAX_BITS):
+            raise ValueError(
+                f"grid must be None or an integer from 1 to {MAX_BITS}, got {self.bits!r}"
+            )
         mantissa, _ = np.frexp(self.scale)
         if not np.all(mantissa == 0.5):
             raise ValueError(f"scale must be a positive power of two, got {self.scale}")
@@ -178,7 +180,8 @@ def grid_for(rows: Any, bits: int | None) -> Grid:
     if bits is None or unit_rows:
         return Grid(bits)
     peaks = np.max([np.abs(block).max(axis=0) for block in _blocks(rows)], axis=0)
-    if not SMALLEST < float(peaks.max()) < LARGEST:  # rounding names the row that is wrong
+    # of rows that are too large, `round` names the first
+    if not SMALLEST < float(peaks.max(initial=0.0)) < LARGEST:
         return Grid(bits)
     small = len(squares) >= ENOUGH_ROWS and np.any((peaks > 0) & (peaks < SMALL_ENTRY))
     if SHORT_ROW**2 <= longest <= 4.0 and not small:
@@ -209,11 +212,12 @@ class GridPair(Stored):
     @classmethod
     def from_scales(
         cls,
-        bits: int | None,
+        bits: Any,
         key_scale: float | AnyArray | None,
         value_scale: float | AnyArray | None,
     ) -> GridPair:
         """Build the pair from the caller's scales; the first rows choose a scale that is None."""
+        bits = int(bits) if isinstance(bits, np.integer) else bits
         Grid(bits)
         key, value = (
             Grid(bits) if bits is None else None if scale is None else _grid(bits, scale)
@@ -264,12 +268,6 @@ class GridPair(Stored):
         rearranged = np.where(columns < 0, self.value.scale.max(), self.value.scale[columns])
         return replace(self, value=Grid(self.bits, rearranged))
 
-    def first_features(self, n_features: int) -> GridPair:
-        """Keep the first columns of keys."""
-        if self.key is None or isinstance(self.key.scale, float):
-            return self
-        return replace(self, key=Grid(self.bits, self.key.scale[:n_features]))
-
     def key_units(self, n_features: int) -> FloatArray:
         """Return the grid units per 1.0 of each key column, shape (n_features,)."""
         return np.broadcast_to((self.key or Grid(self.bits)).per_unit, n_features)
@@ -284,6 +282,15 @@ class GridPair(Stored):
         return (self.key or plain).same_as(other.key or Grid(other.bits)) and (
             self.value or plain
         ).same_as(other.value or Grid(other.bits))
+
+    def require_widths(self, n_features: int, n_values: int) -> None:
+        """Raise ValueError if keys or values of these widths have another number of scales."""
+        for name, grid, width in (("key", self.key, n_features), ("value", self.value, n_values)):
+            if grid is not None and np.shape(grid.scale) not in ((), (width,)):
+                raise ValueError(
+                    f"{name}_scale must be one number or one per column, of {width} columns; got "
+                    f"the shape {np.shape(grid.scale)}"
+                )
 
     def validate(self) -> None:
         """Raise ValueError if a grid has other bits than the pair."""

@@ -85,6 +85,7 @@ class Moments(GridSums):
         self.n_features = _at_least(1, n_features, "n_features")
         self.n_values = _at_least(0, n_values, "n_values")
         self.grids = GridPair.from_scales(grid, key_scale, value_scale)
+        self.grids.require_widths(self.n_features, self.n_values)
         # views of a single zero: arrays are never changed in place, so none is allocated yet
         dtype = np.int64 if grid is not None else np.float64
         shapes = sum_shapes(n_features, n_values)
@@ -211,14 +212,6 @@ class Moments(GridSums):
         self.n_values = int(groups.max()) + 1
         return self
 
-    def first_features(self, n_features: int) -> Moments:
-        """Return the moments of the first columns of the keys."""
-        first = Moments(n_features, self.n_values, grid=self.grid)
-        grids = self.grids.first_features(n_features)
-        of_keys = ("cross", "key_sum", "key_square_sum")
-        sums = {name: s[:n_features] if name in of_keys else s for name, s in self.sums.items()}
-        return first.replace_sums(sums, self.products.first_features(n_features), grids)
-
     def copy(self) -> Moments:
         """Return an independent copy."""
         # sums are never changed in place
@@ -291,9 +284,7 @@ class Moments(GridSums):
         m = _at_least(0, state.metadata["n_values"], "n_values")
         grids = GridPair.from_state(state.part("grids"))
         moments = cls(d, m, grid=grids.bits)
-        for name, grid, width in (("key", grids.key, d), ("value", grids.value, m)):
-            if grid is not None and np.shape(grid.scale) not in ((), (width,)):
-                raise ValueError(f"the scales of the {name} grid do not fit {width} columns")
+        grids.require_widths(d, m)
         moments.grids = grids
         if moments.sums.keys().isdisjoint(state.tensors):
             return moments

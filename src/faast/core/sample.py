@@ -122,9 +122,9 @@ class RowSample:
         """Bytes held."""
         return sum(tensor.nbytes for tensor in self.to_state().tensors.values())
 
-    def samples(self, keys: AnyArray) -> AnyArray:
-        """Tell which learned rows are sampled, bool (n,), from their keys (n, d) in grid units."""
-        return self.complete | (hash_rows(keys) < np.uint64(self.threshold.hash))
+    def samples(self, hashes: AnyArray) -> AnyArray:
+        """Tell which learned rows are sampled, bool (n,), from the hashes (n,) of their keys."""
+        return self.complete | (hashes < np.uint64(self.threshold.hash))
 
     def merge(self, other: RowSample) -> RowSample:
         """Return the multiset union."""

@@ -66,9 +66,12 @@ class FastWeights(Stored):
     condition : float
         Ratio of the largest to the smallest kept singular value of the keys.
     explained : float
-        Share of the values' sum of squares that the weights reproduce on the learned rows, in 0..1.
+        How much of the learned rows the weights account for, in 0..1: the share of the values' sum
+        of squares that they reproduce; from a discriminant, the share of the rows' scatter that
+        lies between classes.
     strength : float
-        Regularisation that was used, in units of the Gram matrix (0 for none).
+        Regularisation that was used (0 for none): what a ridge adds to the Gram matrix, the
+        shrinkage of a discriminant, or the damping of natural gradient steps.
     mapped : FeatureWeights or None
         Weights of the query's random features, whose values are added; None without them.
     """

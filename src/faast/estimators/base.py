@@ -6,15 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from functools import wraps
-from threading import RLock
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from faast._utils.arrays import AnyArray, FloatArray
+from faast._utils.locks import lock_of
 from faast._utils.validation import as_weights, check_finite, is_tensor, refuse_no_numbers, to_numpy
 from faast.core import persistence
 from faast.core.row_weights import refuse_lost_weights
@@ -47,10 +46,6 @@ class RowsGiven(Protocol):
 
 Given = TypeVar("Given", bound=RowsGiven)
 
-_LOCKS: WeakKeyDictionary[object, Any] = WeakKeyDictionary()  # locks cannot be copied or pickled
-if hasattr(os, "register_at_fork"):  # no thread of the child will ever release a lock that is held
-    os.register_at_fork(after_in_child=_LOCKS.clear)
-
 
 def all_or_nothing(method: Callable[P, R]) -> Callable[P, R]:
     """Make a method that changes an estimator atomic.
@@ -63,7 +58,7 @@ def all_or_nothing(method: Callable[P, R]) -> Callable[P, R]:
     @wraps(method)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         estimator = args[0]
-        with _LOCKS.setdefault(estimator, RLock()):
+        with lock_of(estimator):
             before = vars(estimator).copy()
             try:
                 return method(*args, **kwargs)

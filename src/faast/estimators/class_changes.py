@@ -1,4 +1,4 @@
-"""Changes of the classes of a learned model: rename, merge, split, aliases and their order."""
+"""Changes of the classes of a learned model: rename, merge, aliases and their order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from faast.estimators.targets import TargetKind, Targets, as_targets
 
 
 class ChangingClassifier(ExplainedClassifier):
-    """A classifier whose classes can be renamed, merged, split, aliased and ordered.
+    """A classifier whose classes can be renamed, merged, aliased and ordered.
 
     The statistics change exactly: while all rows are held (see `is_exact_`), they are bit for bit
     those of a fit with the new labels. Every change is kept in `class_history_`. An error leaves
@@ -89,37 +89,6 @@ class ChangingClassifier(ExplainedClassifier):
         change = ClassChange("merge", tuple(merged), (label,), float(memory.counts[moved].sum()))
         self._record = self._record.append(change)
         return self._relabel(dict.fromkeys(merged, label))
-
-    @all_or_nothing
-    def split_class(self, label: Any, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Give rows of a class other labels; its other rows stay.
-
-        Parameters
-        ----------
-        label : label
-            The class that the rows were learned with.
-        X : array-like of shape (n, d), or n raw rows
-        y : array-like of shape (n,)
-            The label that each row gets: of new or known classes.
-        sample_weight : array-like of shape (n,), optional
-            As the rows were learned.
-
-        Raises
-        ------
-        RowsNotLearnedError, ValueError
-            If `label` is no class, or rows were not learned with it; see `forget`.
-        """
-        memory = self._single_label_memory()
-        (old,) = _listed([label])
-        self._places([old])
-        features, targets = self._recall(X), self.resolve_labels(y)
-        before = memory.n_rows
-        self.forget(X, [old] * len(targets), sample_weight)
-        moved = before - self.n_rows_
-        self.partial_fit_encoded(features, targets, self.embed_names(targets), sample_weight)
-        parts = tuple(targets.labels.tolist())
-        self._record = self._record.append(ClassChange("split", (old,), parts, moved))
-        return self
 
     @all_or_nothing
     def alias_classes(self, aliases: Mapping[Hashable, Any]) -> Self:

@@ -12,6 +12,8 @@ from faast._utils.validation import as_rows
 from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.class_changes import ChangingClassifier
 from faast.estimators.class_memory import LabelledRows
+from faast.estimators.class_record import ClassChange
+from faast.estimators.labels import as_labels, label_indices
 from faast.estimators.left_out import LeftOut, give_labels
 from faast.estimators.next_rows import CANDIDATES, RowChooser, Suggestions
 from faast.estimators.settings import weigh_by_class
@@ -43,7 +45,8 @@ class CuratedClassifier(ChangingClassifier):
         ------
         ValueError
             If a row was never learned with this label (while all rows are kept; later, as far as
-            the sample can tell), or the model learned indicators or keeps no rows.
+            the sample can tell), rows may have several labels, or the model keeps no rows
+            (`selection_rows` is 0, or it was compacted).
         """
         left_out = self._left_out()
         rows = self._learned_rows(X, y)
@@ -124,6 +127,36 @@ class CuratedClassifier(ChangingClassifier):
         self.learned_ = self._name(memory.exchange(before, after), self.embed_names(new))
         if self._last_fit is not None:
             self._last_fit = give_labels(memory, self._last_fit, before, after)
+        return self
+
+    @all_or_nothing
+    def split_class(self, label: Any, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Give rows of a class other labels, and record it in `class_history_`; see `relabel`.
+
+        Parameters
+        ----------
+        label : label
+            The class that the rows were learned with; its other rows stay.
+        X : array-like of shape (n, d), or n raw rows
+        y : array-like of shape (n,)
+            The label that each row gets: of new or known classes.
+        sample_weight : array-like of shape (n,), optional
+            As the rows were learned.
+
+        Raises
+        ------
+        RowsNotLearnedError, ValueError
+            If `label` is no class, or rows were not learned with it; nothing changes then.
+        """
+        memory = self._single_label_memory()
+        old, targets = as_labels([label]), self.resolve_labels(y)
+        (place,) = self._places(old.tolist())
+        self.relabel(X, old.repeat(len(targets)), targets, sample_weight)
+        # a class that is left without rows has the index -1
+        (left,) = np.append(self._memory().counts, 0.0)[label_indices(old, self.classes_)]
+        parts, moved = tuple(targets.labels.tolist()), float(memory.counts[place] - left)
+        change = ClassChange("split", tuple(old.tolist()), parts, moved)
+        self._record = self._record.append(change)
         return self
 
     def suggest(self, X: Any, n: int = 20) -> Suggestions:

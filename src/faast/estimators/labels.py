@@ -53,10 +53,9 @@ def as_labels(y: Any, rows: IntArray | None = None) -> AnyArray:
     labels = column_or_1d(np.asarray(y), warn=True)
     if not len(labels):
         return _no_labels()
-    is_short = labels.dtype.itemsize <= 4 * MAX_LABEL_CHARACTERS  # of numpy's UTF-32
-    if labels.dtype.kind == "b" or (labels.dtype.kind == "U" and is_short):
+    if labels.dtype.kind == "b" or (labels.dtype.kind == "U" and _are_texts(labels)):
         return labels
-    if labels.dtype.kind in "iu" and (not labels.size or int(labels.max()) in _INT64):
+    if labels.dtype.kind in "iu" and int(labels.max()) in _INT64:
         return labels.astype(np.int64, copy=False)
     if labels.dtype.kind == "f":
         return _whole_numbers(labels)
@@ -197,6 +196,12 @@ def _from_objects(labels: Iterable[Any], rows: IntArray | None = None) -> AnyArr
     return _object_array(plain)
 
 
+def _are_texts(labels: AnyArray) -> bool:
+    """Tell whether an array of text holds labels only: no long texts and no NUL characters."""
+    is_short = labels.dtype.itemsize <= 4 * MAX_LABEL_CHARACTERS  # of numpy's UTF-32
+    return is_short and "\0" not in "".join(labels.tolist())
+
+
 def _no_labels() -> AnyArray:
     """Return no labels; one dtype keeps a model's bits the same whatever it has forgotten."""
     return np.zeros(0, dtype=np.int64)
@@ -204,7 +209,7 @@ def _no_labels() -> AnyArray:
 
 def _plain(label: Any, row: int) -> Any:
     """Return one label as a plain Python object."""
-    if type(label) in (str, int, bool):
+    if type(label) in _PLAIN:
         pass
     elif isinstance(label, Enum):
         return _plain(label.value, row)
@@ -258,7 +263,7 @@ def _whole_numbers(labels: AnyArray) -> AnyArray:
     wrong = np.flatnonzero(labels != np.rint(labels))
     if wrong.size:
         raise ValueError(_continuous(int(wrong[0]), float(labels[wrong[0]])))
-    if labels.size and np.abs(labels).max() >= 2.0**63:
+    if np.abs(labels).max() >= 2.0**63:
         return _from_objects(labels.tolist())
     return labels.astype(np.int64)
 

@@ -128,8 +128,7 @@ def find_rows(memory: ClassMemory, X: AnyArray, targets: Targets) -> IntArray:
     hashes = hash_rows(grid.rounded(X))
     wanted = _pairs(hashes, targets.among(memory.classes))
     found = np.array([places.get(pair, NOT_SAMPLED) for pair in wanted], dtype=np.int64)
-    expected = sample.complete | (hashes < np.uint64(sample.threshold.hash))
-    return np.where((found < 0) & expected, NEVER_LEARNED, found)
+    return np.where((found < 0) & sample.samples(hashes), NEVER_LEARNED, found)
 
 
 def give_labels(

@@ -19,7 +19,7 @@ from faast.core.sample import RowSample
 from faast.core.state import State
 from faast.core.statistics import Statistics
 from faast.core.weights import FastWeights
-from faast.estimators.base import all_or_nothing
+from faast.estimators.base import all_or_nothing, describe_scale
 from faast.solvers import Ridge, Solution, Solver, as_solver, describe_solver, solver_from
 
 SELECTION_ROWS = 4096
@@ -202,10 +202,7 @@ class AssociativeMemory:
 
     def to_state(self) -> State:
         """Return the content to write, with the fast weights if they are solved."""
-        settings = {
-            name: setting.tolist() if isinstance(setting, np.ndarray) else setting
-            for name, setting in self._grid_settings.items()
-        }
+        settings = {name: describe_scale(s) for name, s in self._grid_settings.items()}
         parts = {} if self.statistics is None else {"statistics": self.statistics.to_state()}
         if self._solution is not None:
             parts["weights"] = self._solution.weights.to_state()

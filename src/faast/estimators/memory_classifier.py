@@ -186,7 +186,15 @@ class MemoryClassifier(ClassNamesMixin, ConformalClassifier, TablesMixin):
         write_onnx(self._head(), path, normalise=self._encoding() is not None)
 
     def to_pipeline(self) -> Pipeline:
-        """Return a scikit-learn pipeline with the same predictions, which cannot learn more."""
+        """Return a scikit-learn pipeline that predicts the same and cannot learn more.
+
+        Only blank rows (see `is_blank`) are scored like any other row there.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two classes of rows with one label.
+        """
         from faast.estimators.pipeline import as_pipeline
 
         return as_pipeline(self.encoder_, self._head())

@@ -133,7 +133,7 @@ class OnlineClassifier:
         """
         exact, rows = copy.copy(self._classifier), self._classifier._one_row(x)
         exact.forget(rows, [y])
-        return self._follow(exact, exact.encode(rows))
+        return self._follow(exact, exact._recall(rows))
 
     @all_or_nothing
     def solve(self) -> Self:
@@ -163,7 +163,7 @@ class OnlineClassifier:
         return labels(head, head.score(X)).tolist()[0]
 
     def predict_proba_one(self, x: Any) -> dict[Hashable, float]:
-        """Estimate the probability of each label of a row; parameters and errors as before."""
+        """Estimate the probability of each label of a row; see `predict_one`."""
         head, X = self._ask(x)
         found = probabilities(head, head.score(X))[0]
         return dict(zip(head.classes.tolist(), found.tolist(), strict=True))

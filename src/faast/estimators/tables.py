@@ -171,13 +171,13 @@ def class_answers(head: Head, X: AnyArray) -> Answers:
             "probability": found[rows, best].tolist(),
         }
         if len(names) > 1:
-            scores = scores.copy()
-            scores[rows, best] = -np.inf
-            second = scores.argmax(axis=1)
+            others = scores.copy()
+            others[rows, best] = -np.inf
+            second = others.argmax(axis=1)
             answers["runner_up"] = [names[place] for place in second]
             answers["runner_up_probability"] = found[rows, second].tolist()
     if head.novelty is not None:
-        answers["novelty"] = head.novelty.score(X, head.score(X) / head.temperature).tolist()
+        answers["novelty"] = head.novelty.score(X, scores / head.temperature).tolist()
     return answers
 
 

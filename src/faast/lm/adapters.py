@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import groupby
-from threading import Lock, RLock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import torch
 
+from faast._utils.locks import lock_of
 from faast.lm.batch import Names, TrainingBatch, row_owners
 from faast.lm.inference_mode import outside_inference_mode
 
@@ -29,13 +27,6 @@ DEFAULT = "default"
 _active: ContextVar[Mapping[int, Names]] = ContextVar(
     "faast_active_adapters", default=MappingProxyType({})
 )
-
-_LOCKS: WeakKeyDictionary[object, RLock] = WeakKeyDictionary()  # locks cannot be copied or pickled
-_GUARD = Lock()
-if hasattr(os, "register_at_fork"):  # no thread of the child will ever release a lock that is held
-    os.register_at_fork(before=_GUARD.acquire, after_in_parent=_GUARD.release)
-    os.register_at_fork(after_in_child=_LOCKS.clear)
-    os.register_at_fork(after_in_child=_GUARD.release)
 
 
 class Adapters:
@@ -138,16 +129,13 @@ class Adapters:
 
     def reset(self) -> None:
         """Forget everything that the active memories have learned."""
-        with _lock(self):
+        with lock_of(self):
             kept = self._memories.keys() - set(self.active)
             self._memories = {name: self._memories[name] for name in sorted(kept)}
 
     def copy(self, name: str, to: str) -> None:
         """Let a name have learned what another one has, and nothing else."""
-        with _lock(self):
-            others = {key: memory for key, memory in self._memories.items() if key != to}
-            found = self._memories.get(name)
-            self._memories = others if found is None else others | {to: found}
+        self.put(to, self._memories.get(name))
 
     def train(self, mode: bool) -> None:
         """Switch all memories to how they are while readouts are trained, or back."""
@@ -155,7 +143,7 @@ class Adapters:
 
     def _change(self, make: Callable[[], dict[str, Memory]]) -> None:
         """Compute new memories and commit them with one assignment; threads wait for each other."""
-        with _lock(self):
+        with lock_of(self):
             self._memories = self._memories | make()
 
     # -- reading ---------------------------------------------------------------------------------
@@ -215,19 +203,15 @@ class Adapters:
 
     def replace(self, memories: dict[str, Memory]) -> None:
         """Replace all memories by others."""
-        with _lock(self):
+        with lock_of(self):
             self._memories = memories
 
-    def add(self, name: str, memory: Memory) -> None:
-        """Let a name have learned what a memory has."""
-        self._change(lambda: {name: memory})
+    def put(self, name: str, memory: Memory | None) -> None:
+        """Let a name have learned what a memory has, and nothing else; nothing if that is None."""
+        with lock_of(self):
+            others = {key: part for key, part in self._memories.items() if key != name}
+            self._memories = others if memory is None else others | {name: memory}
 
 
 def _is_name(given: object) -> bool:
     return isinstance(given, str) and given != ""
-
-
-def _lock(adapters: Adapters) -> RLock:
-    """Return the lock of one model's memories."""
-    with _GUARD:
-        return _LOCKS.setdefault(adapters, RLock())

@@ -7,7 +7,6 @@ from types import NoneType
 from typing import Any, Literal, Self
 
 OutputKind = Literal["natural", "pseudoinverse"]
-PAPER_ALPHA = 0.8
 LARGEST_ALPHA = 4.0
 PAPER_INTERPOLATION = 0.9
 

@@ -15,7 +15,6 @@ from faast.core.sample import RowSample
 from faast.core.statistics import Statistics
 from faast.lm.backbone import check_targets
 from faast.lm.base import PairStore
-from faast.lm.config import PAPER_ALPHA
 from faast.lm.exceptions import ForgettingError
 from faast.lm.hooks import HEAD, LAST
 from faast.lm.output_memory import PseudoInverseOutput, Solution
@@ -23,6 +22,7 @@ from faast.lm.state import LARGEST_COUNT, SETTING
 from faast.lm.validation_sample import ValidationSample
 from faast.lm.vocabulary_sample import sample_vocabulary
 from faast.solvers import PseudoInverse
+from faast.solvers.pseudo_inverse import PAPER_ALPHA
 from faast.solvers.spectrum import Spectrum, decompose
 
 if TYPE_CHECKING:

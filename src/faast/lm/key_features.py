@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from faast.core.random_features import MOST_FEATURES, signs
+from faast.core.random_features import MOST_FEATURES, MOST_SHIFTS, projections, signs
 from faast.lm.exceptions import UnsupportedModelError
 
 MOST_KEYS = 3584
@@ -46,8 +46,8 @@ class KeyFeatures:
                 f"rows of {width} numbers are too wide for random features; use "
                 "random_features=False"
             )
-        n_projections = min(512, 2 * width)
-        self._n_shifts = min(6, (MOST_KEYS - width) // n_projections, n_projections // 2)
+        n_projections = projections(width)
+        self._n_shifts = min(MOST_SHIFTS, (MOST_KEYS - width) // n_projections, n_projections // 2)
         self._signs = torch.from_numpy(signs(width, n_projections)).float().to(device)
         self.n_keys = width + 1 + self._n_shifts * n_projections
 

@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-CHUNK_LOGITS = 2**21
-"""Logits held at once, in float32 (8 MB), or those of `CHUNK_ROWS` rows: rows are processed in
-chunks that stay near the processor, but not so short that reading E takes longer than the product.
-"""
-CHUNK_ROWS = 32
+CHUNK_LOGITS, CHUNK_ROWS = 2**21, 32
+"""Rows are processed in chunks of about so many logits, which fit into a processor's cache (8 MB),
+but of at least so many rows: with fewer, reading E takes longer than multiplying by it."""
 
 ROUNDING_STEPS = 8
-"""Rounding errors of a curvature, in units of float32 of its larger part; twice are seen."""
+"""Four times the largest rounding error that was seen in the curvature, in units of the float32
+precision of its diagonal part; adding it keeps the curvature positive definite."""
 
 
 class Derivatives(NamedTuple):

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from faast.core.state import State
 from faast.lm.architecture import grid_scale
 from faast.lm.base import HookMemory, LearningPart, PairStore, Shift
-from faast.lm.config import PAPER_ALPHA, MemoryConfig
+from faast.lm.config import MemoryConfig
 from faast.lm.exact_memory import ExactOutput, ExactPairs
 from faast.lm.hooks import HEAD, LAST, LOGITS, HookPoint
 from faast.lm.layer_memory import LayerMemory, Readout
 from faast.lm.natural_memory import NaturalOutput
 from faast.lm.paper_memory import PairBuffer, PaperOutput
 from faast.lm.recall_memory import RecallMemory
+from faast.solvers.pseudo_inverse import PAPER_ALPHA
 
 if TYPE_CHECKING:
     from collections.abc import Callable

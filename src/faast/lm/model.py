@@ -155,7 +155,10 @@ class FaastForCausalLM(ExportedModel):
         Raises
         ------
         ForgettingError
-            The memory is natural, or averages blocks: it cannot forget.
+            The memory is natural, or averages blocks: it cannot forget. Or it has not learned all
+            of the batch, as far as it can tell.
+        TypeError, ValueError, UnsupportedModelError
+            As for `learn`.
         """
         batch = TokenBatch(input_ids, attention_mask, answer_mask, document_ids)
         self._adapters.forget(collect_hidden_states(self._backbone, self._hooks, batch))

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from faast.core.state import Array, Range
 from faast.lm.base import PairStore
-from faast.lm.config import PAPER_ALPHA, PAPER_INTERPOLATION
+from faast.lm.config import PAPER_INTERPOLATION
 from faast.lm.exceptions import ForgettingError
 from faast.lm.output_memory import PseudoInverseOutput, Solution
 from faast.lm.state import LARGEST_COUNT, SETTING, checked
 from faast.solvers import PseudoInverse
 from faast.solvers.block_average import BlockAverage
+from faast.solvers.pseudo_inverse import PAPER_ALPHA
 
 if TYPE_CHECKING:
     from faast.lm.backbone import Backbone

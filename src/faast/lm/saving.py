@@ -144,7 +144,7 @@ class SavedModel(nn.Module):
 
     @outside_inference_mode
     def add_adapter(self, name: str, content: checkpoint.MemoryFile) -> Self:
-        """Let a named memory have learned what the one adapter of a file has.
+        """Let a named memory have learned what the one adapter of a file has, and nothing else.
 
         Raises
         ------
@@ -163,8 +163,7 @@ class SavedModel(nn.Module):
         ours = self.readouts.state_dict()
         if not all(torch.equal(ours[key].cpu(), part) for key, part in parameters.items()):
             raise ModelFileError("the saved memory has other readouts than the model")
-        for memory in memories.values():
-            self._adapters.add(name, memory)
+        self._adapters.put(name, memories.get(DEFAULT))
         return self
 
     def copy_adapter(self, name: str, to: str) -> Self:

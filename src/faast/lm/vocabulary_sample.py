@@ -18,11 +18,11 @@ from torch.nn.utils import skip_init
 from faast.lm.lm_head import LMHead
 
 SAMPLE_FACTOR = 32
-"""Of V tokens, about this many times the square root of V are drawn; all of up to its square."""
+"""Of V tokens, about 32 √V are drawn; vocabularies of up to 32² tokens are used whole."""
 SURVEYED_ROWS = 64
-"""Rows on which the whole vocabulary is asked how likely each token is."""
+"""Number of rows from which the chance of each token is computed."""
 EVEN_SHARE = 0.05
-"""Share of the sample that all tokens have the same chance of."""
+"""Share of the sample for which all tokens have the same chance."""
 
 
 class SampledHead(NamedTuple):

@@ -77,7 +77,7 @@ def initial_inverse_temperature(
 
 
 def fit_inverse_temperatures(
-    experts: list[ScoreSource],
+    sources: list[ScoreSource],
     log_priors: FloatArray,
     codes: IntArray,
     weights: FloatArray,
@@ -91,7 +91,7 @@ def fit_inverse_temperatures(
 
     Parameters
     ----------
-    experts : list of K ScoreSource
+    sources : list of K ScoreSource
     log_priors : ndarray of shape (C,)
     codes : ndarray of shape (n,), int
     weights : ndarray of shape (n,)
@@ -104,20 +104,20 @@ def fit_inverse_temperatures(
     loss : float
         Penalised negative log-likelihood, in nats.
     """
-    expected = np.array([expert.expected for expert in experts])
-    scores = [expert.scores for expert in experts]
+    expected = np.array([source.expected for source in sources])
+    scores = [source.scores for source in sources]
 
     def descend(u: FloatArray) -> tuple[float, FloatArray, float]:
         """Return the loss at u, the step of Newton's method from there, and what it should gain."""
         s = expected * np.exp(u)
-        value, slope, bend = _likelihood(s, scores, log_priors, codes, weights)
+        value, slope, bend = _log_loss(s, scores, log_priors, codes, weights)
         gradient = s * slope
         curvature = bend * np.outer(s, s) + np.diag(np.maximum(gradient, 0.0) + 1.0)
         gradient += u
         step = np.clip(np.linalg.solve(curvature, gradient), -2.0, 2.0)
         return value + float(0.5 * u @ u), step, float(0.5 * gradient @ step)
 
-    u = np.zeros(len(experts)) if start is None else start
+    u = np.zeros(len(sources)) if start is None else start
     value, step, gain = descend(u)
     for _ in range(NEWTON_STEPS):
         if gain < ENOUGH:
@@ -132,7 +132,7 @@ def fit_inverse_temperatures(
     return expected * np.exp(u), value
 
 
-def _likelihood(
+def _log_loss(
     s: FloatArray,
     scores: list[AnyArray],
     log_priors: FloatArray,
@@ -146,23 +146,23 @@ def _likelihood(
     blocks = list(row_blocks(len(codes), len(log_priors)))
     room = np.empty((2, blocks[0].stop if blocks else 0, len(log_priors)), dtype)
     for block in blocks:
-        F, w = [expert[block] for expert in scores], weights[block]
+        F, w = [part[block] for part in scores], weights[block]
         own, (P, weighted) = (np.arange(len(w)), codes[block]), room[:, : len(w)]
         np.multiply(scales[0], F[0], out=P)
-        for scale, expert in zip(scales[1:], F[1:], strict=True):
-            P += np.multiply(scale, expert, out=weighted)
+        for scale, part in zip(scales[1:], F[1:], strict=True):
+            P += np.multiply(scale, part, out=weighted)
         P += offsets
         P -= row_maxima(P)[:, None]
         value -= float(w @ P[own])
         np.exp(P, out=P)
         mass = np.einsum("ij->i", P)
         value += float(w @ np.log(mass))
-        means = np.array([np.einsum("ij,ij->i", P, expert) for expert in F]) / mass
-        right = np.array([expert[own] for expert in F])
+        means = np.array([np.einsum("ij,ij->i", P, part) for part in F]) / mass
+        right = np.array([part[own] for part in F])
         gradient += (means - right) @ w
         curvature -= (means * w) @ means.T
-        for k, expert in enumerate(F):
-            np.multiply(P, expert, out=weighted)
+        for k, part in enumerate(F):
+            np.multiply(P, part, out=weighted)
             for j, other in enumerate(F[: k + 1]):
                 products = np.einsum("ij,ij->i", weighted, other) / mass
                 curvature[k, j] += w @ products

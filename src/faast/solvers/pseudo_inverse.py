@@ -14,6 +14,8 @@ from faast.solvers.base import Solution, Solver
 from faast.solvers.leverage import Spread
 from faast.solvers.spectrum import LeaveOneOut, Spectrum, decompose
 
+PAPER_ALPHA = 0.8
+
 
 @dataclass(frozen=True)
 class PseudoInverse(Solver):
@@ -48,10 +50,8 @@ class PseudoInverse(Solver):
             raise ValueError(f"give alpha or rtol, not both (got {self.alpha} and {self.rtol})")
         if self.rtol is not None and not 0.0 <= self.rtol < 1.0:
             raise ValueError(f"rtol must be in [0, 1), got {self.rtol}")
-        if self.rtol is None:
-            object.__setattr__(self, "alpha", 0.8 if self.alpha is None else self.alpha)
-            if not self.alpha or self.alpha <= 0:
-                raise ValueError(f"alpha must be positive, got {self.alpha}")
+        if self.alpha is not None and not self.alpha > 0:
+            raise ValueError(f"alpha must be positive, got {self.alpha}")
 
     def fit(self, statistics: Statistics) -> Solution:
         """Solve; see `Solver.fit`. Leave-one-out scores keep the choice of directions fixed."""
@@ -106,7 +106,8 @@ class PseudoInverse(Solver):
             At least 1 if there is any direction: for N = 1, rtol is 1 and would drop even the
             largest.
         """
-        w = eigenvalues
-        rtol = self.rtol if self.alpha is None else max(count, 1.0) ** -self.alpha
-        above = int(np.count_nonzero(w > w[0] * rtol**2)) if len(w) and rtol is not None else 0
+        w, rtol = eigenvalues, self.rtol
+        if rtol is None:
+            rtol = max(count, 1.0) ** -(self.alpha or PAPER_ALPHA)
+        above = int(np.count_nonzero(w > w[0] * rtol**2)) if len(w) else 0
         return max(above, min(1, len(w)))

@@ -198,8 +198,11 @@ class RecursiveDiscriminant:
         total, place = count + weight, (row - self.centre) / self.scale
         if total < SMALLEST_PIVOT:
             return None
-        among, offset = (self.counts.sum(), place) if self.one_shot else (count, place - mean)
-        grown = weight * among / (among + weight)
+        among, middle = count, mean
+        if self.one_shot:  # the scatter about the mean of all rows
+            among = self.counts.sum()
+            middle = self.counts @ self.means / among
+        offset, grown = place - middle, weight * among / (among + weight)
         along = self.inverse.times(offset)  # u
         pivot = 1.0 + grown * float(offset @ along)
         if pivot < SMALLEST_PIVOT:

@@ -14,6 +14,7 @@ from faast._utils.floats import TINY
 from faast.core.feature_rows import FeatureRows
 from faast.core.moments import Moments
 from faast.core.random_features import RandomFeatures
+from faast.core.row_hashes import hash_rows
 from faast.core.sample import RowArrays
 from faast.core.statistics import Statistics
 from faast.solvers.columns import standard_deviations
@@ -84,7 +85,7 @@ def mapped_view(
 
     def see(rows: RowArrays) -> RowArrays:
         units = features.grid.rounded(rows.keys)
-        weights = np.where(learned.rows.samples(units), rows.weights, 0.0)
+        weights = np.where(learned.rows.samples(hash_rows(units)), rows.weights, 0.0)
         return RowArrays(features(units).astype(dtype, copy=False), rows.values, weights)
 
     scale = standard_deviations(mapped)

@@ -215,7 +215,7 @@ class NaturalGradientClassifier(LinearClassifier):
         weights = weigh_by_class(self.class_weight, targets, sample_weight)
         X, targets, weights = drop_weightless(X, targets, weights)
         if first:
-            if not len(X) and self.class_embeddings is None:
+            if not len(X):
                 raise ValueError("fit needs at least one row with a weight above zero")
             named = check_embeddings(self.class_embeddings, targets.labels, X.shape[1])
             window, buffer = _rows(self.window, "window"), _rows(self.buffer, "buffer")

@@ -167,8 +167,7 @@ class NaturalMemory:
         return Examples(rows, codes, taken.astype(np.float32), numbers)
 
     def _started(self) -> NaturalPass:
-        if self._pass is None:
-            raise ValueError("nothing has been learned yet; call fit or partial_fit first")
+        assert self._pass is not None  # since the first row
         return self._pass
 
     def _complete(self) -> NaturalPass:
