@@ -13,7 +13,7 @@ from faast.estimators.base import all_or_nothing, drop_weightless
 from faast.estimators.class_changes import ChangingClassifier
 from faast.estimators.class_memory import LabelledRows
 from faast.estimators.class_record import ClassChange
-from faast.estimators.labels import as_labels, label_indices
+from faast.estimators.labels import as_labels
 from faast.estimators.left_out import LeftOut, give_labels
 from faast.estimators.next_rows import CANDIDATES, RowChooser, Suggestions
 from faast.estimators.settings import weigh_by_class
@@ -148,14 +148,14 @@ class CuratedClassifier(ChangingClassifier):
         RowsNotLearnedError, ValueError
             If `label` is no class, or rows were not learned with it; nothing changes then.
         """
-        memory = self._single_label_memory()
-        old, targets = as_labels([label]), self.resolve_labels(y)
-        (place,) = self._places(old.tolist())
-        self.relabel(X, old.repeat(len(targets)), targets, sample_weight)
-        # a class that is left without rows has the index -1
-        (left,) = np.append(self._memory().counts, 0.0)[label_indices(old, self.classes_)]
-        parts, moved = tuple(targets.labels.tolist()), float(memory.counts[place] - left)
-        change = ClassChange("split", tuple(old.tolist()), parts, moved)
+        self._single_label_memory()
+        (old,), targets = as_labels([label]).tolist(), self.resolve_labels(y)
+        (place,) = self._places([old])
+        before = float(self.class_counts_[place])
+        self.relabel(X, [old] * len(targets), targets, sample_weight)
+        counts = dict(zip(self.classes_.tolist(), self.class_counts_.tolist(), strict=True))
+        moved = before - counts.get(old, 0.0)
+        change = ClassChange("split", (old,), tuple(targets.labels.tolist()), moved)
         self._record = self._record.append(change)
         return self
 
