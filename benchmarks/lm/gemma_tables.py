@@ -34,7 +34,7 @@ class Tables:
     def __init__(self, cells: Cells, sizes: Sequence[int]) -> None:
         self.cells = cells
         self.sizes = sizes
-        self.texts = list(dict.fromkeys(cell.text for cell in cells.cells))
+        self.texts = sorted({cell.text for cell in cells.cells})
 
     def frozen(self, text: str, dtype: str) -> Cell:
         """Return the cell of the model as it is."""

@@ -19,8 +19,9 @@ def test_cells_are_read_as_they_were_written(tmp_path):
     assert again == cells
     assert again.best("a text", "projection", 2) == cell(losses=(1.0, 1.5), rate=0.2)
     assert again.best("a text", "projection", 3) is None
-    assert again.best_rate("projection") == 0.2
-    assert again.best_rate("recall") is None
+    assert again.best_rate("a text", "projection") == 0.2
+    assert again.best_rate("a text", "recall") is None
+    assert again.best_rate("other text", "projection") is None
 
 
 def test_differences_are_paired_by_window():
