@@ -121,7 +121,7 @@ class Course:
                 forward=forward,
                 n_bytes=taught.n_bytes,
                 rate=taught.rate,
-                curve=[(point.seconds, point.loss) for point in taught.curve],
+                curve=[(point.epochs, point.seconds, point.loss) for point in taught.curve],
                 elsewhere={
                     other.name: taught.ask(taught.model, other.asked[:ASKED_ELSEWHERE])
                     for other in others
@@ -131,7 +131,7 @@ class Course:
 
 
 def best_losses(taught: Taught, text: Text) -> list[float]:
-    """Return the losses of the best epoch, or those of the model where it has no epochs."""
+    """Return the losses where training was best, or those of the model where it was not trained."""
     if taught.curve:
         return min(taught.curve, key=lambda point: point.loss).losses
     return taught.ask(taught.model, text.asked)

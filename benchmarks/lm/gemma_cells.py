@@ -27,8 +27,8 @@ class Cell:
         Kept beside the model.
     rate : float or None
         Learning rate, of trained methods.
-    curve : list of (float, float)
-        Seconds of training, and mean loss then.
+    curve : list of (float, float, float)
+        Epochs and seconds of training, and mean loss then.
     elsewhere : dict of str to list of float
         Losses on windows of other texts.
     dtype : str
@@ -43,7 +43,7 @@ class Cell:
     forward: float
     n_bytes: int
     rate: float | None = None
-    curve: list[tuple[float, float]] = field(default_factory=list)
+    curve: list[tuple[float, float, float]] = field(default_factory=list)
     elsewhere: dict[str, list[float]] = field(default_factory=dict)
     dtype: str = "bfloat16"
 

@@ -21,7 +21,6 @@ from benchmarks.lm_baselines import (
     ZeroShot,
 )
 from benchmarks.lm_baselines.fused_loss import fused_loss
-from benchmarks.lm_baselines.training import CHECKS_PER_EPOCH
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.hooks import remove_all_hooks
 
@@ -38,13 +37,17 @@ BOTH = "**natural and recall**"
 
 BATCH = 2
 EPOCHS = 3
+CHECKS_PER_EPOCH = 4
+PATIENCE = CHECKS_PER_EPOCH
+"""Checks without gain, one epoch of them, after which training stops."""
 LORA_RANK = 8
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 class Point(NamedTuple):
-    """Where training was after some seconds: losses of the asked windows."""
+    """Where training was after some epochs and seconds: losses of the asked windows."""
 
+    epochs: float
     seconds: float
     losses: list[float]
 
@@ -146,7 +149,10 @@ class Each:
 
 @dataclass
 class Curve:
-    """Asks a model at the end of each epoch of its training; the time of asking does not count."""
+    """Asks a model in training: at each check of the first epoch, and at the end of each later one.
+
+    The time of asking does not count.
+    """
 
     subject: Subject
     text: Text
@@ -160,15 +166,16 @@ class Curve:
             self.started = now
             return
         self.checks += 1
-        if self.checks % CHECKS_PER_EPOCH == 0:
+        epochs = self.checks / CHECKS_PER_EPOCH
+        if epochs < 1 or epochs.is_integer():
             losses = labelled_losses(model, self.text.asked)
-            self.points.append(Point(now - self.started, losses))
+            self.points.append(Point(epochs, now - self.started, losses))
             self.started += self.subject.clock() - now
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A method of backpropagation, asked after each epoch: the test text may choose the best.
+    """A method of backpropagation, asked on the way: the test text may choose where it is best.
 
     Attributes
     ----------
@@ -189,7 +196,14 @@ class Trained:
         for size, rate in product(sizes, self.rates):
             base = subject.load() if self.whole else subject.model
             curve = Curve(subject, text)
-            training = Training((rate,), EPOCHS, batch_size=BATCH, on_validation=curve)
+            training = Training(
+                (rate,),
+                EPOCHS,
+                checks_per_epoch=CHECKS_PER_EPOCH,
+                patience=PATIENCE,
+                batch_size=BATCH,
+                on_validation=curve,
+            )
             with fused_loss(base):
                 adapted = self.build(training)(base, text.learned[:size])
             best = min(curve.points, key=lambda point: point.loss)

@@ -42,7 +42,7 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
         "",
         "Processor time to learn and to be ready for questions, in forward passes over what is learned "
         "(logits included, measured just before), mean over the texts; and bytes kept beside the model. "
-        f"Trained methods: up to their best epoch of {EPOCHS}, at one learning rate.",
+        f"Trained methods: up to where they are best in {EPOCHS} epochs, at one learning rate.",
         "",
         *table(
             [
@@ -52,10 +52,10 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
             ],
             tables.costs(),
         ),
-        "## Training by backpropagation, epoch by epoch",
+        "## Training by backpropagation, on the way",
         "",
-        "Perplexity after each epoch, and forward passes over what is learned that it took until then; "
-        "beside the natural memory.",
+        "Epochs, perplexity after them, and in brackets the forward passes over what is learned that it "
+        "took until then; beside the natural memory.",
         "",
         *table(
             [
@@ -63,7 +63,7 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
                 "tokens learned",
                 "method",
                 "rate",
-                "epochs",
+                "on the way",
                 "natural",
                 "its time to natural's perplexity",
             ],
@@ -72,7 +72,7 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
         "## Forgetting elsewhere",
         "",
         f"Perplexity of every text after {sizes[1] * WINDOW:,} tokens of one were learned, on half of "
-        "the windows that are asked; in brackets the frozen model's. The projection is at the epoch of "
+        "the windows that are asked; in brackets the frozen model's. The projection is at the check of "
         "least loss on windows that its training holds out.",
         "",
         *tables.forgetting(),
@@ -94,9 +94,9 @@ def setting(n_asked: int) -> list[str]:
         "",
         "In-context: what is learned stands in front of each window, begin tokens included. kNN-LM: 64 neighbours, "
         "temperature and share chosen on the last fifth of what is learned. Projection and LoRA "
-        f"(rank 8, all linear layers of the blocks): Adam, {EPOCHS} epochs, 2 windows a step; their "
-        "epoch is the one that the asked windows themselves like best, which no one could know, and so "
-        "is the projection's learning rate, chosen where a text is first learned. Tuning the whole head (168 million "
+        f"(rank 8, all linear layers of the blocks): Adam, {EPOCHS} epochs, 2 windows a step; they "
+        "are asked after each quarter of the first epoch and after the others, and shown where the asked "
+        "windows themselves like them best, which no one could know; so is the projection's learning rate, chosen where a text is first learned. Tuning the whole head (168 million "
         f"parameters) is not run; {NOT_RUN} marks what else is not. What memories cost while the model "
         "writes is told [elsewhere](serving_gemma.md).",
         "",

@@ -76,7 +76,7 @@ class Tables:
             if pair := self.pair(text, NATURAL, LORA, n):
                 ours, lora = pair
                 reached = seconds_to(lora, ours.loss)
-                share = ours.seconds / (reached or lora.curve[-1][0])
+                share = ours.seconds / (reached or lora.curve[-1][1])
                 goal = f"{text}, {n * WINDOW:,} tokens: natural within 10% of LoRA's time to its perplexity"
                 shown = f"{'' if reached else '< '}{share:.0%}"
                 yield [goal, shown, verdict(share <= 0.1)]
@@ -152,14 +152,17 @@ class Tables:
                 pair = self.pair(text, NATURAL, method, n)
                 natural = pair[0] if pair else None
                 unit = cell.forward * n
-                epochs = [f"{exp(loss):.1f} ({seconds / unit:.1f})" for seconds, loss in cell.curve]
+                curve = [
+                    f"{epochs:g}: {exp(loss):.1f} ({seconds / unit:.1f})"
+                    for epochs, seconds, loss in cell.curve
+                ]
                 reached = seconds_to(cell, natural.loss) if natural else None
                 yield [
                     text,
                     f"{n * WINDOW:,}",
                     method,
                     f"{cell.rate:g}",
-                    ", ".join(epochs),
+                    ", ".join(curve),
                     f"{natural.perplexity:.1f} ({natural.passes:.1f})" if natural else NOT_RUN,
                     f"{reached / unit:.1f}" if reached else "never" if natural else NOT_RUN,
                 ]
@@ -186,5 +189,5 @@ class Tables:
 
 
 def seconds_to(cell: Cell, loss: float) -> float | None:
-    """Return the seconds of the first epoch that was as good, or None."""
-    return next((seconds for seconds, reached in cell.curve if reached <= loss), None)
+    """Return the seconds until training was first asked and was as good, or None."""
+    return next((seconds for _, seconds, reached in cell.curve if reached <= loss), None)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 VALIDATION_EVERY = 20
 """One of so many windows is held out."""
 
-CHECKS_PER_EPOCH = 2
-
 
 @dataclass(frozen=True)
 class Training:
@@ -35,9 +33,10 @@ class Training:
         Length of the full run.
     trial_epochs : float
         Length of the runs that choose the learning rate.
+    checks_per_epoch : int
+        Number of validations in each epoch.
     patience : int
-        Number of validations in a row, two per epoch, that may bring no improvement before the
-        training stops.
+        Number of validations in a row that may bring no improvement before the training stops.
     batch_size : int
         Number of windows per step.
     seed : int
@@ -49,6 +48,7 @@ class Training:
     learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
     epochs: int = 3
     trial_epochs: float = 1 / 3
+    checks_per_epoch: int = 2
     patience: int = 2
     batch_size: int = 4
     seed: int = 0
@@ -126,7 +126,7 @@ class _Run:
         """Train with early stopping, and keep the weights of least validation loss."""
         settings = self.settings
         n_steps = self.count_steps(settings.epochs)
-        check_every = max(1, self.count_steps(1) // CHECKS_PER_EPOCH)
+        steps_per_epoch = self.count_steps(1)
         best_loss, best_values = self.validation_loss(), copy_values(self.parameters)
         n_without_gain = 0
         self.notify()
@@ -135,7 +135,9 @@ class _Run:
             self.descend(rate, settings.epochs), lambda: step / n_steps, "Training", enabled=True
         )
         for step in steps:
-            if step % check_every and step < n_steps:
+            # a check is due where step * checks_per_epoch passes a multiple of steps_per_epoch
+            due = step * settings.checks_per_epoch % steps_per_epoch < settings.checks_per_epoch
+            if not due and step < n_steps:
                 continue
             loss = self.validation_loss()
             self.notify()
