@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -96,6 +98,27 @@ def test_training_keeps_the_best_weights_and_leaves_the_random_state(llama, toke
 def test_the_held_out_windows_choose_the_learning_rate(llama, tokens, windows):
     LinearProjection(training=Training((1e-6, 0.02), epochs=3))(llama, windows)
     assert perplexity(llama, tokens.flatten(), 20) < 20
+
+
+def test_training_is_checked_at_even_shares_of_each_epoch(llama, windows):
+    seen = []
+
+    def watch(model):
+        seen.append(steps)
+
+    training = Training(
+        (1e-3,), epochs=2, checks_per_epoch=4, patience=8, batch_size=2, on_validation=watch
+    )
+    steps = 0
+
+    def count(_, args, kwargs):
+        nonlocal steps
+        steps += torch.is_grad_enabled()
+
+    llama.register_forward_pre_hook(count, with_kwargs=True)
+    LinearProjection(training=training)(llama, windows)
+    per_epoch = steps // 2
+    assert seen == [0, *(math.ceil(per_epoch * check / 4) for check in range(1, 9))]
 
 
 def test_one_window_is_too_little_to_train_on(llama, tokens):
