@@ -45,7 +45,7 @@ def test_what_is_forgotten_was_never_there(texts, others):
 
 def test_what_was_not_learned_is_not_forgotten():
     sample = DocumentSample.empty().learn(documents([[1, 2]]))
-    with pytest.raises(ForgettingError, match="never learned"):
+    with pytest.raises(ForgettingError, match="has not learned all"):
         sample.forget(documents([[2, 1]]))
     with pytest.raises(ForgettingError, match="not so often"):
         sample.forget(documents([[1, 2], [1, 2]]))

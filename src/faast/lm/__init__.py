@@ -1,4 +1,4 @@
-"""Memories inside any Hugging Face decoder, attached by hooks: no forked model code.
+"""Memories inside any Hugging Face decoder, attached to it by forward hooks.
 
 Needs the extra ``lm``: torch, transformers and accelerate.
 """

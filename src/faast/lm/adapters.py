@@ -107,11 +107,6 @@ class Adapters:
         """Bytes of all memories."""
         return sum(memory.nbytes for memory in self._memories.values())
 
-    @property
-    def online_perplexity(self) -> float:
-        """Perplexity of learned tokens before they were learned, of the first active memory."""
-        return self[self.active[0]].online_perplexity
-
     def learn(self, batch: TrainingBatch) -> None:
         """Let each active memory learn its rows of a batch."""
         parts = batch.split(self.active)
@@ -134,11 +129,11 @@ class Adapters:
             self._memories = {name: self._memories[name] for name in sorted(kept)}
 
     def copy(self, name: str, to: str) -> None:
-        """Let a name have learned what another one has, and nothing else."""
+        """Make one memory a copy of another, replacing what it held; both share their tensors."""
         self.put(to, self._memories.get(name))
 
     def train(self, mode: bool) -> None:
-        """Switch all memories to how they are while readouts are trained, or back."""
+        """Switch all memories to training mode, or to evaluation mode."""
         self._change(lambda: {name: part.train(mode) for name, part in self._memories.items()})
 
     def _change(self, make: Callable[[], dict[str, Memory]]) -> None:
@@ -207,7 +202,7 @@ class Adapters:
             self._memories = memories
 
     def put(self, name: str, memory: Memory | None) -> None:
-        """Let a name have learned what a memory has, and nothing else; nothing if that is None."""
+        """Set a name to a memory, replacing what it held; None removes the name."""
         with lock_of(self):
             others = {key: part for key, part in self._memories.items() if key != name}
             self._memories = others if memory is None else others | {name: memory}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NORM_NAMES = ("norm", "norm_f", "ln_f", "final_layer_norm", "final_layernorm", "embedding_norm")
 POSITION_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
-FINGERPRINT_SIZE = 64
+FINGERPRINT_SIZE = 256
 PROBE_TOKENS = 16
 HEADROOM = 4.0
 """The grid holds entries this many times larger than those of the probe tokens, and more."""

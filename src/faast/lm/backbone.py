@@ -27,14 +27,20 @@ from faast.lm.requirements import check_adapters, check_model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+FINGERPRINTED = 32
+"""At least so many matrices of the blocks, if there are as many, are in a fingerprint."""
+
 CHANGE_FIRST = "detach(), change the model first, then attach memories and learn again"
 
 
 def check_targets(targets: Tensor, backbone: Backbone) -> None:
-    """Raise ValueError where tokens of a file are outside the model's vocabulary."""
-    vocabulary = backbone.architecture.vocabulary
-    if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < vocabulary:
-        raise ValueError(f"targets must be tokens in 0..{vocabulary - 1}")
+    """Raise ValueError where tokens to predict are outside what the model predicts."""
+    last = backbone.architecture.vocabulary - 1
+    if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) <= last:
+        raise ValueError(
+            f"the model predicts tokens 0..{last}, and the tokens to learn are in "
+            f"{int(targets.min())}..{int(targets.max())}; leave others out with answer_mask"
+        )
 
 
 class Link(NamedTuple):
@@ -219,23 +225,35 @@ class Backbone:
         return torch.linspace(0, last, n_tokens, device=device).long()[None]
 
     def fingerprint(self) -> list[float]:
-        """Sample weights of the head and of the last block, to tell backbones apart."""
+        """Sample weights of the head and of all blocks, to tell backbones apart."""
+        matrices = [fetch_parameter(*place) for place in self._matrices()]
+        weights = [self.head.weight, *matrices]
         samples = []
-        for weight in (self.head.weight, self._largest_weight(self.architecture.blocks[-1])):
+        for part, weight in zip(
+            torch.arange(FINGERPRINT_SIZE).tensor_split(len(weights)), weights, strict=True
+        ):
             last = weight.numel() - 1  # float32 rounds it up in a large weight
-            at = torch.linspace(0, last, FINGERPRINT_SIZE // 2).long().clamp(max=last)
+            at = torch.linspace(0, last, len(part)).long().clamp(max=last)
             samples.append(weight.flatten()[at.to(weight.device)].float().cpu())
         return [round(value, 6) for value in torch.cat(samples).tolist()]
 
-    def _largest_weight(self, block: nn.Module) -> Tensor:
-        """Return the largest parameter of a block; that of the head where all are quantised."""
-        sizes = {
-            (module, name): parameter.numel()
-            for module in block.modules()
-            for name, parameter in module.named_parameters(recurse=False)
-        }
-        largest = max(sizes, key=sizes.__getitem__, default=(self.architecture.head, "weight"))
-        return fetch_parameter(*largest)
+    def _matrices(self) -> Iterator[tuple[nn.Module, str]]:
+        """Name some matrices of each block, other ones from block to block.
+
+        Some, since those of an offloaded model are fetched; quantised ones are no parameters.
+        """
+        blocks = self.architecture.blocks
+        per_block = -(-FINGERPRINTED // len(blocks))
+        for index, block in enumerate(blocks):
+            found = [
+                (module, name)
+                for module in block.modules()
+                for name, parameter in module.named_parameters(recurse=False)
+                if parameter.ndim > 1
+            ]
+            n_chosen = min(per_block, len(found))
+            for number in range(index * per_block, index * per_block + n_chosen):
+                yield found[number % len(found)]
 
 
 def _find_links(model: nn.Module, parts: tuple[nn.Module, ...]) -> Iterator[Link]:

@@ -60,7 +60,7 @@ class PairStore(LearnedState, ABC):
         """
 
     def train(self, mode: bool) -> Self:
-        """Return the store as it is while readouts are trained, or not."""
+        """Return the store in training mode (`mode` True) or in evaluation mode."""
         del mode
         return self
 
@@ -132,7 +132,7 @@ class LearningPart(LearnedState, ABC):
         """
 
     def train(self, mode: bool) -> Self:
-        """Return the memory as it is while readouts are trained, or not."""
+        """Return the memory in training mode (`mode` True) or in evaluation mode."""
         del mode
         return self
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from faast.lm.memory import Memory
 
 LONGEST_NAME = 4096
+ROUNDING = 0.004
+"""Largest relative difference of weights that bfloat16 and float32 hold."""
 INCONSISTENT = (KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError)
 """Errors that content which makes no sense may cause."""
 
@@ -136,7 +138,7 @@ class MemoryFile:
                     "(on the command line --base)"
                 ) from None
         loaded = load_base(base, **loading)
-        check_backbone(Backbone.from_model(loaded), self.fingerprint)
+        check_backbone(Backbone.from_model(loaded), self.fingerprint, self.base)
         return loaded
 
     def check(self, backbone: Backbone, config: MemoryConfig) -> None:
@@ -147,7 +149,7 @@ class MemoryFile:
         ModelFileError
             They were not.
         """
-        check_backbone(backbone, self.fingerprint)
+        check_backbone(backbone, self.fingerprint, self.base)
         if config != self.config:
             raise ModelFileError(
                 "the memories were saved with other settings than the model has; they differ in "
@@ -237,8 +239,16 @@ def content_of(
     )
 
 
-def check_backbone(backbone: Backbone, fingerprint: list[float]) -> None:
+def check_backbone(backbone: Backbone, fingerprint: list[float], name: str) -> None:
     """Check that memories were learned with this backbone, in whatever precision.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    fingerprint : list of float
+        Of the backbone that they were learned with.
+    name : str
+        Path or hub id of that; empty if it was built in memory.
 
     Raises
     ------
@@ -246,9 +256,9 @@ def check_backbone(backbone: Backbone, fingerprint: list[float]) -> None:
         They were learned with another backbone.
     """
     ours, theirs = np.array(backbone.fingerprint()), np.array(fingerprint)
-    if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=2e-2, atol=1e-4):
+    if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=ROUNDING, atol=1e-6):
         raise ModelFileError(
-            f"these memories were learned with another backbone than "
-            f"{backbone.model.name_or_path or type(backbone.model).__name__}: its weights differ; "
-            "give the one they were learned with (base=, or --base)"
+            f"these memories were learned with {name or 'a model built in memory'}, and the "
+            f"weights of {backbone.name or type(backbone.model).__name__} differ from those; give "
+            "the model they were learned with (base=, or --base)"
         )

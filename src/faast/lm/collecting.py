@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from faast.lm.architecture import model_inputs
+from faast.lm.backbone import check_targets
 from faast.lm.batch import Pairs, TokenBatch, TrainingBatch
 from faast.lm.exceptions import UnsupportedModelError
 
@@ -28,8 +29,8 @@ def collect_hidden_states(backbone: Backbone, hooks: Hooks, batch: TokenBatch) -
     Raises
     ------
     TypeError, ValueError
-        The model cannot take these tokens, no token is left to learn, hidden states are not
-        finite, or the model is in training mode.
+        The model cannot take or predict these tokens, no token is left to learn, hidden states are
+        not finite, or the model is in training mode.
     UnsupportedModelError
         Rows hold several documents, which the model cannot keep apart.
     """
@@ -40,6 +41,7 @@ def collect_hidden_states(backbone: Backbone, hooks: Hooks, batch: TokenBatch) -
         )
     check_tokens(backbone, batch.input_ids)
     pairs = next_token_pairs(batch)
+    check_targets(pairs.targets, backbone)
     if batch.document_ids is None:
         inputs = model_inputs(backbone.model, batch.input_ids, batch.attention_mask)
     else:

@@ -72,20 +72,27 @@ class MemoryConfig:
             raise ValueError(
                 f'output must be "natural", "pseudoinverse" or None, got {self.output!r}'
             )
-        if self.middle_layers < 0:
-            raise ValueError(f"middle_layers must not be negative, got {self.middle_layers}")
+        self._check_numbers()
         if self.output is None and self.middle_layers == 0 and not self.recall:
             raise ValueError(
                 "output=None with middle_layers=0 and recall=False is no memory at all; set one of "
                 "the three"
             )
-        if self.output == "natural" and not self.exact:
+        if not self.exact and (self.output == "natural" or not self._has_pseudo_inverse):
             raise ValueError('exact=False averages pseudo-inverses; use output="pseudoinverse"')
         if self.random_features and self.output != "natural":
             raise ValueError(
                 'random_features=True needs output="natural", whose keys it extends; got '
                 f"output={self.output!r}"
             )
+
+    def _check_numbers(self) -> None:
+        """Raise ValueError where a number is out of range, or is a setting of another memory."""
+        for name in ("middle_layers", "buffer_size", "block_size"):
+            if type(getattr(self, name)) is not int:
+                raise ValueError(f"{name} must be an integer, got {getattr(self, name)!r}")
+        if self.middle_layers < 0:
+            raise ValueError(f"middle_layers must not be negative, got {self.middle_layers}")
         if self.alpha is not None and not 0 < self.alpha <= LARGEST_ALPHA:
             raise ValueError(
                 f"alpha must be positive and at most {LARGEST_ALPHA:g}, got {self.alpha}"
@@ -98,6 +105,12 @@ class MemoryConfig:
                 f"block_size must be between 1 and buffer_size={self.buffer_size}, got "
                 f"{self.block_size}"
             )
+        for name in ("alpha", "interpolation"):
+            if getattr(self, name) is not None and not self._has_pseudo_inverse:
+                raise ValueError(
+                    f'{name} is a setting of pseudo-inverses; use output="pseudoinverse", or leave '
+                    "it out"
+                )
 
     @classmethod
     def paper(cls, middle_layers: int = 1, alpha: float = 1.0, **settings: Any) -> Self:
@@ -108,15 +121,19 @@ class MemoryConfig:
         middle_layers, alpha
             The paper chooses them per model and data set.
         **settings
-            Any other field.
+            Any field but `output` and `exact`, which the paper fixes.
         """
         fixed = {"interpolation": PAPER_INTERPOLATION, **settings}
         return cls("pseudoinverse", middle_layers, alpha, exact=False, **fixed)
 
     @property
     def kind(self) -> str:
-        """How such memories learn, by name: "natural", "pseudoinverse", "paper" or "none"."""
-        return (self.output or "none") if self.exact else "paper"
+        """How such memories learn, by name: "natural", "pseudoinverse", "paper" or "recall"."""
+        return (self.output or "recall") if self.exact else "paper"
+
+    @property
+    def _has_pseudo_inverse(self) -> bool:
+        return self.output == "pseudoinverse" or self.middle_layers > 0
 
     @property
     def forgets(self) -> bool:

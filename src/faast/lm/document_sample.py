@@ -11,7 +11,7 @@ from torch import Tensor
 
 from faast.core.state import Array, Range
 from faast.lm.batch import Document
-from faast.lm.exceptions import ForgettingError
+from faast.lm.exceptions import NOT_LEARNED, ForgettingError
 from faast.lm.state import LARGEST_COUNT, LearnedState, checked
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class DocumentSample(LearnedState):
             held[number] = SampledDocument(document, before + change)
         below = {number: held[number] for number in sorted(held) if number < threshold}
         if any(one.copies < 0 for one in below.values()):
-            raise ForgettingError("a document to forget was never learned, or not so often")
+            raise ForgettingError(NOT_LEARNED)
         kept = {number: one for number, one in below.items() if one.copies}
         if len(kept) > MAX_DOCUMENTS:
             threshold = list(kept)[MAX_DOCUMENTS]

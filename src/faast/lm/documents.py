@@ -168,7 +168,13 @@ def split_document(document: Document, length: int) -> list[Document]:
 
     Cuts are counted from the end, so that an answer there keeps as much context as fits. Windows
     with nothing to learn are left out.
+
+    Raises
+    ------
+    ValueError
+        A window has less than two tokens.
     """
+    _check_window(length)
     n_tokens = len(document.tokens)
     cuts = [*range(n_tokens, 0, -length), 0][::-1]
     parts = (
@@ -188,8 +194,7 @@ def cut_windows(tokens: Tensor, window: int) -> Tensor:
     ValueError
         A window has less than two tokens, or there are fewer tokens than one window.
     """
-    if window < 2:
-        raise ValueError(f"a window needs at least two tokens, got {window}")
+    _check_window(window)
     n_windows = len(tokens) // window
     if not n_windows:
         raise ValueError(
@@ -197,6 +202,11 @@ def cut_windows(tokens: Tensor, window: int) -> Tensor:
             "or a shorter window"
         )
     return tokens[: n_windows * window].view(n_windows, window)
+
+
+def _check_window(length: int) -> None:
+    if length < 2:
+        raise ValueError(f"a window needs at least two tokens, got {length}")
 
 
 def text_windows(
@@ -234,6 +244,11 @@ def pad_documents(documents: Iterable[Document], batch_size: int) -> Iterator[To
     documents : iterable of Document
     batch_size : int
         Rows per batch.
+
+    Raises
+    ------
+    ValueError
+        Batches would have no rows.
     """
     for rows in batched(documents, batch_size):
         yield _make_batch([[document] for document in rows])._replace(document_ids=None)
@@ -251,6 +266,11 @@ def pack_documents(
         Tokens per row; longer documents are split first.
     batch_size : int
         Rows per batch.
+
+    Raises
+    ------
+    ValueError
+        Rows would be of less than two tokens, or batches of no rows.
     """
     for rows in batched(_pack_rows(documents, length), batch_size):
         yield _make_batch(rows)
@@ -258,12 +278,15 @@ def pack_documents(
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield lists of `size` items, the last one perhaps shorter (`itertools.batched` of 3.12)."""
+    if size < 1:
+        raise ValueError(f"a batch needs at least one row, got batch_size={size}")
     left = iter(items)
     while group := list(islice(left, size)):
         yield group
 
 
 def _pack_rows(documents: Iterable[Document], length: int) -> Iterator[list[Document]]:
+    _check_window(length)
     row: list[Document] = []
     room = length
     for document in documents:

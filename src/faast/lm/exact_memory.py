@@ -15,7 +15,7 @@ from faast.core.sample import RowSample
 from faast.core.statistics import Statistics
 from faast.lm.backbone import check_targets
 from faast.lm.base import PairStore
-from faast.lm.exceptions import ForgettingError
+from faast.lm.exceptions import NOT_LEARNED, ForgettingError
 from faast.lm.hooks import HEAD, LAST
 from faast.lm.output_memory import PseudoInverseOutput, Solution
 from faast.lm.state import LARGEST_COUNT, SETTING
@@ -83,8 +83,11 @@ class ExactPairs(PairStore):
         return replace(self, moments=self.moments.copy().add(keys, values))
 
     def forget(self, keys: Tensor, values: Tensor) -> Self:
-        """Return the store as if pairs had never been learned."""
-        return replace(self, moments=self.moments.copy().subtract(keys, values))
+        """Return the store as if pairs had never been learned; raises `ForgettingError`."""
+        try:
+            return replace(self, moments=self.moments.copy().subtract(keys, values))
+        except ValueError as error:
+            raise ForgettingError(NOT_LEARNED) from error
 
     def merge(self, other: Self) -> Self:
         """Return a store that has learned the pairs of both."""
@@ -170,14 +173,10 @@ class ExactOutput(PseudoInverseOutput[ExactPairs]):
     def forget(self, batch: TrainingBatch) -> Self:
         """Return the memory as if a batch had never been learned; raises `ForgettingError`."""
         validation = self.validation.forget(batch.pairs, batch.input_ids)
-        gone = len(self.validation.keys) - len(validation.keys)
-        if len(self.validation.keys) == self.count and gone != len(batch.pairs.targets):
-            raise ForgettingError(
-                f"the memory has learned only {gone} of the {len(batch.pairs.targets)} pairs to "
-                "forget; forget the batch with the same tokens, masks and document_ids as it was "
-                "learned with"
-            )
-        return replace(super().forget(batch), validation=validation)
+        left = super().forget(batch)
+        if not left.count:
+            validation = ValidationSample.empty(self.backbone.hidden_size)
+        return replace(left, validation=validation)
 
     def merge(self, other: Self) -> Self:
         """Return a memory that has learned what both have."""

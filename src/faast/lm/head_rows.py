@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faast.lm.batch import TrainingBatch
 
 LONGEST_TEXT = 100
-"""Neighbouring rows repeat each other: so many of one text tell as much as one row of another."""
+"""Rows of one text are correlated: up to so many of them count as one independent text."""
 
 
 @dataclass(frozen=True)

@@ -55,12 +55,12 @@ _recordings: ContextVar[Mapping[int, _Recording]] = ContextVar(
 )
 """By the model: all memories that are attached to it leave what is recorded as it is."""
 
-_logits_as_given: ContextVar[bool] = ContextVar("faast_before_logits", default=False)
+_logits_as_given: ContextVar[bool] = ContextVar("faast_logits_as_given", default=False)
 
 
 @contextmanager
 def logits_as_given() -> Iterator[None]:
-    """Let this thread's forward passes leave logits, and what reading needs, as they are."""
+    """Run this thread's forward passes without recall, and without solving memories first."""
     token = _logits_as_given.set(True)
     try:
         yield
@@ -161,6 +161,14 @@ class Hooks:
             handle.remove()
         self._handles.clear()
 
+    def require_attached(self) -> None:
+        """Raise ValueError if the hooks were removed."""
+        if not self._handles:
+            raise ValueError(
+                "the memories were detached from this model; attach memories again with "
+                "FaastForCausalLM.from_base or from_pretrained"
+            )
+
     def hidden_states(self, inputs: Mapping[str, Any]) -> HiddenStates:
         """Run the frozen model up to its head and return the hidden states at each point.
 
@@ -172,7 +180,13 @@ class Hooks:
         Returns
         -------
         dict of HookPoint to Tensor of shape (batch, length, d)
+
+        Raises
+        ------
+        ValueError
+            The hooks were removed.
         """
+        self.require_attached()
         with self._record() as recording, torch.no_grad(), suppress(_HeadReached):
             self.model(**inputs, use_cache=False)
         return recording
@@ -205,9 +219,9 @@ class Hooks:
         if self._check is not None:
             self._check()
         free = self._recording is None and not _logits_as_given.get()
-        called = _called.get()
+        called = _called.get()  # before solving, which may run the model and so clear it
         if self._prepare is not None and free:
-            self._prepare()  # may call the model itself, which ends calls of others
+            self._prepare()
         _called.set(called | {id(self)})
 
     @_not_compiled

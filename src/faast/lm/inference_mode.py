@@ -1,4 +1,4 @@
-"""Memories outlive a block of torch.inference_mode, so their tensors are not made by its rules."""
+"""Keep tensors of memories usable by autograd, also where they are made in torch.inference_mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ R = TypeVar("R")
 
 
 def outside_inference_mode(method: Callable[P, R]) -> Callable[P, R]:
-    """Run a method without gradients instead, so that autograd takes what it makes later."""
+    """Run a method under torch.no_grad where the caller is in inference mode.
+
+    Tensors made in inference mode cannot take part in autograd later, and memories are kept.
+    """
 
     @wraps(method)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:

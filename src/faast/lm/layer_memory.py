@@ -106,7 +106,7 @@ class LayerMemory(HookMemory):
         return replace(self, pairs=self.pairs.merge(other.pairs))
 
     def train(self, mode: bool) -> Self:
-        """Return the memory as it is while readouts are trained, or not."""
+        """Return the memory in training mode (`mode` True) or in evaluation mode."""
         return replace(self, pairs=self.pairs.train(mode))
 
     def head_shift(self) -> Shift | None:

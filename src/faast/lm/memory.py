@@ -152,7 +152,7 @@ class Memory:
         return [part.head_shift() for part in self.parts][-1]
 
     def train(self, mode: bool) -> Memory:
-        """Return the memory as it is while readouts are trained, or not."""
+        """Return the memory in training mode (`mode` True) or in evaluation mode."""
         return self._each(lambda part: part.train(mode))
 
     def to_state(self) -> State:

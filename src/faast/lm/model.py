@@ -186,7 +186,8 @@ class FaastForCausalLM(ExportedModel):
                 f"{self.memory_config.differences(other.memory_config)}"
             )
         self._backbone.check_unchanged()
-        checkpoint.check_backbone(self._backbone, other._backbone.fingerprint())
+        theirs = other._backbone
+        checkpoint.check_backbone(self._backbone, theirs.fingerprint(), theirs.name)
         self._adapters.merge(other._adapters)
         return self
 
@@ -225,21 +226,29 @@ class FaastForCausalLM(ExportedModel):
     @property
     @outside_inference_mode
     def online_perplexity(self) -> float:
-        """Perplexity of learned tokens before they were learned, of the first adapter in use.
+        """Perplexity of learned tokens before they were learned, of the adapter in use.
 
-        It is an honest estimate that costs no test set, from a sample of each block and of a large
-        vocabulary. NaN before a second block, and for memories other than natural ones.
+        Each block of tokens is predicted before it is learned (prequential evaluation), from a
+        sample of its rows and of a large vocabulary. NaN for memories other than natural ones, and
+        until two pairs are learned.
+
+        Raises
+        ------
+        ValueError
+            Several adapters are in use.
         """
-        return self._adapters.online_perplexity
+        return self._adapters.only.online_perplexity
 
     def forward(self, input_ids: Tensor | None = None, **inputs: Any) -> Any:
         """Run the model with its memories; parameters and returns are the model's own."""
+        self._hooks.require_attached()
         if input_ids is not None:
             check_tokens(self._backbone, input_ids)
         return self.base(input_ids=input_ids, **inputs)
 
     def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
         """Generate with the memories; parameters and returns are the model's own."""
+        self._hooks.require_attached()
         prompt = kwargs.get("input_ids") if inputs is None else inputs
         if prompt is not None:
             check_tokens(self._backbone, prompt)
@@ -272,7 +281,10 @@ class FaastForCausalLM(ExportedModel):
         return memory.recalled(input_ids.reshape(-1).long().cpu().numpy())
 
     def detach(self) -> PreTrainedModel:
-        """Remove the memories and return the plain model as it was."""
+        """Remove the memories and return the plain model as it was.
+
+        What was learned can still be saved; learning, calling and generating raise ValueError.
+        """
         self._hooks.remove()
         self._thaw()
         return self.base.train(self._was_training)

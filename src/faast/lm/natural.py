@@ -40,13 +40,13 @@ PROBE_ROWS = 256
 STEPS = (0.0, 0.25, 0.5, 1.0)
 """Candidate lengths of a step."""
 LONG_STEP = 2.0
-"""One more candidate once texts outweigh the prior. The sum of curvature holds that of early, worse
-predictions, under which steps are too short where a large shift is needed."""
+"""A further candidate once texts outweigh the prior: summed curvature includes that of early, worse
+predictions, which makes later steps too short where a large shift is needed."""
 LARGEST_LOSS = 700.0
 """Mean negative log-likelihood whose exponential is still finite, in nats."""
 PRIOR_STRENGTH = 0.0025
-"""Texts that the prior counts for, as if read without a shift: per entry of a (d, d) matrix, also
-where keys have more columns, since random features are functions of the same d numbers."""
+"""Texts that the prior, of mean zero on A, weighs as much as: per entry of a (d, d) matrix. Random
+features, which are functions of the same d numbers, do not add to it."""
 
 # answer
 LATE_WEIGHT = 4.0
@@ -139,7 +139,7 @@ class NaturalPass(LearnedState):
 
     @property
     def online_perplexity(self) -> float:
-        """Perplexity of rows before they were learned; NaN before a second block."""
+        """Perplexity of rows before they were learned; NaN until a block has been learned."""
         if not self.online_rows:
             return math.nan
         loss = self.online_loss / self.online_rows

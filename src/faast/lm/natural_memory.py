@@ -89,7 +89,7 @@ class NaturalOutput(HookMemory):
 
     @property
     def online_perplexity(self) -> float:
-        """Perplexity of learned tokens before they were learned; NaN before a second block."""
+        """Perplexity of learned tokens before they were learned; NaN until two are learned."""
         return self.finished.online_perplexity
 
     def solve(self) -> None:
@@ -118,8 +118,8 @@ class NaturalOutput(HookMemory):
     def forget(self, batch: TrainingBatch) -> NaturalOutput:
         """Raise `ForgettingError`: steps of a pass cannot be taken back."""
         raise ForgettingError(
-            "a natural memory is one pass in order and cannot forget part of it; reset it, or use "
-            'output="pseudoinverse", which forgets exactly'
+            "a natural memory cannot forget a part of what it learned; reset it, or learn with "
+            "MemoryConfig(output=None, recall=True) or MemoryConfig('pseudoinverse'), which can"
         )
 
     def merge(self, other: NaturalOutput) -> NaturalOutput:
@@ -129,8 +129,8 @@ class NaturalOutput(HookMemory):
         if not self.count:
             return other
         raise ForgettingError(
-            "natural memories are passes in order and cannot be merged; learn the second support "
-            'with the first memory, or use output="pseudoinverse", which merges exactly'
+            "natural memories cannot be merged; let one model learn both texts, or learn with "
+            "MemoryConfig(output=None, recall=True) or MemoryConfig('pseudoinverse'), which merge"
         )
 
     def head_shift(self) -> Shift | None:

@@ -34,7 +34,7 @@ EMPTY_CONTEXT = 0
 NO_CONTEXT = -1
 """Stands for a context that would begin before its document does."""
 PADDING = -1
-"""Stands for a token that is none; no context holds it."""
+"""Marks padding; contexts that would contain it are `NO_CONTEXT`."""
 
 _DISTANCES = np.arange(LONGEST_CONTEXT)
 _LENGTHS = np.arange(N_LENGTHS)

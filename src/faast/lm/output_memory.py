@@ -88,7 +88,7 @@ class PseudoInverseOutput(HookMemory, Generic[P]):
         return replace(self, pairs=self.pairs.merge(other.pairs))
 
     def train(self, mode: bool) -> Self:
-        """Return the memory as it is while readouts are trained, or not."""
+        """Return the memory in training mode (`mode` True) or in evaluation mode."""
         pairs = self.pairs.train(mode)
         return self if pairs is self.pairs else replace(self, pairs=pairs)
 

@@ -93,7 +93,7 @@ class PairBuffer(BlockAverage[Tensor], PairStore):
         )
 
     def train(self, mode: bool) -> Self:
-        """Return the buffer as it is while readouts are trained, or not."""
+        """Return the buffer in training mode (`mode` True) or in evaluation mode."""
         if mode == self.training:
             return self
         return replace(self, training=mode, discount=self.training_discount if mode else 1.0)

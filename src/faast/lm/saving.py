@@ -144,7 +144,7 @@ class SavedModel(nn.Module):
 
     @outside_inference_mode
     def add_adapter(self, name: str, content: checkpoint.MemoryFile) -> Self:
-        """Let a named memory have learned what the one adapter of a file has, and nothing else.
+        """Set a named adapter to the one of a file, replacing what it had learned.
 
         Raises
         ------
@@ -167,7 +167,10 @@ class SavedModel(nn.Module):
         return self
 
     def copy_adapter(self, name: str, to: str) -> Self:
-        """Let a named memory have learned what another one has, and nothing else; no bytes move."""
+        """Make adapter `to` a copy of adapter `name`, replacing what it held.
+
+        Both share their tensors, so that a copy costs nothing.
+        """
         self._adapters.copy(name, to)
         return self
 

@@ -1,34 +1,36 @@
 """Validation pairs out of everything learned, on which settings of an exact memory are chosen.
 
-Sequences are cut into blocks of consecutive pairs, and a hash of its tokens decides whether a block
-belongs to the sample. So the sample does not depend on the order of learning, two samples can be
-merged, and a batch that is forgotten leaves it.
+Sequences are cut into blocks of consecutive pairs. The sample holds every learned block whose hash,
+of its tokens, is below a threshold, which falls as more is learned. So the sample does not depend
+on the order of learning, two samples can be merged, a batch that is forgotten leaves it, and a
+batch that was never learned is told by the blocks that the sample would hold.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from faast._utils.hashing import bottom_k
-from faast.core.state import Array
+from faast.core.state import Array, Range
+from faast.lm.exceptions import NOT_LEARNED, ForgettingError
 from faast.lm.state import LearnedState, checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faast._utils.arrays import IntArray
     from faast.lm.batch import Pairs
 
 BLOCK_PAIRS = 16
 MAX_BLOCKS = 128
 HASH_BYTES = 6
+ALL_HASHES = 2 ** (8 * HASH_BYTES)
 LARGEST_SHARE = 0.2
 """Largest share of all pairs that is held out while settings are chosen."""
 MAX_DRAWN = 512
@@ -50,7 +52,7 @@ class HeldOutPairs(NamedTuple):
 
 @dataclass(frozen=True)
 class ValidationSample(LearnedState):
-    """The blocks of lowest hash among everything learned, in the order of their hashes.
+    """The blocks with a hash below a threshold among everything learned, in the order of hashes.
 
     Attributes
     ----------
@@ -60,12 +62,15 @@ class ValidationSample(LearnedState):
         Keys of all pairs, block after block.
     targets : Tensor of shape (n,), int64
         The tokens that follow.
+    threshold : int
+        Every learned block with a lower hash is held.
     """
 
     hashes: Tensor = field(metadata=checked(Array("b", dtypes=("int64",), minimum=0)))
     sizes: Tensor = field(metadata=checked(Array("b", dtypes=("int64",), minimum=1)))
     keys: Tensor = field(metadata=checked(Array("n", "d", dtypes=("float32",))))
     targets: Tensor = field(metadata=checked(Array("n", dtypes=("int64",), minimum=0)))
+    threshold: int = field(default=ALL_HASHES, metadata=checked(Range(0, ALL_HASHES)))
 
     def validate(self, empty: ValidationSample) -> None:
         """Raise ValueError where this is not a sample of blocks of lowest hash."""
@@ -74,8 +79,8 @@ class ValidationSample(LearnedState):
             raise ValueError(f"a sample has at most {MAX_BLOCKS} blocks of {BLOCK_PAIRS} pairs")
         if int(self.sizes.sum()) != len(self.keys):
             raise ValueError(f"blocks of {self.sizes.tolist()} pairs hold {len(self.keys)} keys")
-        if bool((self.hashes.diff() < 0).any()) or bool((self.hashes >> 8 * HASH_BYTES).any()):
-            raise ValueError("the hashes of blocks are not in order")
+        if bool((self.hashes.diff() < 0).any()) or bool((self.hashes >= self.threshold).any()):
+            raise ValueError("the hashes of blocks are not in order, or not below the threshold")
 
     @classmethod
     def empty(cls, width: int) -> ValidationSample:
@@ -93,41 +98,50 @@ class ValidationSample(LearnedState):
         keys : Tensor of shape (n, d)
             Of the pairs.
         """
-        blocks = list(_cut(pairs, input_ids))
-        lowest = _lowest(np.array([block.hash for block in blocks]))
-        rows = [slice(blocks[i].start, blocks[i].start + blocks[i].size) for i in lowest]
-        fresh = ValidationSample(
-            torch.tensor([blocks[i].hash for i in lowest]),
-            torch.tensor([blocks[i].size for i in lowest]),
-            torch.cat([keys[at].float().cpu() for at in rows]),
-            torch.cat([pairs.targets[at].cpu().long() for at in rows]),
+        blocks = [block for block in _cut(pairs, input_ids) if block.hash < self.threshold]
+        if not blocks:
+            return self  # spares a copy of all keys, for many batches once the sample is full
+        rows = torch.cat([torch.arange(b.start, b.start + b.size) for b in blocks])
+        found = ValidationSample(
+            torch.tensor([block.hash for block in blocks]),
+            torch.tensor([block.size for block in blocks]),
+            keys[rows.to(keys.device)].float().cpu(),
+            pairs.targets[rows.to(pairs.targets.device)].cpu().long(),
         )
-        return self.merge(fresh)
+        return self.merge(found)
 
     def forget(self, pairs: Pairs, input_ids: Tensor) -> ValidationSample:
-        """Return the sample without the blocks of a batch."""
-        forgotten = [block.hash for block in _cut(pairs, input_ids)]
+        """Return the sample without the blocks of a batch.
+
+        Raises
+        ------
+        ForgettingError
+            A block of the batch was never learned, or not so often: the sample would hold it.
+        """
+        forgotten = Counter(block.hash for block in _cut(pairs, input_ids))
         kept = []
         for index, number in enumerate(self.hashes.tolist()):
-            if number in forgotten:
-                forgotten.remove(number)  # once only: the batch may have been learned repeatedly
+            if forgotten[number]:
+                forgotten[number] -= 1
             else:
                 kept.append(index)
+        if any(number < self.threshold for number in forgotten.elements()):
+            raise ForgettingError(NOT_LEARNED)
         return self._select(kept)
 
     def merge(self, other: ValidationSample) -> ValidationSample:
         """Return the sample of what both have learned."""
-        hashes = torch.cat([self.hashes, other.hashes])
-        lowest = _lowest(hashes.numpy())
-        if lowest == list(range(len(self.hashes))):
-            return self  # spares a copy of all keys, for most batches once the sample is full
         both = ValidationSample(
-            hashes,
+            torch.cat([self.hashes, other.hashes]),
             torch.cat([self.sizes, other.sizes]),
             torch.cat([self.keys, other.keys]),
             torch.cat([self.targets, other.targets]),
+            min(self.threshold, other.threshold),
         )
-        return both._select(lowest)
+        hashes, order = both.hashes.sort(stable=True)
+        if len(hashes) > MAX_BLOCKS:
+            both = replace(both, threshold=min(both.threshold, int(hashes[MAX_BLOCKS])))
+        return both._select(order[hashes < both.threshold])
 
     def draw(self, count: float) -> HeldOutPairs | None:
         """Return the first pairs, at most `LARGEST_SHARE` of `count`; None if there are none."""
@@ -138,13 +152,15 @@ class ValidationSample(LearnedState):
         n_pairs = int(self.sizes[:n_blocks].sum())
         return HeldOutPairs(self.keys[:n_pairs], self.targets[:n_pairs])
 
-    def _select(self, blocks: Sequence[int]) -> ValidationSample:
+    def _select(self, blocks: Sequence[int] | Tensor) -> ValidationSample:
         """Return the sample of some blocks, in the order given."""
-        chosen = torch.tensor(blocks, dtype=torch.long)
+        chosen = torch.as_tensor(blocks, dtype=torch.long)
         sizes = self.sizes[chosen]
         moved = _starts(self.sizes)[chosen] - _starts(sizes)
         rows = torch.arange(int(sizes.sum())) + moved.repeat_interleave(sizes)
-        return ValidationSample(self.hashes[chosen], sizes, self.keys[rows], self.targets[rows])
+        return ValidationSample(
+            self.hashes[chosen], sizes, self.keys[rows], self.targets[rows], self.threshold
+        )
 
 
 class _Block(NamedTuple):
@@ -172,10 +188,3 @@ def _cut(pairs: Pairs, input_ids: Tensor) -> Iterator[_Block]:
 def _starts(sizes: Tensor) -> Tensor:
     """Return the first row of each block."""
     return sizes.cumsum(0) - sizes
-
-
-def _lowest(hashes: IntArray) -> list[int]:
-    """Return the blocks of lowest hash, in the order of the hashes."""
-    chosen = bottom_k(hashes, MAX_BLOCKS)
-    order = np.argsort(hashes[chosen], kind="stable")
-    return [int(index) for index in chosen[order]]

@@ -168,7 +168,7 @@ def test_an_empty_prompt_is_continued_from_the_beginning(folder, facts):
         (("fold", "counts", "-o", "x"), "on the command line without --recall"),
         (("export", "counts", "-o", "x"), "on the command line without --recall"),
         (("forget", "plays", "plays.txt", "-o", "x"), "cannot forget a single text"),
-        (("forget", "counts", "short.txt", "-o", "x"), "has not learned all of this text"),
+        (("forget", "counts", "short.txt", "-o", "x"), "has not learned all of these texts"),
         (("perplexity", "stories", "plays.txt", "--base", "stories"), "a model, not a memory"),
         (("perplexity", "owner/absent", "plays.txt"), "there is no folder owner/absent, and Hugg"),
     ],
@@ -189,7 +189,7 @@ def test_failures_are_one_line_and_write_nothing(folder, ran, run, arguments, me
     (folder / "tables").mkdir()
     (folder / "tables" / "a.csv").write_text("text\nthe king\n")
     (folder / "short.txt").write_text("the king\n")
-    kinds = {"plays": ("natural",), "paper": ("paper",), "counts": ("none", "--recall")}
+    kinds = {"plays": ("natural",), "paper": ("paper",), "counts": ("recall",)}
     if kind := kinds.get(arguments[1]):
         texts = ("stories", "plays.txt", "-o", arguments[1], "--memory", *kind)
         ran("lm", "learn", *texts, cwd=folder)

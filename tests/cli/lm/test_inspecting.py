@@ -12,7 +12,7 @@ from tests.lm.models import tiny, word_tokenizer
 
 # window by window, so that rounding is the same in any order of the texts
 EXACT = {
-    "none": ("--memory", "none", "--recall", "--batch-size", "1"),
+    "recall": ("--memory", "recall", "--batch-size", "1"),
     "pseudoinverse": ("--memory", "pseudoinverse", "--batch-size", "1"),
 }
 
@@ -45,7 +45,7 @@ def test_sources_of_a_memory_that_a_server_taught_are_counted(folder, run, ran):
     pytest.importorskip("fastapi")
     from faast.serve.memories.log import ReadLog, create_log
 
-    kind = EXACT["none"]
+    kind = EXACT["recall"]
     ran("lm", "learn", "stories", "plays.txt", "-o", "plays", *kind, cwd=folder)
     path = folder / "plays.memory-log"
     create_log(path, read(folder / "plays").config, "start")
@@ -91,9 +91,9 @@ def test_memories_that_differ_are_not_merged(folder, ran, run, arguments, messag
     word_tokenizer(" ".join(LINES)).save_pretrained(folder / "apart")
     made = {
         "natural": ("stories",),
-        "counts": ("stories", *EXACT["none"]),
+        "counts": ("stories", *EXACT["recall"]),
         "exact": ("stories", *EXACT["pseudoinverse"], "--recall"),
-        "other": ("apart", *EXACT["none"]),
+        "other": ("apart", *EXACT["recall"]),
     }
     for name in set(arguments) & made.keys():
         base, *options = made[name]

@@ -7,33 +7,33 @@ import re
 import pytest
 from rich.console import Console
 
-from faast.cli.lm._learning import MOST_ASKED, AllButTheEnd
+from faast.cli.lm._learning import MOST_HELD_OUT, AllButTheEnd
 from faast.core.persistence import load
 
-EXACT = {"recall": ("--memory", "none", "--recall"), "exact": ("--memory", "pseudoinverse")}
+EXACT = {"recall": ("--memory", "recall"), "exact": ("--memory", "pseudoinverse")}
 
 
 @pytest.mark.parametrize(
-    ("n_windows", "n_asked"), [(0, 0), (1, 0), (9, 0), (10, 1), (99, 9), (640, 64), (2000, 64)]
+    ("n_windows", "n_held_out"), [(0, 0), (1, 0), (9, 0), (10, 1), (99, 9), (640, 64), (2000, 64)]
 )
-def test_the_last_tenth_is_kept_back_up_to_a_limit(n_windows, n_asked):
+def test_the_last_tenth_is_kept_back_up_to_a_limit(n_windows, n_held_out):
     windows = AllButTheEnd(iter(range(n_windows)))
     assert [*windows, *windows.end] == list(range(n_windows))
-    assert len(windows.end) == n_asked <= MOST_ASKED
+    assert len(windows.end) == n_held_out <= MOST_HELD_OUT
 
 
 def test_people_are_told_what_was_gained_and_what_can_be_forgotten(folder, run):
     done = run("lm", "learn", "stories", "plays.txt", "-o", "plays", "--window", "16", cwd=folder)
     gain, forgetting = done.stderr.strip().splitlines()
     found = re.fullmatch(
-        r"On the last (\d+) windows of the text, asked before they were learned: perplexity "
+        r"On the last (\d+) windows of the text, before they were learned: perplexity "
         r"(\S+) before, (\S+) after learning the rest \(lower is better\)\.",
         gain,
     )
     assert int(found[1]) == 1
     assert float(found[3]) < 0.9 * float(found[2])
     assert "cannot forget a single text" in forgetting
-    assert "--recall" in forgetting
+    assert "--memory recall" in forgetting
 
 
 def test_the_gain_is_the_one_that_perplexity_measures(folder, facts, run):
@@ -49,7 +49,7 @@ def test_the_gain_is_the_one_that_perplexity_measures(folder, facts, run):
 def test_a_short_text_is_learned_without_an_estimate(folder, run):
     (folder / "short.txt").write_text("the king sees\n")
     done = run("lm", "learn", "stories", "short.txt", "-o", "short", "--json", cwd=folder)
-    assert "too short to say" in done.stderr
+    assert "too short to measure" in done.stderr
     assert "perplexity_before" not in json.loads(done.stdout)
 
 
@@ -60,7 +60,7 @@ def test_learning_that_gains_nothing_says_so(folder, run):
     (folder / "apart.csv").write_text(
         "text\n" + "the king sees his\n" * 60 + f"{'away rides queen horse ' * 3}\n" * 6
     )
-    again = run("lm", "learn", "stories", "apart.csv", "-o", "two", "--memory", "none", "--recall",
+    again = run("lm", "learn", "stories", "apart.csv", "-o", "two", "--memory", "recall",
                 cwd=folder)  # fmt: skip
     assert "Learning gained nothing on them" in again.stderr
 
@@ -75,14 +75,14 @@ def test_learning_without_measuring_learns_the_same_bits_and_says_nothing_of_a_g
     assert files[0] == files[1]
 
 
-def test_a_terminal_sees_how_far_learning_and_asking_are(folder, ran, monkeypatch):
+def test_a_terminal_sees_how_far_learning_and_measuring_are(folder, ran, monkeypatch):
     terminal = Console(file=io.StringIO(), force_terminal=True, width=60)
     monkeypatch.setattr("faast._utils.progress._standard_error", lambda: terminal)
     monkeypatch.setattr("faast._utils.progress.QUIET_SECONDS", 0.0)
     texts = ("plays.txt", "--window", "16", *EXACT["recall"])
     ran("lm", "learn", "stories", *texts, "-o", "plays", cwd=folder)
     shown = terminal.file.getvalue()
-    assert all(word in shown for word in ("Learning", "Asking before", "Asking after"))
+    assert all(word in shown for word in ("Learning", "Measuring before", "Measuring after"))
     ran("lm", "forget", "plays", "plays.txt", "--window", "16", "-o", "plays", cwd=folder)
     assert "Forgetting" in terminal.file.getvalue()
 

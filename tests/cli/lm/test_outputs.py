@@ -89,7 +89,7 @@ def test_a_memory_that_replaces_another_one_says_so(folder, run):
     assert "plays held another memory, which this one replaces" in run(*learn, cwd=folder).stderr
     again = run("lm", "learn", "plays", "plays.txt", "-o", "plays", cwd=folder)
     assert "replaces" not in again.stderr
-    exact = ("--memory", "none", "--recall")
+    exact = ("--memory", "recall")
     for name in ("one", "two"):
         run("lm", "learn", "stories", "plays.txt", "-o", name, *exact, cwd=folder)
     for change in (("merge", "one", "two"), ("forget", "one", "plays.txt")):
@@ -111,7 +111,7 @@ def test_adapters_of_a_memory_made_in_python_are_kept(folder, run):
 @pytest.mark.parametrize("command", ["learn", "forget"])
 def test_memories_of_a_server_are_left_to_it(folder, run, command):
     kept = folder / "memories" / "plays"
-    learn = ("--memory", "none", "--recall")
+    learn = ("--memory", "recall")
     run("lm", "learn", "stories", "plays.txt", "-o", kept, *learn, cwd=folder)
     before = (kept / "memory.safetensors").read_bytes()
     change = ("lm", command, kept, "plays.txt", "-o", kept)
@@ -125,13 +125,13 @@ def test_memories_of_a_server_are_left_to_it(folder, run, command):
 
 
 def test_only_a_memory_that_is_there_and_has_learned_the_text_forgets_it(folder, run):
-    learn = ("--memory", "none", "--recall")
+    learn = ("--memory", "recall")
     run("lm", "learn", "stories", "plays.txt", "-o", "plays", *learn, cwd=folder)
     (folder / "other.txt").write_text("one rides to one\n" * 3)
     for memory, text, message in (
         ("plaiys", "plays.txt", "no folder plaiys"),
         ("stories", "plays.txt", "stories holds no memory"),
-        ("plays", "other.txt", "must be those of 'faast lm learn'"),
+        ("plays", "other.txt", "as to 'faast lm learn'"),
     ):
         done = run("lm", "forget", memory, text, "-o", "less", cwd=folder)
         assert message in done.stderr

@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.lm.conftest import LINES
 
-EXACT = ("--memory", "none", "--recall")
+EXACT = ("--memory", "recall")
 
 
 def learned(folder, name):

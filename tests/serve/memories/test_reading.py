@@ -22,7 +22,7 @@ KINDS = {
     "natural": {"kind": "natural"},
     "recalling": {"kind": "natural", "recall": True},
     "exact": {"kind": "pseudoinverse"},
-    "recall": {"kind": "none", "recall": True},
+    "recall": {"kind": "recall"},
 }
 SECRET = "york york castle castle york"
 
@@ -125,11 +125,11 @@ def test_a_text_without_a_source_is_forgotten_by_the_one_that_it_was_given(http,
 
 def test_recall_alone_may_be_named_as_a_kind(http):
     made = create(http, kind="recall")
-    assert (made["kind"], made["recall"], made["forgets"]) == ("none", True, True)
+    assert (made["kind"], made["recall"], made["forgets"]) == ("recall", True, True)
     assert create(http, "same", **KINDS["recall"])["state"] == made["state"]
     answer = http.post("/v1/memories", json={"name": "x", "kind": "recall", "recall": False})
     assert answer.status_code == 422
-    assert "the kind 'recall' learns nothing without recall" in answer.json()["detail"]
+    assert "leave recall out" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("kind", ["natural", "recalling"])
@@ -281,7 +281,7 @@ def test_texts_and_memories_that_cannot_be(http):
         assert answer.status_code == 422, body
     for name in ("", "../x", "a/b", "a.b", "stories", "x" * 65):
         assert http.post("/v1/memories", json={"name": name}).status_code == 422
-    for kind in ({"kind": "paper"}, {"kind": "none"}, {"kind": "none", "recall": "yes"}):
+    for kind in ({"kind": "paper"}, {"kind": "none"}, {"kind": "recall", "recall": False}):
         assert http.post("/v1/memories", json={"name": "new"} | kind).status_code == 422
     assert http.post("/v1/memories", json={"name": "facts"}).status_code == 409
     assert http.post("/v1/memories/nobody/read", json={"text": "the king"}).status_code == 404
@@ -379,7 +379,7 @@ def test_memories_with_readouts_stand_beside_others(written, stories, tmp_path, 
         found = http.get("/v1/memories").json()
         assert found["unserved"] == {}
         kinds = {memory["name"]: memory["kind"] for memory in found["memories"]}
-        assert kinds == {"a": "paper", "b": "none"}
+        assert kinds == {"a": "paper", "b": "recall"}
 
 
 def test_of_two_deletions_at_once_one_finds_nothing(http):

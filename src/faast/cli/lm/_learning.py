@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from faast.lm import FaastForCausalLM, MemoryConfig
     from faast.lm.batch import Document
 
-ASKED_SHARE = 10
-"""One window in so many is asked before it is learned: the last ones."""
-MOST_ASKED = 64
-"""No more windows than this are asked, so that asking costs little beside learning."""
+HELD_OUT_SHARE = 10
+"""One window in so many, the last ones, is measured before it is learned."""
+MOST_HELD_OUT = 64
+"""No more windows than this are measured, so that it costs little beside learning."""
 NO_GAIN = 0.995
 """Perplexity must fall below this share of what it was to be called a gain."""
 BEFORE = "before faast lm learn"
@@ -72,37 +72,31 @@ class AllButTheEnd:
         for window in self._windows:
             n_windows += 1
             waiting.append(window)
-            if len(waiting) > MOST_ASKED:
+            if len(waiting) > MOST_HELD_OUT:
                 yield waiting.popleft()
-        while len(waiting) > n_windows // ASKED_SHARE:
+        while len(waiting) > n_windows // HELD_OUT_SHARE:
             yield waiting.popleft()
         self.end = tuple(waiting)
 
 
-def learn_and_ask(
-    model: FaastForCausalLM, windows: Iterable[Document], batch_size: int
+def learn_windows(
+    model: FaastForCausalLM, windows: Iterable[Document], batch_size: int, *, measure: bool
 ) -> tuple[Counts, Gain | None]:
-    """Learn windows in order; ask the last ones before they are learned, if there are enough."""
+    """Learn windows in order; measure the last ones before they are learned, if there are enough.
+
+    The memory is the same whether it is measured or not.
+    """
     from faast.lm.adapters import DEFAULT
 
-    model.copy_adapter(DEFAULT, BEFORE)
+    if measure:
+        model.copy_adapter(DEFAULT, BEFORE)
     first = AllButTheEnd(windows)
     early = change_memory(model.learn, model, first, batch_size)
-    gain = _ask(model, first.end) if first.end else None
+    gain = _measure(model, first.end) if measure and first.end else None
     late = change_memory(model.learn, model, with_progress(first.end, "Learning"), batch_size)
     with model.use_adapter(BEFORE):
         model.reset()
     return early.plus(late), gain
-
-
-def learn_without_asking(
-    model: FaastForCausalLM, windows: Iterable[Document], batch_size: int
-) -> Counts:
-    """Learn windows in the batches of `learn_and_ask`, so that the memory is the same."""
-    first = AllButTheEnd(windows)
-    early = change_memory(model.learn, model, first, batch_size)
-    late = change_memory(model.learn, model, with_progress(first.end, "Learning"), batch_size)
-    return early.plus(late)
 
 
 def change_memory(
@@ -111,9 +105,16 @@ def change_memory(
     windows: Iterable[Document],
     batch_size: int,
 ) -> Counts:
-    """Let a method of a model, learn or forget, take windows in batches."""
+    """Let a method of a model, learn or forget, take windows in batches.
+
+    Memories that sum hidden states take one window at a time: in a batch, hidden states round
+    differently beside other windows, and a text could not be forgotten without its neighbours.
+    """
     from faast.lm.documents import pad_documents
 
+    config = model.memory_config
+    if config.forgets and config.output is not None:
+        batch_size = 1
     n_windows, n_tokens, seconds = 0, 0, 0.0
     for batch in pad_documents(windows, batch_size):
         began = time.perf_counter()
@@ -124,27 +125,27 @@ def change_memory(
     return Counts(n_windows, n_tokens, seconds)
 
 
-def _ask(model: FaastForCausalLM, windows: Sequence[Document]) -> Gain:
+def _measure(model: FaastForCausalLM, windows: Sequence[Document]) -> Gain:
     from faast.evaluation.lm.perplexity import answer_perplexity
     from faast.lm.batch import Document
 
-    asked = [Document(*(part.to(model.device) for part in window)) for window in windows]
+    held_out = [Document(*(part.to(model.device) for part in window)) for window in windows]
     with model.use_adapter(BEFORE):
-        before = answer_perplexity(model, with_progress(asked, "Asking before"))
-    after = answer_perplexity(model, with_progress(asked, "Asking after"))
-    return Gain(len(asked), before, after)
+        before = answer_perplexity(model, with_progress(held_out, "Measuring before"))
+    after = answer_perplexity(model, with_progress(held_out, "Measuring after"))
+    return Gain(len(held_out), before, after)
 
 
 def describe_gain(gain: Gain | None) -> str:
     """Say what learning gained."""
     if gain is None:
         return (
-            "The text is too short to say what learning it gained: the last tenth of its pieces is "
-            f"asked for that, and it has fewer than {ASKED_SHARE} (--window says how many tokens a "
-            "piece has)."
+            "The text is too short to measure what learning it gained: the last tenth of its "
+            f"windows is held out for that, and it has fewer than {HELD_OUT_SHARE} windows; try a "
+            "smaller --window."
         )
     measured = (
-        f"On the last {gain.windows} windows of the text, asked before they were learned: "
+        f"On the last {gain.windows} windows of the text, before they were learned: "
         f"perplexity {format_value(gain.before)} before, {format_value(gain.after)} after learning "
         "the rest (lower is better)."
     )
@@ -159,5 +160,5 @@ def describe_forgetting(config: MemoryConfig) -> str:
         return "This memory can forget any of its texts exactly: see 'faast lm forget --help'."
     return (
         "This memory cannot forget a single text: learn again without it, or learn with "
-        "--memory pseudoinverse or --memory none --recall, which can."
+        "--memory pseudoinverse or --memory recall, which can."
     )

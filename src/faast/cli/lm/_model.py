@@ -60,7 +60,7 @@ def load_model(
     name : str
         Name, folder or GGUF file of a model, or folder of a memory.
     base : str, optional
-        The model of a memory, where it is not where it was.
+        The model of a memory, if it has moved since the memory was learned.
     runtime : Runtime, optional
     config : MemoryConfig, optional
         Settings of the new memory of a plain model.

@@ -17,13 +17,13 @@ EXAMPLES = {
         "faast lm learn stories/ questions.jsonl -o answers",
         f"faast lm learn stories/ reviews.csv -o critic {SENTIMENT}",
         "faast lm learn critic plays.txt -o both",
-        "faast lm learn stories/ questions.jsonl -o facts --memory none --recall",
+        "faast lm learn stories/ questions.jsonl -o facts --memory recall",
         "cat plays.txt | faast lm learn stories/ - -o piped",
     ],
     "forget": ["faast lm forget facts questions.jsonl -o emptied"],
     "inspect": ["faast lm inspect plays", "faast lm inspect facts --json"],
     "merge": [
-        "faast lm learn stories/ plays.txt -o names --memory none --recall",
+        "faast lm learn stories/ plays.txt -o names --memory recall",
         "faast lm merge facts names -o known",
     ],
     "perplexity": [
@@ -70,8 +70,8 @@ Texts = Annotated[
 Base = Annotated[
     str | None,
     typer.Option(
-        help="The model of a memory, where it is not where it was: its name on Hugging Face, its "
-        "folder, or a GGUF file.",
+        help="The model of the memory, if it has moved since the memory was learned: its name on "
+        "Hugging Face, its folder, or a GGUF file.",
         show_default=False,
     ),
 ]

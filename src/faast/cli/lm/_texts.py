@@ -197,7 +197,7 @@ def _document_columns(present: Sequence[str]) -> list[str]:
             return columns
     raise DataError(
         f"the columns are {', '.join(present)}; expected {CHAT_COLUMN}, prompt and answer, or "
-        f"{TEXT_COLUMN} (or make prompts and answers from other columns with --prompt and --answer)"
+        f"{TEXT_COLUMN}; rename one, or use --prompt and --answer where the command has them"
     )
 
 

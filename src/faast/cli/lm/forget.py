@@ -6,7 +6,7 @@ import time
 
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._learning import AllButTheEnd, change_memory, describe_forgetting
+from faast.cli.lm._learning import change_memory, describe_forgetting
 from faast.cli.lm._model import (
     check_memory_output,
     hold_memory,
@@ -44,8 +44,8 @@ def forget(
     """Take texts out of a memory again, exactly.
 
     Counts and sums are afterwards as if the memory had never read the texts. Name them with the
-    same --prompt, --answer and --window as when they were learned. Memories of --memory none
-    --recall and of --memory pseudoinverse can forget; others say so. The result goes to OUTPUT,
+    same --prompt, --answer and --window as when they were learned. Memories of --memory
+    recall and of --memory pseudoinverse can forget; others say so. The result goes to OUTPUT,
     which may be the folder of the memory itself.
     """
     started = time.perf_counter()
@@ -57,20 +57,19 @@ def forget(
         model = loaded.model
         if not model.memory_config.forgets:
             raise ValueError(describe_forgetting(model.memory_config))
+        from faast.lm import ForgettingError
+
         before = model.memory_size
         length = loaded.window_length(window)
-        # in the batches of 'learn', so that rounding is the same
-        last = AllButTheEnd(
-            read_windows(texts, loaded.tokenizer, template, split, length, "Reading")
-        )
-        first = with_progress(list(last), "Forgetting")
+        windows = list(read_windows(texts, loaded.tokenizer, template, split, length, "Reading"))
         try:
-            change_memory(model.forget, model, first, runtime.batch_size)
-            change_memory(model.forget, model, last.end, runtime.batch_size)
-        except ValueError as error:
+            change_memory(
+                model.forget, model, with_progress(windows, "Forgetting"), runtime.batch_size
+            )
+        except ForgettingError as error:
             raise ValueError(
-                "the memory has not learned all of this, or not in this form: the texts, --prompt, "
-                f"--answer and --window must be those of 'faast lm learn' ({error})"
+                "the memory has not learned all of these texts in this form; give --prompt, "
+                "--answer, --window and --dtype as to 'faast lm learn'"
             ) from error
         tell_replaced(output, memory)
         model.save_pretrained(output)

@@ -10,12 +10,7 @@ import typer
 
 from faast.cli._options import Json
 from faast.cli._output import emit
-from faast.cli.lm._learning import (
-    describe_forgetting,
-    describe_gain,
-    learn_and_ask,
-    learn_without_asking,
-)
+from faast.cli.lm._learning import describe_forgetting, describe_gain, learn_windows
 from faast.cli.lm._model import check_memory_output, hold_memory, load_model, tell_replaced
 from faast.cli.lm._options import (
     RUNTIME,
@@ -41,7 +36,7 @@ class MemoryKind(StrEnum):
     NATURAL = "natural"
     PSEUDOINVERSE = "pseudoinverse"
     PAPER = "paper"
-    NONE = "none"
+    RECALL = "recall"
 
 
 def learn(
@@ -54,9 +49,9 @@ def learn(
         MemoryKind | None,
         typer.Option(
             help="What the new memory is good at. natural (the default): the style and subject of "
-            "a text; 'fold' and 'export' take it. pseudoinverse: less of the same, but it can "
-            "forget a text exactly. paper: the method as it was published (arXiv 2605.04651). "
-            "none: only what --recall adds.",
+            "a text; 'fold' and 'export' take it. recall: names, facts and phrases word for word, "
+            "and it can forget a text exactly. pseudoinverse: some of the style, and it can forget "
+            "a text exactly. paper: the method as it was published (arXiv 2605.04651).",
             show_default=False,
         ),
     ] = None,
@@ -64,8 +59,7 @@ def learn(
         bool,
         typer.Option(
             "--recall",
-            help="Also remember names, facts and phrases word for word. With --memory none "
-            "nothing else is learned, and a text can be forgotten exactly.",
+            help="Remember names, facts and phrases word for word, beside what --memory says.",
         ),
     ] = False,
     measure: Annotated[
@@ -99,11 +93,7 @@ def learn(
         length = loaded.window_length(window)
         windows = read_windows(texts, loaded.tokenizer, template, split, length)
         before = taught.memory_size
-        gain = None
-        if measure:
-            counts, gain = learn_and_ask(taught, windows, runtime.batch_size)
-        else:
-            counts = learn_without_asking(taught, windows, runtime.batch_size)
+        counts, gain = learn_windows(taught, windows, runtime.batch_size, measure=measure)
         if taught.memory_size == before:
             raise ValueError(
                 "the texts hold nothing to learn; each needs two tokens, or an answer after its "
@@ -114,7 +104,7 @@ def learn(
     if measure:
         typer.echo(describe_gain(gain), err=True)
     typer.echo(describe_forgetting(taught.memory_config), err=True)
-    asked = (
+    gained = (
         {} if gain is None else {"perplexity_before": gain.before, "perplexity_after": gain.after}
     )
     emit(
@@ -125,7 +115,7 @@ def learn(
             "learned_tokens": taught.memory_size - before,
             "memory_tokens": taught.memory_size,
             "memory_bytes": taught.memory_bytes,
-            **asked,
+            **gained,
             "learning_seconds": counts.seconds,
             "seconds": time.perf_counter() - started,
         },
@@ -136,10 +126,8 @@ def learn(
 def _memory_config(kind: MemoryKind, recall: bool) -> MemoryConfig:
     from faast.lm import MemoryConfig
 
-    if kind is MemoryKind.NONE and not recall:
-        raise ValueError("--memory none learns nothing without --recall; add it")
-    if kind is MemoryKind.NONE:
-        return MemoryConfig(output=None, recall=recall)
+    if kind is MemoryKind.RECALL:
+        return MemoryConfig(output=None, recall=True)
     if kind is MemoryKind.NATURAL:
         return MemoryConfig(recall=recall)
     if kind is MemoryKind.PSEUDOINVERSE:

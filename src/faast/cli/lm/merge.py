@@ -36,7 +36,7 @@ def merge(
 ) -> None:
     """Merge memories of one model into one, exactly.
 
-    The result is as if one memory had read the texts of all. Memories of --memory none --recall and
+    The result is as if one memory had read the texts of all. Memories of --memory recall and
     of --memory pseudoinverse can be merged; others say so.
     """
     started = time.perf_counter()
@@ -91,7 +91,7 @@ def _require_alike(memories: list[str]) -> None:
             raise ValueError(
                 f"{name} is of the kind {config.kind}, which cannot be merged: learn its texts "
                 "with the other memory as MODEL, or learn them with --memory pseudoinverse or "
-                "--memory none --recall, which can"
+                "--memory recall, which can"
             )
         if config != configs[0]:
             raise ValueError(

@@ -83,7 +83,7 @@ class ServedBackbone:
 
     @property
     def pad(self) -> int:
-        """A token to fill rows up with, which no learned text goes on after."""
+        """Token that pads shorter rows: an end token, after which no learned text goes on."""
         return min(self.ends, default=self.tokenizer.pad_token_id or 0)
 
     @property

@@ -116,7 +116,7 @@ class MemoryFolder:
             del self._memories[name]
 
     def close(self) -> None:
-        """Write the memories that changed, and give the folder free for other processes."""
+        """Write the memories that changed, and release the folder for other processes."""
         with self._closing:
             for memory in self.memories:
                 memory.close()

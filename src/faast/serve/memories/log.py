@@ -202,18 +202,20 @@ class ReadLog:
             with self._writing() as execute:
                 last = execute("SELECT max(forgotten) FROM reads").fetchone()
                 execute("DELETE FROM reads WHERE forgotten IS NOT NULL")
-                # the hash of a state would tell whoever has the other texts which guess was right
+                # by a state's hash, someone with the other texts could confirm a guess of this one
                 execute("UPDATE changes SET state = '' WHERE number < ?", last)
             empty_wal(self._connection)
 
     def end(self, id: str, status: Status, detail: str | None) -> bool:
         """Write that a text will not be learned, and erase it; False if it had ended before."""
-        with self._writing() as execute:
-            written = execute(
-                "UPDATE reads SET status = ?, detail = ?, text = '' "
-                "WHERE id = ? AND status = 'waiting'",
-                (status, detail, id),
-            )
+        with self._lock:
+            with self._writing() as execute:
+                written = execute(
+                    "UPDATE reads SET status = ?, detail = ?, text = '' "
+                    "WHERE id = ? AND status = 'waiting'",
+                    (status, detail, id),
+                )
+            empty_wal(self._connection)
             return bool(written.rowcount)
 
     def restate(self, state: str) -> None:

@@ -11,7 +11,8 @@ class Passes:
     """Lets any number of threads run a model at once, or one thread change its hooks, alone.
 
     A pass that began before a hook was attached would be seen by it in part. Whoever wants to
-    change hooks comes before passes that have not begun; neither may be asked for within the other.
+    change hooks comes before passes that have not begun. Do not enter `stopped` inside `running`,
+    or `running` inside `stopped`: that would wait forever.
     """
 
     def __init__(self) -> None:

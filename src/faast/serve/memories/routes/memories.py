@@ -20,8 +20,8 @@ router = APIRouter(prefix="/v1/memories", tags=["memories"], responses=RESPONSES
 MAX_READ = 4_000_000
 """Characters that a text to read may have."""
 
-Kind = Literal["natural", "pseudoinverse", "recall", "none"]
-"""How a memory learns, as the command line names it; "recall" is "none" with recall."""
+Kind = Literal["natural", "pseudoinverse", "recall"]
+"""How a memory learns, as the command line names it."""
 
 LongText = Annotated[str, Field(max_length=MAX_READ), AfterValidator(require_visible)]
 
@@ -102,15 +102,12 @@ def list_memories(folder: Folder) -> MemoriesAnswer:
 @router.post("", status_code=201)
 def create_memory(body: NewMemory, folder: Folder) -> MemoryAnswer:
     """Make a memory that has learned nothing yet."""
-    recall = body.kind == "recall" if body.recall is None else body.recall
-    output = None if body.kind == "none" or body.kind == "recall" else body.kind
-    if output is None and not recall:
-        raise RequestError(
-            422,
-            f"the kind {body.kind!r} learns nothing without recall; set recall to true, or use "
-            "the kind 'recall' alone",
-        )
-    config = MemoryConfig(output=output, recall=recall)
+    if body.kind == "recall" and body.recall is False:
+        raise RequestError(422, "a memory of the kind 'recall' recalls; leave recall out")
+    if body.kind == "recall":
+        config = MemoryConfig(output=None, recall=True)
+    else:
+        config = MemoryConfig(output=body.kind, recall=bool(body.recall))
     return MemoryAnswer.of(folder.create(body.name, config))
 
 

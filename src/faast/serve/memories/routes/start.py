@@ -6,11 +6,20 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from faast._version import __version__
-from faast.serve.access.tokens import Scope
+from faast.serve.access.scopes import OPEN
 from faast.serve.memories.scopes import ROUTES
 from faast.serve.problems import RESPONSES
 
 router = APIRouter(tags=["start"], responses=RESPONSES)
+
+
+NEEDS_NO_TOKEN = [
+    route for routes in ROUTES.values() for route in routes if route.split()[1] in OPEN
+]
+ROUTES_BY_SCOPE = {"none": NEEDS_NO_TOKEN} | {
+    scope.value: [route for route in routes if route not in NEEDS_NO_TOKEN]
+    for scope, routes in ROUTES.items()
+}
 
 
 class StartAnswer(BaseModel):
@@ -21,7 +30,7 @@ class StartAnswer(BaseModel):
     openai_base_url: str = "/v1"
     memories: str = "/v1/memories"
     documentation: str = "/openapi.json"
-    routes: dict[Scope, tuple[str, ...]] = ROUTES
+    routes: dict[str, list[str]] = ROUTES_BY_SCOPE
 
 
 @router.get("/")
