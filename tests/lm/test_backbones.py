@@ -1,6 +1,7 @@
 """Backbones of any kind carry memories with the same numbers, or are refused with the way out."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -97,6 +98,8 @@ def test_a_memory_on_an_offloaded_model_loads_on_a_whole_one(base, tokens, tmp_p
 
 @pytest.mark.filterwarnings("ignore")
 def test_quantised_blocks_carry_memories(llama, tokens, tmp_path, config):
+    if config == EXACT:  # settings that are chosen could jump from one candidate to the next
+        config = replace(config, alpha=0.5, interpolation=0.5)
     frozen = logits(llama, tokens)
     exact = answers(FaastForCausalLM.from_base(copy.deepcopy(llama), config), tokens)[0]
     torch.ao.quantization.quantize_dynamic(

@@ -100,6 +100,22 @@ def test_windows_keep_the_answer_with_the_context_that_fits():
     ]
 
 
+def test_sizes_that_make_no_batch_are_refused(tokens):
+    documents = cut(tokens[0], 8)
+    for make in (
+        lambda: pad_documents(documents, 0),
+        lambda: pack_documents(documents, 8, -1),
+    ):
+        with pytest.raises(ValueError, match="a batch needs at least one row"):
+            next(iter(make()))
+    for make in (
+        lambda: pack_documents(documents, 1, 2),
+        lambda: [split_document(documents[0], 0)],
+    ):
+        with pytest.raises(ValueError, match="a window needs at least two tokens"):
+            next(iter(make()))
+
+
 def test_rows_hold_as_many_documents_as_fit(tokens):
     (batch,) = pack_documents(cut(tokens[0], 8, 14, 17), 16, batch_size=4)
     assert batch.input_ids.shape == (2, 14)

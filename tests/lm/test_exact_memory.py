@@ -87,6 +87,7 @@ def test_the_sample_keeps_the_blocks_of_lowest_hash(gpt2, tokens, monkeypatch):
         model.learn(row)
     few = model._adapters["default"].parts[-1].validation
     assert few.hashes.tolist() == everything.hashes[:5].tolist()
+    assert few.threshold == everything.hashes[5]
     n_pairs = int(few.sizes.sum())
     assert torch.equal(few.targets, everything.targets[:n_pairs])
     torch.testing.assert_close(few.keys, everything.keys[:n_pairs])
@@ -116,6 +117,41 @@ def test_what_was_not_learned_is_not_forgotten(gpt2, tokens):
             model.forget(forgotten)
     assert model.memory_size == 8 * 19
     assert loss(model, tokens) == before
+
+
+def test_a_large_memory_knows_what_it_has_not_learned(gpt2):
+    generator = torch.Generator().manual_seed(0)
+    learned, other = torch.randint(1, 97, (2, 160, 20), generator=generator)
+    model = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(learned)
+    part = model._adapters["default"].parts[-1]
+    assert len(part.validation.keys) < part.count
+    for forgotten in (other[:20], torch.cat([learned[:20], learned[:20]])):
+        with pytest.raises(ForgettingError, match="has not learned all"):
+            model.forget(forgotten)
+    assert model._adapters["default"].parts[-1] is part
+    model.forget(learned[:20])
+    assert model.memory_size == 140 * 19
+
+
+def test_a_sample_does_not_depend_on_what_was_learned_where(gpt2, tokens, monkeypatch):
+    monkeypatch.setattr(validation_sample, "MAX_BLOCKS", 5)
+    models = [FaastForCausalLM.from_base(gpt2, CHOOSING) for _ in range(2)]
+    halves = [model.learn(half) for model, half in zip(models, tokens.split(6), strict=True)]
+    merged = halves[0].merge(halves[1])._adapters["default"].parts[-1].validation
+    whole = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens)
+    sample = whole._adapters["default"].parts[-1].validation
+    assert merged.threshold == sample.threshold
+    assert merged.hashes.tolist() == sample.hashes.tolist()
+
+
+def test_a_memory_that_forgot_everything_learns_as_if_new(gpt2, tokens, monkeypatch):
+    monkeypatch.setattr(validation_sample, "MAX_BLOCKS", 5)
+    new = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens[:6])
+    old = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens).forget(tokens)
+    assert old._adapters["default"].parts[-1].validation.threshold == validation_sample.ALL_HASHES
+    old.learn(tokens[:6])
+    samples = [model._adapters["default"].parts[-1].validation for model in (new, old)]
+    assert samples[0].hashes.tolist() == samples[1].hashes.tolist()
 
 
 def test_a_memory_may_be_read_in_lower_precision(gpt2, tokens):

@@ -189,6 +189,15 @@ def test_more_names_than_rows_are_refused(natural, tokens):
         natural.learn(tokens[:3])
 
 
+def test_the_perplexity_of_several_memories_is_asked_one_by_one(natural, tokens):
+    with natural.use_adapter(["one", "two"]):
+        natural.learn(tokens)
+        with pytest.raises(ValueError, match="2 are in use"):
+            _ = natural.online_perplexity
+    with natural.use_adapter("one"):
+        assert natural.online_perplexity > 1
+
+
 # -- traces
 
 
@@ -204,6 +213,13 @@ def test_detaching_leaves_nothing_behind(llama, tokens):
     assert wrapper() is None
     assert llama.training
     assert [parameter.requires_grad for parameter in llama.parameters()] == trainable
+
+
+def test_a_detached_model_says_so_instead_of_answering_without_memories(natural, tokens):
+    natural.learn(tokens).detach()
+    for use in (natural, natural.generate, natural.learn):
+        with pytest.raises(ValueError, match="detached from this model; attach memories again"):
+            use(tokens)
 
 
 def test_folding_leaves_the_model_and_its_memories_alone(natural, tokens):
@@ -270,6 +286,24 @@ def test_wrong_input_is_explained_and_changes_nothing(natural, tokens):
 
 
 @pytest.mark.parametrize(
+    "config",
+    [MemoryConfig(), MemoryConfig("pseudoinverse"), MemoryConfig(output=None, recall=True)],
+    ids=["natural", "pseudoinverse", "recall"],
+)
+def test_tokens_that_the_head_cannot_predict_are_not_learned(llama, tokens, config):
+    llama.set_output_embeddings(nn.Linear(32, VOCABULARY - 7, bias=False))
+    known = tokens.clamp(max=VOCABULARY - 8)
+    model = FaastForCausalLM.from_base(llama, config).learn(known)
+    before = logits(model, known)
+    unknown = known.clone()
+    unknown[2, 5] = VOCABULARY - 1
+    with pytest.raises(ValueError, match=r"predicts tokens 0..89, .* in \d+..96; leave others out"):
+        model.learn(unknown)
+    assert torch.equal(logits(model, known), before)
+    model.learn(unknown, answer_mask=unknown < VOCABULARY - 7)
+
+
+@pytest.mark.parametrize(
     ("change", "error", "message"),
     [
         (lambda tokens: tokens.float(), TypeError, "integers"),
@@ -321,6 +355,11 @@ def test_a_nan_at_the_last_token_is_refused_where_it_would_be_a_value(point, lea
         ({"interpolation": 1.5}, "interpolation must be in"),
         ({"block_size": 0}, "block_size must be"),
         ({"middle_layers": -1}, "middle_layers"),
+        ({"middle_layers": True}, "middle_layers must be an integer, got True"),
+        ({"buffer_size": 1e4}, r"buffer_size must be an integer, got 10000\.0"),
+        ({"alpha": 0.5}, "alpha is a setting of pseudo-inverses"),
+        ({"output": None, "recall": True, "interpolation": 0.5}, "interpolation is a setting"),
+        ({"output": None, "recall": True, "exact": False}, "averages pseudo-inverses"),
     ],
 )
 def test_wrong_settings_are_explained(settings, message):
@@ -360,6 +399,16 @@ def test_a_memory_of_another_backbone_is_refused(natural, tokens, tmp_path):
     with pytest.raises(ModelFileError, match="differ from those"):
         FaastForCausalLM.from_pretrained(tmp_path, base=other)
     assert not other.lm_head._forward_pre_hooks
+
+
+@pytest.mark.parametrize("place", ["layers.0.self_attn.v_proj", "layers.2.mlp.up_proj"])
+def test_a_memory_knows_all_blocks_of_its_backbone(natural, llama, tokens, tmp_path, place):
+    natural.learn(tokens).save_pretrained(tmp_path)
+    natural.detach()
+    with torch.no_grad():
+        llama.model.get_submodule(place).weight.mul_(1.01)
+    with pytest.raises(ModelFileError, match="differ from those"):
+        FaastForCausalLM.from_pretrained(tmp_path, base=llama)
 
 
 def test_memories_of_another_backbone_are_not_merged(exact, tokens):

@@ -44,9 +44,7 @@ class PairStore(LearnedState, ABC):
         Raises
         ------
         ForgettingError
-            This store cannot forget.
-        ValueError
-            The pairs cannot all have been learned.
+            This store cannot forget, or the pairs cannot all have been learned.
         """
 
     @abstractmethod
@@ -108,7 +106,7 @@ class LearningPart(LearnedState, ABC):
         Raises
         ------
         ForgettingError
-            This memory cannot forget.
+            This memory cannot forget, or has not learned the batch.
         """
 
     @abstractmethod

@@ -166,13 +166,11 @@ class ExactOutput(PseudoInverseOutput[ExactPairs]):
             self.backbone.check_final_norm(last[some], head_input[some])
         learned = super().learn(batch)
         keys = batch.pairs.keys(last)
-        return replace(
-            learned, validation=self.validation.learn(batch.pairs, batch.input_ids, keys)
-        )
+        return replace(learned, validation=self.validation.learn(batch, keys))
 
     def forget(self, batch: TrainingBatch) -> Self:
         """Return the memory as if a batch had never been learned; raises `ForgettingError`."""
-        validation = self.validation.forget(batch.pairs, batch.input_ids)
+        validation = self.validation.forget(batch)
         left = super().forget(batch)
         if not left.count:
             validation = ValidationSample.empty(self.backbone.hidden_size)

@@ -1,7 +1,7 @@
 """Validation pairs out of everything learned, on which settings of an exact memory are chosen.
 
-Sequences are cut into blocks of consecutive pairs. The sample holds every learned block whose hash,
-of its tokens, is below a threshold, which falls as more is learned. So the sample does not depend
+Documents are cut into blocks of consecutive pairs. The sample holds every learned block whose hash
+is below a threshold, which falls as more is learned. So the sample does not depend
 on the order of learning, two samples can be merged, a batch that is forgotten leaves it, and a
 batch that was never learned is told by the blocks that the sample would hold.
 """
@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,9 +21,9 @@ from faast.lm.exceptions import NOT_LEARNED, ForgettingError
 from faast.lm.state import LearnedState, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from faast.lm.batch import Pairs
+    from faast.lm.batch import Document, TrainingBatch
 
 BLOCK_PAIRS = 16
 MAX_BLOCKS = 128
@@ -88,17 +86,9 @@ class ValidationSample(LearnedState):
         none = torch.empty(0, dtype=torch.long)
         return cls(none, none, torch.empty(0, width), none)
 
-    def learn(self, pairs: Pairs, input_ids: Tensor, keys: Tensor) -> ValidationSample:
-        """Return the sample after learning a batch.
-
-        Parameters
-        ----------
-        pairs : Pairs
-        input_ids : Tensor of shape (batch, length)
-        keys : Tensor of shape (n, d)
-            Of the pairs.
-        """
-        blocks = [block for block in _cut(pairs, input_ids) if block.hash < self.threshold]
+    def learn(self, batch: TrainingBatch, keys: Tensor) -> ValidationSample:
+        """Return the sample after learning a batch, with the keys of its pairs (n, d)."""
+        blocks = [block for block in _cut(batch.documents()) if block.hash < self.threshold]
         if not blocks:
             return self  # spares a copy of all keys, for many batches once the sample is full
         rows = torch.cat([torch.arange(b.start, b.start + b.size) for b in blocks])
@@ -106,11 +96,11 @@ class ValidationSample(LearnedState):
             torch.tensor([block.hash for block in blocks]),
             torch.tensor([block.size for block in blocks]),
             keys[rows.to(keys.device)].float().cpu(),
-            pairs.targets[rows.to(pairs.targets.device)].cpu().long(),
+            batch.pairs.targets.cpu().long()[rows],
         )
         return self.merge(found)
 
-    def forget(self, pairs: Pairs, input_ids: Tensor) -> ValidationSample:
+    def forget(self, batch: TrainingBatch) -> ValidationSample:
         """Return the sample without the blocks of a batch.
 
         Raises
@@ -118,7 +108,7 @@ class ValidationSample(LearnedState):
         ForgettingError
             A block of the batch was never learned, or not so often: the sample would hold it.
         """
-        forgotten = Counter(block.hash for block in _cut(pairs, input_ids))
+        forgotten = Counter(block.hash for block in _cut(batch.documents()))
         kept = []
         for index, number in enumerate(self.hashes.tolist()):
             if forgotten[number]:
@@ -164,25 +154,30 @@ class ValidationSample(LearnedState):
 
 
 class _Block(NamedTuple):
-    """Up to `BLOCK_PAIRS` consecutive pairs of a sequence: pairs start .. start + size."""
+    """Up to `BLOCK_PAIRS` consecutive pairs of a document: pairs start .. start + size."""
 
     hash: int
     start: int
     size: int
 
 
-def _cut(pairs: Pairs, input_ids: Tensor) -> Iterator[_Block]:
-    """Cut each sequence of a batch into blocks; a block's hash is of the tokens up to its end."""
+def _cut(documents: Iterable[Document]) -> Iterator[_Block]:
+    """Cut what is learned of each document into blocks.
+
+    The hash of a block is of the whole document, so that blocks of one hash hold the same numbers:
+    hidden states round differently in a document of another length.
+    """
     start = 0
-    for row, mask in zip(input_ids.cpu().numpy(), pairs.target_mask.cpu().numpy(), strict=True):
-        positions = np.flatnonzero(mask)
+    for document in documents:
+        n_pairs = int(document.answers.sum())
         digest = hashlib.blake2b(digest_size=HASH_BYTES)
-        for first in range(0, len(positions), BLOCK_PAIRS):
-            here = positions[first : first + BLOCK_PAIRS]
-            digest.update(row[here[0] : here[-1] + 2].astype(np.int64).tobytes())
+        for part in document:
+            digest.update(part.numpy().tobytes())
+        for first in range(0, n_pairs, BLOCK_PAIRS):
+            digest.update(first.to_bytes(8, "big"))
             number = int.from_bytes(digest.copy().digest(), "big")
-            yield _Block(number, start + first, len(here))
-        start += len(positions)
+            yield _Block(number, start + first, min(BLOCK_PAIRS, n_pairs - first))
+        start += n_pairs
 
 
 def _starts(sizes: Tensor) -> Tensor:

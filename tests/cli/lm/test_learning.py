@@ -101,3 +101,18 @@ def test_a_forgotten_text_was_never_there(folder, facts, run, kind):
     assert left.memories.keys() == {"default"}
     assert mine.metadata == theirs.metadata
     assert all((mine.tensors[name] == part).all() for name, part in theirs.tensors.items())
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_one_of_several_texts_is_forgotten_exactly(folder, facts, run, kind):
+    lines = (folder / "plays.txt").read_text().splitlines()
+    (folder / "first.txt").write_text("\n".join(lines[:9]))
+    (folder / "second.txt").write_text("\n".join(lines[4:17]))
+    for files, name in ((("first.txt",), "alone"), (("first.txt", "second.txt"), "both")):
+        run("lm", "learn", "stories", *files, *EXACT[kind], "-o", name, cwd=folder)
+    facts("lm", "forget", "both", "second.txt", "-o", "left", cwd=folder)
+    mine, theirs = (
+        load(folder / name / "memory.safetensors").memories["default"] for name in ("alone", "left")
+    )
+    assert mine.metadata == theirs.metadata
+    assert all((mine.tensors[name] == part).all() for name, part in theirs.tensors.items())

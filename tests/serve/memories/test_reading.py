@@ -245,6 +245,21 @@ def test_of_a_cancelled_text_nothing_is_learned_or_kept(http, tmp_path, monkeypa
         )
 
 
+def test_a_cancelled_text_is_in_no_file(http, tmp_path, monkeypatch):
+    create(http)
+    slow = Slow(monkeypatch)
+    jobs = [
+        http.post("/v1/memories/facts/read", json={"text": SECRET, "source": "queen"}).json()["id"]
+        for _ in range(2)
+    ]
+    assert slow.reached.wait(60)
+    assert any(SECRET.encode() in file.read_bytes() for file in tmp_path.glob("facts*"))
+    for job in jobs:
+        http.delete(f"/v1/jobs/{job}")
+    assert not any(SECRET.encode() in file.read_bytes() for file in tmp_path.glob("facts*"))
+    slow.go.set()
+
+
 def test_a_job_is_done_only_when_answers_know_its_text(http, monkeypatch):
     before = create(http)["state"]
     reached, go = Event(), Event()
