@@ -133,11 +133,14 @@ def test_a_large_memory_knows_what_it_has_not_learned(gpt2):
     assert model.memory_size == 140 * 19
 
 
-def test_a_sample_does_not_depend_on_what_was_learned_where(gpt2, tokens, monkeypatch):
+@pytest.mark.parametrize("n_first", range(1, 12))
+def test_a_sample_does_not_depend_on_what_was_learned_where(gpt2, tokens, monkeypatch, n_first):
     monkeypatch.setattr(validation_sample, "MAX_BLOCKS", 5)
-    models = [FaastForCausalLM.from_base(gpt2, CHOOSING) for _ in range(2)]
-    halves = [model.learn(half) for model, half in zip(models, tokens.split(6), strict=True)]
-    merged = halves[0].merge(halves[1])._adapters["default"].parts[-1].validation
+    first, second = (
+        FaastForCausalLM.from_base(gpt2, CHOOSING).learn(part)
+        for part in tokens.split([n_first, 12 - n_first])
+    )
+    merged = first.merge(second)._adapters["default"].parts[-1].validation
     whole = FaastForCausalLM.from_base(gpt2, CHOOSING).learn(tokens)
     sample = whole._adapters["default"].parts[-1].validation
     assert merged.threshold == sample.threshold

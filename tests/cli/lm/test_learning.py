@@ -4,11 +4,13 @@ import io
 import json
 import re
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from faast.cli.lm._learning import MOST_HELD_OUT, AllButTheEnd
 from faast.core.persistence import load
+from tests.cli.lm.conftest import WORDS
 
 EXACT = {"recall": ("--memory", "recall"), "exact": ("--memory", "pseudoinverse")}
 
@@ -87,6 +89,15 @@ def test_a_terminal_sees_how_far_learning_and_measuring_are(folder, ran, monkeyp
     assert "Forgetting" in terminal.file.getvalue()
 
 
+def assert_same_memory(*folders):
+    """Assert that two folders hold one memory, equal bit by bit."""
+    mine, theirs = (load(folder / "memory.safetensors").memories for folder in folders)
+    assert mine.keys() == theirs.keys() == {"default"}
+    assert mine["default"].metadata == theirs["default"].metadata
+    ours = mine["default"].tensors
+    assert all((ours[name] == part).all() for name, part in theirs["default"].tensors.items())
+
+
 @pytest.mark.parametrize("kind", EXACT)
 def test_a_forgotten_text_was_never_there(folder, facts, run, kind):
     learn = ("lm", "learn", "stories", "reviews.csv", "--window", "16", *EXACT[kind])
@@ -96,23 +107,28 @@ def test_a_forgotten_text_was_never_there(folder, facts, run, kind):
     forget = ("lm", "forget", "both", "plays.txt", "--window", "16")
     found = facts(*forget, "-o", "both", cwd=folder)
     assert found["forgotten_tokens"] > 200
-    alone, left = (load(folder / name / "memory.safetensors") for name in ("alone", "both"))
-    mine, theirs = alone.memories["default"], left.memories["default"]
-    assert left.memories.keys() == {"default"}
-    assert mine.metadata == theirs.metadata
-    assert all((mine.tensors[name] == part).all() for name, part in theirs.tensors.items())
+    assert_same_memory(folder / "alone", folder / "both")
 
 
 @pytest.mark.parametrize("kind", EXACT)
-def test_one_of_several_texts_is_forgotten_exactly(folder, facts, run, kind):
+def test_some_of_several_texts_are_forgotten_exactly(folder, facts, run, kind):
+    generator = np.random.default_rng(0)
+    names = [f"{number}.txt" for number in range(40)]
+    for name in names:
+        words = generator.choice(WORDS.split(), generator.integers(5, 60))
+        (folder / name).write_text(" ".join(words))
+    for files, name in ((names[:20], "alone"), (names, "both")):
+        run("lm", "learn", "stories", *files, *EXACT[kind], "-o", name, cwd=folder)
+    facts("lm", "forget", "both", *names[20:], "-o", "left", cwd=folder)
+    assert_same_memory(folder / "alone", folder / "left")
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_a_text_that_repeats_another_is_forgotten_exactly(folder, facts, run, kind):
     lines = (folder / "plays.txt").read_text().splitlines()
     (folder / "first.txt").write_text("\n".join(lines[:9]))
     (folder / "second.txt").write_text("\n".join(lines[4:17]))
     for files, name in ((("first.txt",), "alone"), (("first.txt", "second.txt"), "both")):
         run("lm", "learn", "stories", *files, *EXACT[kind], "-o", name, cwd=folder)
     facts("lm", "forget", "both", "second.txt", "-o", "left", cwd=folder)
-    mine, theirs = (
-        load(folder / name / "memory.safetensors").memories["default"] for name in ("alone", "left")
-    )
-    assert mine.metadata == theirs.metadata
-    assert all((mine.tensors[name] == part).all() for name, part in theirs.tensors.items())
+    assert_same_memory(folder / "alone", folder / "left")
