@@ -6,9 +6,12 @@ from itertools import product
 from threading import Event
 
 import pytest
+import torch
 
 from faast.lm import MemoryConfig
 from faast.serve.memories import engine
+from faast.serve.memories.attached import AttachedMemories
+from faast.serve.memories.backbone import ServedBackbone
 from faast.serve.memories.sequence import Generated, Sampling
 from tests.serve.memories.conftest import KING, serving, speaking
 from tests.serve.memories.test_completions import complete
@@ -45,6 +48,37 @@ def test_a_batch_of_several_memories_answers_as_each_alone(client, backbone, mon
     assert together == alone
     assert len(set(alone)) > 8
     assert max(rows) > 8
+
+
+def test_a_memory_that_is_read_changes_afterwards(stories):
+    backbone = ServedBackbone.load(stories)
+    attached = AttachedMemories(backbone.model)
+    attached.create("facts", MemoryConfig(recall=True))
+    tokens = backbone.tokenizer(KING, return_tensors="pt").input_ids
+    learned = Event()
+
+    def change(remove):
+        with attached.changing("facts", lambda _: learned.set()) as model:
+            model.learn(tokens)
+        if remove:
+            attached.remove("facts")
+
+    def answer():
+        with torch.no_grad():
+            return backbone.model(input_ids=tokens).logits
+
+    with ThreadPoolExecutor(1) as threads:
+        for remove in (False, True):
+            with attached.reading(["facts"]):
+                before = answer()
+                changed = threads.submit(change, remove)
+                assert learned.wait(60)
+                for _ in range(20):
+                    assert torch.equal(answer(), before)
+            changed.result(60)
+            learned.clear()
+            with attached.reading(["facts"]):
+                assert not torch.equal(answer(), before)
 
 
 def test_who_gives_up_leaves_the_batch(client, backbone):

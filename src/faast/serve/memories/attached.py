@@ -52,7 +52,7 @@ class MemoryFacts:
 class AttachedMemories:
     """Memories by name over one backbone; memories of the same settings share their hooks.
 
-    A memory changes as a whole: whoever reads it reads what it was before, or what it is after.
+    A memory changes as a whole, and between the blocks of `reading`, which are short.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class AttachedMemories:
 
     def remove(self, name: str) -> None:
         """Forget a memory; the hooks stay, for they change nothing."""
-        with self._changing:
+        with self._changing, self.passes.stopped():
             model = self._owners.pop(name)
             del self._learned[name]
             model.copy_adapter(NOTHING, MEMORY + name)
@@ -124,16 +124,16 @@ class AttachedMemories:
     def reading(self, names: Sequence[str | None]) -> Iterator[None]:
         """Run the model with a memory for each row of a batch, by name; None for none of them.
 
-        A memory that is removed meanwhile is read no longer.
+        No memory changes until the block ends, which is to be soon if `passes` are wanted.
         """
         with ExitStack() as stack:
+            stack.enter_context(self.passes.running())
             for model in list(self._models):
                 mine = [self._owners.get(name or "") is model for name in names]
                 adapters = [
                     f"{MEMORY}{n}" if m else NOTHING for n, m in zip(names, mine, strict=True)
                 ]
                 stack.enter_context(model.use_adapter(adapters))
-            stack.enter_context(self.passes.running())
             yield
 
     @contextmanager
@@ -160,8 +160,9 @@ class AttachedMemories:
             learned = _describe(model, draft)
             if commit is not None:
                 commit(learned)
-            model.copy_adapter(draft, MEMORY + name)
-            self._learned[name] = learned
+            with self._changing, self.passes.stopped():
+                model.copy_adapter(draft, MEMORY + name)
+                self._learned[name] = learned
         finally:
             model.copy_adapter(NOTHING, draft)
 

@@ -1,4 +1,4 @@
-"""Forward passes of one model by several threads, and changes of its hooks between them."""
+"""Forward passes of one model by several threads, and changes of its memories between them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from threading import Condition
 
 
 class Passes:
-    """Lets any number of threads run a model at once, or one thread change its hooks, alone.
+    """Lets any number of threads run a model at once, or one thread change what they read, alone.
 
-    A pass that began before a hook was attached would be seen by it in part. Whoever wants to
-    change hooks comes before passes that have not begun. Do not enter `stopped` inside `running`,
+    A pass that began before a hook was attached would be seen by it in part, and a text that is
+    generated while its memory changes would be of both states. Whoever wants to change something
+    comes before passes that have not begun. Do not enter `stopped` inside `running`,
     or `running` inside `stopped`: that would wait forever.
     """
 
@@ -40,7 +41,7 @@ class Passes:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Change the hooks until the block ends; one thread at a time may ask for it."""
+        """Change hooks or memories until the block ends; one thread at a time may ask for it."""
         with self._changed:
             self._wanting += 1
             self._changed.wait_for(lambda: not self._running)
