@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from faast.core.persistence import ModelFileError
+from faast.core.persistence import ModelFileError, content_hash
 from faast.core.state import Array, State
 from faast.lm.architecture import FINGERPRINT_SIZE, load_base
 from faast.lm.backbone import Backbone
@@ -55,6 +55,19 @@ class MemoryFile:
     config: MemoryConfig
     memories: dict[str, State]
     readouts: dict[str, AnyArray]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what was learned."""
+        return sum(
+            array.nbytes for state in self.memories.values() for array in state.tensors.values()
+        )
+
+    @property
+    def state_hash(self) -> str:
+        """Hash of what was learned, whatever its name; the log of a server tells states by it."""
+        learned = (self.memories[name] for name in sorted(self.memories))
+        return " ".join(content_hash(state.tensors, state.metadata) for state in learned)
 
     def to_state(self) -> State:
         """Return the content as a file holds it."""

@@ -55,7 +55,45 @@ def test_sources_of_a_memory_that_a_server_taught_are_counted(folder, run, ran):
     log.close()
     done = run("lm", "inspect", "plays", cwd=folder)
     assert done.stdout.splitlines()[-1].split("  ")[-1] == "adam=1, eve=2"
-    assert "a server has taught this memory" in done.stderr
+
+
+def test_commands_say_what_of_a_memory_only_the_log_of_a_server_holds(folder, run, ran):
+    pytest.importorskip("fastapi")
+    from faast.serve.memories.log import ReadLog, create_log
+
+    for name in ("plays", "others"):
+        ran("lm", "learn", "stories", "plays.txt", "-o", name, *EXACT["recall"], cwd=folder)
+    path, content = folder / "plays.memory-log", read(folder / "plays")
+    create_log(path, content.config, content.state_hash)
+    commands = (
+        ("inspect", "plays"),
+        ("perplexity", "plays", "plays.txt"),
+        ("merge", "others", "plays", "-o", "merged"),
+        ("export", "plays", "-o", "adapter"),
+    )
+    for command in commands[:3]:
+        assert "does not hold yet" not in run("lm", *command, cwd=folder).stderr
+    log = ReadLog(path)
+    log.learned(log.add("the king", None, None).id, 3, "another state")
+    log.close()
+    for command in commands:
+        done = run("lm", *command, cwd=folder)
+        assert "plays does not hold yet what a server taught it last" in done.stderr
+    path.write_bytes(b"damaged")
+    done = run("lm", "perplexity", "plays", "plays.txt", cwd=folder)
+    assert done.exit_code == 0
+    assert "plays is read as it is" in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("inspect", "facts"), ("perplexity", "facts", "plays.txt"), ("fold", "facts", "-o", "new")],
+)
+def test_a_memory_that_a_server_has_not_written_is_not_called_missing(folder, run, command):
+    (folder / "facts.memory-log").touch()
+    done = run("lm", *command, cwd=folder)
+    assert done.exit_code == 1
+    assert "has written only facts.memory-log so far" in done.stderr.replace("\n", " ")
 
 
 @pytest.mark.parametrize("kind", EXACT)

@@ -13,6 +13,7 @@ from faast._utils.imports import import_optional
 from faast._utils.names import check_name
 from faast._utils.transformers_logging import silence_transformers
 from faast.cli.lm._options import RUNTIME, Runtime
+from faast.cli.lm._served import log_path, require_written, tell_outdated
 from faast.core.locking import exclusive
 
 if TYPE_CHECKING:
@@ -80,21 +81,23 @@ def load_model(
     from faast.lm.folders import resolve_source
     from faast.lm.memory_folder import holds_memories
 
-    name = resolve_source(name)
+    require_written(name)
+    source = resolve_source(name)
     validate_device(runtime.device)
     loading = {"dtype": runtime.dtype.value, "device_map": runtime.device}
-    if not holds_memories(name):
+    if not holds_memories(source):
         if base is not None:
             raise ValueError(
                 f"{name} is a model, not a memory, so that --base has no meaning; leave it out"
             )
-        model = FaastForCausalLM.from_base(name, config, **loading)
+        model = FaastForCausalLM.from_base(source, config, **loading)
     elif config is not None:
         raise ValueError(
             f"{name} is a memory with settings of its own; leave --memory and --recall out"
         )
     else:
-        model = FaastForCausalLM.from_pretrained(name, base, **loading)
+        tell_outdated(name)
+        model = FaastForCausalLM.from_pretrained(source, base, **loading)
     return LoadedModel(model, load_tokenizer(model.base))
 
 
@@ -150,6 +153,7 @@ def require_memory(name: str) -> Path:
     ValueError
         It holds no memory.
     """
+    require_written(name)
     folder = Path(name)
     if not name or not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {name}; name the folder of a memory")
@@ -182,7 +186,7 @@ def hold_memory(folder: Path) -> Iterator[None]:
     ValueError
         A server serves the memory, or has taught it.
     """
-    from faast.lm.folders import LOG_SUFFIX, SERVED
+    from faast.lm.folders import SERVED
 
     def refuse() -> None:
         raise ValueError(
@@ -198,7 +202,7 @@ def hold_memory(folder: Path) -> Iterator[None]:
     with exclusive(folder, tell):  # which a server takes when it opens the memory
         with exclusive(folder.parent / SERVED, refuse):
             pass
-        if (log := folder.with_name(folder.name + LOG_SUFFIX)).exists():
+        if (log := log_path(folder)).exists():
             raise ValueError(
                 f"a server has taught this memory, and {log.name} would no longer fit it; teach it "
                 "over HTTP, or write into another folder"

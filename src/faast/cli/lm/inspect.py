@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import typer
 
 from faast.cli._options import Json
 from faast.cli._output import emit
 from faast.cli.lm._model import require_memory
 from faast.cli.lm._options import MemoryName
+from faast.cli.lm._served import learned_sources, tell_outdated
 
 
 def inspect(memory: MemoryName, json: Json = False) -> None:
@@ -41,7 +39,8 @@ def inspect(memory: MemoryName, json: Json = False) -> None:
         "can_forget": config.forgets,
         "settings": settings if json else _pairs(settings),
     }
-    sources = _learned_sources(folder)
+    tell_outdated(folder)
+    sources = learned_sources(folder)
     if sources is not None:
         facts["sources"] = sources if json else _pairs(sources)
     emit(facts, json)
@@ -49,24 +48,3 @@ def inspect(memory: MemoryName, json: Json = False) -> None:
 
 def _pairs(values: dict[str, Any]) -> list[str]:
     return [f"{name}={value}" for name, value in values.items()]
-
-
-def _learned_sources(folder: Path) -> dict[str, int] | None:
-    """Return how many texts of each source a server has taught a memory; None if none has."""
-    from faast.lm.folders import LOG_SUFFIX
-
-    folder = folder.resolve()
-    path = folder.with_name(folder.name + LOG_SUFFIX)
-    if not path.exists():
-        return None
-    from faast.serve.memories.log import ReadLog
-
-    log = ReadLog(path)
-    try:
-        sources = log.sources()
-    finally:
-        log.close()
-    typer.echo(
-        f"a server has taught this memory; what it read last may be in {path.name} alone", err=True
-    )
-    return sources

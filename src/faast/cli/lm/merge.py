@@ -17,6 +17,7 @@ from faast.cli.lm._model import (
     tell_replaced,
 )
 from faast.cli.lm._options import Base, MemoryFolder, MemoryName
+from faast.cli.lm._served import tell_outdated
 
 
 def merge(
@@ -47,6 +48,7 @@ def merge(
         from faast.lm import FaastForCausalLM
 
         for name in others:
+            tell_outdated(name)
             try:
                 other = FaastForCausalLM.from_pretrained(name, merged.base)
             except ValueError as error:

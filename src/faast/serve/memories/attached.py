@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faast.core.persistence import content_hash
 from faast.lm import FaastForCausalLM, MemoryConfig
 from faast.lm.adapters import DEFAULT
 from faast.serve.memories.passes import Passes
@@ -209,12 +208,12 @@ class AttachedMemories:
 
 
 def _describe(model: FaastForCausalLM, adapter: str) -> MemoryFacts:
-    (state,) = model.to_content(adapter).memories.values()
+    content = model.to_content(adapter)
     with model.use_adapter(adapter):
         tokens = model.memory_size
     return MemoryFacts(
         model.memory_config,
         tokens,
-        sum(tensor.nbytes for tensor in state.tensors.values()),
-        content_hash(state.tensors, state.metadata),
+        content.nbytes,
+        content.state_hash,
     )
