@@ -68,6 +68,7 @@ def _report_errors(function: Command) -> Command:
             with warnings.catch_warnings():
                 # commands match columns by name themselves, and pass arrays in the right order
                 warnings.filterwarnings("ignore", "X does not have valid feature names")
+                warnings.showwarning = _show_warning
                 function(*args, **kwargs)
             sys.stdout.flush()
         except (BrokenPipeError, typer.Exit, typer.Abort):
@@ -83,6 +84,11 @@ def _report_errors(function: Command) -> Command:
             raise typer.Exit(1) from error
 
     return reporting
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning on stderr, without the place in the code that `warnings` shows."""
+    typer.echo(f"warning: {escape_controls(' '.join(str(message).split()))}", err=True)
 
 
 def describe_error(error: Exception) -> str:

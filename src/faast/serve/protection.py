@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from faast.serve.access.tokens import TokenFile
 from faast.serve.failures import AnswerFailures
@@ -49,7 +50,12 @@ def checked_hosts(hosts: Iterable[str], tokens: TokenFile, advice: str) -> froze
 
 
 def protect(
-    app: FastAPI, tokens: TokenFile, hosts: frozenset[str], rate: float, metrics: RequestMetrics
+    app: FastAPI,
+    tokens: TokenFile,
+    hosts: frozenset[str],
+    rate: float,
+    metrics: RequestMetrics,
+    *reshaping: Callable[[ASGIApp], ASGIApp],
 ) -> None:
     """Put the guard, the answers to failures and the metrics around an application.
 
@@ -63,12 +69,16 @@ def protect(
         Requests a second that each token may send.
     metrics : RequestMetrics
         Shown at /metrics.
+    *reshaping : ASGI middlewares
+        They change the shape and status of answers, before answers are counted.
     """
     app.add_api_route(
         "/metrics", _shows(metrics), tags=["metrics"], response_class=Response, responses=RESPONSES
     )
     app.add_middleware(Guard, hosts=hosts, tokens=tokens, rate=rate)
     app.add_middleware(AnswerFailures)
+    for middleware in reshaping:
+        app.add_middleware(middleware)
     app.add_middleware(CountRequests, metrics=metrics)  # the last added is the outermost
     for kind, handler in {
         RequestError: _problem,

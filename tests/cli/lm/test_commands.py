@@ -73,6 +73,14 @@ def test_unlabelled_rows_are_classified_among_named_choices(folder, ran, run):
     assert "name the choices with --choice" in done.stderr
 
 
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_prompts_that_are_cut_are_told_of(folder, run):
+    done = run("lm", "generate", "stories", "--prompt", "the king " * 40, cwd=folder)
+    assert done.exit_code == 0
+    assert "\nwarning: 1 of 1 prompts are longer than the" in f"\n{done.stderr}"
+    assert "prompting.py" not in done.stderr
+
+
 def test_answers_are_generated_and_scored(folder, facts, ran):
     pytest.importorskip("sacrebleu")
     ran("lm", "learn", "stories", "questions.jsonl", "-o", "answers", cwd=folder)

@@ -204,6 +204,14 @@ def test_streams_say_what_is_wrong_before_they_begin(http):
     assert_error(http.post("/v1/completions", json=body), 404)
 
 
+def test_answers_are_counted_with_the_status_that_they_have(http):
+    answer = http.post("/v1/completions", json={"model": "king", "max_tokens": -1, "prompt": "a"})
+    assert answer.status_code == 400
+    shown = http.get("/metrics").text
+    assert 'code="400"' in shown
+    assert 'code="422"' not in shown
+
+
 def test_no_text_and_no_source_is_in_the_metrics(http):
     complete(speaking(http), "king", "the castle", max_tokens=3)
     shown = http.get("/metrics").text

@@ -35,7 +35,7 @@ def generate_continuations(
     model : FaastForCausalLM or PreTrainedModel
     tokenizer : PreTrainedTokenizerBase
     prompts : sequence of str, length n
-        Prompts that leave no room for the new tokens lose their beginning.
+        Prompts that leave no room for the new tokens lose their beginning, with a warning.
     max_new_tokens : int
         Largest number of tokens to generate for each prompt.
     num_beams : int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from operator import length_hint
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,7 +55,7 @@ def batch_prompts(
     ----------
     model : FaastForCausalLM or PreTrainedModel
     prompts : sequence of sequence of int
-        Token ids. Prompts longer than the model can read lose their beginning.
+        Token ids. Prompts longer than the model can read lose their beginning, with a warning.
     batch_size : int
         Number of prompts per batch.
     description : str
@@ -75,7 +76,7 @@ def batch_prompts(
             f"{new_tokens} new tokens leave no room for a prompt: the model has {limit} positions; "
             "ask for fewer"
         )
-    fitting = [prompt if limit is None else prompt[new_tokens - limit :] for prompt in prompts]
+    fitting = prompts if limit is None else _cut(prompts, limit - new_tokens)
     order = sorted(range(len(prompts)), key=lambda index: len(fitting[index]))
     left = iter(order)
 
@@ -88,6 +89,20 @@ def batch_prompts(
         lengths = torch.tensor([len(fitting[index]) for index in indices])
         mask = (torch.arange(longest) >= longest - lengths[:, None]).long()
         yield PromptBatch(indices, torch.tensor(rows).to(model.device), mask.to(model.device))
+
+
+def _cut(prompts: Sequence[Sequence[int]], length: int) -> list[Sequence[int]]:
+    """Leave the end of prompts that are too long, and warn of them."""
+    n_cut = sum(len(prompt) > length for prompt in prompts)
+    if n_cut:
+        warnings.warn(
+            f"{n_cut:,} of {len(prompts):,} prompts are longer than the {length:,} tokens that the "
+            "model has room for, and their beginning is ignored; shorten them, or generate fewer "
+            "tokens",
+            UserWarning,
+            stacklevel=5,
+        )
+    return [prompt[-length:] for prompt in prompts]
 
 
 def backbone_of(model: LanguageModel) -> PreTrainedModel:

@@ -93,6 +93,5 @@ def create_memory_app(
     app.state.scopes = SCOPES
     for subject in SUBJECTS:
         app.include_router(subject.router)
-    protect(app, tokens, hosts, rate, MemoryMetrics(served, engine, jobs))
-    app.add_middleware(OpenAIErrors)
+    protect(app, tokens, hosts, rate, MemoryMetrics(served, engine, jobs), OpenAIErrors)
     return app
