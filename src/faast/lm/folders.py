@@ -184,6 +184,8 @@ def _entries(folder: Path) -> list[Path]:
 def _describe(folder: Path, entry: Path) -> str:
     if any((folder / name).exists() for name in WEIGHT_FILES):
         return f"{folder} holds a model"
+    if entry.name == MEMORY_FILE:
+        return f"{folder} holds {entry.name}, which is damaged or no memory"
     return f"{folder} holds {entry.name}"
 
 

@@ -134,6 +134,17 @@ class Dtype(StrEnum):
     FLOAT16 = "float16"
 
 
+Device = Annotated[str, typer.Option(help="Device to run on: cpu, cuda, cuda:1, mps.")]
+NumberFormat = Annotated[
+    Dtype,
+    typer.Option(
+        "--dtype",
+        help="Number format to compute in: bfloat16 needs half the room of float32. auto is "
+        "the format that the model is saved in.",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Runtime:
     """How a model runs."""
@@ -144,15 +155,8 @@ class Runtime:
             min=1, help="Number of texts to process at a time: more are faster, and need more room."
         ),
     ] = 8
-    device: Annotated[str, typer.Option(help="Device to run on: cpu, cuda, cuda:1, mps.")] = "cpu"
-    dtype: Annotated[
-        Dtype,
-        typer.Option(
-            "--dtype",
-            help="Number format to compute in: bfloat16 needs half the room of float32. auto is "
-            "the format that the model is saved in.",
-        ),
-    ] = Dtype.AUTO
+    device: Device = "cpu"
+    dtype: NumberFormat = Dtype.AUTO
 
 
 RUNTIME = Runtime()

@@ -22,7 +22,7 @@ from faast.cli._listening import (
 )
 from faast.cli._options import Json
 from faast.cli.lm._model import validate_device
-from faast.cli.lm._options import Dtype
+from faast.cli.lm._options import Device, Dtype, NumberFormat
 
 
 def serve(
@@ -46,11 +46,8 @@ def serve(
     host: Host = HOST,
     allow_host: AllowHost = None,
     rate: Rate = 100.0,
-    device: Annotated[str, typer.Option(help="Device to run on: cpu, cuda, cuda:1, mps.")] = "cpu",
-    dtype: Annotated[
-        Dtype,
-        typer.Option(help="Number format to compute in; auto is the one the model is saved in."),
-    ] = Dtype.AUTO,
+    device: Device = "cpu",
+    dtype: NumberFormat = Dtype.AUTO,
     json: Json = False,
 ) -> None:
     """Let other programs use memories by name.
