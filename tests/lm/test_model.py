@@ -290,7 +290,7 @@ def test_wrong_input_is_explained_and_changes_nothing(natural, tokens):
     [MemoryConfig(), MemoryConfig("pseudoinverse"), MemoryConfig(output=None, recall=True)],
     ids=["natural", "pseudoinverse", "recall"],
 )
-def test_tokens_that_the_head_cannot_predict_are_not_learned(llama, tokens, config):
+def test_tokens_that_the_head_cannot_predict_are_not_learned(llama, tokens, config, tmp_path):
     llama.set_output_embeddings(nn.Linear(32, VOCABULARY - 7, bias=False))
     known = tokens.clamp(max=VOCABULARY - 8)
     model = FaastForCausalLM.from_base(llama, config).learn(known)
@@ -300,7 +300,10 @@ def test_tokens_that_the_head_cannot_predict_are_not_learned(llama, tokens, conf
     with pytest.raises(ValueError, match=r"predicts tokens 0..89, .* in \d+..96; leave others out"):
         model.learn(unknown)
     assert torch.equal(logits(model, known), before)
-    model.learn(unknown, answer_mask=unknown < VOCABULARY - 7)
+    model.learn(unknown, answer_mask=unknown < VOCABULARY - 7).save_pretrained(tmp_path)
+    learned = logits(model, known)
+    again = FaastForCausalLM.from_pretrained(tmp_path, base=model.detach())
+    assert torch.equal(logits(again, known), learned)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,10 @@ class RecallMemory(LearningPart):
     def validate(self, empty: RecallMemory) -> None:
         """Raise ValueError where the content is not one that this model can learn."""
         check_targets(token_of(self.counts.ngrams), empty.backbone)
-        check_targets(self.sample.tokens, empty.backbone)
+        check_targets(self.sample.tokens[self.sample.answers], empty.backbone)
+        n_tokens = len(empty.backbone.architecture.embeddings.weight)
+        if bool((self.sample.tokens >= n_tokens).any()):
+            raise ValueError(f"documents must have tokens in 0..{n_tokens - 1}")
         longest = empty.backbone.architecture.n_positions
         if longest is not None and bool((self.sample.lengths > longest).any()):
             raise ValueError(f"documents must have at most {longest} tokens")
