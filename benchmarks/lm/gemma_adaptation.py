@@ -35,7 +35,6 @@ from benchmarks.lm.gemma_methods import (
     PROJECTION,
     RECALL,
     Method,
-    Stream,
     Taught,
     Trained,
 )
@@ -86,7 +85,7 @@ class Course:
     def run(self, cells: Cells, learned: Sequence[Text]) -> Iterator[Cell]:
         """Measure what the cells lack of some texts: the frozen model, and all steps in their order."""
         for text in learned:
-            if cells.best(text.name, FROZEN, 0, self.subject.dtype) is None:
+            if cells.best(text.name, FROZEN, 0) is None:
                 yield from self.teach(METHODS[FROZEN], FROZEN, text, [0])
         for methods, indices in STEPS:
             for text, name in product(learned, methods):
@@ -95,16 +94,8 @@ class Course:
                 method, rate = METHODS[name], cells.best_rate(text.name, name)
                 if isinstance(method, Trained) and rate is not None:
                     method = replace(method, rates=(rate,))
-                if missing and isinstance(method, Stream):
-                    missing = self.passed(cells, text, name, max(missing))
                 if missing:
                     yield from self.teach(method, name, text, missing)
-
-    def passed(self, cells: Cells, text: Text, name: str, end: int) -> list[int]:
-        """Return the sizes that a stream passes anyway, but what is measured in these numbers."""
-        dtype = self.subject.dtype
-        sizes = [n for n in self.sizes if n <= end]
-        return [n for n in sizes if cells.best(text.name, name, n, dtype) is None]
 
     def teach(self, method: Method, name: str, text: Text, sizes: Sequence[int]) -> Iterator[Cell]:
         """Teach one method one text, and ask it after each size."""
@@ -187,8 +178,8 @@ def main() -> None:
     folder = results_folder("lm", arguments.quick)
     if arguments.anew:
         (folder / "gemma.json").unlink(missing_ok=True)
-    cells = Cells.read(folder / "gemma.json")
     subject, sizes = Subject.gemma(), sorted(arguments.windows)
+    cells = Cells.read(folder / "gemma.json", subject.dtype)
     course = Course(subject, texts(subject.tokenizer, sizes[-1], arguments.asked), sizes)
     for cell in measure_in_forks(course, cells, started + 60 * arguments.minutes):
         cells.add(cell)

@@ -76,10 +76,13 @@ class Cells:
     cells: list[Cell] = field(default_factory=list)
 
     @classmethod
-    def read(cls, file: Path) -> Self:
-        """Read what an earlier run has left."""
+    def read(cls, file: Path, dtype: str) -> Self:
+        """Read what an earlier run has left; raises ValueError if it is of another dtype."""
         found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
-        return cls(file, [Cell(**each) for each in found])
+        cells = [Cell(**each) for each in found]
+        if any(cell.dtype != dtype for cell in cells):
+            raise ValueError(f"{file} was not measured in {dtype}; start over with --anew")
+        return cls(file, cells)
 
     def add(self, cell: Cell) -> None:
         """Keep one more cell."""
@@ -87,19 +90,11 @@ class Cells:
         lines = ",\n".join(json.dumps(asdict(each), ensure_ascii=False) for each in self.cells)
         self.file.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
-    def best(self, text: str, method: str, n_windows: int, dtype: str | None = None) -> Cell | None:
-        """Return the cell of least loss among all learning rates, or None if there is none.
-
-        Without a dtype, cells of the dtype that was measured first are asked first.
-        """
-        found = [
-            cell
-            for cell in self.cells
-            if (cell.text, cell.method, cell.n_windows) == (text, method, n_windows)
-            and dtype in (None, cell.dtype)
-        ]
-        alike = [cell for cell in found if cell.dtype == found[0].dtype]
-        return min(alike, key=lambda cell: cell.loss, default=None)
+    def best(self, text: str, method: str, n_windows: int) -> Cell | None:
+        """Return the cell of least loss among all learning rates, or None if there is none."""
+        place = (text, method, n_windows)
+        found = (c for c in self.cells if (c.text, c.method, c.n_windows) == place)
+        return min(found, key=lambda cell: cell.loss, default=None)
 
     def best_rate(self, text: str, method: str) -> float | None:
         """Return the learning rate that was best where a method was first trained on a text."""

@@ -88,6 +88,7 @@ def page(of_tokens: Sequence[str], found: dict[str, Tensor]) -> list[str]:
     """
     groups = [*MARKS, WORDS]
     masks = {group: torch.tensor([kind == group for kind in of_tokens]) for group in groups}
+    sizes = [int(mask.sum()) for mask in masks.values()]
     gain = {name: found[FROZEN] - loss for name, loss in found.items()}
 
     def row(name: str) -> list[str]:
@@ -122,8 +123,7 @@ def page(of_tokens: Sequence[str], found: dict[str, Tensor]) -> list[str]:
                 "share of the gain on marks",
             ],
             [
-                ["tokens asked", *(int(mask.sum()) for mask in masks.values()), len(of_tokens)]
-                + [int(masks[WORDS].sum()), "–"],
+                ["tokens asked", *sizes, len(of_tokens), sizes[-1], "–"],
                 *map(row, found),
             ],
         ),

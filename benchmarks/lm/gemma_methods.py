@@ -1,4 +1,4 @@
-"""What Gemma is taught by: memories in a stream, other methods from the start for each size."""
+"""What Gemma is taught by: memories that go on learning, other methods anew for each size."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BATCH = 2
 EPOCHS = 3
 CHECKS_PER_EPOCH = 4
 PATIENCE = CHECKS_PER_EPOCH
-"""Checks without gain, one epoch of them, after which training stops."""
+"""Checks without gain, one epoch of them, that training survives: it stops at the next."""
 LORA_RANK = 8
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -118,8 +118,8 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Each:
-    """Another method, from the start for each size.
+class Anew:
+    """A method that learns anew for each size.
 
     Attributes
     ----------
@@ -216,9 +216,9 @@ class Trained:
 
 
 METHODS: dict[str, Method] = {
-    FROZEN: Each(ZeroShot()),
-    IN_CONTEXT: Each(InContext(), whole=True),
-    NEAREST: Each(NearestTokens(), ask=labelled_losses),
+    FROZEN: Anew(ZeroShot()),
+    IN_CONTEXT: Anew(InContext(), whole=True),
+    NEAREST: Anew(NearestTokens(), ask=labelled_losses),
     PAPER: Stream(MemoryConfig.paper(0, 1.0)),
     EXACT: Stream(MemoryConfig("pseudoinverse")),
     RECALL: Stream(MemoryConfig(output=None, recall=True)),

@@ -9,7 +9,7 @@ import transformers
 
 from benchmarks._lib.report import provenance, table
 from benchmarks.lm.gemma_cells import Cells
-from benchmarks.lm.gemma_methods import EPOCHS
+from benchmarks.lm.gemma_methods import CHECKS_PER_EPOCH, EPOCHS, PATIENCE
 from benchmarks.lm.gemma_tables import NOT_RUN, PAIRS, Tables
 from benchmarks.lm.gemma_texts import WINDOW
 
@@ -23,7 +23,7 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
         f"{provenance(command)} transformers {transformers.__version__}, peft {peft.__version__}; "
         "seed 0 for shuffling and initial weights.",
         "",
-        *setting(n_asked=len(cells.cells[0].losses)),
+        *setting(len(cells.cells[0].losses), cells.cells[0].dtype),
         "## Targets",
         "",
         *table(["target", "measured", ""], tables.targets()),
@@ -41,8 +41,9 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
         "## What learning costs",
         "",
         "Processor time to learn and to be ready for questions, in forward passes over what is learned "
-        "(logits included, measured just before), mean over the texts; and bytes kept beside the model. "
-        f"Trained methods: up to where they are best in {EPOCHS} epochs, at one learning rate.",
+        "(logits included, measured just before), mean over the texts; and bytes kept beside the model, of the "
+        "text that needs most. "
+        "Trained methods: up to the check at which they are best, at one learning rate.",
         "",
         *table(
             [
@@ -79,14 +80,13 @@ def page(cells: Cells, sizes: Sequence[int], command: str) -> list[str]:
     ]
 
 
-def setting(n_asked: int) -> list[str]:
+def setting(n_asked: int, dtype: str) -> list[str]:
     """Tell what was learned and asked, and by which rules."""
     return [
-        "4-bit weights (Q4_K_M) computed in bfloat16 or, with a star, in float32, on a processor that "
-        f"multiplies that faster; windows of {WINDOW} tokens, the first of each "
+        f"4-bit weights (Q4_K_M), computed in {dtype}; windows of {WINDOW} tokens, the first of each "
         "a begin token. The first windows of a text are learned; asked are "
         f"{n_asked} windows, spread evenly over the test file (WikiText-2, German captions) or over "
-        "the last quarter of the text. Two processes measure at a time, each other texts. Seconds are "
+        "the last quarter of the text. Two processes share the texts. Seconds are "
         "processor seconds of one thread, with every forward pass that a method needs: the blocks are computed once for each window, and each "
         "method that reads them is charged their time. Methods in bold are ours, with their "
         "defaults; one memory goes on learning from size to size. The command may be run in parts: what "
@@ -94,9 +94,12 @@ def setting(n_asked: int) -> list[str]:
         "",
         "In-context: what is learned stands in front of each window, begin tokens included. kNN-LM: 64 neighbours, "
         "temperature and share chosen on the last fifth of what is learned. Projection and LoRA "
-        f"(rank 8, all linear layers of the blocks): Adam, {EPOCHS} epochs, 2 windows a step; they "
-        "are asked after each quarter of the first epoch and after the others, and shown where the asked "
-        "windows themselves like them best, which no one could know; so is the projection's learning rate, chosen where a text is first learned. Tuning the whole head (168 million "
+        f"(rank 8, all linear layers of the blocks): Adam, up to {EPOCHS} epochs, 2 windows a step. "
+        f"Every twentieth window is held out, and training stops after {PATIENCE + 1} checks, "
+        f"{CHECKS_PER_EPOCH} in an epoch, without a lower loss on these. They are asked after each "
+        "quarter of the first epoch and after each further one, and shown at the check with the lowest "
+        "loss on the test windows, which cannot be known without them; the projection's learning rate "
+        "is chosen in the same way, where a text is first learned. Tuning the whole head (168 million "
         f"parameters) is not run; {NOT_RUN} marks what else is not. What memories cost while the model "
         "writes is told [elsewhere](serving_gemma.md).",
         "",

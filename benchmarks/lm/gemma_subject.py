@@ -1,4 +1,4 @@
-"""Gemma as it is compared: loaded afresh, or with the body remembered; and how it is asked."""
+"""Gemma as it is compared: with hidden states kept by window, or loaded afresh; and how it is asked."""
 
 from __future__ import annotations
 

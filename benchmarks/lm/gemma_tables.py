@@ -36,26 +36,21 @@ class Tables:
         self.sizes = sizes
         self.texts = sorted({cell.text for cell in cells.cells})
 
-    def frozen(self, text: str, dtype: str) -> Cell:
+    def frozen(self, text: str) -> Cell:
         """Return the cell of the model as it is."""
-        found = self.cells.best(text, FROZEN, 0, dtype)
+        found = self.cells.best(text, FROZEN, 0)
         if found is None:
-            raise ValueError(f"the frozen model has not been asked {text} in {dtype}")
+            raise ValueError(f"the frozen model has not been asked {text}")
         return found
 
-    def find(self, text: str, method: str, n_windows: int, dtype: str | None = None) -> Cell | None:
+    def find(self, text: str, method: str, n_windows: int) -> Cell | None:
         """Return the best cell of a method; the frozen model's is the same for all sizes."""
-        return self.cells.best(text, method, 0 if method == FROZEN else n_windows, dtype)
+        return self.cells.best(text, method, 0 if method == FROZEN else n_windows)
 
     def pair(self, text: str, first: str, second: str, n_windows: int) -> tuple[Cell, Cell] | None:
-        """Return the cells of two methods, in the same numbers where they were so measured."""
+        """Return the cells of two methods, or None where one was not run."""
         mine, theirs = self.find(text, first, n_windows), self.find(text, second, n_windows)
-        if mine is None or theirs is None:
-            return None
-        if mine.dtype != theirs.dtype:
-            mine = self.find(text, first, n_windows, theirs.dtype) or mine
-            theirs = self.find(text, second, n_windows, mine.dtype) or theirs
-        return mine, theirs
+        return None if mine is None or theirs is None else (mine, theirs)
 
     def each(self) -> Iterator[tuple[str, int]]:
         """Return every text with every size."""
@@ -95,7 +90,7 @@ class Tables:
         found = [cell for text, n in self.each() if (cell := self.find(text, method, n))]
         if not found:
             return NOT_RUN, verdict(None)
-        gaps = [(cell.gap(self.frozen(cell.text, cell.dtype)), cell) for cell in found]
+        gaps = [(cell.gap(self.frozen(cell.text)), cell) for cell in found]
         (gap, half), worst = max(gaps, key=lambda each: each[0][0])
         shown = (
             f"{exp(gap):.3f} ±{exp(gap) * half:.3f} of frozen at most ({worst.text}, "
@@ -113,13 +108,8 @@ class Tables:
         return table(header, rows)
 
     def perplexity(self, text: str, method: str, n_windows: int) -> str:
-        """Tell a perplexity in each kind of numbers; a star stands behind float32."""
-        told = [
-            f"{cell.perplexity:.1f}{star}"
-            for dtype, star in (("bfloat16", ""), ("float32", "*"))
-            if (cell := self.find(text, method, n_windows, dtype))
-        ]
-        return ", ".join(told) or NOT_RUN
+        cell = self.find(text, method, n_windows)
+        return f"{cell.perplexity:.1f}" if cell else NOT_RUN
 
     def differences(self) -> Iterator[list[str]]:
         for text, n in self.each():
@@ -184,7 +174,7 @@ class Tables:
         if other == cell.text:
             return "itself"
         losses = cell.elsewhere[other]
-        before = mean(self.frozen(other, cell.dtype).losses[: len(losses)])
+        before = mean(self.frozen(other).losses[: len(losses)])
         return f"{exp(mean(losses)):.1f} ({exp(before):.1f})"
 
 

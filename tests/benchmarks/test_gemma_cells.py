@@ -12,10 +12,10 @@ def cell(n_windows=2, losses=(1.0, 2.0), rate=None):
 
 
 def test_cells_are_read_as_they_were_written(tmp_path):
-    cells = Cells.read(tmp_path / "cells.json")
+    cells = Cells.read(tmp_path / "cells.json", "bfloat16")
     for one in (cell(rate=0.1), cell(losses=(1.0, 1.5), rate=0.2), cell(n_windows=8, rate=0.1)):
         cells.add(one)
-    again = Cells.read(tmp_path / "cells.json")
+    again = Cells.read(tmp_path / "cells.json", "bfloat16")
     assert again == cells
     assert again.best("a text", "projection", 2) == cell(losses=(1.0, 1.5), rate=0.2)
     assert again.best("a text", "projection", 3) is None
@@ -34,27 +34,21 @@ def test_seconds_are_told_in_forward_passes():
     assert cell(n_windows=2).passes == pytest.approx(6.0 / (2 * 1.5))
 
 
-def test_cells_in_other_numbers_are_told_apart(tmp_path):
-    cells = Cells.read(tmp_path / "cells.json")
-    first, other = cell(), replace(cell(losses=(0.5, 0.5)), dtype="float32")
-    cells.add(first)
-    cells.add(other)
-    assert cells.best("a text", "projection", 2) == first
-    assert cells.best("a text", "projection", 2, "float32") == other
-    assert cells.best("a text", "projection", 2, "float16") is None
+def test_cells_in_other_numbers_are_refused(tmp_path):
+    cells = Cells.read(tmp_path / "cells.json", "bfloat16")
+    cells.add(cell())
+    with pytest.raises(ValueError, match="not measured in float32; start over with --anew"):
+        Cells.read(tmp_path / "cells.json", "float32")
 
 
-def test_methods_are_compared_in_the_same_numbers(tmp_path):
-    cells = Cells.read(tmp_path / "cells.json")
-    projection = replace(cell(), method=PROJECTION, dtype="float32")
+def test_methods_are_compared_where_both_were_run(tmp_path):
+    cells = Cells.read(tmp_path / "cells.json", "bfloat16")
+    projection = replace(cell(), method=PROJECTION)
     natural = replace(cell(losses=(0.5, 0.5)), method=NATURAL)
-    in_float32 = replace(cell(losses=(0.7, 0.7)), method=NATURAL, dtype="float32")
     for one in (natural, projection):
         cells.add(one)
     tables = Tables(cells, [2])
     assert tables.pair("a text", NATURAL, PROJECTION, 2) == (natural, projection)
-    cells.add(in_float32)
-    assert tables.pair("a text", NATURAL, PROJECTION, 2) == (in_float32, projection)
     assert tables.pair("a text", NATURAL, RECALL, 2) is None
 
 
@@ -63,7 +57,7 @@ def test_methods_are_compared_in_the_same_numbers(tmp_path):
     [(2, 1, "not measured"), (2, 2, "**missed**"), (1, 2, "**missed**"), (3, 0, "met")],
 )
 def test_a_target_of_three_texts_is_open_while_it_can_be_met(tmp_path, won, lost, expected):
-    cells = Cells.read(tmp_path / "cells.json")
+    cells = Cells.read(tmp_path / "cells.json", "bfloat16")
     for text in range(4):
         cells.add(replace(cell(), text=f"text {text}", method=RECALL))
     for text in range(won + lost):

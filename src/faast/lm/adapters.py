@@ -104,8 +104,8 @@ class Adapters:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all memories."""
-        return sum(memory.nbytes for memory in self._memories.values())
+        """Bytes of the active memories."""
+        return sum(self[name].nbytes for name in set(self.active))
 
     def learn(self, batch: TrainingBatch) -> None:
         """Let each active memory learn its rows of a batch."""

@@ -7,6 +7,8 @@ from types import NoneType
 from typing import Any, Literal, Self
 
 OutputKind = Literal["natural", "pseudoinverse"]
+Kind = Literal["natural", "pseudoinverse", "recall", "paper"]
+"""How memories learn, by name."""
 LARGEST_ALPHA = 4.0
 PAPER_INTERPOLATION = 0.9
 
@@ -20,11 +22,6 @@ class MemoryConfig:
     output : "natural", "pseudoinverse" or None
         Memory behind the last block. "natural" takes natural-gradient steps on the log-likelihood
         in one pass and can be folded into the output embeddings; "pseudoinverse" is the paper's.
-    recall : bool
-        Count, beside the other memories, how often each token came and what followed the last 1
-        to 6 tokens, and mix it into the prediction (an n-gram cache): names, facts and phrases,
-        word for word. With
-        ``output=None`` it is the only memory, and forgets and merges exactly.
     middle_layers : int
         Number of memories in front of evenly spaced blocks. Their readouts start at zero, so they
         change nothing until the readouts are trained.
@@ -48,6 +45,10 @@ class MemoryConfig:
     random_features : bool
         Let a natural memory read products of random projections beside the hidden states: more
         capacity, but more state and time, and the memory cannot be folded.
+    recall : bool
+        Count how often each token came and what followed the last 1 to 6 tokens, and mix it into
+        the prediction (an n-gram cache): names, facts and phrases, word for word. With
+        ``output=None`` and no middle layers it is the only memory, and forgets and merges exactly.
 
     Raises
     ------
@@ -126,9 +127,25 @@ class MemoryConfig:
         fixed = {"interpolation": PAPER_INTERPOLATION, **settings}
         return cls("pseudoinverse", middle_layers, alpha, exact=False, **fixed)
 
+    @classmethod
+    def of_kind(cls, kind: Kind, *, recall: bool = False) -> Self:
+        """Return the settings of memories of a kind, without middle layers.
+
+        Parameters
+        ----------
+        kind : "natural", "pseudoinverse", "recall" or "paper"
+        recall : bool
+            Whether memories of other kinds recall too.
+        """
+        if kind == "recall":
+            return cls(output=None, recall=True)
+        if kind == "paper":
+            return cls.paper(middle_layers=0, recall=recall)
+        return cls(kind, recall=recall)
+
     @property
-    def kind(self) -> str:
-        """How such memories learn, by name: "natural", "pseudoinverse", "paper" or "recall"."""
+    def kind(self) -> Kind:
+        """How such memories learn, by name."""
         return (self.output or "recall") if self.exact else "paper"
 
     @property

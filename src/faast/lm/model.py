@@ -220,7 +220,7 @@ class FaastForCausalLM(ExportedModel):
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that all memories hold to be read and to go on learning."""
+        """Bytes that the adapters in use hold, to be read and to go on learning."""
         return self._adapters.nbytes
 
     @property

@@ -6,7 +6,8 @@ the length that suits this block best, 0 among the candidates. Then it proposes 
 the gradient of the log-likelihood, preconditioned by the keys' second moments on one side and by
 the curvature of the head on the other, both of all rows so far: about what a Kalman filter would
 make of the block (Ollivier 2018, arXiv 1703.00209). Of a large vocabulary each block sees a sample.
-The answer is an average of the iterates, as large a share of it as the latest blocks support.
+Reads use the average of the iterates times a share from 0 to 1: the one that predicted the latest
+blocks best before they were learned.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from faast.core.state import Array, Range
-from faast.lm.exceptions import ForgettingError
+from faast.lm.exceptions import NOT_LEARNED, ForgettingError
 from faast.lm.ngrams import (
     EMPTY_CONTEXT,
     N_CONTEXTS,
@@ -146,10 +146,7 @@ class NgramCounts(LearnedState):
         ngrams = np.insert(self.ngrams.numpy(), at[~known], different[~known])
         counts = np.insert(counts, at[~known], change[~known])
         if bool((counts < 0).any()):
-            raise ForgettingError(
-                "the memory has not learned all of this text, or not so often; forget the batch "
-                "with the same tokens, masks and document_ids as it was learned with"
-            )
+            raise ForgettingError(NOT_LEARNED)
         return _bounded(ngrams[counts > 0], counts[counts > 0], self.threshold)
 
 

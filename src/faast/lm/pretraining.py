@@ -163,8 +163,6 @@ class LearnThenPredict(nn.Module):
         """Keep only the inputs of the backbone's blocks, and run the blocks again for gradients."""
         self.checkpointing = True
 
-    gradient_checkpointing_enable = activation_checkpointing_enable  # its name before 5.23
-
 
 @contextmanager
 def gradient_checkpointing(blocks: Iterable[nn.Module]) -> Iterator[None]:

@@ -16,7 +16,12 @@ from faast.lm.backoff import BackoffWeights, left_out_evidence, match_kinds
 from faast.lm.base import LearningPart, Shift
 from faast.lm.continuations import Continuations, Frequencies
 from faast.lm.document_sample import DocumentSample
-from faast.lm.exceptions import FoldingError, ForgettingError, UnsupportedModelError
+from faast.lm.exceptions import (
+    NOT_LEARNED,
+    FoldingError,
+    ForgettingError,
+    UnsupportedModelError,
+)
 from faast.lm.hooks import LOGITS, logits_as_given
 from faast.lm.ngram_counts import NgramCounts
 from faast.lm.ngrams import (
@@ -181,9 +186,7 @@ class RecallMemory(LearningPart):
         documents = batch.documents()
         n_pairs = self.n_pairs - len(batch.pairs.targets)
         if n_pairs < 0:
-            raise ForgettingError(
-                f"the memory has learned {self.n_pairs} pairs, fewer than there are to forget"
-            )
+            raise ForgettingError(NOT_LEARNED)
         counts, sample = self.counts.forget(_ngrams(documents)), self.sample.forget(documents)
         if not n_pairs:
             return self.empty(self.backbone)

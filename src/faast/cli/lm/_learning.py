@@ -157,7 +157,10 @@ def describe_gain(gain: Gain | None) -> str:
 def describe_forgetting(config: MemoryConfig) -> str:
     """Say whether a memory can forget a text, and how."""
     if config.forgets:
-        return "This memory can forget any of its texts exactly: see 'faast lm forget --help'."
+        return (
+            "This memory can forget any of its texts: its sums and counts become exactly what they "
+            "would be without it. See 'faast lm forget --help'."
+        )
     return (
         "This memory cannot forget a single text: learn again without it, or learn with "
         "--memory pseudoinverse or --memory recall, which can."

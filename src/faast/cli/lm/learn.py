@@ -126,10 +126,4 @@ def learn(
 def _memory_config(kind: MemoryKind, recall: bool) -> MemoryConfig:
     from faast.lm import MemoryConfig
 
-    if kind is MemoryKind.RECALL:
-        return MemoryConfig(output=None, recall=True)
-    if kind is MemoryKind.NATURAL:
-        return MemoryConfig(recall=recall)
-    if kind is MemoryKind.PSEUDOINVERSE:
-        return MemoryConfig(output="pseudoinverse", recall=recall)
-    return MemoryConfig.paper(middle_layers=0, recall=recall)  # others need pretrained readouts
+    return MemoryConfig.of_kind(kind.value, recall=recall)

@@ -188,7 +188,10 @@ class AttachedMemories:
     def _find(
         self, config: MemoryConfig, readouts: Mapping[str, AnyArray] | None
     ) -> FaastForCausalLM | None:
-        """Return the model of some settings and readouts; None for readouts without training."""
+        """Return the attached model with these settings and readouts, or None if there is none.
+
+        `readouts` is None for untrained ones.
+        """
         for model in self._models:
             if model.memory_config != config:
                 continue

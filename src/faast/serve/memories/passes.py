@@ -10,10 +10,10 @@ from threading import Condition
 class Passes:
     """Lets any number of threads run a model at once, or one thread change what they read, alone.
 
-    A pass that began before a hook was attached would be seen by it in part, and a text that is
-    generated while its memory changes would be of both states. Whoever wants to change something
-    comes before passes that have not begun. Do not enter `stopped` inside `running`,
-    or `running` inside `stopped`: that would wait forever.
+    A pass that began before a change would read one state in some layers and another in the rest.
+    A text that is generated may go on with the new state, in a new call. Whoever wants to change
+    something comes before passes that have not begun. Do not enter `stopped` inside `running`, or
+    `running` inside `stopped`: that would wait forever.
     """
 
     def __init__(self) -> None:

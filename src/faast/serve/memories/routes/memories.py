@@ -104,10 +104,7 @@ def create_memory(body: NewMemory, folder: Folder) -> MemoryAnswer:
     """Make a memory that has learned nothing yet."""
     if body.kind == "recall" and body.recall is False:
         raise RequestError(422, "a memory of the kind 'recall' recalls; leave recall out")
-    if body.kind == "recall":
-        config = MemoryConfig(output=None, recall=True)
-    else:
-        config = MemoryConfig(output=body.kind, recall=bool(body.recall))
+    config = MemoryConfig.of_kind(body.kind, recall=bool(body.recall))
     return MemoryAnswer.of(folder.create(body.name, config))
 
 
