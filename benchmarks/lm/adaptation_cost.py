@@ -99,7 +99,7 @@ def learning(name: str, config: Any) -> tuple[list[list[str]], list[list[object]
     rows = [[name, *shown, f"{generated['unfolded']:.2f}", f"{generated['folded']:.2f}"]]
     return rows, [
         [f"{name}: learning exact moments at most 1.10 of a forward pass", f"{exact_ratio:.2f}", verdict(exact_ratio <= 1.10)],
-        [f"{name}: learning `Natural` at most 2 of a forward pass with logits", f"{natural_ratio:.2f}", verdict(natural_ratio <= 2)],
+        [f"{name}: learning the natural memory at most 2 of a forward pass with logits", f"{natural_ratio:.2f}", verdict(natural_ratio <= 2)],
         [f"{name}: generating, unfolded at most 1.05", f"{generated['unfolded']:.2f}", verdict(generated["unfolded"] <= 1.05)],
         [f"{name}: generating, folded 1.00", f"{generated['folded']:.2f}", verdict(round(generated["folded"], 2) <= 1.0)],
     ]  # fmt: skip
