@@ -63,6 +63,7 @@ bench-lm: .venv/full ## regenerate the pages of language models: hours
 	$(BIN)/python -m benchmarks.lm.serving --gemma
 	$(BIN)/python -m benchmarks.lm.gemma_cost
 	$(BIN)/python -m benchmarks.lm.gemma_adaptation
+	$(BIN)/python -m benchmarks.lm.gemma_marks
 	$(BIN)/python -m benchmarks.lm.lora_export
 	$(BIN)/python -m benchmarks.pages
 

@@ -101,6 +101,6 @@ def setting(n_asked: int, dtype: str) -> list[str]:
         "loss on the test windows, which cannot be known without them; the projection's learning rate "
         "is chosen in the same way, where a text is first learned. Tuning the whole head (168 million "
         f"parameters) is not run; {NOT_RUN} marks what else is not. What memories cost while the model "
-        "writes is told [elsewhere](serving_gemma.md).",
+        "writes is told [elsewhere](serving_gemma.md), and so is [what of WikiText-2](gemma_marks.md) is learned.",
         "",
     ]
