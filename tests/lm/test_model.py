@@ -80,6 +80,19 @@ def test_only_answers_are_learned(natural, tokens):
     assert natural.memory_size == 3 * len(tokens)
 
 
+@pytest.mark.parametrize("scale", [2, 255, -1, 0.5])
+@pytest.mark.parametrize("packed", [False, True])
+def test_whatever_is_not_zero_marks_a_token(gpt2, tokens, scale, packed):
+    mask = torch.ones_like(tokens)
+    mask[:, 15:] = 0
+    documents = {"document_ids": (torch.arange(20) >= 7).long().expand(12, 20)} if packed else {}
+    model = FaastForCausalLM.from_base(gpt2).learn(tokens, mask, **documents)
+    expected = logits(model, tokens)
+    model.reset()
+    model.learn(tokens, scale * mask, **documents)
+    assert torch.equal(logits(model, tokens), expected)
+
+
 def test_documents_padded_apart_are_not_paired(natural, tokens):
     mask = torch.ones_like(tokens)
     mask[:, 10] = 0
@@ -404,8 +417,16 @@ def test_a_memory_of_another_backbone_is_refused(natural, tokens, tmp_path):
     assert not other.lm_head._forward_pre_hooks
 
 
-@pytest.mark.parametrize("place", ["layers.0.self_attn.v_proj", "layers.2.mlp.up_proj"])
-def test_a_memory_knows_all_blocks_of_its_backbone(natural, llama, tokens, tmp_path, place):
+@pytest.mark.parametrize(
+    "place",
+    [
+        "embed_tokens",
+        "layers.0.self_attn.v_proj",
+        "layers.2.mlp.up_proj",
+        "layers.1.post_attention_layernorm",
+    ],
+)
+def test_a_memory_knows_all_parts_of_its_backbone(natural, llama, tokens, tmp_path, place):
     natural.learn(tokens).save_pretrained(tmp_path)
     natural.detach()
     with torch.no_grad():

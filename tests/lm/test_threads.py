@@ -67,6 +67,30 @@ def test_nothing_that_threads_learn_is_lost(llama, tokens, often_switched, name)
         assert all(np.array_equal(found["default"][0][key], part) for key, part in pairs.items())
 
 
+def test_a_pass_reads_what_was_learned_before_it(llama, tokens):
+    model = FaastForCausalLM.from_base(llama, MemoryConfig(recall=True))
+    with model.use_adapter(["one", "two"]):
+        model.learn(tokens)
+        with torch.no_grad():
+            before = model(tokens[:2]).logits
+
+    def learn():
+        with model.use_adapter("two"):
+            model.learn((tokens + 1) % 90)
+
+    def learn_meanwhile(*_):
+        handle.remove()
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(learn).result()
+
+    handle = llama.model.layers[1].register_forward_hook(learn_meanwhile)
+    with torch.inference_mode(), model.use_adapter(["one", "two"]):
+        assert torch.equal(model(tokens[:2]).logits, before)
+        assert not torch.equal(model(tokens[:2]).logits, before)
+    with model.use_adapter("two"):
+        model(tokens[:2])  # in grad mode
+
+
 def test_threads_with_memories_of_their_own_lose_none(llama, tokens, often_switched):
     model = FaastForCausalLM.from_base(llama)
 

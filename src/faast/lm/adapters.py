@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 
+_passes: ContextVar[Mapping[int, Mapping[str, Memory]]] = ContextVar(
+    "faast_memories_of_passes", default=MappingProxyType({})
+)
+"""What the forward passes of this thread read, by `Adapters`."""
+
 _active: ContextVar[Mapping[int, Names]] = ContextVar(
     "faast_active_adapters", default=MappingProxyType({})
 )
@@ -34,7 +39,7 @@ class Adapters:
 
     Which names are active is a matter of each thread and ``with`` block (`use`). All memories are
     replaced with one assignment, so that an error leaves them as they were. Threads that change
-    memories follow one another; others may go on reading.
+    memories follow one another; others may go on reading, each forward pass one state of them.
 
     Parameters
     ----------
@@ -143,10 +148,23 @@ class Adapters:
 
     # -- reading ---------------------------------------------------------------------------------
 
+    def begin_pass(self) -> None:
+        """Let this thread read the memories as they are now, until `end_pass`."""
+        _passes.set({**_passes.get(), id(self): self._memories})
+        self.solve()
+
+    def end_pass(self) -> None:
+        """Let this thread read what other threads have learned meanwhile."""
+        _passes.set({key: read for key, read in _passes.get().items() if key != id(self)})
+
+    @property
+    def _readable(self) -> Mapping[str, Memory]:
+        return _passes.get().get(id(self), self._memories)
+
     @outside_inference_mode
     def solve(self) -> None:
         """Compute what reading the active memories needs; free where nothing has changed."""
-        memories = self._memories
+        memories = self._readable
         for name in dict.fromkeys(self.active):
             if name in memories and not memories[name].is_solved:
                 with self.use(name):
@@ -170,7 +188,7 @@ class Adapters:
 
     def _by_row(self, given: Tensor, read: Callable[[Memory, slice], Tensor]) -> Tensor:
         """Let neighbouring rows of one memory read it together."""
-        names, memories = self.active, self._memories
+        names, memories = self.active, self._readable
         if len(set(names)) == 1:
             known = memories.get(names[0])
             return given if known is None else read(known, slice(None))

@@ -154,12 +154,14 @@ def model_inputs(
     ----------
     model : Module
     input_ids, attention_mask : Tensor of shape (batch, length)
+        The mask is 0 on padding, and any other number on tokens.
     """
     inputs = {"input_ids": input_ids}
     if attention_mask is not None:
-        inputs["attention_mask"] = attention_mask
+        real = (attention_mask != 0).long()
+        inputs["attention_mask"] = real
         if "position_ids" in inspect.signature(model.forward).parameters:
-            inputs["position_ids"] = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
+            inputs["position_ids"] = (real.cumsum(-1) - 1).clamp(min=0)
     return inputs
 
 

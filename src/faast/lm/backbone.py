@@ -25,10 +25,11 @@ from faast.lm.offloading import computing_device, fetch_parameter
 from faast.lm.requirements import check_adapters, check_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FINGERPRINTED = 32
-"""At least so many matrices of the blocks, if there are as many, are in a fingerprint."""
+"""At least so many matrices of the blocks, if there are as many, are in a fingerprint, and as many
+vectors."""
 
 CHANGE_FIRST = "detach(), change the model first, then attach memories and learn again"
 
@@ -225,9 +226,11 @@ class Backbone:
         return torch.linspace(0, last, n_tokens, device=device).long()[None]
 
     def fingerprint(self) -> list[float]:
-        """Sample weights of the head and of all blocks, to tell backbones apart."""
-        matrices = [fetch_parameter(*place) for place in self._matrices()]
-        weights = [self.head.weight, *matrices]
+        """Sample weights of the embeddings and of all blocks, to tell backbones apart."""
+        matrices = self._of_blocks(lambda parameter: parameter.ndim > 1)
+        vectors = self._of_blocks(lambda parameter: parameter.ndim == 1)
+        weights = [self.head.weight, fetch_parameter(self.architecture.embeddings)]
+        weights += [fetch_parameter(*place) for place in (*matrices, *vectors)]
         samples = []
         for part, weight in zip(
             torch.arange(FINGERPRINT_SIZE).tensor_split(len(weights)), weights, strict=True
@@ -237,8 +240,10 @@ class Backbone:
             samples.append(weight.flatten()[at.to(weight.device)].float().cpu())
         return [round(value, 6) for value in torch.cat(samples).tolist()]
 
-    def _matrices(self) -> Iterator[tuple[nn.Module, str]]:
-        """Name some matrices of each block, other ones from block to block.
+    def _of_blocks(
+        self, is_wanted: Callable[[nn.Parameter], bool]
+    ) -> Iterator[tuple[nn.Module, str]]:
+        """Name some of the wanted parameters of each block, other ones from block to block.
 
         Some, since those of an offloaded model are fetched; quantised ones are no parameters.
         """
@@ -249,7 +254,7 @@ class Backbone:
                 (module, name)
                 for module in block.modules()
                 for name, parameter in module.named_parameters(recurse=False)
-                if parameter.ndim > 1
+                if is_wanted(parameter)
             ]
             n_chosen = min(per_block, len(found))
             for number in range(index * per_block, index * per_block + n_chosen):

@@ -160,8 +160,9 @@ def packed_inputs(
     positions restart, provided that no other mask is given; padding counts as one more document.
     """
     documents = document_ids.to(input_ids.device)
-    real = torch.ones_like(documents) if attention_mask is None else attention_mask.to(documents)
-    return {"input_ids": input_ids, "position_ids": _places_in_documents(documents, real.bool())}
+    real = torch.ones_like(documents) if attention_mask is None else attention_mask
+    real = real.to(documents.device) != 0
+    return {"input_ids": input_ids, "position_ids": _places_in_documents(documents, real)}
 
 
 def check_separation(backbone: Backbone, hooks: Hooks) -> None:

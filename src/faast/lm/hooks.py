@@ -97,8 +97,8 @@ class Hooks:
     read_logits : callable, optional
         From logits and the contexts that they follow to new logits, where `LOGITS` is among the
         points.
-    prepare : callable, optional
-        Called without arguments before every ordinary forward pass.
+    begin_pass, end_pass : callable, optional
+        Called without arguments before and after every ordinary forward pass.
     check : callable, optional
         Called without arguments before every forward pass; raises where it must not run.
 
@@ -114,7 +114,8 @@ class Hooks:
         points: tuple[HookPoint, ...],
         read: Reader,
         read_logits: LogitsReader | None = None,
-        prepare: Callable[[], None] | None = None,
+        begin_pass: Callable[[], None] | None = None,
+        end_pass: Callable[[], None] | None = None,
         check: Callable[[], None] | None = None,
     ) -> None:
         architecture = find_architecture(model)
@@ -123,7 +124,8 @@ class Hooks:
         self._read = read
         self._read_logits = read_logits
         self._generation: GenerationTokens | None = None
-        self._prepare = prepare
+        self._begin_pass = begin_pass
+        self._end_pass = end_pass
         self._check = check
         self._handles: list[RemovableHandle] = []
         try:
@@ -136,10 +138,7 @@ class Hooks:
         self._handles.append(
             architecture.head.register_forward_pre_hook(self._before_head, with_kwargs=True)
         )
-        self._handles += [
-            self.model.register_forward_pre_hook(self._before_model),
-            self.model.register_forward_hook(self._end_call, always_call=True),
-        ]
+        self._handles.append(self.model.register_forward_pre_hook(self._before_model))
         for point in self.points:
             if isinstance(point, int):
                 before = partial(self._before_block, point)
@@ -152,6 +151,8 @@ class Hooks:
                 self._generation = GenerationTokens(self.model)
                 after = self.model.register_forward_hook(self._after_model, with_kwargs=True)
                 self._handles.append(after)
+        end = self.model.register_forward_hook(self._end_call, always_call=True)
+        self._handles.append(end)  # after all that reads
 
     def remove(self) -> None:
         """Remove every hook: nothing is left in the model."""
@@ -214,14 +215,18 @@ class Hooks:
     def _recording(self) -> _Recording | None:
         return _recordings.get().get(id(self.model))
 
+    @property
+    def _is_ordinary(self) -> bool:
+        """Whether a forward pass of this thread is one that somebody asked for."""
+        return self._recording is None and not _logits_as_given.get()
+
     @_not_compiled
     def _before_model(self, _module: nn.Module, _args: tuple[Any, ...]) -> None:
         if self._check is not None:
             self._check()
-        free = self._recording is None and not _logits_as_given.get()
         called = _called.get()  # before solving, which may run the model and so clear it
-        if self._prepare is not None and free:
-            self._prepare()
+        if self._begin_pass is not None and self._is_ordinary:
+            self._begin_pass()
         _called.set(called | {id(self)})
 
     @_not_compiled
@@ -256,6 +261,8 @@ class Hooks:
     @_not_compiled
     def _end_call(self, _module: nn.Module, _args: tuple[Any, ...], _output: Any) -> None:
         _called.set(_called.get() - {id(self)})
+        if self._end_pass is not None and self._is_ordinary:
+            self._end_pass()
 
     def _check_called(self) -> None:
         """Check a forward pass that did not begin as a call of the model.

@@ -84,7 +84,8 @@ class FaastForCausalLM(ExportedModel):
                 hook_points(config, layers),
                 self._adapters.read,
                 self._adapters.read_logits,
-                self._adapters.solve,
+                self._adapters.begin_pass,
+                self._adapters.end_pass,
                 backbone.check_unchanged,
             )
             undo.callback(self._hooks.remove)

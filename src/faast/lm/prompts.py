@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 def prompt_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Tokenise a text that something may follow: with a begin token, without an end token."""
     found: Any = tokenizer(text, verbose=False)["input_ids"]
-    ends = len(found) > 0 and found[-1] == tokenizer.eos_token_id
-    return list(found[:-1] if ends else found)
+    return list(found[:-1] if _appends_end(tokenizer) else found)
+
+
+def _appends_end(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Return whether a tokenizer puts an end token behind every text."""
+    found: Any = tokenizer("a")["input_ids"]
+    own: Any = tokenizer("a", add_special_tokens=False)["input_ids"]
+    return bool(found[-len(own) - 1 :] == [*own, tokenizer.eos_token_id])
 
 
 def answer_tokens(

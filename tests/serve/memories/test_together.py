@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import product
 from threading import Event
 
@@ -12,8 +13,11 @@ from faast.lm import MemoryConfig
 from faast.serve.memories import engine
 from faast.serve.memories.attached import AttachedMemories
 from faast.serve.memories.backbone import ServedBackbone
+from faast.serve.memories.engine import Engine
 from faast.serve.memories.sequence import Generated, Sampling
-from tests.serve.memories.conftest import KING, serving, speaking
+from faast.serve.problems import RequestError
+from tests.lm.models import tiny, word_tokenizer
+from tests.serve.memories.conftest import KING, WORDS, serving, speaking
 from tests.serve.memories.test_completions import complete
 from tests.serve.memories.test_reading import KINDS, create, read
 
@@ -77,8 +81,46 @@ def test_a_memory_that_is_read_changes_afterwards(stories):
                     assert torch.equal(answer(), before)
             changed.result(60)
             learned.clear()
-            with attached.reading(["facts"]):
-                assert not torch.equal(answer(), before)
+            if not remove:
+                with attached.reading(["facts"]):
+                    assert not torch.equal(answer(), before)
+    with pytest.raises(RequestError, match="was deleted"), attached.reading([None, "facts"]):
+        pass
+
+
+def test_rows_that_are_done_do_not_outgrow_the_model(tmp_path):
+    tiny("gpt2", n_positions=64).save_pretrained(tmp_path / "model")
+    word_tokenizer(WORDS).save_pretrained(tmp_path / "model")
+    backbone = replace(ServedBackbone.load(tmp_path / "model"), ends=frozenset())
+    with serving(tmp_path / "memories", backbone) as http, ThreadPoolExecutor(2) as threads:
+        asked = [(["king"] * 16, 60), ("the " * 58, 5)]
+        answers = threads.map(
+            lambda one: complete(speaking(http), "model", one[0], max_tokens=one[1]), asked
+        )
+        assert [answer.choices[0].finish_reason for answer in answers] == ["length"] * 2
+
+
+def test_a_text_ends_with_its_memory(http, monkeypatch):
+    create(http, "gone")
+    waiting, deleted = Event(), Event()
+    begin = Engine._begin
+
+    def delete_first(engine, texts):
+        if texts:
+            waiting.set()
+            assert deleted.wait(60)
+        begin(engine, texts)
+
+    monkeypatch.setattr(Engine, "_begin", delete_first)
+    with ThreadPoolExecutor(1) as threads:
+        body = {"model": "gone", "prompt": "the king", "max_tokens": 20}
+        asked = threads.submit(http.post, "/v1/completions", json=body)
+        assert waiting.wait(60)
+        assert http.delete("/v1/memories/gone").status_code == 204
+        deleted.set()
+        answer = asked.result()
+    assert answer.status_code == 404
+    assert "was deleted" in answer.json()["error"]["message"]
 
 
 def test_who_gives_up_leaves_the_batch(client, backbone):

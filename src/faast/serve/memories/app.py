@@ -70,7 +70,7 @@ def create_memory_app(
     create = f"faast serve token create NAME --scope admin --folder {folder}"
     hosts = checked_hosts(hosts, tokens, create)
     served = MemoryFolder(folder, backbone)
-    engine = Engine(served.attached, backbone.pad)
+    engine = Engine(served.attached, backbone.pad, backbone.longest)
     jobs = ReadJobs(served)
 
     @asynccontextmanager

@@ -124,9 +124,17 @@ class AttachedMemories:
         """Run the model with a memory for each row of a batch, by name; None for none of them.
 
         No memory changes until the block ends, which is to be soon if `passes` are wanted.
+
+        Raises
+        ------
+        RequestError
+            There is no memory of a name.
         """
         with ExitStack() as stack:
             stack.enter_context(self.passes.running())
+            for name in names:
+                if name is not None:
+                    self.describe(name)
             for model in list(self._models):
                 mine = [self._owners.get(name or "") is model for name in names]
                 adapters = [

@@ -47,6 +47,8 @@ class Engine:
     memories : AttachedMemories
     pad : int
         Token in front of shorter sequences.
+    longest : int
+        Tokens that the model can hold of a sequence.
 
     Attributes
     ----------
@@ -54,9 +56,10 @@ class Engine:
         Tokens that were generated.
     """
 
-    def __init__(self, memories: AttachedMemories, pad: int) -> None:
+    def __init__(self, memories: AttachedMemories, pad: int, longest: int) -> None:
         self._memories = memories
         self._pad = pad
+        self._longest = longest
         self._waiting: deque[Generated] = deque()
         self._changed = Condition()
         self._stopping = False
@@ -92,15 +95,17 @@ class Engine:
     def _run(self) -> None:
         live: list[Generated] = []
         while self._join(live):
+            self._end_deleted(live)
             try:
                 with torch.no_grad():
                     self._begin([text for text in live if not (text.begun or text.done)])
                     self._continue([text for text in live if not text.done])
             except Exception as error:
-                log_failure(error, "generating")
-                for text in live:
-                    if not text.done:
-                        text.fail(error)
+                if not self._end_deleted(live):
+                    log_failure(error, "generating")
+                    for text in live:
+                        if not text.done:
+                            text.fail(error)
             live = [text for text in live if not text.done]
         for text in (*live, *self._waiting):
             text.fail(RequestError(503, "the server is stopping; send the request again later"))
@@ -113,6 +118,17 @@ class Engine:
             while self._waiting and (not live or self._fits([*live, self._waiting[0]])):
                 live.append(self._waiting.popleft())
             return not self._stopping
+
+    def _end_deleted(self, texts: Sequence[Generated]) -> bool:
+        """End the texts whose memory was deleted; return whether there were any."""
+        deleted = [
+            text
+            for text in texts
+            if not (text.done or text.memory is None or text.memory in self._memories)
+        ]
+        for text in deleted:
+            text.fail(RequestError(404, f"the memory {text.memory!r} was deleted meanwhile"))
+        return bool(deleted)
 
     def _fits(self, texts: Sequence[Generated]) -> bool:
         longest = max(len(text.tokens) for text in texts) + max(text.left for text in texts)
@@ -136,6 +152,7 @@ class Engine:
         base = self._memories.base
         before = sum(text.n_new for text in texts)
         longest = max(len(text.tokens) for text in texts)
+        most = min(max(text.left for text in texts), self._longest - longest)
         rows = [[self._pad] * (longest - len(text.tokens)) + text.tokens for text in texts]
         mask = [[0] * (longest - len(text.tokens)) + [1] * len(text.tokens) for text in texts]
         with self._memories.reading([text.memory for text in texts]):
@@ -146,7 +163,7 @@ class Engine:
                     do_sample=False,
                     num_beams=1,
                     pad_token_id=self._pad,
-                    max_new_tokens=max(text.left for text in texts),
+                    max_new_tokens=most,  # rows that are done grow too
                 ),
                 logits_processor=LogitsProcessorList([_Choose(texts, self._pad)]),
                 stopping_criteria=StoppingCriteriaList([_Until(texts, self._is_turn)]),
