@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from threading import Event
+from time import sleep
 
 import pytest
 import torch
@@ -100,8 +101,9 @@ def test_rows_that_are_done_do_not_outgrow_the_model(tmp_path):
         assert [answer.choices[0].finish_reason for answer in answers] == ["length"] * 2
 
 
-def test_a_text_ends_with_its_memory(http, monkeypatch):
+def test_a_text_ends_with_its_memory_and_others_go_on(http, client, monkeypatch):
     create(http, "gone")
+    alone = complete(client, "king", KING[:11], max_tokens=9).choices[0].text
     waiting, deleted = Event(), Event()
     begin = Engine._begin
 
@@ -112,15 +114,19 @@ def test_a_text_ends_with_its_memory(http, monkeypatch):
         begin(engine, texts)
 
     monkeypatch.setattr(Engine, "_begin", delete_first)
-    with ThreadPoolExecutor(1) as threads:
-        body = {"model": "gone", "prompt": "the king", "max_tokens": 20}
-        asked = threads.submit(http.post, "/v1/completions", json=body)
+    monkeypatch.setattr(engine, "TURN", 1)  # whoever waits joins after one token
+    with ThreadPoolExecutor(2) as threads:
+        other = threads.submit(complete, client, "king", KING[:11], max_tokens=9)
         assert waiting.wait(60)
+        body = {"model": "gone", "prompt": "the king", "max_tokens": 9}
+        asked = threads.submit(http.post, "/v1/completions", json=body)
+        while not http.app.state.engine.waiting:
+            sleep(0.01)
         assert http.delete("/v1/memories/gone").status_code == 204
         deleted.set()
-        answer = asked.result()
-    assert answer.status_code == 404
-    assert "was deleted" in answer.json()["error"]["message"]
+        assert other.result().choices[0].text == alone
+    assert asked.result().status_code == 404
+    assert "was deleted" in asked.result().json()["error"]["message"]
 
 
 def test_who_gives_up_leaves_the_batch(client, backbone):
