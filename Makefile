@@ -59,6 +59,7 @@ bench-lm: .venv/full ## regenerate the pages of language models: hours
 	$(BIN)/python -m benchmarks.lm.tasks
 	$(BIN)/python -m benchmarks.lm.tasks --gemma
 	$(BIN)/python -m benchmarks.lm.recall
+	$(BIN)/python -m benchmarks.lm.recall --gemma
 	$(BIN)/python -m benchmarks.lm.serving
 	$(BIN)/python -m benchmarks.lm.serving --gemma
 	$(BIN)/python -m benchmarks.lm.gemma_cost

