@@ -73,7 +73,7 @@ def invent(n_facts: int, seed: int = 0) -> list[Fact]:
 def fact_rows(tokenizer: Any, facts: Sequence[Fact], length: int) -> Tensor:
     """Whole sentences in rows of tokens, filled up with line breaks."""
     (space,) = set(tokenizer("\n", add_special_tokens=False).input_ids[-1:])
-    begin = [tokenizer.bos_token_id] if starts_with_begin(tokenizer) else []
+    begin = begin_tokens(tokenizer)
     rows: list[list[int]] = [[*begin]]
     for fact in facts:
         ids = tokenizer(fact.sentence + "\n", add_special_tokens=False).input_ids
@@ -81,6 +81,13 @@ def fact_rows(tokenizer: Any, facts: Sequence[Fact], length: int) -> Tensor:
             rows.append([*begin])
         rows[-1] += ids
     return torch.tensor([row + [space] * (length - len(row)) for row in rows])
+
+
+def fact_text(tokenizer: Any, facts: Sequence[Fact]) -> Tensor:
+    """All sentences as one text, shape (1, n): the next line may ask for one of them."""
+    lines = "".join(f"{fact.sentence}\n" for fact in facts)
+    ids = tokenizer(lines, add_special_tokens=False, verbose=False).input_ids
+    return torch.tensor([[*begin_tokens(tokenizer), *ids]])
 
 
 @dataclass(frozen=True)
@@ -116,10 +123,10 @@ def read(
     model: Callable[..., Any], tokenizer: Any, prompt: str, answers: Sequence[str]
 ) -> list[Reading]:
     """Read answers to a prompt as the rows of one batch, filled up behind their ends."""
+    begin = begin_tokens(tokenizer)
 
     def ids(text: str) -> list[int]:
-        found = tokenizer(text, add_special_tokens=False).input_ids
-        return [tokenizer.bos_token_id, *found] if starts_with_begin(tokenizer) else found
+        return [*begin, *tokenizer(text, add_special_tokens=False).input_ids]
 
     texts = [ids(prompt + answer) for answer in answers]
     longest = max(map(len, texts))
@@ -138,6 +145,7 @@ def is_likeliest(reading: Reading, others: Sequence[Reading]) -> bool:
     return all(reading.log_likelihood >= other.log_likelihood for other in others)
 
 
-def starts_with_begin(tokenizer: Any) -> bool:
-    """Whether the tokenizer puts a begin token in front of a text."""
-    return bool(tokenizer("a").input_ids[0] == tokenizer.bos_token_id)
+def begin_tokens(tokenizer: Any) -> list[int]:
+    """Return the begin token, if the tokenizer puts one in front of a text."""
+    is_first = tokenizer("a").input_ids[0] == tokenizer.bos_token_id
+    return [tokenizer.bos_token_id] if is_first else []

@@ -92,8 +92,9 @@ def setting(n_asked: int, dtype: str) -> list[str]:
         "defaults; one memory goes on learning from size to size. The command may be run in parts: what "
         "it finds in gemma.json is not measured again.",
         "",
-        "In-context: what is learned stands in front of each window, begin tokens included. kNN-LM: 64 neighbours, "
-        "temperature and share chosen on the last fifth of what is learned. Projection and LoRA "
+        "In-context: what is learned stands in front of each window, as one text with one begin token; "
+        "49,152 tokens are more than the model has positions. kNN-LM: 64 neighbours, temperature and "
+        "share chosen on the last fifth of what is learned. Projection and LoRA "
         f"(rank 8, all linear layers of the blocks): Adam, up to {EPOCHS} epochs, 2 windows a step. "
         f"Every twentieth window is held out, and training stops after {PATIENCE + 1} checks, "
         f"{CHECKS_PER_EPOCH} in an epoch, without a lower loss on these. They are asked after each "

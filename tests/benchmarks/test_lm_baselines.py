@@ -67,6 +67,17 @@ def test_in_context_reads_as_if_the_support_stood_in_front(llama, tokens):
     assert adapted.extra_bytes == 4 * 2 * 2 * 8 * 30 * 4  # blocks, K and V, heads, width, tokens
 
 
+def test_in_context_goes_on_without_begin_tokens_between_windows(llama, tokens, monkeypatch):
+    monkeypatch.setattr(llama.config, "bos_token_id", 1)
+    begin = torch.ones(len(tokens), 1, dtype=torch.long)
+    support, asked = torch.cat([begin, tokens % 20 + 2], dim=1).split([len(tokens) - 3, 3])
+    adapted = InContext(n_tokens=30)(llama, support)
+    prompt = torch.cat([begin[0], support[:, 1:].flatten()[-30:]]).expand(3, -1)
+    with torch.no_grad():
+        expected = llama(torch.cat([prompt, asked[:, 1:]], dim=1)).logits[:, 30:]
+    torch.testing.assert_close(adapted.model(input_ids=asked).logits, expected)
+
+
 def test_in_context_fills_the_positions_of_the_model(llama, tokens):
     assert InContext()(llama, tokens).extra_bytes == 4 * 2 * 2 * 8 * (64 - 20) * 4
     with pytest.raises(ValueError, match="window of 64 tokens"):
