@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from faast.lm import lm_head as head_module
 from faast.lm.exceptions import UnsupportedModelError
-from faast.lm.lm_head import LMHead
+from faast.lm.lm_head import LMHead, token_losses
 from tests.lm.models import VOCABULARY, tiny
 
 WIDTH = 6
@@ -88,3 +88,12 @@ def test_an_unknown_transform_of_the_logits_is_refused(head, rows):
     hidden, _ = rows
     with pytest.raises(UnsupportedModelError, match="transforms its logits"):
         head.check(hidden, head.logits(hidden) + 1.0)
+
+
+def test_losses_of_a_few_rows_at_a_time_are_those_of_all():
+    random = torch.Generator().manual_seed(0)
+    logits = torch.randn(5, 400_000, generator=random, dtype=torch.bfloat16)  # two rows fit
+    tokens = torch.randint(400_000, (5,), generator=random)
+    expected = -logits.float().log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+    torch.testing.assert_close(token_losses(logits, tokens), expected)
+    assert token_losses(logits[:0], tokens[:0]).shape == (0,)

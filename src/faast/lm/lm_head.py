@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 CHUNK_LOGITS, CHUNK_ROWS = 2**21, 32
 """Rows are processed in chunks of about so many logits, which fit into a processor's cache (8 MB),
-but of at least so many rows: with fewer, reading E takes longer than multiplying by it."""
+but of at least so many rows where they are multiplied by E: with fewer, reading it takes longer."""
+CACHED_LOGITS = 2**20
+"""Exponentials of so many logits are computed together, so that they stay in the cache."""
 
 ROUNDING_STEPS = 8
 """Four times the largest rounding error that was seen in the curvature, in units of the float32
@@ -220,6 +222,20 @@ class LMHead:
             part = embeddings[start : start + size].float()
             total += part.T @ (part * weights[start : start + size, None])
         return total
+
+
+def token_losses(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Return the negative log-likelihood of tokens, shape (n,), float32.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, vocabulary)
+    tokens : Tensor of shape (n,), int64
+    """
+    size = max(1, CACHED_LOGITS // logits.shape[-1])
+    parts = zip(torch.split(logits, size), torch.split(tokens, size), strict=True)
+    losses = [functional.cross_entropy(z.float(), y, reduction="none") for z, y in parts]
+    return torch.cat(losses)
 
 
 def logits_agree(expected: Tensor, found: Tensor) -> bool:

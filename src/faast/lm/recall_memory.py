@@ -23,6 +23,7 @@ from faast.lm.exceptions import (
     UnsupportedModelError,
 )
 from faast.lm.hooks import LOGITS, logits_as_given
+from faast.lm.lm_head import token_losses
 from faast.lm.ngram_counts import NgramCounts
 from faast.lm.ngrams import (
     EMPTY_CONTEXT,
@@ -252,9 +253,8 @@ class RecallMemory(LearningPart):
         learned = document.answers[1:].to(tokens.device)
         with torch.no_grad(), logits_as_given():
             logits = self.backbone.model(input_ids=tokens[None], use_cache=False).logits[0, :-1]
-        log_p = logits[learned].float().log_softmax(dim=-1)
-        found = log_p.gather(1, tokens[1:][learned, None])[:, 0].double().exp()
-        return np.maximum(found.cpu().numpy(), LEAST_PROBABILITY)
+            losses = token_losses(logits, tokens[1:])[learned]
+        return np.maximum(losses.double().neg().exp().cpu().numpy(), LEAST_PROBABILITY)
 
 
 def _ngrams(documents: list[Document]) -> IntArray:

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import functional
 
 from faast.lm.documents import cut_windows
+from faast.lm.lm_head import token_losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,10 +44,8 @@ def perplexity(
     windows = cut_windows(tokens, window)
     total = 0.0
     for batch in torch.split(windows, batch_size):
-        logits = model(input_ids=batch).logits[:, :-1].float()
-        total += float(
-            functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), reduction="sum")
-        )
+        logits = model(input_ids=batch).logits[:, :-1]
+        total += float(token_losses(logits.flatten(0, 1), batch[:, 1:].flatten()).sum())
     return math.exp(total / (len(windows) * (window - 1)))
 
 
@@ -64,10 +62,8 @@ def answer_perplexity(model: Callable[..., Any], documents: Iterable[Document]) 
     """
     total, n_tokens = 0.0, 0
     for tokens, answers in documents:
-        logits = model(input_ids=tokens[None]).logits[0, :-1].float()
+        logits = model(input_ids=tokens[None]).logits[0, :-1]
         learned = answers[1:]
-        total += float(
-            functional.cross_entropy(logits[learned], tokens[1:][learned], reduction="sum")
-        )
+        total += float(token_losses(logits, tokens[1:])[learned].sum())
         n_tokens += int(learned.sum())
     return math.exp(total / n_tokens)
