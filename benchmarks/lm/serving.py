@@ -89,7 +89,7 @@ def measure(subject: Subject, windows: Tensor, size: Size) -> Iterator[list[str]
 def main() -> None:
     is_gemma = start_with_gemma(__doc__)
     subject = gemma() if is_gemma else tiny()
-    size = Size(2, 8, 3) if is_gemma else Size(6, 64, 9)
+    size = Size(2, 16, 5) if is_gemma else Size(6, 64, 9)
     tokenizer = AutoTokenizer.from_pretrained(subject.folder)
     text = subject.domains[1].train()[:1_000_000]
     windows = subject.windows(tokenizer, text, ROWS * size.windows, end=False)
