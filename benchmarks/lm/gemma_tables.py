@@ -12,6 +12,7 @@ from benchmarks.lm.gemma_methods import (
     BOTH,
     EXACT,
     FROZEN,
+    IN_CONTEXT,
     LORA,
     METHODS,
     NATURAL,
@@ -25,7 +26,13 @@ NOT_RUN = "–"
 WORST = 1.005
 OURS = (EXACT, RECALL, NATURAL, BOTH)
 TRAINED = (PROJECTION, LORA)
-PAIRS = ((NATURAL, FROZEN), (NATURAL, PROJECTION), (BOTH, NATURAL), (BOTH, NEAREST))
+PAIRS = (
+    (NATURAL, FROZEN),
+    (NATURAL, PROJECTION),
+    (BOTH, NATURAL),
+    (BOTH, NEAREST),
+    (BOTH, IN_CONTEXT),
+)
 
 
 class Tables:
