@@ -197,7 +197,7 @@ def main() -> None:
         f"{N_FACTS} sentences about invented names are read once. Share of them whose right answer is "
         "the likeliest of four (one in four by chance), is written by greedy decoding, and is the "
         "likeliest of four after the same question in other words. In-context learning reads the end of "
-        "the sentences, as many tokens as the model has room for, as one text that the question goes on.",
+        "the sentences, as many tokens as the model has room for, as one text that the question continues.",
         "",
         *table(["method", "of four", "written", "of four, in other words", "bytes"], answered),
         "## Cost",
