@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from faast.lm.lm_head import token_losses
 from faast.lm.prompts import shared_prefix
 
 N_CHOICES = 4
@@ -135,9 +136,9 @@ def read(
     for text, row, logits in zip(texts, rows, model(input_ids=rows).logits, strict=True):
         known = shared_prefix([ids(prompt), text])
         expected = row[known : len(text)]
-        log_p = logits[known - 1 : len(text) - 1].float().log_softmax(-1)
-        likelihood = float(log_p.gather(1, expected[:, None]).sum())
-        readings.append(Reading(likelihood, bool((log_p.argmax(-1) == expected).all())))
+        predicted = logits[known - 1 : len(text) - 1]
+        likelihood = -float(token_losses(predicted, expected).sum())
+        readings.append(Reading(likelihood, bool((predicted.argmax(-1) == expected).all())))
     return readings
 
 

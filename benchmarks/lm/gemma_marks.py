@@ -27,9 +27,10 @@ from benchmarks.lm.gemma_methods import (
     PROJECTION,
     RECALL,
 )
-from benchmarks.lm.gemma_subject import Subject, token_losses
+from benchmarks.lm.gemma_subject import Subject
 from benchmarks.lm.gemma_texts import WINDOW, Text, texts
 from benchmarks.lm.start import start
+from faast.lm.lm_head import token_losses
 
 CORPUS = "WikiText-2"
 N_LEARNED = N_ASKED = 16

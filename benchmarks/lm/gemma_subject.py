@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.lm.gemma import gemma_folder
 from benchmarks.lm.remembered_body import RememberedBody
+from faast.lm.lm_head import token_losses
 
-CHUNK_ROWS = 16
 TIMED_WIDTH = 512
 
 
@@ -93,14 +93,3 @@ def window_losses(model: Callable[..., Any], windows: Tensor) -> list[float]:
 def labelled_losses(model: Callable[..., Any], windows: Tensor) -> list[float]:
     """Ask each window of a model that tells its loss without logits."""
     return [float(model(input_ids=row[None], labels=row[None]).loss) for row in windows]
-
-
-def token_losses(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the loss of tokens (n,) under logits (n, vocabulary), a few rows at a time."""
-    losses = []
-    for some, at in zip(logits.split(CHUNK_ROWS), targets.split(CHUNK_ROWS), strict=True):
-        rows = some.float()
-        at_target = rows.gather(1, at[:, None])[:, 0]
-        top = rows.amax(dim=1, keepdim=True)
-        losses.append(rows.sub_(top).exp_().sum(dim=1).log() + top[:, 0] - at_target)
-    return torch.cat(losses)

@@ -46,6 +46,8 @@ METHODS: dict[str, AdaptationMethod] = {
     NATURAL: Memory(MemoryConfig()),
     BOTH: Memory(MemoryConfig(recall=True)),
 }
+N_ASKED = 64
+"""Windows that perplexity is measured on."""
 N_FACTS = 100
 QUESTION = 64
 """Positions that in-context learning leaves free for a question and its answer."""
@@ -54,14 +56,13 @@ CAPTIONS = Domain("German captions", lambda: captions("train"), lambda: captions
 
 @dataclass(frozen=True)
 class Subject:
-    """A model, and how much of each text it learns and is asked."""
+    """A model, the texts it learns, and how much of each."""
 
     name: str
     folder: Path
     dtype: torch.dtype
     domains: tuple[Domain, ...]
     supports: tuple[int, ...]
-    n_test: int
     batch: int
     window: int = 256
 
@@ -81,12 +82,12 @@ class Subject:
 
 def tiny() -> Subject:
     domains = (*DOMAINS, CAPTIONS)
-    return Subject("TinyStories-656K", MODEL, torch.float32, domains, (48, 400), 64, 8)
+    return Subject("TinyStories-656K", MODEL, torch.float32, domains, (48, 400), 8)
 
 
 def gemma() -> Subject:
     name = "Gemma 3 270M, 4-bit weights, in bfloat16"
-    return Subject(name, gemma_folder(), torch.bfloat16, DOMAINS[:2], (48,), 32, 2)
+    return Subject(name, gemma_folder(), torch.bfloat16, DOMAINS[:2], (48,), 2)
 
 
 def perplexities(subject: Subject, tokenizer: Any) -> Iterator[list[str]]:
@@ -94,7 +95,7 @@ def perplexities(subject: Subject, tokenizer: Any) -> Iterator[list[str]]:
     for domain in subject.domains:
         text = domain.train()
         test = text if domain.test is None else domain.test()
-        asked = subject.windows(tokenizer, test, subject.n_test, end=True)
+        asked = subject.windows(tokenizer, test, N_ASKED, end=True)
         frozen = None
         for n_windows in subject.supports:
             learned = subject.windows(tokenizer, text, n_windows, end=False)
@@ -114,7 +115,7 @@ def perplexity_section(subject: Subject, tokenizer: Any) -> list[str]:
         "## Perplexity",
         "",
         f"Windows of {subject.window} tokens: the first of a text are learned, the last "
-        f"{subject.n_test} of the same file, or of its test file where there is one, are asked.",
+        f"{N_ASKED} of the same file, or of its test file where there is one, are asked.",
         "",
         *table(["text", "tokens learned", *METHODS], perplexities(subject, tokenizer)),
     ]
